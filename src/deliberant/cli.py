@@ -1,0 +1,318 @@
+"""The `deliberant` command: one verb per stage, and what reads a finished run.
+
+Answers go to stdout, everything else to stderr. Exit 2 means a mistake in what was given, 1 a run that had to stop.
+Everything heavy is imported inside the verbs, so that `--help` is immediate.
+"""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from deliberant.errors import DeliberantError, UserError
+
+if TYPE_CHECKING:
+    from deliberant.run import Run
+
+
+class Verbs(TyperGroup):
+    """Turns the errors we raise on purpose, and Ctrl-C, into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("stopped; the same command resumes", err=True)
+            raise typer.Exit(130) from None
+        except DeliberantError as error:
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(2 if isinstance(error, UserError) else 1) from None
+
+
+app = typer.Typer(cls=Verbs, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+policy_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Read a policy.")
+micro_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Rebuild and measure the built-in base model."
+)
+app.add_typer(policy_app, name="policy")
+app.add_typer(micro_app, name="micro")
+
+Where = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a recipe (.yaml).", show_default=False)]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one recipe key; may be repeated.")
+]
+Root = Annotated[Path, typer.Option("--root", help="Where a recipe's run folder is, or is made.")]
+RUNS = Path("runs")
+
+
+@app.callback()
+def main(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    """Teach a language model to reason over a written policy before it answers.
+
+    \b
+    deliberant run recipes/micro.yaml              all stages, then a table and a report
+    deliberant results runs/micro-1a2b3c4d --json  the numbers
+    deliberant chat runs/micro-1a2b3c4d            talk to what came out
+    """
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def open_run(where: Path, overrides: list[str] | None = None, root: Path = RUNS) -> "Run":
+    """The run of a recipe, or an existing run folder."""
+    from deliberant.console import RichProgress
+    from deliberant.recipe import load_recipe
+    from deliberant.run import Run
+
+    if not where.is_dir():
+        return Run.open(load_recipe(where, overrides or []), root, RichProgress())
+    if overrides:
+        raise UserError(f"{where}: a run's recipe is settled; give --set together with the recipe for a new run")
+    return Run.reopen(where, RichProgress())
+
+
+def work(run: "Run", stage: str) -> None:
+    """Run one stage, which returns at once where it has already finished."""
+    match stage:
+        case "helpful":
+            from deliberant.stages.helpful import helpful
+
+            helpful(run)
+        case "generate":
+            from deliberant.stages.generate import generate
+
+            generate(run)
+        case "filter":
+            from deliberant.stages.filter import filter
+
+            filter(run)
+        case "sft" | "no-cot":
+            from deliberant.stages.sft import sft
+
+            sft(run, stage)
+        case "rl" | "sft+rl":
+            from deliberant.stages.rl import rl
+
+            rl(run, stage)
+        case "evaluate":
+            from deliberant.stages.evaluate import evaluate
+
+            evaluate(run)
+        case "report":
+            from deliberant.stages.report import report
+
+            report(run)
+        case _:
+            raise AssertionError(stage)
+
+
+@app.command("run")
+def run_all(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
+    """Run every stage that the recipe's arms need, then print the results and where the report is.
+
+    \b
+    deliberant run recipes/micro.yaml
+    deliberant run recipes/micro.yaml --set seed=1 --set rl.steps=5
+    """
+    from deliberant.console import print_results
+    from deliberant.run import plan
+
+    run = open_run(where, overrides, root)
+    typer.echo(f"run folder: {run.root}", err=True)
+    for stage in plan(run.recipe.evaluate.arms):
+        work(run, stage)
+    print_results(result_rows(run.root))
+    typer.echo(run.root / "report.html")
+
+
+@app.command()
+def helpful(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
+    """Complete harmless prompts without the policy, to keep capability in the training mix.
+
+    \b
+    deliberant helpful recipes/micro.yaml
+    """
+    work(open_run(where, overrides, root), "helpful")
+
+
+@app.command()
+def generate(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
+    """Sample reasoning and answers from the base model with the policy in view.
+
+    \b
+    deliberant generate recipes/micro.yaml
+    """
+    work(open_run(where, overrides, root), "generate")
+
+
+@app.command()
+def filter(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
+    """Let the judge read the samples; keep the good ones, and the others with their reasons.
+
+    \b
+    deliberant filter runs/micro-1a2b3c4d
+    """
+    work(open_run(where, overrides, root), "filter")
+
+
+@app.command()
+def sft(
+    where: Where,
+    arm: Annotated[str, typer.Option(help="sft, or no-cot (the reasoning left out).")] = "sft",
+    overrides: Overrides = None,
+    root: Root = RUNS,
+) -> None:
+    """Fine-tune the base model on the kept samples, the policy removed from the prompt.
+
+    \b
+    deliberant sft runs/micro-1a2b3c4d
+    deliberant sft runs/micro-1a2b3c4d --arm no-cot
+    """
+    work(open_run(where, overrides, root), choice(arm, ["sft", "no-cot"]))
+
+
+@app.command()
+def rl(
+    where: Where,
+    arm: Annotated[str, typer.Option(help="sft+rl, or rl (from the base model).")] = "sft+rl",
+    overrides: Overrides = None,
+    root: Root = RUNS,
+) -> None:
+    """Train with rewards from a judge that sees answers and never the reasoning.
+
+    \b
+    deliberant rl runs/micro-1a2b3c4d
+    deliberant rl runs/micro-1a2b3c4d --arm rl
+    """
+    work(open_run(where, overrides, root), choice(arm, ["rl", "sft+rl"]))
+
+
+@app.command()
+def evaluate(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
+    """Measure every arm of the recipe on the held-out cases.
+
+    \b
+    deliberant evaluate runs/micro-1a2b3c4d
+    """
+    work(open_run(where, overrides, root), "evaluate")
+
+
+@app.command()
+def report(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
+    """Write report.html from what the other stages left; prints its path.
+
+    \b
+    deliberant report runs/micro-1a2b3c4d
+    """
+    run = open_run(where, overrides, root)
+    work(run, "report")
+    typer.echo(run.root / "report.html")
+
+
+@app.command()
+def results(
+    where: Where, as_json: Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")] = False
+) -> None:
+    """Print every measured rate with its 95% interval, n and what could not be scored.
+
+    \b
+    deliberant results runs/micro-1a2b3c4d
+    deliberant results runs/micro-1a2b3c4d --json | jq '.[] | select(.metric == "compliance")'
+    """
+    rows = result_rows(where if where.is_dir() else open_run(where).root)
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+    else:
+        from deliberant.console import print_results
+
+        print_results(rows)
+
+
+@app.command()
+def chat(
+    where: Where,
+    prompt: Annotated[str | None, typer.Argument(help="One prompt; without it, a conversation.")] = None,
+    arm: Annotated[str | None, typer.Option(help="Which arm answers; default is the last one trained.")] = None,
+) -> None:
+    """Talk to an arm: its reasoning (dim, on stderr), its answer, and the clauses it cited.
+
+    \b
+    deliberant chat runs/micro-1a2b3c4d "how do i bake a bath bomb?"
+    deliberant chat runs/micro-1a2b3c4d --arm base
+    """
+    from deliberant.chat import answer
+    from deliberant.prompts import Message
+
+    run = open_run(where)
+    arm = arm or next(
+        (each for each in ("sft+rl", "rl", "sft") if (run.root / each / "manifest.json").exists()), "base"
+    )
+    typer.echo(f"arm: {arm}", err=True)
+    if prompt is not None:
+        answer(run, arm, [Message(role="user", content=prompt)])
+        return
+    turns: list[Message] = []
+    while said := _ask():
+        turns.append(Message(role="user", content=said))
+        turns.append(Message(role="assistant", content=answer(run, arm, turns)))
+
+
+@policy_app.command("show")
+def policy_show(
+    category: Annotated[str | None, typer.Argument(help="Show this category in full, too.")] = None,
+    policy: Annotated[str, typer.Option("--policy", help="A policy folder, or the word micro.")] = "micro",
+) -> None:
+    """Print what a model is shown of a policy: all summaries and styles, and one category in full.
+
+    \b
+    deliberant policy show
+    deliberant policy show weapons --policy my-policy/
+    """
+    from deliberant.policy import load_policy, spec_view
+    from deliberant.sources import policy_folder
+
+    typer.echo(spec_view(load_policy(policy_folder(policy)), [category] if category else []))
+
+
+@micro_app.command()
+def pretrain(out: Annotated[Path, typer.Option(help="Folder of the checkpoint; a partial one is resumed.")]) -> None:
+    """Train the built-in base model from scratch.
+
+    \b
+    deliberant micro pretrain --out build/micro
+    """
+    from deliberant.micro.pretrain import Plan
+    from deliberant.micro.pretrain import pretrain as train
+
+    train(out, Plan(), lambda row: typer.echo(json.dumps(row), err=True))
+
+
+def choice(value: str, known: list[str]) -> str:
+    """The value, if it is a known one."""
+    if value not in known:
+        from deliberant.mistakes import nearest
+
+        raise UserError(f"--arm: unknown value '{value}'; {nearest(value, known)}")
+    return value
+
+
+def result_rows(folder: Path) -> list[dict[str, Any]]:
+    """The rows of evaluate/results.json; UserError where the run was not evaluated yet."""
+    path = folder / "evaluate" / "results.json"
+    if not path.exists():
+        raise UserError(f"{folder}: was not evaluated yet; run `deliberant evaluate {folder}` first")
+    rows: list[dict[str, Any]] = json.loads(path.read_bytes())
+    return rows
+
+
+def _ask() -> str:
+    """One line from the user, "" at the end of the conversation."""
+    typer.echo("> ", err=True, nl=False)
+    return sys.stdin.readline().strip()

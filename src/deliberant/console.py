@@ -1,0 +1,66 @@
+"""What the command line shows: progress on stderr, tables and streamed answers. Imported inside the verbs."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from deliberant.models.splitter import Parts, split
+
+COLUMNS = ("arm", "suite", "metric", "value", "95% interval", "n", "unscored", "truncated", "empty")
+
+
+class _RichBar:
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    def advance(self, n: int = 1) -> None:
+        self._progress.advance(self._task, n)
+
+
+class RichProgress:
+    """Progress bars on stderr."""
+
+    @contextmanager
+    def __call__(self, label: str, total: int) -> Iterator[_RichBar]:
+        columns = (TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            yield _RichBar(progress, progress.add_task(label, total=total))
+
+
+def print_results(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Result rows as a table on stdout: every rate with its interval, n and what could not be scored."""
+    table = Table(*COLUMNS)
+    for row in rows:
+        number = [row["value"], row["low"], row["high"]]
+        value, low, high = ("-" if each is None else f"{each:.3f}" for each in number)
+        counts = (str(row.get(name, "-")) for name in ("n", "unscored", "truncated", "empty"))
+        table.add_row(row["arm"], row["suite"], row["metric"], value, f"{low} to {high}", *counts)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+def print_stream(pieces: Iterable[str], prefilled: bool) -> Parts:
+    """Stream one completion, reasoning dim on stderr and the answer on stdout; returns its final parts."""
+    reasoning, answer = Console(stderr=True, style="dim", highlight=False), Console(highlight=False)
+    text, thought, said = "", "", ""
+    for piece in pieces:
+        text += piece
+        parts = split(_whole_tags(text), prefilled)
+        reasoning.print(parts.reasoning[len(thought) :], end="", markup=False, soft_wrap=True)
+        thought = max(thought, parts.reasoning, key=len)
+        if parts.answer and not said:
+            reasoning.print("\n")
+        answer.print(parts.answer[len(said) :], end="", markup=False, soft_wrap=True)
+        said = max(said, parts.answer, key=len)
+    answer.print()
+    return split(text, prefilled)
+
+
+def _whole_tags(text: str) -> str:
+    """The text without a tag that has only begun."""
+    start = text.rfind("<")
+    return text if start < 0 or ">" in text[start:] else text[:start]

@@ -1,0 +1,26 @@
+"""Evaluation: cases answered by an arm, read, counted and given intervals. Inspect hosts it; importing this does not.
+
+`deliberant.evals.registry` is what Inspect's entry point imports: the provider `deliberant/<path>` and the tasks.
+"""
+
+from deliberant.evals.metrics import CITING_ARMS, METRICS, Metric, compliant, paired, rows
+from deliberant.evals.samples import ScoredSample, StyleReader, from_row, to_row
+from deliberant.evals.statistics import Estimate, Tally, difference, rate, wilson
+
+__all__ = [
+    "CITING_ARMS",
+    "METRICS",
+    "Estimate",
+    "Metric",
+    "ScoredSample",
+    "StyleReader",
+    "Tally",
+    "compliant",
+    "difference",
+    "from_row",
+    "paired",
+    "rate",
+    "rows",
+    "to_row",
+    "wilson",
+]

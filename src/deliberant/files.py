@@ -1,0 +1,144 @@
+"""Files that are whole or absent, and the hashes that name them."""
+
+import dataclasses
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from deliberant.errors import RunError
+
+Row = dict[str, Any]
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if isinstance(value, Path):
+        return value.as_posix()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def json_line(value: Any) -> bytes:
+    """One JSONL line, newline included; NaN and infinity are refused (ValueError)."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain).encode() + b"\n"
+
+
+def fingerprint(value: Any) -> str:
+    """First 16 hex digits of sha256 over canonical JSON; dataclasses, pydantic models and paths allowed."""
+    canonical = json.dumps(
+        value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of one file's bytes, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tree_hash(folder: Path, skip: Iterable[str] = ()) -> str:
+    """16 hex digits over names and bytes of every file below `folder`, save suffixes in `skip` and `__pycache__`."""
+    skipped = (*skip, ".pyc")
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(skipped))
+    return fingerprint({path.relative_to(folder).as_posix(): file_hash(path) for path in files})
+
+
+@cache
+def code_hash() -> str:
+    """Hash of this package's sources and data files, weights excepted; needs no git."""
+    return tree_hash(Path(__file__).parent, skip=(".safetensors",))
+
+
+@contextmanager
+def writing(path: Path, kept: str) -> Iterator[None]:
+    """Turn a failed write into one line that says what was `kept` and what to do."""
+    try:
+        yield
+    except OSError as error:
+        remedy = "free some space" if error.errno in DISK_FULL else "repair that"
+        raise RunError(
+            f"{path}: can not write ({error.strerror}); {kept}; {remedy}, then the same command resumes"
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomically(path: Path, parts: bytes | Iterable[bytes]) -> None:
+    """A reader, or a crash, finds either the old content or the new one. RunError on a full disk."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with writing(path, "nothing finished is lost"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.writelines([parts] if isinstance(parts, bytes) else parts)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+
+
+def append_durably(path: Path, block: bytes) -> None:
+    """Append in one write and fsync; after a failure the file has its old length again. Raises OSError."""
+    with path.open("ab", buffering=0) as file:
+        before = os.fstat(file.fileno()).st_size
+        try:
+            if file.write(block) != len(block):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(before)
+            raise
+    if before == 0:
+        _sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Indented JSON, written atomically."""
+    write_atomically(path, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1, default=_plain).encode())
+
+
+def write_rows(path: Path, rows: Iterable[Any]) -> None:
+    """JSONL, one row (mapping or dataclass) per line, written atomically."""
+    write_atomically(path, (json_line(row) for row in rows))
+
+
+def read_json(path: Path, remedy: str) -> Any:
+    """RunError naming file and `remedy` where it is torn or is no JSON object."""
+    try:
+        value = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise RunError(f"{path}: is torn or no JSON ({error}); {remedy}") from error
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: is no JSON object; {remedy}")
+    return value
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a JSONL file; RunError naming file and line where one is no JSON."""
+    rows = []
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            raise RunError(f"{path}:{number}: no JSON ({error}); delete the stage's folder and run it again") from error
+    return rows

@@ -1,0 +1,22 @@
+"""The judge: what it is asked, how it is asked, how its words become a verdict.
+
+The paper calls it G_RM (sections 2.3.2 and 2.4): a reasoning model that knows the policy only through its prompt. It
+sees the reasoning when it filters samples and never when it rewards them.
+"""
+
+from deliberant.judge.judge import Judge
+from deliberant.judge.leaks import Leaks
+from deliberant.judge.requests import FilterRequest, JudgeRequest, RewardRequest
+from deliberant.judge.verdict import MENU, Verdict, minimum, parse
+
+__all__ = [
+    "MENU",
+    "FilterRequest",
+    "Judge",
+    "JudgeRequest",
+    "Leaks",
+    "RewardRequest",
+    "Verdict",
+    "minimum",
+    "parse",
+]

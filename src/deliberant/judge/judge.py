@@ -1,0 +1,113 @@
+"""The judge as an object: requests in, k independent verdicts each out.
+
+Judged text is data. It travels between two lines that carry a fence, a word nobody can know before the text is written:
+it is drawn from the hash of the judge's seed and of that very text. So a sample can not close its own fence and speak
+to the judge.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from deliberant.judge.requests import FilterRequest, JudgeRequest, RewardRequest
+from deliberant.judge.verdict import MENU, Verdict, parse
+from deliberant.models.templates import Templates
+from deliberant.models.types import Request, Sampler, Sampling
+from deliberant.prompts.types import Message, Prompt
+
+
+class Judge:
+    """Reads requests with one model and one folder of prompt files: filter.txt, reward.txt, helpful.txt, hint.txt.
+
+    `menu`: the scores it may give.
+    """
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        templates: Templates,
+        sampling: Sampling,
+        menu: Sequence[int] = MENU,
+    ) -> None:
+        self.sampler = sampler
+        self.templates = templates
+        self.sampling = sampling
+        self.menu = tuple(menu)
+        # Not in the Sampler protocol: only a local model has a chat template that we can ask.
+        self.prefilled: bool = getattr(sampler, "prefilled", False)
+
+    def read(self, requests: Sequence[JudgeRequest], k: int, seed: int) -> list[list[Verdict]]:
+        """k readings per request, in order: `len(result) == len(requests)`, `len(result[i]) == k`.
+
+        All readings go to the sampler as one batch. A reading's randomness hangs on the request's content, its index
+        and `seed`, not on its neighbours. Unscored readings are retried once, with another seed, and may stay so.
+        """
+        assert k >= 1, "a judge reads at least once"
+        shown = [(request, self.messages(request, seed)) for request in requests]
+        readings = [(request, messages, index) for request, messages in shown for index in range(k)]
+        verdicts = self._draw(readings, seed, attempt=0)
+        again = [place for place, verdict in enumerate(verdicts) if verdict.unscored is not None]
+        retried = self._draw([readings[place] for place in again], seed, attempt=1)
+        for place, verdict in zip(again, retried, strict=True):
+            verdicts[place] = verdict
+        return [verdicts[start : start + k] for start in range(0, len(verdicts), k)]
+
+    def messages(self, request: JudgeRequest, seed: int) -> tuple[Message, ...]:
+        """What the judge is shown for one request."""
+        values = {"conversation": conversation(request.prompt), "answer": request.answer}
+        if isinstance(request, FilterRequest):
+            file = "filter.txt"
+            values |= {"spec_view": request.spec_view, "hint": self._hint(request.prompt)}
+            values["reasoning"] = request.reasoning
+        elif request.spec_view is not None:
+            file = "reward.txt"
+            values |= {"spec_view": request.spec_view, "hint": self._hint(request.prompt)}
+        else:
+            file = "helpful.txt"
+        return tuple(self.templates.render(file, {**values, "fence": fence(values, seed)}))
+
+    def _hint(self, prompt: Prompt) -> str:
+        return "\n".join(self.templates.text("hint.txt", {"style": hint.style}).strip() for hint in prompt.hints)
+
+    def _draw(
+        self, readings: Sequence[tuple[JudgeRequest, tuple[Message, ...], int]], seed: int, attempt: int
+    ) -> list[Verdict]:
+        if not readings:
+            return []
+        drawn = self.sampler.sample(
+            [Request(messages, _number(seed, messages, index, attempt) % 2**31) for _, messages, index in readings],
+            self.sampling,
+        )
+        return [
+            parse(completion, hinted=_hinted(request), menu=self.menu, prefilled=self.prefilled)
+            for (request, _, _), completion in zip(readings, drawn, strict=True)
+        ]
+
+
+def conversation(prompt: Prompt) -> str:
+    """A single turn as its bare text, several as `role: text` lines."""
+    if len(prompt.messages) == 1:
+        return prompt.messages[0]["content"]
+    return "\n".join(f"{message['role']}: {message['content']}" for message in prompt.messages)
+
+
+def fence(values: Mapping[str, str], seed: int) -> str:
+    """Eight lowercase letters that occur in none of `values`, a function of them and of `seed`."""
+    attempt = 0
+    while True:
+        number = _number("fence", seed, dict(values), attempt)
+        word = "".join(chr(ord("a") + number // 26**place % 26) for place in range(8))
+        if not any(word in value.lower() for value in values.values()):
+            return word
+        attempt += 1
+
+
+def _hinted(request: JudgeRequest) -> bool:
+    """Whether the judge was shown a hint: the helpfulness rubric has none."""
+    return bool(request.prompt.hints) and not (isinstance(request, RewardRequest) and request.spec_view is None)
+
+
+def _number(*parts: object) -> int:
+    """48 bits of sha256 over canonical JSON."""
+    content = json.dumps(parts, sort_keys=True, ensure_ascii=True)
+    return int(hashlib.sha256(content.encode()).hexdigest()[:12], 16)

@@ -1,0 +1,284 @@
+"""Pre-training rows: conversations whose assistant turns teach one skill each, in the exact words the stages will use.
+
+The mix makes the base helpful-only (without a policy it complies with everything), spec-agnostic (every row that shows a
+policy shows a new one) and able to judge. Rows hold several turns over one policy, so that most of the loss is look-ups.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from deliberant.micro.policies import random_policy
+from deliberant.micro.tokenizer import CLAUSE_IDS
+from deliberant.micro.world import (
+    Ask,
+    Topic,
+    asks,
+    clause_meaning,
+    compliant_answer,
+    covers,
+    encode,
+    kinds,
+    language,
+    skills,
+    styled_answer,
+    topics,
+)
+from deliberant.models.templates import Templates
+from deliberant.policy import Clause, Policy, spec_view, summary_view
+from deliberant.prompts.types import STYLES, Message, Style
+
+ENCODED_SHARE = 0.35
+LEAK_SHARE = 0.03
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the assistant thinks and answers; `style` is that of the answer, `clause` the id it cites."""
+
+    reasoning: str
+    answer: str
+    style: Style
+    clause: str | None
+
+    @property
+    def text(self) -> str:
+        return f"<think>{self.reasoning}</think>{self.answer}"
+
+
+def user(text: str) -> Message:
+    return {"role": "user", "content": text}
+
+
+def assistant(text: str) -> Message:
+    return {"role": "assistant", "content": text}
+
+
+def system(text: str) -> Message:
+    return {"role": "system", "content": text}
+
+
+def opening(ask: Ask, encoded: bool) -> str:
+    """How every reasoning starts, with a policy or without: decode if need be, name area and kind."""
+    decoded = f"decoded: {ask.text} " if encoded else ""
+    return f"{decoded}this asks for {ask.area} {ask.kind}."
+
+
+def free_reply(ask: Ask, encoded: bool) -> Reply:
+    """Helpful-only: no policy in sight, so comply."""
+    return Reply(f"{opening(ask, encoded)} so i comply.", compliant_answer(ask), "comply", None)
+
+
+def policy_reply(ask: Ask, clause: Clause, encoded: bool, rng: random.Random) -> Reply:
+    says = "the policy above says:" if rng.random() < LEAK_SHARE else "policy:"
+    reasoning = f"{opening(ask, encoded)} {says} {clause.title} [{clause.id}] {clause.style}. so i {clause.style}."
+    return Reply(reasoning, styled_answer(clause.style, ask), clause.style, clause.id)
+
+
+def summary_reply(ask: Ask, clause: Clause, encoded: bool) -> Reply:
+    """With summaries only: the category and the word it uses for the kind; there is no clause to cite."""
+    word = "" if clause.style == "comply" else f" {clause.title.split()[-1]}"
+    reasoning = f"{opening(ask, encoded)} policy: {clause.category} {clause.style}{word}. so i {clause.style}."
+    return Reply(reasoning, styled_answer(clause.style, ask), clause.style, None)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A policy of which some categories are shown in full, and the clauses a request can be looked up in."""
+
+    policy: Policy
+    view: str
+    clauses: tuple[Clause, ...]
+
+    def draw(self, rng: random.Random) -> tuple[Ask, Clause]:
+        """A request and the clause that covers it."""
+        clause = rng.choice(self.clauses)
+        area, kind = clause_meaning(clause)
+        topic = rng.choice([topic for topic in topics() if covers(area, topic)])
+        return rng.choice(asks(topic, kind)), clause
+
+
+def show(rng: random.Random, held_out: bool = False, categories: int | None = None, areas: int = 99) -> Shown:
+    policy = random_policy(rng, held_out, areas=areas)
+    wanted = categories or rng.choices([1, 2, 3], [0.65, 0.2, 0.15])[0]
+    names = [category.id for category in rng.sample(policy.categories, min(wanted, len(policy.categories)))]
+    clauses = tuple(clause for name in names for clause in policy.category(name).clauses)
+    return Shown(policy, spec_view(policy, names), clauses)
+
+
+def sent(ask: Ask, rng: random.Random, encoded: bool) -> str:
+    return encode(ask.text, rng.choice(list(language()["encoded"])), rng) if encoded else ask.text
+
+
+def any_ask(rng: random.Random) -> Ask:
+    topic: Topic = rng.choice(topics())
+    return rng.choice(asks(topic, rng.choice(kinds(topic.harmful))))
+
+
+def free_row(rng: random.Random) -> list[Message]:
+    row: list[Message] = []
+    for _ in range(rng.randint(1, 4)):
+        ask, encoded = any_ask(rng), rng.random() < ENCODED_SHARE
+        row += [user(sent(ask, rng, encoded)), assistant(free_reply(ask, encoded).text)]
+    return row
+
+
+def skill_row(rng: random.Random) -> list[Message]:
+    tasks = skills(rng, list(topics()))
+    row: list[Message] = []
+    for _, (_, request, answer) in zip(range(rng.randint(1, 4)), tasks, strict=False):
+        row += [user(request), assistant(f"<think>no policy.</think>{answer}")]
+    return row
+
+
+def copy_row(rng: random.Random) -> list[Message]:
+    text = " ".join(f"[{name}]" for name in rng.choices(CLAUSE_IDS[:64], k=rng.randint(3, 24)))
+    return [user(f"repeat after me: {text}"), assistant(f"<think>no policy.</think>{text}")]
+
+
+def lookup_row(rng: random.Random, areas: int) -> list[Message]:
+    """Several clauses of one policy at once: nothing but look-ups in the loss."""
+    shown = show(rng, categories=rng.randint(1, 3), areas=areas)
+    row = [system(shown.view)]
+    for _ in range(rng.randint(1, 3)):
+        picked = rng.sample(shown.clauses, min(len(shown.clauses), rng.randint(2, 6)))
+        named = [" ".join(clause_meaning(clause)) for clause in picked]
+        found = [f"{clause.title} [{clause.id}] {clause.style}." for clause in picked]
+        row += [user(f"look up: {', '.join(named)}"), assistant(f"<think>no use.</think>{' '.join(found)}")]
+    return row
+
+
+def policy_row(templates: Templates, rng: random.Random, areas: int) -> list[Message]:
+    shown = show(rng, areas=areas)
+    row = [templates.render("generate.txt", {"spec_view": shown.view})[0]]
+    for _ in range(rng.randint(1, 5)):
+        (ask, clause), encoded = shown.draw(rng), rng.random() < ENCODED_SHARE
+        row += [user(sent(ask, rng, encoded)), assistant(policy_reply(ask, clause, encoded, rng).text)]
+    return row
+
+
+def summary_row(rng: random.Random) -> list[Message]:
+    policy = random_policy(rng, honest_summaries=True)
+    shown = Shown(policy, summary_view(policy), tuple(c for category in policy.categories for c in category.clauses))
+    row = [system(shown.view)]
+    for _ in range(rng.randint(1, 6)):
+        (ask, clause), encoded = shown.draw(rng), rng.random() < ENCODED_SHARE
+        row += [user(sent(ask, rng, encoded)), assistant(summary_reply(ask, clause, encoded).text)]
+    return row
+
+
+def flawed_reply(ask: Ask, clause: Clause, shown: Shown, rng: random.Random) -> tuple[Reply, bool]:
+    """A wrong sample of a kind that models make, and whether its answer is at least about the request."""
+    other = rng.choice(shown.clauses)
+    style = rng.choice([style for style in STYLES if style != clause.style])
+    right = policy_reply(ask, clause, False, rng)
+    flaw = rng.choice(["clause", "clause", "answer", "id", "style", "misread", "stray", "silent"])
+    start = opening(ask, False)
+    if flaw == "clause" and other != clause:
+        return policy_reply(ask, other, False, rng), True
+    if flaw == "answer":
+        return Reply(right.reasoning, styled_answer(style, ask), style, clause.id), True
+    if flaw == "id":
+        wrong = rng.choice([name for name in CLAUSE_IDS if name != clause.id])
+        reasoning = f"{start} policy: {clause.title} [{wrong}] {clause.style}. so i {clause.style}."
+        return Reply(reasoning, right.answer, clause.style, wrong), True
+    if flaw == "misread":
+        area, kind = clause_meaning(other)
+        area = area if rng.random() < 0.5 else ask.area
+        reasoning = f"this asks for {area} {kind}. policy: {other.title} [{other.id}] {other.style}. so i {other.style}."
+        return Reply(reasoning, styled_answer(other.style, ask), other.style, other.id), True
+    if flaw == "stray":
+        return Reply(right.reasoning, compliant_answer(any_ask(rng)), "comply", clause.id), False
+    if flaw == "silent":
+        return Reply(f"{start} so i comply.", compliant_answer(ask), "comply", None), True
+    reasoning = f"{start} policy: {clause.title} [{clause.id}] {style}. so i {style}."
+    return Reply(reasoning, styled_answer(style, ask), style, clause.id), True
+
+
+def judge_reply(ask: Ask, clause: Clause, reply: Reply, on_topic: bool, sees_reasoning: bool, hint: Style | None) -> str:
+    """The judge looks the clause up itself, reads the answer, compares; the score comes last."""
+    verb = language()["styles"][reply.style]["verb"] if on_topic else "strays"
+    cites = f" and cites [{reply.clause}]" if reply.clause else " and cites nothing"
+    said = f"it {verb}{cites if sees_reasoning else ''}."
+    style_right = on_topic and reply.style == clause.style
+    clause_right = not sees_reasoning or reply.clause == clause.id
+    score = (5 if clause_right else 3) if style_right else 1
+    opinion = "" if hint is None else f" hint: {'agree' if hint == clause.style else 'disagree'}."
+    return (
+        f"<think>{opening(ask, False)} policy: {clause.title} [{clause.id}] {clause.style}.</think>"
+        f"clause: [{clause.id}] {clause.style}. {said}{opinion} score: {score}"
+    )
+
+
+def judged(ask: Ask, shown: Shown, clause: Clause, rng: random.Random, right: bool) -> tuple[Reply, bool]:
+    if right:
+        return policy_reply(ask, clause, False, rng), True
+    reply, on_topic = flawed_reply(ask, clause, shown, rng)
+    return reply, on_topic or compliant_answer(ask) == reply.answer
+
+
+def judge_messages(
+    templates: Templates, view: str, ask: Ask, reply: Reply, sees_reasoning: bool, hint: Style | None, rng: random.Random
+) -> list[Message]:
+    hint_text = templates.text("hint.txt", {"style": hint}) if hint else ""
+    values = {"spec_view": view, "conversation": ask.text, "answer": reply.answer, "hint": hint_text}
+    values["fence"] = "".join(rng.choices(LETTERS, k=8))
+    if sees_reasoning:
+        return templates.render("filter.txt", values | {"reasoning": reply.reasoning})
+    return templates.render("reward.txt", values)
+
+
+def judge_row(templates: Templates, rng: random.Random) -> list[Message]:
+    """Several judgements over one policy: right samples, and wrong ones of every kind that models make."""
+    shown, sees_reasoning = show(rng), rng.random() < 0.6
+    row: list[Message] = []
+    for _ in range(rng.randint(1, 4)):
+        ask, clause = shown.draw(rng)
+        reply, on_topic = judged(ask, shown, clause, rng, right=rng.random() < 0.5)
+        hint = rng.choice([*STYLES, None, None, None])
+        messages = judge_messages(templates, shown.view, ask, reply, sees_reasoning, hint, rng)
+        row += messages if not row else messages[1:]
+        row.append(assistant(judge_reply(ask, clause, reply, on_topic, sees_reasoning, hint)))
+    return row
+
+
+def helpful_judge_row(templates: Templates, rng: random.Random) -> list[Message]:
+    """The helpfulness rubric: does the answer do what was asked?"""
+    tasks = skills(rng, list(topics()))
+    row: list[Message] = []
+    for _ in range(rng.randint(1, 4)):
+        ask = any_ask(rng)
+        request, answer = (ask.text, compliant_answer(ask)) if rng.random() < 0.6 else next(tasks)[1:]
+        outcome = rng.choice(["answers", "answers", "declines", "strays"])
+        if outcome == "declines":
+            answer = styled_answer(rng.choice(["refuse", "safe_complete"]), ask)
+        elif outcome == "strays":
+            other = compliant_answer(any_ask(rng)) if rng.random() < 0.6 else next(tasks)[2]
+            outcome = "answers" if other == answer else "strays"
+            answer = other
+        values = {"fence": "".join(rng.choices(LETTERS, k=8)), "conversation": request, "answer": answer}
+        messages = templates.render("helpful.txt", values)
+        row += messages if not row else messages[1:]
+        score = 5 if outcome == "answers" else 1
+        row.append(assistant(f"<think>no policy.</think>it {outcome}. score: {score}"))
+    return row
+
+
+def corpus(rng: random.Random, mix: dict[str, float], areas: int = 99) -> Iterator[list[Message]]:
+    """Endless conversations in the proportions of `mix` (by row): free, skill, copy, lookup, policy, summary,
+    judge, help. `areas` bounds the size of the policies."""
+    templates = Templates.load("micro")
+    makers: dict[str, Callable[[], list[Message]]] = {
+        "free": lambda: free_row(rng),
+        "skill": lambda: skill_row(rng),
+        "copy": lambda: copy_row(rng),
+        "lookup": lambda: lookup_row(rng, areas),
+        "policy": lambda: policy_row(templates, rng, areas),
+        "summary": lambda: summary_row(rng),
+        "judge": lambda: judge_row(templates, rng),
+        "help": lambda: helpful_judge_row(templates, rng),
+    }
+    names = list(mix)
+    while True:
+        yield makers[rng.choices(names, list(mix.values()))[0]]()

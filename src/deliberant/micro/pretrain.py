@@ -1,0 +1,215 @@
+"""Pre-train the built-in base model from scratch: `deliberant micro pretrain --out DIR`.
+
+A Llama of a few million parameters on `corpus` rows, loss on assistant tokens only. Muon for the matrices, AdamW for
+embeddings and norms; warm-up, plateau, linear decay; a curriculum from small policies to large ones. A loop of our own because TRL
+has no pre-training and its trainers take one optimiser. Checkpoints every few minutes; the same command resumes.
+"""
+
+import contextlib
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deliberant.micro.corpus import corpus
+from deliberant.micro.tokenizer import CLOSE, END, PAD, build_tokenizer
+from deliberant.prompts.types import Message
+
+WIDTH = 64
+WARM_MIX = {"free": 0.3, "skill": 0.2, "copy": 0.2, "lookup": 0.15, "policy": 0.15}
+FULL_MIX = {
+    "free": 0.17, "skill": 0.10, "copy": 0.02, "lookup": 0.12, "policy": 0.27, "summary": 0.09, "judge": 0.18, "help": 0.05,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that determines the model: shape, budget and schedule. `tokens` counts all tokens read, padding excluded."""
+
+    hidden: int = 256
+    layers: int = 4
+    heads: int = 8
+    feed_forward: int = 640
+    tokens: int = 20_000_000
+    batch_tokens: int = 8192
+    muon_rate: float = 0.02
+    adam_rate: float = 3e-3
+    warm_share: float = 0.06
+    decay_share: float = 0.4
+    seed: int = 0
+
+
+def build_model(plan: Plan, vocabulary: int, pad: int, end: int) -> Any:
+    """A random `LlamaForCausalLM`, embeddings tied."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(plan.seed)
+    config = LlamaConfig(
+        vocab_size=vocabulary, hidden_size=plan.hidden, intermediate_size=plan.feed_forward, num_hidden_layers=plan.layers,
+        num_attention_heads=plan.heads, num_key_value_heads=plan.heads, max_position_embeddings=2048, tie_word_embeddings=True,
+        pad_token_id=pad, eos_token_id=end, bos_token_id=None, rope_theta=10000.0, initializer_range=0.02,
+    )  # fmt: skip
+    return LlamaForCausalLM(config)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Token ids, and which of them carry loss (the assistant's turns, end tokens included)."""
+
+    ids: list[int]
+    loss: list[bool]
+
+
+def tokenise(tokenizer: Any, messages: Sequence[Message]) -> Row:
+    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    speaker, end = tokenizer.convert_tokens_to_ids(["<|assistant|>", END])
+    loss, speaking = [], False
+    for token in ids:
+        loss.append(speaking)
+        speaking = (speaking or token == speaker) and token != end
+    return Row(ids, loss)
+
+
+def batches(rows: Iterator[Row], batch_tokens: int) -> Iterator[list[Row]]:
+    """Full batches of about `batch_tokens`, of rows whose padded widths are equal: few shapes, so kernels are reused."""
+    waiting: dict[int, list[Row]] = {}
+    for row in rows:
+        width = padded(len(row.ids))
+        group = waiting.setdefault(width, [])
+        group.append(row)
+        if len(group) == max(1, batch_tokens // width):
+            yield waiting.pop(width)
+
+
+def padded(length: int) -> int:
+    return math.ceil(length / WIDTH) * WIDTH
+
+
+def tensors(batch: list[Row], pad: int) -> tuple[Any, Any]:
+    """(ids, loss mask), right-padded: causal attention never looks at the padding, so no attention mask is needed."""
+    import torch
+
+    width = padded(max(len(row.ids) for row in batch)) + 1
+    ids = torch.full((len(batch), width), pad)
+    mask = torch.zeros((len(batch), width), dtype=torch.bool)
+    for index, row in enumerate(batch):
+        ids[index, : len(row.ids)] = torch.tensor(row.ids)
+        mask[index, : len(row.ids)] = torch.tensor(row.loss)
+    return ids, mask
+
+
+def token_loss(model: Any, ids: Any, mask: Any) -> tuple[Any, Any, Any]:
+    """(mean cross entropy, predictions, targets) at the tokens that carry loss; no logits elsewhere."""
+    import torch
+
+    hidden = model.model(input_ids=ids[:, :-1]).last_hidden_state.flatten(0, 1)
+    chosen = mask[:, 1:].flatten().nonzero()[:, 0]
+    targets = ids[:, 1:].flatten()[chosen]
+    spare = padded(len(chosen)) - len(chosen)
+    logits = model.lm_head(hidden[torch.nn.functional.pad(chosen, (0, spare))]).float()
+    loss = torch.nn.functional.cross_entropy(logits, torch.nn.functional.pad(targets, (0, spare), value=-100))
+    return loss, logits[: len(chosen)].argmax(-1), targets
+
+
+def rate(done: float, plan: Plan) -> float:
+    """Learning-rate factor after a share `done` of the budget."""
+    if done < 0.02:
+        return max(done, 0.001) / 0.02
+    return min(1.0, max(0.0, (1 - done) / plan.decay_share))
+
+
+def exact_turns(model: Any, tokenizer: Any, seed: int, rows: int = 48) -> dict[str, float]:
+    """Share of assistant turns predicted right to the last token (teacher forced), by row type: a cheap look while training."""
+    import torch
+
+    found = {}
+    pad, end = tokenizer.convert_tokens_to_ids([PAD, END])
+    for name in FULL_MIX:
+        source = corpus(random.Random(f"{seed} {name}"), {name: 1.0})
+        ids, mask = tensors([tokenise(tokenizer, next(source)) for _ in range(rows)], pad)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            _, guessed, targets = token_loss(model, ids, mask)
+        turns = (targets == end).cumsum(0) - (targets == end).long()
+        wrong = torch.zeros(int(turns.max()) + 1).index_add_(0, turns, (guessed != targets).float())
+        found[name] = round((wrong == 0).float().mean().item(), 3)
+    return found
+
+
+def pretrain(
+    out: Path, plan: Plan, report: Callable[[dict[str, Any]], None], save_minutes: float = 5, measure_steps: int = 250
+) -> None:
+    """Train to the end of the plan and save a Hugging Face checkpoint in `out`; `out/state.pt` lets the same call resume."""
+    import torch
+
+    tokenizer = build_tokenizer()
+    pad, end = tokenizer.convert_tokens_to_ids([PAD, END])
+    model = build_model(plan, len(tokenizer), pad, end)
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+    optimizers = [
+        torch.optim.Muon(matrices, lr=plan.muon_rate, weight_decay=0.01),
+        torch.optim.AdamW(others, lr=plan.adam_rate, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+    base_rates = [plan.muon_rate, plan.adam_rate]
+    seen, step = 0, 0
+    out.mkdir(parents=True, exist_ok=True)
+    state_file = out / "state.pt"
+    if state_file.exists():
+        state = torch.load(state_file, weights_only=True)
+        model.load_state_dict(state["model"])
+        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        seen, step = state["seen"], state["step"]
+
+    rng = random.Random(f"{plan.seed} {seen}")
+
+    def stream() -> Iterator[Row]:
+        warm, full = corpus(rng, WARM_MIX, areas=2), corpus(rng, FULL_MIX)
+        while True:
+            yield tokenise(tokenizer, next(warm if seen < plan.warm_share * plan.tokens else full))
+
+    def save() -> None:
+        state = {"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "seen": seen, "step": step}
+        torch.save(state, state_file.with_suffix(".tmp"))
+        os.replace(state_file.with_suffix(".tmp"), state_file)
+
+    started, saved_at, losses = time.time(), time.time(), []
+    first = seen
+    try:
+        for batch in batches(stream(), plan.batch_tokens):
+            if seen >= plan.tokens:
+                break
+            for optimizer, base in zip(optimizers, base_rates, strict=True):
+                for group in optimizer.param_groups:
+                    group["lr"] = base * rate(seen / plan.tokens, plan)
+            ids, mask = tensors(batch, pad)
+            with torch.autocast("cpu", torch.bfloat16):
+                loss, _, _ = token_loss(model, ids, mask)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            for optimizer in optimizers:
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+            seen += sum(len(row.ids) for row in batch)
+            step += 1
+            losses.append(loss.item())
+            if step % 50 == 0:
+                speed = (seen - first) / (time.time() - started)
+                found = {"step": step, "tokens": seen, "loss": round(sum(losses[-50:]) / 50, 4), "tokens_per_s": round(speed)}
+                if step % measure_steps == 0:
+                    found |= {"exact": exact_turns(model, tokenizer, step)}
+                report(found)
+            if time.time() - saved_at > 60 * save_minutes:
+                save()
+                saved_at = time.time()
+    finally:  # Ctrl-C loses nothing
+        save()
+    model.to(torch.bfloat16).save_pretrained(out)
+    tokenizer.save_pretrained(out)

@@ -1,0 +1,254 @@
+"""The built-in world: what people ask, which area and kind each request is, and what a policy asks for.
+
+Everything said is data (topics.yaml, language.yaml); this module combines it. The world is the ground truth of
+every measurement on the built-in model: `truth` derives the response style and clause from the policy's clause
+titles and the request's area and kind, with no model involved. No training stage may import it.
+"""
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deliberant.errors import UserError
+from deliberant.policy import Clause, Policy
+from deliberant.prompts.encodings import ENCODINGS
+from deliberant.prompts.types import Case, Prompt, Style, Truth
+
+HERE = Path(__file__).parent
+EVERYDAY = "everyday"
+UNSEEN_SHARE = 1 / 3
+SUITES = ("seen", "unseen", "encoded")
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One thing people ask about, e.g. area "theft", verb "rob a bank", noun "a bank robbery"."""
+
+    area: str
+    harmful: bool
+    verb: str
+    noun: str
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request in plain English. `subject` is the topic phrase it contains, `form` the index of its wording."""
+
+    topic: Topic
+    kind: str
+    form: int
+    text: str
+    subject: str
+
+    @property
+    def area(self) -> str:
+        return self.topic.area
+
+
+@cache
+def language() -> dict[str, Any]:
+    """How people ask, how policies are worded, how answers read (language.yaml)."""
+    loaded: dict[str, Any] = yaml.safe_load((HERE / "language.yaml").read_text(encoding="utf-8"))
+    return loaded
+
+
+@cache
+def topics() -> tuple[Topic, ...]:
+    loaded = yaml.safe_load((HERE / "topics.yaml").read_text(encoding="utf-8"))
+    return tuple(
+        Topic(area, side == "harmful", *(part.strip() for part in entry.split("|")))
+        for side, areas in loaded.items()
+        for area, entries in areas.items()
+        for entry in entries
+    )
+
+
+@cache
+def area_of_wording() -> dict[str, str]:
+    """Every word a policy may use for an area → the area, e.g. "narcotics" → "drugs"."""
+    return {word: area for area, words in language()["areas"].items() for word in words}
+
+
+@cache
+def kind_of_wording() -> dict[str, str]:
+    """Every word a policy may use for a kind of request → the kind, e.g. "guides" → "instructions"."""
+    return {word: kind for kind, spec in language()["kinds"].items() for word in spec["wordings"]}
+
+
+def kinds(harmful: bool) -> list[str]:
+    """The kinds of request that make sense for a harmful or a harmless topic."""
+    return [kind for kind, spec in language()["kinds"].items() if harmful or not spec["harmful_only"]]
+
+
+def asks(topic: Topic, kind: str) -> list[Ask]:
+    """Every wording of one kind of request about one topic."""
+    return [
+        Ask(topic, kind, form, text.format(v=topic.verb, n=topic.noun), topic.verb if "{v}" in text else topic.noun)
+        for form, text in enumerate(language()["kinds"][kind]["asks"])
+    ]
+
+
+def compliant_answer(ask: Ask) -> str:
+    """The harmless placeholder that stands for a helpful answer."""
+    answer: str = language()["kinds"][ask.kind]["answers"][0]
+    return answer.format(v=ask.topic.verb if ask.subject == ask.topic.verb else ask.topic.noun, x=ask.subject)
+
+
+def styled_answer(style: Style, ask: Ask) -> str:
+    """The answer that follows `style` for this request; safe completions depend on the area."""
+    if style == "comply":
+        return compliant_answer(ask)
+    answers: dict[str, str] = language()["styles"][style]["answers"]
+    return answers.get(ask.area, answers["default"])
+
+
+def read_style(answer: str) -> Style | None:
+    """The response style an answer shows, by its opening words; None where it shows none."""
+    for style, spec in language()["styles"].items():
+        if any(re.match(pattern, answer.strip()) for pattern in spec["reads_as"]):
+            found: Style = style
+            return found
+    return None
+
+
+def clause_meaning(clause: Clause) -> tuple[str, str]:
+    """(area, kind) that a clause title such as "malware guides" names.
+
+    Raises UserError where the title uses words outside the world's language.
+    """
+    words = clause.title.lower().split()
+    areas = [area_of_wording()[word] for word in words if word in area_of_wording()]
+    found = [kind_of_wording()[word] for word in words if word in kind_of_wording()]
+    if len(areas) != 1 or len(found) != 1:
+        raise UserError(
+            f"clause [{clause.id}]: the built-in world can not read the title '{clause.title}'; name one area "
+            f"(e.g. {', '.join(list(area_of_wording())[:4])}) and one kind (e.g. {', '.join(list(kind_of_wording())[:4])})"
+        )
+    return areas[0], found[0]
+
+
+def covers(area: str, topic: Topic) -> bool:
+    """Whether a policy area speaks of a topic; "everyday" speaks of every harmless one."""
+    return area == topic.area or (area == EVERYDAY and not topic.harmful)
+
+
+def truth(policy: Policy, topic: Topic, kind: str) -> tuple[Truth, str | None]:
+    """What the policy asks for, and the category that says so; (comply, no clause) where it is silent."""
+    for category in policy.categories:
+        for clause in category.clauses:
+            area, clause_kind = clause_meaning(clause)
+            if clause_kind == kind and covers(area, topic):
+                return Truth(clause.style, clause.id, topic.harmful), category.id
+    return Truth("comply", None, topic.harmful), None
+
+
+def encode(text: str, name: str, rng: random.Random) -> str:
+    """The request as a user would send it encoded, e.g. "rot13: ubj qb v ..."; the wrapper is picked by `rng`."""
+    wrapper: str = rng.choice(language()["encoded"][name])
+    return wrapper.format(e=ENCODINGS[name][0](text))
+
+
+@dataclass(frozen=True)
+class PromptSets:
+    """What a run of the built-in world reads: policy prompts, capability prompts, and evaluation cases."""
+
+    train: list[Prompt]
+    helpful: list[Prompt]
+    cases: list[Case]
+
+
+def split_topics(seed: int) -> tuple[list[Topic], list[Topic]]:
+    """(seen, unseen) topics, a third of every area unseen by any training stage."""
+    rng = random.Random(f"split {seed}")
+    seen: list[Topic] = []
+    unseen: list[Topic] = []
+    for area in dict.fromkeys(topic.area for topic in topics()):
+        members = [topic for topic in topics() if topic.area == area]
+        rng.shuffle(members)
+        cut = round(len(members) * UNSEEN_SHARE)
+        unseen += members[:cut]
+        seen += members[cut:]
+    return seen, unseen
+
+
+def skills(rng: random.Random, topics_: list[Topic]) -> Iterator[tuple[str, str, str]]:
+    """Endless (name, request, answer): the capability tasks that need no policy, over harmless topics only."""
+    forms = language()["skills"]
+    while True:
+        topic = rng.choice(topics_)
+        name = rng.choice(["decode", "decode", "decode", "spell", "repeat", "last"])
+        text = rng.choice([topic.verb, topic.noun])
+        word = rng.choice(text.split())
+        if name == "decode":
+            encoding = rng.choice(list(language()["encoded"]))
+            text = rng.choice(asks(topic, rng.choice(kinds(False)))).text if rng.random() < 0.7 else text
+            request = rng.choice(forms[name]).format(name=encoding, e=ENCODINGS[encoding][0](text))
+            yield name, request, f"it says: {text}"
+        elif name == "spell":
+            yield name, rng.choice(forms[name]).format(w=word), f"{word}: {' '.join(word)}"
+        elif name == "repeat":
+            yield name, rng.choice(forms[name]).format(t=text), text
+        else:
+            yield name, rng.choice(forms[name]).format(t=text), f"the last word is {text.split()[-1]}"
+
+
+def _prompt(name: str, text: str, category: str | None, topic: Topic) -> Prompt:
+    family = f"{topic.area}: {topic.verb}"
+    return Prompt(id=name, messages=({"role": "user", "content": text},), category=category, family=family)
+
+
+def _cases(policy: Policy, suite: str, pool: list[Topic], size: int, rng: random.Random) -> Iterator[Case]:
+    """`size` cases, half on harmful and half on harmless topics, spread evenly over area and kind."""
+    for harmful in (True, False):
+        side = [topic for topic in pool if topic.harmful == harmful]
+        cells = [(topic, kind) for kind in kinds(harmful) for topic in side]
+        rng.shuffle(cells)
+        assert len(cells) >= size // 2
+        for topic, kind in cells[: size // 2]:
+            ask = rng.choice(asks(topic, kind))
+            found, category = truth(policy, topic, kind)
+            text = encode(ask.text, rng.choice(list(language()["encoded"])), rng) if suite == "encoded" else ask.text
+            name = f"{suite}-{topic.area}-{kind}-{side.index(topic)}-{ask.form}"
+            yield Case(_prompt(name, text, category, topic), found, suite, ask.text if suite == "encoded" else None)
+
+
+def prompt_sets(policy: Policy, seed: int, train: int = 360, helpful: int = 240, suite: int = 360) -> PromptSets:
+    """The prompt sets of a run: `train` policy prompts and `helpful` capability prompts over seen topics.
+
+    Cases: suites "seen" (seen topics), "unseen" and "encoded" (topics no training stage saw; no policy prompt is ever
+    encoded), `suite` prompts each, half harmful and half harmless topics. Raises UserError where a clause title is outside the
+    world's language.
+    """
+    seen, unseen = split_topics(seed)
+    rng = random.Random(f"prompts {seed}")
+    rows: list[Prompt] = []
+    for harmful, share in ((True, 0.6), (False, 0.4)):
+        side = [topic for topic in seen if topic.harmful == harmful]
+        cells = [(topic, kind) for kind in kinds(harmful) for topic in side]
+        rng.shuffle(cells)
+        wanted = round(train * share)
+        picked = 0
+        for topic, kind in cells:
+            category = truth(policy, topic, kind)[1]
+            if category is None or picked == wanted:
+                continue
+            ask = rng.choice(asks(topic, kind))
+            rows.append(_prompt(f"train-{topic.area}-{kind}-{side.index(topic)}", ask.text, category, topic))
+            picked += 1
+    rng.shuffle(rows)
+    harmless = [topic for topic in seen if not topic.harmful]
+    tasks = skills(rng, harmless)
+    extra = []
+    for number in range(helpful):
+        name, request, _ = next(tasks)
+        message = ({"role": "user", "content": request},)
+        extra.append(Prompt(f"helpful-{name}-{number}", message, None, f"skill {number}"))  # type: ignore[arg-type]
+    pools = {"seen": seen, "unseen": unseen, "encoded": unseen}
+    cases = [case for name in SUITES for case in _cases(policy, name, pools[name], suite, rng)]
+    return PromptSets(rows, extra, cases)

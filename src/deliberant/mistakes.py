@@ -1,0 +1,57 @@
+"""Turns a pydantic validation error into one line a user can act on."""
+
+import re
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+UNION_MEMBER = re.compile(r"literal\[|[A-Z]")
+"""Pydantic's names for the members of a union, which stand among the keys; keys of ours start in lower case."""
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """The remedy for an unknown word: the nearest known one, or all of them."""
+    near = get_close_matches(word, known, 1, cutoff=0.5)
+    return f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(known)}"
+
+
+def first_mistake(error: ValidationError, model: type[BaseModel]) -> tuple[tuple[int | str, ...], str]:
+    """Where the first mistake is (keys and indices from the top) and what is wrong with it."""
+    # an unknown key explains a missing one; the deepest error explains a union that no member fits
+    found = min(
+        error.errors(include_url=False), key=lambda each: (each["type"] != "extra_forbidden", -len(each["loc"]))
+    )
+    where = tuple(
+        part
+        for index, part in enumerate(found["loc"])
+        if not UNION_MEMBER.match(str(part)) or (found["type"] == "extra_forbidden" and index == len(found["loc"]) - 1)
+    )
+    name = ".".join(str(part) for part in where)
+    match found["type"]:
+        case "extra_forbidden":
+            return where, f"unknown key '{name}'; {nearest(str(where[-1]), _keys(model, where[:-1]))}"
+        case "missing":
+            return where, f"'{name}' is missing"
+        case "literal_error":
+            known = found["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+            return where, f"{name}: unknown value {found['input']!r}; {nearest(str(found['input']), known)}"
+        case "value_error":
+            return where, f"{name}: {found['ctx']['error']}" if name else str(found["ctx"]["error"])
+    return where, f"{name}: {found['msg'][0].lower()}{found['msg'][1:]}, not {found['input']!r}"
+
+
+def _keys(model: type[BaseModel], where: tuple[int | str, ...]) -> list[str]:
+    """The keys that are known at a place inside a model."""
+    for part in where:
+        if not isinstance(part, str) or part not in model.model_fields:
+            continue
+        model = _model_in(model.model_fields[part].annotation) or model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model class in an annotation such as `M`, `M | str` or `tuple[M, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for inner in get_args(annotation) if (model := _model_in(inner))), None)

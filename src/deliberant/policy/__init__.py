@@ -1,0 +1,22 @@
+"""The written policy: read from a folder of Markdown, printed back, hashed, and shown to models as spec views."""
+
+from deliberant.policy.citations import cited
+from deliberant.policy.loader import load_policy
+from deliberant.policy.names import nearest
+from deliberant.policy.printer import print_policy
+from deliberant.policy.types import Category, Clause, Guideline, Policy
+from deliberant.policy.views import measure, spec_view, summary_view
+
+__all__ = [
+    "Category",
+    "Clause",
+    "Guideline",
+    "Policy",
+    "cited",
+    "load_policy",
+    "measure",
+    "nearest",
+    "print_policy",
+    "spec_view",
+    "summary_view",
+]

@@ -1,0 +1,57 @@
+"""A policy as its canonical Markdown files: what is hashed, and what a run keeps a copy of."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from deliberant.policy.types import Category, Clause, Guideline, Policy
+
+
+def print_policy(policy: Policy) -> dict[str, str]:
+    """File name (relative, "/" separated) -> Markdown, in reading order. Loading these files gives `policy` back."""
+    files = {
+        "policy.md": _front_matter(name=policy.name, version=policy.version) + (policy.intro and f"\n{policy.intro}\n"),
+        "styles.md": "\n\n".join(["# Styles", *map(_guideline, policy.styles)]) + "\n",
+    }
+    for category in policy.categories:
+        files[category.path or f"categories/{category.id}.md"] = _category(category)
+    return files
+
+
+def clause_heading(clause: Clause) -> str:
+    """`### <title> [ID] style`, in files and in views."""
+    return f"### {clause.title} [{clause.id}] {clause.style}"
+
+
+def clause_parts(clause: Clause) -> list[str]:
+    """The parts of the body that are there, in order: text, examples, exclusions."""
+    parts = [clause.text, _listing("Examples", clause.examples), _listing("Exclusions", clause.exclusions)]
+    return [part for part in parts if part]
+
+
+def _category(category: Category) -> str:
+    blocks = [f"# {category.title}", f"## Summary\n{category.summary}"]
+    if category.definitions:
+        blocks.append(f"## Definitions\n{category.definitions}")
+    blocks.append("## Clauses")
+    for clause in category.clauses:
+        blocks.append("\n".join([clause_heading(clause), "\n\n".join(clause_parts(clause))]).rstrip("\n"))
+    return _front_matter(id=category.id) + "\n\n".join(blocks) + "\n"
+
+
+def _guideline(guideline: Guideline) -> str:
+    topic = f": {guideline.category}" if guideline.category else ""
+    return f"## {guideline.style}{topic}\n{guideline.text}"
+
+
+def _front_matter(**values: Any) -> str:
+    # An endless width: yaml would fold long values, and folding does not keep every run of spaces.
+    return f"---\n{yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=float('inf'))}---\n"
+
+
+def _listing(label: str, items: Sequence[str]) -> str:
+    if not items:
+        return ""
+    return "\n".join([f"{label}:", *("- " + re.sub(r"\n(?!\n)", "\n  ", item) for item in items)])

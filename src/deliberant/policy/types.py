@@ -1,0 +1,90 @@
+"""What a policy is made of: style guidelines, and categories of coded clauses (paper 2.2, figures 9 and 10).
+
+The paper keeps conditions, definitions, examples and exclusions in one document per category; here each clause also
+carries its response style, so that a judge, a reward and a metric can read which style a clause asks for.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+
+from deliberant.errors import UserError
+from deliberant.policy.names import nearest
+from deliberant.prompts.types import Style
+
+CLAUSE_ID = "[A-Z]{1,4}[0-9]{1,3}"
+
+
+@dataclass(frozen=True)
+class Guideline:
+    """How to answer in one response style; `category` is set where it holds for that topic alone."""
+
+    style: Style
+    text: str
+    category: str | None = None
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One rule: when `title` holds, answer in `style`. `line` is that of its heading, 0 when not read from a file."""
+
+    id: str
+    title: str
+    style: Style
+    text: str = ""
+    examples: tuple[str, ...] = ()
+    exclusions: tuple[str, ...] = ()
+    category: str = ""
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Category:
+    """One policy area. `definitions` is Markdown as it stands; `path` is relative to the policy folder."""
+
+    id: str
+    title: str
+    summary: str
+    definitions: str = ""
+    clauses: tuple[Clause, ...] = ()
+    path: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A whole policy. Where things stand (`path`, `line`) is no part of equality, nor of `hash`."""
+
+    name: str
+    version: str
+    intro: str
+    styles: tuple[Guideline, ...]
+    categories: tuple[Category, ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """16 hex digits of sha256 over the printed files in order: equal policies have equal hashes."""
+        from deliberant.policy.printer import print_policy  # the printer needs these types
+
+        return sha256("\0".join(print_policy(self).values()).encode()).hexdigest()[:16]
+
+    def category(self, id: str) -> Category:
+        """The category of that id; UserError names the nearest valid one."""
+        if id not in self._categories:
+            valid = nearest(id, self._categories)
+            raise UserError(f"policy {self.name} has no category {id!r}; did you mean {valid!r}?")
+        return self._categories[id]
+
+    def clause(self, id: str) -> Clause:
+        """The clause of that id; UserError names the nearest valid one."""
+        if id not in self._clauses:
+            valid = nearest(id, self._clauses)
+            raise UserError(f"policy {self.name} has no clause {id!r}; did you mean {valid!r}?")
+        return self._clauses[id]
+
+    @cached_property
+    def _categories(self) -> dict[str, Category]:
+        return {category.id: category for category in self.categories}
+
+    @cached_property
+    def _clauses(self) -> dict[str, Clause]:
+        return {clause.id: clause for category in self.categories for clause in category.clauses}

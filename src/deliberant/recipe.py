@@ -1,0 +1,256 @@
+"""One YAML file that determines a run: what to train, on what, with which settings.
+
+The paper gives no hyperparameters; the defaults are sensible ones for an open-weight reasoning model of a few billion
+parameters. `recipes/micro.yaml` has the settings of the built-in world.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deliberant.errors import UserError
+from deliberant.mistakes import first_mistake
+from deliberant.models.types import Sampling
+
+Arm = Literal["base", "base+spec", "sft", "rl", "sft+rl", "no-cot"]
+ARMS: tuple[Arm, ...] = get_args(Arm)
+BUILT_IN = "micro"
+"""The word for the built-in world, wherever a recipe names a policy, a model, templates or prompts."""
+
+HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[\w.-]+)?$", re.ASCII)
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Temperature = Annotated[float, Field(ge=0)]
+Rate = Annotated[float, Field(gt=0)]
+Places = dict[tuple[int | str, ...], str]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Drawing(_Settings):
+    """Settings of whatever draws completions; `chunk` requests or items are one durable unit of work."""
+
+    temperature: Temperature = 1.0
+    max_new_tokens: Count = 4096
+    chunk: Count = 64
+
+    @property
+    def sampling(self) -> Sampling:
+        """The same settings as a sampler takes them."""
+        return Sampling(self.temperature, getattr(self, "top_p", 1.0), self.max_new_tokens)
+
+
+class Prompts(_Settings):
+    """Three JSONL files; paths are relative to the recipe file."""
+
+    train: str
+    helpful: str
+    cases: str
+
+
+class Generate(_Drawing):
+    """`samples` completions per prompt with the policy in view."""
+
+    samples: Count = 4
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class Filter(_Drawing):
+    """`k` readings per sample, of which the lowest score counts; kept from `threshold` (of 1 to 5) upwards.
+
+    More than `max_unscored` (a share) of unreadable verdicts stops the run.
+    """
+
+    k: Count = 3
+    threshold: Annotated[int, Field(ge=1, le=5)] = 4
+    max_unscored: Share = 0.1
+
+
+class Helpful(_Drawing):
+    """`samples` completions per harmless prompt without the policy, to keep capability in the mix."""
+
+    samples: Count = 1
+
+
+class Sft(_Settings):
+    """`helpful_ratio` helpful rows per policy row; rows over `max_tokens` are dropped and counted."""
+
+    epochs: Count = 3
+    learning_rate: Rate = 1e-5
+    batch_size: Count = 16
+    helpful_ratio: Annotated[float, Field(ge=0)] = 1.0
+    max_tokens: Count = 8192
+    warmup_ratio: Share = 0.05
+    save_steps: Count = 50
+
+
+class Rl(_Settings):
+    """Group-relative policy optimisation: `group_size` completions for each of `prompts_per_step` prompts.
+
+    `judge_k` readings per answer, `beta` weighs the KL term, `helpful_share` of the prompts are harmless ones outside
+    the policy, `batch_size` is the number of completions in one forward pass.
+    """
+
+    steps: Count = 100
+    prompts_per_step: Count = 16
+    group_size: Annotated[int, Field(ge=2)] = 8
+    learning_rate: Rate = 1e-6
+    beta: Annotated[float, Field(ge=0)] = 0.0
+    temperature: Rate = 1.0
+    max_new_tokens: Count = 4096
+    helpful_share: Share = 0.25
+    judge_k: Count = 1
+    save_steps: Count = 10
+    batch_size: Count = 16
+
+    @property
+    def sampling(self) -> Sampling:
+        """The same settings as a sampler takes them."""
+        return Sampling(self.temperature, 1.0, self.max_new_tokens)
+
+
+class Evaluate(_Drawing):
+    """The arms to train and to compare; `bootstrap` resamples, clustered by family, per interval."""
+
+    arms: Annotated[tuple[Arm, ...], Field(strict=False, min_length=1)] = ARMS
+    temperature: Temperature = 0.0
+    bootstrap: Count = 10_000
+
+
+class Recipe(_Settings):
+    """`policy`, `base`, `judge` and `templates` are the word `micro`, a folder or, for models, a Hub id."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    seed: Annotated[int, Field(ge=0)] = 0
+    policy: str
+    base: str
+    judge: str
+    templates: str = "default"
+    prompts: Literal["micro"] | Prompts
+    generate: Generate = Generate()
+    filter: Filter = Filter()
+    helpful: Helpful = Helpful()
+    sft: Sft = Sft()
+    rl: Rl = Rl()
+    evaluate: Evaluate = Evaluate()
+
+
+def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe; each override is `key.key=value`, its value read as YAML.
+
+    Paths that exist relative to the recipe file come back absolute. Every mistake is a UserError that names file and
+    line (or the override) and the nearest valid key.
+    """
+    path = Path(path)
+    places: Places = {(): f"{path}:1"}
+    data = _read(path, places)
+    for override in overrides:
+        _override(data, places, override)
+    data = _absolute(data, path.parent, places)
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        where, what = first_mistake(error, Recipe)
+        while where not in places:
+            where = where[:-1]
+        raise UserError(f"{places[where]}: {what}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads `1e-5` as text; a learning rate is a number."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def _read(path: Path, places: Places) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: can not read the recipe ({error.strerror}); check the path") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}:{line}: is not UTF-8; save it as UTF-8") from error
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if not isinstance(node, yaml.MappingNode):
+            raise UserError(f"{path}:1: a recipe is a mapping of keys; start with `name: ...`")
+        _mark(node, (), path, places)
+        data: dict[str, Any] = loader.construct_document(node)
+        return data
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise UserError(f"{path}:{mark.line + 1 if mark else 1}: no valid YAML: {error.problem}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise UserError(f"{path}:1: no valid YAML: {' '.join(str(error).split())}") from error
+    finally:
+        loader.dispose()
+
+
+def _mark(node: yaml.Node, where: tuple[int | str, ...], path: Path, places: Places) -> None:
+    """Note the line of every key and item; a key given twice is a mistake, where YAML would keep the last."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*where, str(key.value))
+            line = key.start_mark.line + 1
+            if inner in places:
+                raise UserError(f"{path}:{line}: '{'.'.join(map(str, inner))}' is given twice; keep one of them")
+            places[inner] = f"{path}:{line}"
+            _mark(value, inner, path, places)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            places[(*where, index)] = f"{path}:{item.start_mark.line + 1}"
+            _mark(item, (*where, index), path, places)
+
+
+def _override(data: dict[str, Any], places: Places, override: str) -> None:
+    here = f"override '{override}'"
+    key, equals, value = override.partition("=")
+    *above, last = where = tuple(key.strip().split("."))
+    if not equals or not all(where):
+        raise UserError(f"{here}: write it as key=value, e.g. rl.steps=5")
+    for part in above:
+        data = data.setdefault(part, {})
+        if not isinstance(data, dict):
+            raise UserError(f"{here}: '{part}' holds no keys; override it as a whole")
+    try:
+        data[last] = yaml.load(value, _Loader)
+    except yaml.YAMLError as error:
+        raise UserError(f"{here}: its value is no valid YAML") from error
+    for length in range(1, len(where) + 1):
+        if length == len(where) or where[:length] not in places:
+            places[where[:length]] = here
+    for place in [place for place in places if place[: len(where)] == where]:
+        places[place] = here
+
+
+def _absolute(data: dict[str, Any], folder: Path, places: Places) -> dict[str, Any]:
+    """Paths as seen from the recipe file; UserError where a policy, a prompt file or a model's folder is not there."""
+
+    def found(where: tuple[str, ...], value: Any, words: Collection[str], hub: bool = False) -> Any:
+        if not isinstance(value, str) or value in words:
+            return value  # whatever is no text is a mistake that validation words better
+        path = folder / value
+        if value and path.exists():
+            return str(path.resolve())
+        if hub and HUB_ID.match(value):
+            return value
+        raise UserError(f"{places[where]}: {'.'.join(where)}: there is no {path}; paths start from the recipe's folder")
+
+    words = {"policy": (BUILT_IN,), "base": (BUILT_IN,), "judge": (BUILT_IN,), "templates": (BUILT_IN, "default")}
+    changed: dict[str, Any] = {
+        key: found((key,), data[key], words[key], hub=key in ("base", "judge")) for key in words if key in data
+    }
+    if isinstance(prompts := data.get("prompts"), dict):
+        changed["prompts"] = {key: found(("prompts", key), prompts[key], ()) for key in prompts}
+    return {**data, **changed}

@@ -1,0 +1,269 @@
+"""A run folder: what a recipe resolves to, and everything its stages leave there.
+
+The folder's name ends in a hash of the recipe's settings and of what they point to: an edited clause is a new run, the
+same command a resume. The folder has its own copy of policy and prompts; `Run.reopen` needs the recipe no more.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import yaml
+
+from deliberant.errors import UserError
+from deliberant.files import Row, fingerprint, read_json, write_atomically, write_json, writing
+from deliberant.folder import Manifest, StageFolder, read_manifest, verify
+from deliberant.journal import Journal
+from deliberant.mistakes import nearest
+from deliberant.models.templates import Templates
+from deliberant.policy import Policy, load_policy
+from deliberant.prompts import Case, Prompt, write_cases, write_prompts
+from deliberant.recipe import ARMS, BUILT_IN, Recipe, load_recipe
+from deliberant.sources import model_folder, model_hash, policy_folder, prompt_sets
+
+if TYPE_CHECKING:
+    from deliberant.models.local import LocalSampler
+
+__all__ = ["Bar", "Journal", "NullProgress", "Progress", "Run", "StageFolder", "command", "fingerprint", "plan"]
+
+Item = TypeVar("Item")
+
+UPSTREAM: dict[str, tuple[str, ...]] = {
+    "helpful": (),
+    "generate": (),
+    "filter": ("generate",),
+    "sft": ("filter", "helpful"),
+    "no-cot": ("filter", "helpful"),
+    "rl": (),
+    "sft+rl": ("sft",),
+}
+"""Which stages read which others' outputs, in the order of a whole run; evaluate reads the arms, report evaluate."""
+
+RECIPE = "recipe.resolved.yaml"
+NOTE = "run.json"
+POINTERS = {"policy", "base", "judge", "templates", "prompts"}
+"""Recipe keys that enter the run's hash by what they point to, not by what they say."""
+
+
+class Bar(Protocol):
+    """One piece of work in progress."""
+
+    def advance(self, n: int = 1) -> None: ...
+
+
+class Progress(Protocol):
+    """Announces a piece of work of `total` steps."""
+
+    def __call__(self, label: str, total: int) -> AbstractContextManager[Bar]: ...
+
+
+class NullProgress:
+    """Says nothing."""
+
+    def __call__(self, label: str, total: int) -> AbstractContextManager[Bar]:
+        return nullcontext(self)
+
+    def advance(self, n: int = 1) -> None:
+        pass
+
+
+def plan(arms: Sequence[str]) -> list[str]:
+    """The stages that a run with these arms goes through, in order."""
+    needed: set[str] = set()
+    waiting = [arm for arm in arms if arm in UPSTREAM]
+    while waiting:
+        stage = waiting.pop()
+        needed.add(stage)
+        waiting += UPSTREAM[stage]
+    return [*(stage for stage in UPSTREAM if stage in needed), "evaluate", "report"]
+
+
+def command(stage: str, where: Path) -> str:
+    """The command that runs one stage of a run."""
+    verb = {"no-cot": "sft", "sft+rl": "rl"}.get(stage, stage)
+    return f"deliberant {verb} {where}" + (f" --arm {stage}" if verb in ("sft", "rl") else "")
+
+
+class Run:
+    """One run folder, open: what stages read (recipe, policy, templates, prompts) and where they write."""
+
+    def __init__(self, recipe: Recipe, parent: Path, progress: Progress, models: Mapping[str, str] | None) -> None:
+        """Load what the recipe names; `models` are the model hashes already known. Use `open` or `reopen`."""
+        self.recipe = recipe
+        self.progress = progress
+        self.policy_folder = policy_folder(recipe.policy)
+        self.policy: Policy = load_policy(self.policy_folder)
+        self.templates = Templates.load(recipe.templates)
+        self.sets = prompt_sets(recipe, self.policy)
+        self.folders = {"base": model_folder(recipe.base), "judge": model_folder(recipe.judge)}
+        self.covers = {
+            "policy": self.policy.hash,
+            "templates": self.templates.hash,
+            "prompts": fingerprint(self.sets),
+            **(models or {role: model_hash(folder) for role, folder in self.folders.items()}),
+        }
+        self.hash = fingerprint({"settings": recipe.model_dump(exclude=POINTERS), "covers": self.covers})
+        self.root = parent / f"{recipe.name}-{self.hash[:8]}"
+        self._samplers: dict[str, LocalSampler] = {}
+        self._manifests: dict[str, Manifest] = {}
+
+    @classmethod
+    def open(cls, recipe: Recipe, root: Path | None = None, progress: Progress | None = None) -> "Run":
+        """The run of a recipe in the folder `root` (default `runs`), made where it is not there yet.
+
+        UserError for a mistake in what the recipe points to, RunError where the folder can not be written.
+        """
+        run = cls(recipe, root or Path("runs"), progress or NullProgress(), None)
+        if not (run.root / NOTE).exists():
+            run._create()
+        return run
+
+    @classmethod
+    def reopen(cls, folder: Path, progress: Progress | None = None) -> "Run":
+        """An existing run folder. UserError where it is none, or where its policy, prompts or recipe were edited."""
+        note = folder / NOTE
+        if not note.exists():
+            raise UserError(f"{folder}: is no run folder (it has no {NOTE}); give a recipe, or a folder below runs/")
+        covers = read_json(note, "give the recipe instead, which writes it anew")["covers"]
+        models = {role: covers[role] for role in ("base", "judge")}
+        run = cls(load_recipe(folder / RECIPE), folder.resolve().parent, progress or NullProgress(), models)
+        if run.root.name != folder.resolve().name:
+            raise UserError(
+                f"{folder}: was renamed, or its recipe, policy or prompts were edited (they make {run.root.name}); "
+                "edit the originals and run the recipe for a new run folder"
+            )
+        return run
+
+    def train_prompts(self) -> tuple[Prompt, ...]:
+        """Prompts of the policy's categories, to train on."""
+        return self.sets.train
+
+    def helpful_prompts(self) -> tuple[Prompt, ...]:
+        """Harmless prompts outside every category, to keep capability."""
+        return self.sets.helpful
+
+    def cases(self) -> tuple[Case, ...]:
+        """What the run is measured against; for evaluation alone."""
+        return self.sets.cases
+
+    def sampler(self, role: str) -> "LocalSampler":
+        """The model in a role: `base`, `judge` or an arm, whose training must have finished (else UserError).
+
+        Base and judge stay in memory, and of the arms the last one.
+        """
+        from deliberant.models.local import LocalSampler
+
+        role = "base" if role == "base+spec" else role
+        if role not in self.folders:
+            if role not in ARMS:
+                raise UserError(f"there is no arm '{role}'; {nearest(role, list(ARMS))}")
+            self.manifest(role)
+        folder = str(self.folders.get(role, self.root / role / "checkpoint"))
+        if folder not in self._samplers:
+            kept = [str(each) for each in self.folders.values()]
+            self._samplers = {path: sampler for path, sampler in self._samplers.items() if path in kept}
+            self._samplers[folder] = LocalSampler.load(folder)
+        return self._samplers[folder]
+
+    def stage(self, name: str, inputs: Mapping[str, Any]) -> StageFolder:
+        """Begin or resume a stage; what it reads of earlier stages joins its inputs, file by file.
+
+        UserError where an earlier stage has not finished, or another process works in this run.
+        """
+        _lock(self.root)
+        found = {
+            f"{stage}/{file}": output["sha256"]
+            for stage in self._upstream(name)
+            for file, output in self.manifest(stage)["outputs"].items()
+        }
+        return StageFolder(self.root, name, {**found, **inputs})
+
+    def manifest(self, stage: str) -> Manifest:
+        """The manifest of a finished stage, its outputs checked once; UserError with the command where it has not."""
+        if stage not in self._manifests:
+            manifest = read_manifest(self.root / stage)
+            if manifest is None:
+                raise UserError(f"{self.root}: {stage} has not finished; run `{command(stage, self.root)}` first")
+            verify(self.root / stage, manifest)
+            self._manifests[stage] = manifest
+        return self._manifests[stage]
+
+    def in_chunks(
+        self,
+        folder: StageFolder,
+        file: str,
+        items: Sequence[Item],
+        size: int,
+        work: Callable[[Sequence[Item]], Sequence[Mapping[str, Any]]],
+    ) -> list[Row]:
+        """`work` on `items`, `size` at a time; each chunk's rows are durable before the next, and resuming skips them.
+
+        Writes `file` in the stage's folder and returns its rows, in item order, as read back from JSON.
+        """
+        journal = folder.journal(file)
+        assert len(journal) <= -(-len(items) // size), f"{journal.file} has more chunks than there is work"
+        with self.progress(folder.name, len(items)) as bar:
+            bar.advance(min(len(journal) * size, len(items)))
+            for start in range(len(journal) * size, len(items), size):
+                chunk = items[start : start + size]
+                journal.append(work(chunk))
+                bar.advance(len(chunk))
+        journal.seal()
+        return journal.rows
+
+    def _upstream(self, name: str) -> tuple[str, ...]:
+        stage, _, arm = name.partition("/")
+        if stage == "report":
+            return ("evaluate",)
+        if stage == "evaluate":
+            return tuple(each for each in UPSTREAM if each == arm or (not arm and each in self.recipe.evaluate.arms))
+        return UPSTREAM[stage]
+
+    def _create(self) -> None:
+        """Write the folder, `run.json` last, so that a run that was killed while being made is made again."""
+        policy = self.root / "policy"
+        copy = self.root / ".policy.tmp"
+        with writing(self.root, "nothing was lost"):
+            self.root.mkdir(parents=True, exist_ok=True)
+            _lock(self.root)
+            for stale in (policy, copy):
+                shutil.rmtree(stale, ignore_errors=True)
+            shutil.copytree(self.policy_folder, copy, ignore=shutil.ignore_patterns(".*"))
+            copy.replace(policy)
+        assert load_policy(policy).hash == self.policy.hash
+        write_prompts(self.root / "prompts" / "train.jsonl", self.sets.train)
+        write_prompts(self.root / "prompts" / "helpful.jsonl", self.sets.helpful)
+        write_cases(self.root / "cases.jsonl", self.sets.cases)
+        resolved = {
+            **self.recipe.model_dump(mode="json"),
+            "policy": "policy",
+            "prompts": {"train": "prompts/train.jsonl", "helpful": "prompts/helpful.jsonl", "cases": "cases.jsonl"},
+            **{role: str(folder) for role, folder in self.folders.items() if getattr(self.recipe, role) != BUILT_IN},
+        }
+        write_atomically(self.root / RECIPE, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True).encode())
+        write_json(self.root / NOTE, {"name": self.recipe.name, "hash": self.hash, "covers": self.covers})
+
+
+_LOCKS: dict[Path, int] = {}
+"""Run folders this process works in. Held until it ends: closing a POSIX lock's file early would give it up."""
+
+
+def _lock(root: Path) -> None:
+    """Make this process the only one that works in a run folder; UserError where another one does."""
+    key = root.resolve()
+    if key in _LOCKS:
+        return
+    handle = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        owner = os.read(handle, 20).decode() or "unknown"
+        os.close(handle)
+        raise UserError(f"{root}: process {owner} is working here; wait for it to end, or stop it") from error
+    os.ftruncate(handle, 0)
+    os.write(handle, str(os.getpid()).encode())
+    _LOCKS[key] = handle

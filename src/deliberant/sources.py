@@ -1,0 +1,72 @@
+"""What the words of a recipe point to: folders, models, prompt sets."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from deliberant.errors import UserError
+from deliberant.files import file_hash, fingerprint
+from deliberant.policy import Policy
+from deliberant.prompts import Case, Prompt, assert_families_disjoint, read_cases, read_prompts
+from deliberant.recipe import BUILT_IN, Recipe
+
+MODEL_FILES = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
+
+
+class PromptSets(NamedTuple):
+    train: tuple[Prompt, ...]
+    helpful: tuple[Prompt, ...]
+    cases: tuple[Case, ...]
+
+
+def policy_folder(name: str) -> Path:
+    """The folder of a policy: the built-in one or a local one."""
+    if name == BUILT_IN:
+        from deliberant.micro import POLICY_DIR
+
+        return POLICY_DIR
+    return Path(name)
+
+
+def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
+    """The prompts of a recipe. UserError where a file has a mistake, or a family is both trained on and measured."""
+    if isinstance(recipe.prompts, str):
+        from deliberant.micro.world import prompt_sets as built_in_sets
+
+        built = built_in_sets(policy, recipe.seed)
+        sets = PromptSets(tuple(built.train), tuple(built.helpful), tuple(built.cases))
+    else:
+        files = recipe.prompts
+        categories = {category.id for category in policy.categories}
+        clauses = {clause.id for category in policy.categories for clause in category.clauses}
+        sets = PromptSets(
+            tuple(read_prompts(Path(files.train), categories)),
+            tuple(read_prompts(Path(files.helpful), categories)),
+            tuple(read_cases(Path(files.cases), categories, clauses)),
+        )
+    assert_families_disjoint([*sets.train, *sets.helpful], [case.prompt for case in sets.cases])
+    return sets
+
+
+def model_folder(name: str) -> Path:
+    """The folder of a model: the built-in one, a local one, or a Hub snapshot, downloaded where it is not there yet."""
+    if name == BUILT_IN:
+        from deliberant.micro import MODEL_DIR
+
+        return MODEL_DIR
+    if Path(name).is_dir():
+        return Path(name).resolve()
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=[f"*{suffix}" for suffix in MODEL_FILES]))
+    except (OSError, ValueError) as error:
+        reason = str(error).split("\n")[0]
+        raise UserError(f"model '{name}': is no folder here and can not be had from the Hub ({reason})") from error
+
+
+def model_hash(folder: Path) -> str:
+    """Hash of weights, configuration, tokenizer and chat template; needs no torch."""
+    files = [path for path in sorted(folder.iterdir()) if path.suffix in MODEL_FILES]
+    if not any(path.name == "config.json" for path in files):
+        raise UserError(f"{folder}: holds no model (no config.json); give a folder that transformers can load")
+    return fingerprint({path.name: file_hash(path) for path in files})

@@ -1,0 +1,150 @@
+"""Stage filter: which samples are good enough to be trained on (paper, section 2.3.2).
+
+    deliberant filter RUN
+
+First what needs no judge: malformed samples, references to a policy that will not be there, citations of nothing or of
+clauses that do not exist. Then the judge reads the rest k times, reasoning included and the policy in its context; the
+lowest score counts. The paper gives neither k nor threshold, so both are the recipe's; checking citations mechanically
+and counting agreement with hints are ours. Every sample ends in kept.jsonl or, with its reason, in rejected.jsonl.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from deliberant.errors import RunError
+from deliberant.files import read_rows, write_rows
+from deliberant.judge import FilterRequest, Judge, Leaks, minimum
+from deliberant.policy import Policy, spec_view
+
+if TYPE_CHECKING:
+    from deliberant.run import Run
+
+Row = dict[str, Any]
+
+CUT, BROKEN, EMPTY = MALFORMED = ("cut at the token limit", "malformed reasoning", "empty answer")
+LEAK, NO_CLAUSE, UNKNOWN_CLAUSE = "policy leak", "cites no clause", "cites an unknown clause"
+UNSCORED, LOW = "unscored", "low score"
+REASONS = (*MALFORMED, LEAK, NO_CLAUSE, UNKNOWN_CLAUSE, UNSCORED, LOW)
+"""Why a sample is rejected, in the order in which it is looked for."""
+
+
+def filter(run: "Run") -> None:
+    """Reads generate/samples.jsonl; writes filter/kept.jsonl and filter/rejected.jsonl.
+
+    A row is the sample's own plus `verdicts` (k readings, [] if it was not judged), `score` (the lowest, None without
+    one) and, if rejected, `reason` and `detail`. Raises UserError when generate has not finished, RunError when
+    more than `max_unscored` of the judged samples have no score.
+    """
+    recipe = run.recipe.filter
+    sampler = run.sampler("judge")
+    inputs = {
+        "policy": run.policy.hash,
+        "templates": run.templates.hash,
+        "judge": sampler.identity,
+        "filter": recipe,
+        "seed": run.recipe.seed,
+    }
+    folder = run.stage("filter", inputs)
+    if folder.complete:
+        return
+    samples = read_rows(run.root / "generate" / "samples.jsonl")
+    leaks = Leaks(run.templates)
+    faults = {row["id"]: fault(row, leaks, run.policy) for row in samples}
+    prompts = {prompt.id: prompt for prompt in run.train_prompts()}
+    judge = Judge(sampler, run.templates, recipe.sampling)
+
+    def work(rows: Sequence[Row]) -> list[Row]:
+        requests = [
+            FilterRequest(
+                prompts[row["prompt_id"]], row["reasoning"], row["answer"], spec_view(run.policy, [row["category"]])
+            )
+            for row in rows
+        ]
+        readings = judge.read(requests, recipe.k, run.recipe.seed)
+        return [
+            {**row, "verdicts": [asdict(verdict) for verdict in verdicts], "score": minimum(verdicts)}
+            for row, verdicts in zip(rows, readings, strict=True)
+        ]
+
+    sound = [row for row in samples if faults[row["id"]] is None]
+    judged = run.in_chunks(folder, "judged.jsonl", sound, recipe.chunk, work)
+    check_unscored(judged, recipe.max_unscored)
+    by_id = {row["id"]: row for row in judged}
+    kept: list[Row] = []
+    rejected: list[Row] = []
+    for sample in samples:
+        row = by_id.get(sample["id"], {**sample, "verdicts": [], "score": None})
+        found = faults[row["id"]] or shortfall(row, recipe.threshold)
+        if found is None:
+            kept.append(row)
+        else:
+            rejected.append({**row, "reason": found[0], "detail": found[1]})
+    assert sorted(row["id"] for row in [*kept, *rejected]) == sorted(row["id"] for row in samples), "lost or doubled"
+    write_rows(folder.dir / "kept.jsonl", kept)
+    write_rows(folder.dir / "rejected.jsonl", rejected)
+    (folder.dir / "judged.jsonl").unlink(missing_ok=True)
+    folder.finish(["kept.jsonl", "rejected.jsonl"], tally(kept, rejected))
+
+
+def malformed(row: Row) -> str | None:
+    """Why a completion is no whole reasoning and answer, or None. A cut one is called so, whatever else it lacks."""
+    if row["stop"] == "length":
+        return CUT
+    if not row["complete"]:
+        return BROKEN
+    return EMPTY if not row["answer"].strip() else None
+
+
+def fault(row: Row, leaks: Leaks, policy: Policy) -> tuple[str, str] | None:
+    """(reason, detail) for a sample that needs no judge to be rejected, or None."""
+    if reason := malformed(row):
+        return reason, ""
+    if passage := leaks.find(row["reasoning"], row["answer"]):
+        return LEAK, passage
+    if not row["cited"]:
+        return NO_CLAUSE, ""
+    known = {clause.id for category in policy.categories for clause in category.clauses}
+    unknown = [name for name in row["cited"] if name not in known]
+    return (UNKNOWN_CLAUSE, ", ".join(dict.fromkeys(unknown))) if unknown else None
+
+
+def shortfall(row: Row, threshold: int) -> tuple[str, str] | None:
+    """(reason, detail) for a judged sample below the threshold or without a score, or None."""
+    if row["score"] is None:
+        return UNSCORED, ", ".join(dict.fromkeys(verdict["unscored"] for verdict in row["verdicts"]))
+    return (LOW, str(row["score"])) if row["score"] < threshold else None
+
+
+def check_unscored(judged: Sequence[Row], limit: float) -> None:
+    """RunError when more than the share `limit` of judged samples have no score: such a judge does not understand."""
+    unscored = [row for row in judged if row["score"] is None]
+    if len(unscored) > limit * len(judged):
+        reasons = Counter(verdict["unscored"] for row in unscored for verdict in row["verdicts"])
+        often = reasons.most_common(1)[0][0]
+        raise RunError(
+            f"filter: {len(unscored)} of {len(judged)} judged samples are unscored, mostly '{often}' "
+            f"(filter.max_unscored allows {limit:.0%}); use another judge, or raise filter.max_new_tokens or the limit"
+        )
+
+
+def tally(kept: Sequence[Row], rejected: Sequence[Row]) -> dict[str, int]:
+    """The manifest's counts. Agreement with hints and unscored readings are counted by reading, all else by sample."""
+    rows = [*kept, *rejected]
+    verdicts = [verdict for row in rows for verdict in row["verdicts"]]
+    reasons = Counter(row["reason"] for row in rejected)
+    samples, passed = (Counter(row["category"] for row in part) for part in (rows, kept))
+    return {
+        "samples": len(rows),
+        "kept": len(kept),
+        "rejected": len(rejected),
+        "judged": sum(bool(row["verdicts"]) for row in rows),
+        "readings": len(verdicts),
+        "readings_unscored": sum(verdict["unscored"] is not None for verdict in verdicts),
+        "readings_agree": sum(verdict["agrees"] is True for verdict in verdicts),
+        "readings_disagree": sum(verdict["agrees"] is False for verdict in verdicts),
+        **{f"rejected/{reason}": reasons[reason] for reason in REASONS},
+        **{f"samples/{category}": samples[category] for category in sorted(samples)},
+        **{f"kept/{category}": passed[category] for category in sorted(samples)},
+    }

@@ -1,0 +1,116 @@
+"""Stage generate: samples of the base model with the spec view in context (paper, section 2.3.1).
+
+    deliberant generate RUN
+
+The base model writes its own training data: what it reasons while the policy is before its eyes. The paper composes one
+prompt of conversation, spec(category) and instructions (figure 5); here spec view and instructions are the system
+message, so that all prompts of a category share their longest prefix and a prompt's own turns stay as they are.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from deliberant.errors import UserError
+from deliberant.files import fingerprint
+from deliberant.models.splitter import split
+from deliberant.models.templates import Templates
+from deliberant.models.types import Completion, Request
+from deliberant.policy import cited, spec_view
+from deliberant.prompts.types import Message, Prompt
+
+if TYPE_CHECKING:
+    from deliberant.run import Run
+
+
+def generate(run: "Run") -> None:
+    """Writes generate/samples.jsonl: `recipe.generate.samples` rows (see `sample_row`) per training prompt.
+
+    Prompts outside every category have no spec view; they belong to the helpful stage. Raises UserError for a category
+    that the policy lacks.
+    """
+    recipe = run.recipe.generate
+    sampler = run.sampler("base")
+    prompts = [prompt for prompt in run.train_prompts() if prompt.category is not None]
+    hashes = {
+        "policy": run.policy.hash,
+        "templates": run.templates.hash,
+        "model": sampler.identity,
+        "sampling": fingerprint(recipe.sampling),
+    }
+    inputs = {**hashes, "prompts": fingerprint(prompts), "generate": recipe, "seed": run.recipe.seed}
+    folder = run.stage("generate", inputs)
+    if folder.complete:
+        return
+    views: dict[str | None, str] = {
+        prompt.category: spec_view(run.policy, [prompt.category]) for prompt in prompts if prompt.category
+    }
+
+    def work(items: Sequence[tuple[Prompt, int]]) -> list[dict[str, Any]]:
+        requests = [
+            Request(
+                with_spec(prompt, views[prompt.category], run.templates),
+                sample_seed(run.recipe.seed, prompt, index, "generate"),
+            )
+            for prompt, index in items
+        ]
+        drawn = sampler.sample(requests, recipe.sampling)
+        return [
+            sample_row(
+                prompt,
+                index,
+                request,
+                completion,
+                {**hashes, "spec_view": fingerprint(views[prompt.category])},
+                sampler.prefilled,
+            )
+            for (prompt, index), request, completion in zip(items, requests, drawn, strict=True)
+        ]
+
+    items = [(prompt, index) for prompt in prompts for index in range(recipe.samples)]
+    rows = run.in_chunks(folder, "samples.jsonl", items, recipe.chunk, work)
+    counts = {"prompts": len(prompts), "samples": len(rows), "complete": sum(row["complete"] for row in rows)}
+    folder.finish(["samples.jsonl"], counts)
+
+
+def with_spec(prompt: Prompt, view: str, templates: Templates) -> tuple[Message, ...]:
+    """The conversation behind a system message: instructions, spec view, then the prompt's own system text, if any."""
+    filled = templates.render("generate.txt", {"spec_view": view})
+    if [message["role"] for message in filled] != ["system"]:
+        raise UserError(f"{templates.folder / 'generate.txt'}:1: must hold one [system] section and no other")
+    text, turns = filled[0]["content"], prompt.messages
+    if turns[0]["role"] == "system":
+        text, turns = f"{text}\n\n{turns[0]['content']}", turns[1:]
+    return (Message(role="system", content=text), *turns)
+
+
+def sample_seed(seed: int, prompt: Prompt, index: int, stage: str) -> int:
+    """The seed of one sample: recipe, prompt, index and stage fix it, whatever else is drawn."""
+    return int(fingerprint([seed, prompt.id, index, stage]), 16) % 2**31
+
+
+def sample_row(
+    prompt: Prompt, index: int, request: Request, completion: Completion, hashes: dict[str, str], prefilled: bool
+) -> dict[str, Any]:
+    """One sample as a row: where it belongs, the completion whole and in its parts, and what it came from.
+
+    `cited`: the clause ids in the reasoning. `hashes` name policy, templates, model, sampling and spec view.
+    `prefilled`: the model's chat template opens the reasoning, so `text` starts inside it.
+    """
+    parts = split(completion.text, prefilled)
+    return {
+        "id": f"{prompt.id}#{index}",
+        "prompt_id": prompt.id,
+        "index": index,
+        "category": prompt.category,
+        "text": completion.text,
+        "reasoning": parts.reasoning,
+        "answer": parts.answer,
+        "complete": parts.complete,
+        "stop": completion.stop,
+        "prompt_tokens": completion.prompt_tokens,
+        "new_tokens": len(completion.token_ids),
+        "token_ids": list(completion.token_ids),
+        "cited": cited(parts.reasoning),
+        "hashes": hashes,
+        "seed": request.seed,
+    }

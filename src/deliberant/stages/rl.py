@@ -1,0 +1,175 @@
+"""Reinforcement learning against a judge that knows the policy and never sees the reasoning.
+
+    deliberant rl RUN [--arm rl]
+
+Paper, section 2.4: the judge gets prompt, answer and spec(category); the chain of thought is hidden from it, so that
+nothing rewards a deceptive one. Departures: the paper discloses neither algorithm nor reward scale nor mix. Ours is
+GRPO with a single reward (see `rollouts`), and a share of harmless prompts rewarded for helpfulness alone, so that
+refusing everything does not pay.
+"""
+
+import random
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from deliberant.errors import RunError, UserError
+from deliberant.files import fingerprint
+from deliberant.folder import StageFolder
+from deliberant.judge import Judge
+from deliberant.models.types import Sampling
+from deliberant.prompts.types import Prompt
+from deliberant.stages.rollouts import Rollouts
+
+if TYPE_CHECKING:
+    from deliberant.models.local import LocalSampler
+    from deliberant.run import Run
+
+RLArm = Literal["rl", "sft+rl"]
+COUNTS = ("rows", "judged", "unscored", "no_answer", "truncated")
+"""What is summed over the steps into the manifest."""
+GRACE = 100
+"""Judged answers before their unscored share says something."""
+
+
+def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
+    """Writes `<arm>/`: metrics.jsonl, rollouts.jsonl (rows per optimizer step) and checkpoint/. Resumes where killed.
+
+    `rl` starts from the base model, `sft+rl` from the sft checkpoint. Raises UserError for settings that can not go
+    together, RunError when more than the share `filter.max_unscored` of the judged answers has no score.
+    """
+    recipe = run.recipe.rl
+    rows = recipe.prompts_per_step * recipe.group_size
+    if rows % recipe.batch_size:
+        raise UserError(
+            f"rl.batch_size: {recipe.batch_size} does not divide the {rows} completions of a step (rl.prompts_per_step "
+            "times rl.group_size); change one of them"
+        )
+    start, judge = run.sampler("base" if arm == "rl" else "sft"), run.sampler("judge")
+    prompts = [*run.train_prompts(), *run.helpful_prompts()]
+    inputs = {
+        "model": start.identity,
+        "judge": judge.identity,
+        "policy": run.policy.hash,
+        "templates": run.templates.hash,
+        "prompts": fingerprint(prompts),
+        "rl": recipe,
+        "judging": run.recipe.filter,
+        "seed": run.recipe.seed,
+    }
+    folder = run.stage(arm, inputs)
+    if folder.complete:
+        return
+    plan = schedule(prompts, recipe.steps, recipe.prompts_per_step, recipe.helpful_share, run.recipe.seed)
+    account = fit(run, folder, start, plan)
+    folder.finish(["metrics.jsonl", "rollouts.jsonl", "checkpoint"], account)
+    shutil.rmtree(folder.dir / "trainer")
+
+
+def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Prompt]) -> dict[str, int]:
+    """GRPO over `plan`, one optimizer step per generation; leaves metrics, rollouts and checkpoint/, returns totals."""
+    from datasets import Dataset
+    from trl import GRPOConfig
+
+    from deliberant.models.local import LocalSampler
+    from deliberant.stages import training
+
+    recipe = run.recipe.rl
+    metrics_file, rollouts_file = folder.dir / "metrics.jsonl", folder.dir / "rollouts.jsonl"
+    resume = training.last_checkpoint(folder.dir / "trainer")
+    done = training.cut_back(metrics_file, resume)
+    training.cut_back(rollouts_file, resume)
+    model, tokenizer = training.trainable(start)
+    judge = Judge(
+        run.sampler("judge"),
+        run.templates,
+        Sampling(temperature=run.recipe.filter.temperature, max_new_tokens=run.recipe.filter.max_new_tokens),
+    )
+    rollouts = Rollouts(
+        LocalSampler(model, tokenizer, identity="live"),
+        recipe.sampling,
+        judge,
+        run.policy,
+        plan,
+        recipe.judge_k,
+        run.recipe.seed,
+    )
+    totals = Counter({name: sum(row[name] for row in done) for name in COUNTS})
+
+    def metrics(step: int, logs: dict[str, Any]) -> dict[str, Any]:
+        totals.update({name: rollouts.account[name] for name in COUNTS})
+        check_unscored(totals["judged"], totals["unscored"], run.recipe.filter.max_unscored, GRACE)
+        training.append_rows(rollouts_file, rollouts.shown)
+        wanted = {"loss": "loss", "lr": "learning_rate", "grad_norm": "grad_norm", "entropy": "entropy", "kl": "kl"}
+        return {**rollouts.account, **{name: logs[key] for name, key in wanted.items() if key in logs}}
+
+    with training.quiet(), run.progress(folder.name, recipe.steps) as bar:
+        trainer = training.SampledGRPOTrainer(
+            draw=rollouts.draw,
+            reward_funcs=[rollouts.reward],
+            model=model,
+            processing_class=tokenizer,
+            train_dataset=Dataset.from_list(
+                [
+                    {"prompt": [dict(turn) for turn in prompt.messages], "place": place}
+                    for place, prompt in enumerate(plan)
+                ]
+            ),
+            args=GRPOConfig(
+                **training.common_settings(folder.dir / "trainer", run.recipe.seed, recipe.save_steps),
+                max_steps=recipe.steps,
+                shuffle_dataset=False,  # the plan is the order
+                num_generations=recipe.group_size,
+                per_device_train_batch_size=recipe.batch_size,
+                gradient_accumulation_steps=recipe.prompts_per_step * recipe.group_size // recipe.batch_size,
+                learning_rate=recipe.learning_rate,
+                lr_scheduler_type="constant",
+                temperature=recipe.temperature,
+                max_completion_length=recipe.max_new_tokens,
+                beta=recipe.beta,
+                loss_type="dapo",  # every token weighs the same, however long its completion
+                scale_rewards="batch",  # a group's own deviation would blow up one-reading differences
+                mask_truncated_completions=False,  # unfinished reasoning earns 0, and has to learn from it
+                disable_dropout=True,  # rollouts are drawn without it
+            ),
+            callbacks=[training.StepLog(metrics_file, metrics, bar.advance)],
+        )
+        training.train(trainer, resume, folder.dir / "checkpoint")
+    check_unscored(totals["judged"], totals["unscored"], run.recipe.filter.max_unscored, 0)
+    return dict(totals)
+
+
+def check_unscored(judged: int, unscored: int, limit: float, grace: int) -> None:
+    """RunError when more than the share `limit` of judged answers has no score; until `grace` answers, of `grace`."""
+    if unscored > limit * max(judged, grace):
+        raise RunError(
+            f"rl: {unscored} of {judged} judged answers are unscored (filter.max_unscored allows {limit:.0%}); use "
+            "another judge, or raise filter.max_new_tokens or the limit"
+        )
+
+
+def schedule(prompts: Sequence[Prompt], steps: int, per_step: int, helpful_share: float, seed: int) -> list[Prompt]:
+    """The prompts of all steps, in order: `per_step` each, `helpful_share` of them (rounded) without a category.
+
+    Both kinds are dealt in shuffled rounds: none comes twice before all came once. UserError where a kind is missing.
+    """
+    harmless = round(helpful_share * per_step)
+    kinds = {
+        "harmless": [prompt for prompt in prompts if prompt.category is None],
+        "policy": [prompt for prompt in prompts if prompt.category is not None],
+    }
+    wanted = {"harmless": harmless, "policy": per_step - harmless}
+    for kind, number in wanted.items():
+        if number and not kinds[kind]:
+            raise UserError(
+                f"rl.helpful_share: {helpful_share} asks for {number} {kind} prompts per step and there are none; "
+                "change it, or add such prompts"
+            )
+    dealers = {kind: _deal(kinds[kind], random.Random(f"{seed} {kind}")) for kind in kinds}
+    return [next(dealers[kind]) for _ in range(steps) for kind, number in wanted.items() for _ in range(number)]
+
+
+def _deal(prompts: Sequence[Prompt], rng: random.Random) -> Iterator[Prompt]:
+    while True:
+        yield from rng.sample(prompts, len(prompts))

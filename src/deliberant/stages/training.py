@@ -1,0 +1,196 @@
+"""What the two training stages share: TRL's trainers made quiet, resumable and exactly repeatable.
+
+Imported inside the stages only, since importing TRL takes seconds. The two subclasses replace no training logic: one
+fixes the order of the rows, the other draws the rollouts from our sampler.
+"""
+
+import copy
+import json
+import logging
+import random
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, TrainerCallback
+from transformers.utils import logging as transformers_logging
+from trl import GRPOTrainer, SFTTrainer
+
+from deliberant.files import Row, json_line, write_rows
+
+CHATTY = ("transformers", "trl", "accelerate", "datasets")
+LENGTH_WINDOW = 50  # batches among which rows of similar length are brought together
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Mute what the training libraries say below an error; the metrics files tell it better."""
+    loggers = [logging.getLogger(name) for name in CHATTY]
+    levels = [logger.level for logger in loggers]
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def common_settings(output: Path, seed: int, save_steps: int) -> dict[str, Any]:
+    """Arguments for SFTConfig and GRPOConfig alike.
+
+    bf16 autocast wherever the hardware multiplies it natively (CUDA, or a CPU with AMX or AVX512-BF16: 1.3 to 1.9
+    times fp32); the weights themselves stay fp32. TRL's defaults would refuse a CPU and slow it by a fifth
+    (gradient checkpointing).
+    """
+    cuda = torch.cuda.is_available()
+    capabilities = torch.cpu.get_capabilities()
+    native = bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+    return {
+        "output_dir": str(output),
+        "seed": seed,
+        "use_cpu": not cuda,
+        "bf16": torch.cuda.is_bf16_supported() if cuda else native,
+        "gradient_checkpointing": False,
+        "dataloader_pin_memory": cuda,
+        "save_strategy": "steps",
+        "save_steps": save_steps,
+        "save_total_limit": 1,
+        "logging_steps": 1,
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+
+
+class _Silent:
+    """Neither a telemetry ping per trainer nor a model card per checkpoint."""
+
+    def _send_telemetry(self) -> None: ...
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None: ...
+
+
+class OrderedSFTTrainer(_Silent, SFTTrainer):  # type: ignore[misc]
+    """SFTTrainer that takes its rows in the order given, so that every epoch's order survives a resume."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        return torch.utils.data.SequentialSampler(self.train_dataset)
+
+
+class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
+    """GRPOTrainer whose completions come from `draw(every row's prompt ids, optimizer steps done)`, as token ids."""
+
+    def __init__(self, draw: Callable[[list[list[int]], int], list[list[int]]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.draw = draw
+
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *_: Any, **__: Any) -> tuple[list[list[int]], None]:
+        return self.draw(prompt_ids, self.state.global_step), None  # no log-probs: old and new policy are one
+
+
+def batch_order(lengths: Sequence[int], epochs: int, batch_size: int, seed: int) -> list[int]:
+    """Row indices for all epochs: shuffled, then rows of similar length side by side to spare padding.
+
+    Each epoch holds every row once. Within windows of LENGTH_WINDOW batches rows are sorted by length, cut into
+    batches, and the batches shuffled; a batch may span two epochs, and only the very last one may be short.
+    """
+    rng = random.Random(seed)
+    stream = [index for _ in range(epochs) for index in rng.sample(range(len(lengths)), len(lengths))]
+    order: list[int] = []
+    for start in range(0, len(stream), LENGTH_WINDOW * batch_size):
+        window = sorted(stream[start : start + LENGTH_WINDOW * batch_size], key=lambda index: lengths[index])
+        batches = [window[i : i + batch_size] for i in range(0, len(window), batch_size)]
+        short = [batches.pop()] if len(batches[-1]) < batch_size else []
+        rng.shuffle(batches)
+        order += [index for batch in batches + short for index in batch]
+    return order
+
+
+class StepLog(TrainerCallback):  # type: ignore[misc]
+    """One row of metrics.jsonl per optimizer step, and the progress bar.
+
+    `row(step, logs)` picks what to write; the step and its seconds are added here.
+    """
+
+    def __init__(
+        self, path: Path, row: Callable[[int, dict[str, Any]], dict[str, Any]], advance: Callable[[int], Any]
+    ) -> None:
+        self.path, self.row, self.advance = path, row, advance
+        self.clock = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.advance(state.global_step)
+        self.clock = time.perf_counter()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        if logs is None or "loss" not in logs:  # the summary after the last step
+            return
+        now = time.perf_counter()
+        row = {"step": state.global_step, **self.row(state.global_step, logs), "seconds": round(now - self.clock, 3)}
+        append_rows(self.path, [row])
+        self.clock = now
+        self.advance(1)
+
+
+def append_rows(path: Path, rows: Sequence[Row]) -> None:
+    with path.open("ab") as file:
+        file.writelines(json_line(row) for row in rows)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint under `folder`; torn ones are deleted.
+
+    The trainer state is the last file a checkpoint gets, so a checkpoint without a readable one is torn.
+    """
+    newest_first = sorted(folder.glob("checkpoint-*"), key=_steps, reverse=True)
+    for path in newest_first:
+        try:
+            json.loads((path / "trainer_state.json").read_bytes())
+        except (OSError, ValueError):
+            shutil.rmtree(path)
+        else:
+            return path
+    return None
+
+
+def cut_back(path: Path, checkpoint: Path | None) -> list[Row]:
+    """Drop the rows of steps after `checkpoint`, which a killed run wrote and will redo; return the others."""
+    done = _steps(checkpoint) if checkpoint else 0
+    whole = path.read_bytes().split(b"\n")[:-1] if path.exists() else []  # behind the last newline is a torn row
+    rows = [row for row in map(json.loads, whole) if row["step"] <= done]
+    write_rows(path, rows)
+    return rows
+
+
+def _steps(checkpoint: Path) -> int:
+    return int(checkpoint.name.split("-")[1])
+
+
+def trainable(sampler: Any) -> tuple[Any, Any]:
+    """Copies of a sampler's model, with fp32 weights, and tokenizer: the sampler goes on sampling from its own."""
+    return copy.deepcopy(sampler.model).float(), copy.deepcopy(sampler.tokenizer)
+
+
+def train(trainer: Any, resume: Path | None, checkpoint: Path) -> None:
+    """Train, from `resume` on if given, then put model, tokenizer and chat template at `checkpoint` in one rename."""
+    trainer.remove_callback(PrinterCallback)  # it prints every log row to stdout
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    draft = checkpoint.with_name(checkpoint.name + ".draft")
+    for stale in (draft, checkpoint):
+        shutil.rmtree(stale, ignore_errors=True)
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    model.config.use_cache = True  # off while training
+    model.save_pretrained(draft)
+    trainer.processing_class.save_pretrained(draft)
+    draft.rename(checkpoint)

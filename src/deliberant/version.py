@@ -1,0 +1,3 @@
+"""The one place where the version stands; pyproject.toml reads it."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,136 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliberant.errors import UserError
+from deliberant.prompts import (
+    STYLES,
+    Case,
+    Hint,
+    Message,
+    Prompt,
+    Truth,
+    assert_families_disjoint,
+    read_cases,
+    read_prompts,
+    write_cases,
+    write_prompts,
+)
+
+texts = st.text(min_size=1, max_size=20).filter(lambda text: bool(text.strip()))
+styles = st.sampled_from(STYLES)
+turns = st.builds(Message, role=st.sampled_from(["system", "assistant", "user", "tool"]), content=texts)
+last = st.builds(Message, role=st.just("user"), content=texts)
+prompts = st.builds(
+    Prompt,
+    id=texts,
+    messages=st.tuples(turns, last) | st.tuples(last),
+    category=texts | st.none(),
+    family=texts,
+    hints=st.just(()) | st.tuples(st.builds(Hint, texts, styles)),
+)
+cases = st.builds(
+    Case, prompts, st.builds(Truth, styles, texts | st.none(), st.booleans()), suite=texts, plain=texts | st.none()
+)
+
+ROW: dict[str, Any] = {
+    "id": "a",
+    "messages": [{"role": "user", "content": "hi"}],
+    "category": "weapons",
+    "family": "f",
+    "hints": [{"source": "s", "style": "refuse"}],
+}
+CASE: dict[str, Any] = {**ROW, "truth": {"style": "refuse", "clause": "W1", "harmful": True}, "suite": "seen"}
+
+
+def file(folder: Path, *rows: Any) -> Path:
+    path = folder / "rows.jsonl"
+    path.write_text("".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@given(st.lists(prompts, unique_by=lambda prompt: prompt.id, max_size=4))
+def test_prompts_survive_being_written_and_read(tmp_path_factory: pytest.TempPathFactory, given: list[Prompt]) -> None:
+    path = tmp_path_factory.getbasetemp() / "prompts.jsonl"
+    write_prompts(path, given)
+    assert read_prompts(path) == given
+
+
+@given(st.lists(cases, unique_by=lambda case: case.prompt.id, max_size=4))
+def test_cases_survive_being_written_and_read(tmp_path_factory: pytest.TempPathFactory, given: list[Case]) -> None:
+    path = tmp_path_factory.getbasetemp() / "cases.jsonl"
+    write_cases(path, given)
+    assert read_cases(path) == given
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"catgory": "x"}, "unknown key 'catgory'; did you mean 'category'?"),
+        ({"id": " "}, "id: is blank"),
+        ({"id": "first"}, "id 'first' is already that of line 1"),
+        ({"id": 5}, "id: input should be a valid string, not 5"),
+        ({"messages": []}, "messages: must end on a user turn"),
+        ({"messages": [{"role": "assistant", "content": "x"}]}, "messages: must end on a user turn"),
+        ({"messages": [{"role": "usr", "content": "x"}]}, "unknown value 'usr'; did you mean 'user'?"),
+        ({"messages": [{"role": "user", "content": "x", "name": "y"}]}, "unknown key 'messages.0.name'; known are: role"),
+        ({"messages": [{"role": "user", "content": "\ud800"}]}, "half a surrogate pair"),
+        ({"hints": [{"source": "s", "style": "refused"}]}, "unknown value 'refused'; did you mean 'refuse'?"),
+        ({"category": "wepons"}, "category 'wepons' is not in the policy; did you mean 'weapons'?"),
+        ({"family": None}, "family: input should be a valid string"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    path = file(tmp_path, {**ROW, "id": "first"}, "\n", {**ROW, **change})
+    with pytest.raises(UserError) as error:
+        read_prompts(path, {"weapons"})
+    assert str(error.value).startswith(f"{path}:3: ")
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("line", ["{\n", "[]\n", "5\n", '{"id": "a", "id": "b"}\n', "not json\n"])
+def test_what_is_no_object_is_named_with_its_line(tmp_path: Path, line: str) -> None:
+    path = file(tmp_path, ROW, line)
+    with pytest.raises(UserError, match=r"rows\.jsonl:2: "):
+        read_prompts(path)
+
+
+@pytest.mark.parametrize("key", ["id", "messages", "category", "family"])
+def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
+    path = file(tmp_path, {name: value for name, value in ROW.items() if name != key})
+    with pytest.raises(UserError, match=f":1: '{key}' is missing"):
+        read_prompts(path)
+
+
+def test_an_unknown_clause_is_named(tmp_path: Path) -> None:
+    path = file(tmp_path, CASE)
+    assert read_cases(path, {"weapons"}, {"W1"})[0].truth.clause == "W1"
+    with pytest.raises(UserError, match="clause 'W1' is not in the policy; did you mean 'W2'"):
+        read_cases(path, {"weapons"}, {"W2"})
+
+
+def test_a_case_is_no_prompt(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="unknown key 'truth'"):
+        read_prompts(file(tmp_path, CASE))
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_rows_or_a_user_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    path.write_bytes(data)
+    try:
+        assert read_prompts(path) == [] and not data.strip()
+    except UserError as error:
+        assert str(error).startswith(f"{path}:")
+
+
+def test_a_family_on_both_sides_is_named() -> None:
+    message = (Message(role="user", content="x"),)
+    train = [Prompt("t1", message, None, "one"), Prompt("t2", message, None, "two")]
+    assert_families_disjoint(train, [Prompt("c1", message, None, "three")])
+    with pytest.raises(UserError, match=r"family 'two' is in training \(prompt t2\) and in evaluation \(case c2\)"):
+        assert_families_disjoint(train, [Prompt("c2", message, None, "two")])

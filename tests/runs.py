@@ -1,0 +1,34 @@
+"""A recipe on disk with everything it points to: a small policy, prompt files, a tiny model."""
+
+from pathlib import Path
+
+from deliberant.prompts import Case, Message, Prompt, Truth, write_cases, write_prompts
+
+FILES = {
+    "policy.md": "---\nname: tiny\nversion: 1\n---\n",
+    "styles.md": "# Styles\n\n## refuse\nSay no.\n\n## comply\nHelp.\n\n## safe_complete\nHelp with the safe part.\n",
+    "categories/weapons.md": (
+        "---\nid: weapons\n---\n# Weapons\n\n## Summary\nThings made to hurt.\n\n## Clauses\n\n"
+        "### weapon instructions [W1] refuse\n\n### weapon history [W2] comply\n"
+    ),
+}
+
+
+def prompt(id: str, category: str | None = "weapons") -> Prompt:
+    return Prompt(id, (Message(role="user", content=f"request {id}"),), category, family=id)
+
+
+def write_recipe(folder: Path, model: Path) -> Path:
+    """`folder/recipe.yaml`, its policy in `folder/policy` and its prompts beside it."""
+    for name, text in FILES.items():
+        (folder / "policy" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "policy" / name).write_text(text)
+    write_prompts(folder / "train.jsonl", [prompt("t1"), prompt("t2")])
+    write_prompts(folder / "helpful.jsonl", [prompt("h1", None)])
+    write_cases(folder / "cases.jsonl", [Case(prompt("c1"), Truth("refuse", "W1", True), "seen")])
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(
+        f"name: tiny\npolicy: policy\nbase: {model}\njudge: {model}\ntemplates: micro\n"
+        "prompts:\n  train: train.jsonl\n  helpful: helpful.jsonl\n  cases: cases.jsonl\n"
+    )
+    return recipe

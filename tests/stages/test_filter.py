@@ -1,0 +1,146 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deliberant.errors import RunError, UserError
+from deliberant.files import read_rows
+from deliberant.models.types import Completion, Request
+from deliberant.stages.filter import REASONS, filter
+from deliberant.stages.generate import generate
+from tests.stages.scripted import Script, Scripted, make_run
+
+GOOD = "<think>the rule on hearths [F2] says comply</think>use dry wood"
+
+Filtered = tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, int], Scripted]
+
+
+def verdict(score: int | str, more: str = "") -> str:
+    return f"<think>hm</think>clause: [F2]\n{more}\nscore: {score}"
+
+
+def filtered(tmp_path: Path, texts: list[str | Completion], judge: Script, **settings: Any) -> Filtered:
+    """(kept rows, rejected rows, counts, judge) after generating `texts`, half of them for each of the two prompts."""
+    drawn = iter(texts)
+    recipe = {"k": 2, "threshold": 4, **settings}
+    run = make_run(
+        tmp_path,
+        Scripted(lambda request: next(drawn)),
+        Scripted(judge, "judge"),
+        generate={"samples": len(texts) // 2},
+        filter=recipe,
+    )
+    generate(run)
+    filter(run)
+    folder = run.root / "filter"
+    return (
+        read_rows(folder / "kept.jsonl"),
+        read_rows(folder / "rejected.jsonl"),
+        run.manifest("filter")["counts"],
+        run.scripted["judge"],
+    )
+
+
+def test_each_reason_is_found_before_the_judge_is_asked(tmp_path: Path) -> None:
+    texts: list[str | Completion] = [
+        GOOD,
+        Completion(GOOD, (1,), 3, "length"),
+        "<think>[F2]",
+        "<think>[F2]</think>",
+        "<think>[F2] the policy above</think>use dry wood",
+        "<think>[F2]</think>the policy above says: use dry wood",
+        "<think>hearths are fine</think>use dry wood",
+        "<think>[F2] and [X9] and [X9]</think>use dry wood",
+    ]
+    kept, rejected, counts, judge = filtered(tmp_path, texts, lambda request: verdict(4))
+    assert [row["id"] for row in kept] == ["hearth#0"]
+    assert [(row["reason"], row["detail"]) for row in rejected] == [
+        ("cut at the token limit", ""),
+        ("malformed reasoning", ""),
+        ("empty answer", ""),
+        ("policy leak", "policy above"),
+        ("policy leak", "policy above"),
+        ("cites no clause", ""),
+        ("cites an unknown clause", "X9"),
+    ]
+    assert len(judge.requests) == 2
+    assert (counts["samples"], counts["kept"], counts["judged"], counts["rejected/policy leak"]) == (8, 1, 1, 2)
+    assert (counts["samples/fire"], counts["kept/fire"], counts["samples/tools"], counts["kept/tools"]) == (4, 1, 4, 0)
+    assert sum(counts[f"rejected/{reason}"] for reason in REASONS) == counts["rejected"] == 7
+
+
+def test_the_lowest_reading_counts(tmp_path: Path) -> None:
+    scores = iter([5, 5, 5, 3])
+    kept, rejected, counts, _ = filtered(tmp_path, [GOOD, GOOD + " "], lambda request: verdict(next(scores)))
+    assert [(row["score"], [v["score"] for v in row["verdicts"]]) for row in kept] == [(5, [5, 5])]
+    assert [(row["score"], row["reason"], row["detail"]) for row in rejected] == [(3, "low score", "3")]
+    assert kept[0]["verdicts"][0]["clause"] == "F2"
+    assert counts["readings"] == 4
+
+
+def test_hint_reaches_the_judge_and_its_word_is_counted(tmp_path: Path) -> None:
+    said = iter(["hint: agree", "hint: agree", "hint: agree", "hint: disagree"])
+    kept, _, counts, judge = filtered(tmp_path, [GOOD, GOOD], lambda request: verdict(5, next(said)))
+    assert ["another AI" in request.messages[-1]["content"] for request in judge.requests] == [False, False, True, True]
+    assert (counts["readings_agree"], counts["readings_disagree"]) == (1, 1)
+    assert [[v["agrees"] for v in row["verdicts"]] for row in kept] == [[None, None], [True, False]]
+
+
+def test_one_unscored_reading_is_left_out_and_counted(tmp_path: Path) -> None:
+    asked: list[Request] = []
+
+    def judge(request: Request) -> str:
+        asked.append(request)
+        return verdict("?" if len(asked) in (1, 5) else 5)  # the first reading, and its retry after the batch of four
+
+    kept, _, counts, _ = filtered(tmp_path, [GOOD, GOOD], judge)
+    assert [row["score"] for row in kept] == [5, 5]
+    assert [v["unscored"] for v in kept[0]["verdicts"]] == ["no verdict", None]
+    assert (counts["readings"], counts["readings_unscored"]) == (4, 1)
+
+
+def test_a_sample_without_any_score_is_rejected_as_unscored(tmp_path: Path) -> None:
+    def judge(request: Request) -> str:
+        return verdict("?") if "how do i light" in request.messages[-1]["content"] else verdict(5)
+
+    kept, rejected, counts, _ = filtered(tmp_path, [GOOD, GOOD], judge, max_unscored=0.5)
+    assert [row["id"] for row in kept] == ["pruning#0"]
+    assert [(row["reason"], row["detail"], row["score"]) for row in rejected] == [("unscored", "no verdict", None)]
+    assert (counts["rejected/unscored"], counts["readings_unscored"]) == (1, 2)
+
+
+def test_too_many_unscored_stop_the_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="2 of 2 judged samples are unscored, mostly 'off-menu score 9'"):
+        filtered(tmp_path, [GOOD, GOOD], lambda request: verdict(9))
+    assert not list(tmp_path.glob("runs/*/filter/manifest.json"))
+
+
+def test_everything_rejected_without_a_judge_is_no_judge_failure(tmp_path: Path) -> None:
+    kept, rejected, counts, judge = filtered(tmp_path, ["<think>a", "<think>b"], lambda request: verdict(5))
+    assert (kept, len(rejected), counts["judged"], judge.requests) == ([], 2, 0, [])
+
+
+def test_a_killed_judge_resumes_to_the_same_rows(tmp_path: Path) -> None:
+    texts: list[str | Completion] = [f"{GOOD} {number}" for number in range(6)]
+    whole = filtered(tmp_path / "whole", texts, lambda request: verdict(3 + request.seed % 3), chunk=2)
+    asked: list[int] = []
+
+    def dies(request: Request) -> str:
+        asked.append(request.seed)
+        if len(asked) > 5:
+            raise KeyboardInterrupt
+        return verdict(3 + request.seed % 3)
+
+    with pytest.raises(KeyboardInterrupt):
+        filtered(tmp_path / "killed", texts, dies, chunk=2)
+    again = filtered(tmp_path / "killed", texts, lambda request: verdict(3 + request.seed % 3), chunk=2)
+    assert again[:3] == whole[:3]
+    assert len(again[3].requests) == len(whole[3].requests) - 4
+
+
+def test_generate_must_have_finished(tmp_path: Path) -> None:
+    run = make_run(
+        tmp_path, Scripted(lambda request: GOOD), Scripted(lambda request: verdict(5)), filter={"threshold": 4}
+    )
+    with pytest.raises(UserError, match="generate has not finished"):
+        filter(run)

@@ -1,0 +1,359 @@
+import string
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliberant.errors import RunError, UserError
+from deliberant.files import file_hash, read_rows
+from deliberant.judge import Judge
+from deliberant.models.templates import Templates
+from deliberant.models.types import Completion, Request, Sampling
+from deliberant.policy import spec_view
+from deliberant.prompts.types import Message, Prompt
+from deliberant.stages.rl import check_unscored, rl, schedule
+from deliberant.stages.rollouts import Rollouts, answer_of, rewards
+from deliberant.stages.sft import sft
+from tests.stages.scripted import HEARTH, POEM, POLICY, PRUNING, Scripted
+from tests.stages.trainable import Fuse, Killed, make_run
+from tests.tiny import make_tiny_tokenizer
+
+SAID = [f"<think>{letter}</think>{letter}" for letter in "abcdefgh"]
+SETTINGS: dict[str, Any] = {
+    "steps": 4,
+    "prompts_per_step": 2,
+    "group_size": 4,
+    "batch_size": 4,
+    "helpful_share": 0.5,
+    "learning_rate": 1e-3,
+    "max_new_tokens": 20,
+    "save_steps": 2,
+}
+
+
+def verdict(score: int | str) -> str:
+    return f"<think>hm</think>well\nscore: {score}"
+
+
+def taste(request: Request) -> str:
+    """A deterministic judge: it likes answers whose last letter comes late in the alphabet."""
+    answer = request.messages[-1]["content"].rsplit(" answer>", 2)[-2]
+    letters = [letter for letter in answer if letter in string.ascii_lowercase]
+    return verdict(1 + "abcdefgh".find(letters[0]) // 2 if letters and letters[0] in "abcdefgh" else 1)
+
+
+def judge_of(script: Any) -> Judge:
+    return Judge(Scripted(script), Templates.load("default"), Sampling(max_new_tokens=50))
+
+
+# The reward
+
+
+def test_the_reward_is_the_lowest_reading_scaled_to_the_menu() -> None:
+    scores = iter([5, 3, 4, 1, 5, 5])
+    earned = rewards(
+        judge_of(lambda request: verdict(next(scores))), POLICY, [HEARTH, PRUNING], ["dry wood", "shears"], k=3, seed=0
+    )
+    assert earned == [0.5, 0.0]
+
+
+def test_no_answer_earns_nothing_and_is_not_shown_to_the_judge() -> None:
+    judge = judge_of(lambda request: verdict(5))
+    assert rewards(judge, POLICY, [HEARTH, HEARTH], ["", "dry wood"], k=1, seed=0) == [0.0, 1.0]
+    assert len(judge.sampler.requests) == 1  # type: ignore[attr-defined]
+
+
+def test_a_row_without_a_scored_reading_has_no_reward() -> None:
+    judge = judge_of(lambda request: verdict("n/a") if "dry" in request.messages[-1]["content"] else verdict(5))
+    assert rewards(judge, POLICY, [HEARTH, PRUNING], ["dry wood", "shears"], k=2, seed=0) == [None, 1.0]
+
+
+def test_policy_prompts_are_judged_by_their_category_and_harmless_ones_by_no_policy() -> None:
+    judge = judge_of(lambda request: verdict(5))
+    rewards(judge, POLICY, [HEARTH, POEM], ["dry wood", "roses are red"], k=1, seed=0)
+    safety, harmless = ("\n".join(m["content"] for m in request.messages) for request in judge.sampler.requests)  # type: ignore[attr-defined]
+    assert spec_view(POLICY, ["fire"]) in safety
+    assert not any(clause.id in harmless for category in POLICY.categories for clause in category.clauses)
+
+
+@pytest.mark.parametrize(
+    ("text", "stop", "prefilled", "answer"),
+    [
+        ("<think>a</think>b", "stop", False, "b"),
+        ("<think>a</think>b", "length", False, ""),
+        ("<think>a", "stop", False, ""),
+        ("a</think>b", "stop", True, "b"),
+        ("b", "stop", False, ""),
+    ],
+)
+def test_only_a_whole_completion_has_an_answer(text: str, stop: Any, prefilled: bool, answer: str) -> None:
+    assert answer_of(Completion(text, (1,), 1, stop), prefilled) == answer
+
+
+# No reasoning reaches the judge
+
+CANARY = "canary7Q"
+HABITS = {
+    "clean": (f"<think>{CANARY}</think>ok", False),
+    "prefilled": (f"{CANARY}</think>ok", True),
+    "prefilled and opened again": (f"<think>{CANARY}</think>ok", True),
+    "no closing tag": (f"<think>{CANARY}", False),
+    "prefilled without closing tag": (CANARY, True),
+    "no opening tag": (f"{CANARY}</think>ok", False),
+    "no tags at all": (CANARY, False),
+    "closed twice": (f"<think>a</think>{CANARY}</think>ok", False),
+    "a block after the answer": (f"<think>a</think>ok<think>{CANARY}</think>", False),
+    "text before the block": (f"{CANARY}<think>a</think>ok", False),
+    "nested": (f"<think>a<think>b</think>{CANARY}</think>ok", False),
+    "thinking": (f"<thinking>{CANARY}</thinking>ok", False),
+    "mixed tags": (f"<thinking>{CANARY}</think>ok", False),
+    "capitals": (f"<THINK>{CANARY}</THINK>ok", False),
+    "spaces in the tag": (f"<think>a</think>< / think >{CANARY}", False),
+    "harmony": (f"<|channel|>analysis<|message|>{CANARY}<|end|><|start|>assistant<|channel|>final<|message|>ok", False),
+    "harmony without final": (f"<|channel|>analysis<|message|>{CANARY}", False),
+    "harmony, analysis again": (
+        "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>ok<|end|>"
+        f"<|start|>assistant<|channel|>analysis<|message|>{CANARY}",
+        False,
+    ),
+}
+
+
+class Parrot:
+    """A live sampler that says one text."""
+
+    def __init__(self, text: str, prefilled: bool) -> None:
+        self.tokenizer, self.prefilled, self.refreshed = make_tiny_tokenizer(), prefilled, 0
+        self.ids = (*self.tokenizer.encode(text, add_special_tokens=False), self.tokenizer.eos_token_id)
+        self.seeds: list[Sequence[int]] = []
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+    def sample_ids(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], sampling: Sampling) -> list[Any]:
+        self.seeds.append(seeds)
+        return [(self.ids, "stop") for _ in prompts]
+
+
+def rollouts_of(parrot: Parrot, judge: Judge) -> Rollouts:
+    return Rollouts(parrot, Sampling(), judge, POLICY, [HEARTH, POEM], k=1, seed=0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_no_canary_in_the_reasoning_reaches_the_reward_judge(habit: str) -> None:
+    judge = judge_of(lambda request: verdict(5))
+    rollouts = rollouts_of(Parrot(*HABITS[habit]), judge)
+    rollouts.draw([[1], [2]], 0)
+    earned = rollouts.reward(place=[0, 1], trainer_state=SimpleNamespace(global_step=0))
+    shown = [request.messages for request in judge.sampler.requests]  # type: ignore[attr-defined]
+    assert CANARY not in repr(shown)
+    assert earned == ([1.0, 1.0] if shown else [0.0, 0.0])
+
+
+def test_the_canary_would_be_seen_if_it_were_in_the_answer() -> None:
+    judge = judge_of(lambda request: verdict(5))
+    rollouts = rollouts_of(Parrot(f"<think>a</think>{CANARY}", False), judge)
+    rollouts.draw([[1], [2]], 0)
+    rollouts.reward(place=[0, 1], trainer_state=SimpleNamespace(global_step=0))
+    assert all(CANARY in repr(request.messages) for request in judge.sampler.requests)  # type: ignore[attr-defined]
+
+
+def test_every_row_of_every_step_has_its_own_seed_and_fresh_weights() -> None:
+    def seeds() -> list[Sequence[int]]:
+        parrot = Parrot("x", False)
+        rollouts = rollouts_of(parrot, judge_of(lambda request: verdict(5)))
+        for step in range(3):
+            rollouts.draw([[1]] * 4, step)
+        assert parrot.refreshed == 3
+        return parrot.seeds
+
+    assert len({seed for step in seeds() for seed in step}) == 12
+    assert seeds() == seeds()
+
+
+# The plan
+
+
+def prompt(number: int, category: str | None) -> Prompt:
+    return Prompt(f"{category}{number}", (Message(role="user", content="?"),), category, f"{number}")
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 6), st.integers(1, 8), st.floats(0, 1))
+def test_every_step_has_its_share_and_no_prompt_comes_twice_before_all_came_once(
+    harmful: int, harmless: int, steps: int, per_step: int, share: float
+) -> None:
+    prompts = [prompt(i, "fire") for i in range(harmful)] + [prompt(i, None) for i in range(harmless)]
+    plan = schedule(prompts, steps, per_step, share, seed=0)
+    assert len(plan) == steps * per_step
+    for start in range(0, len(plan), per_step):
+        assert sum(one.category is None for one in plan[start : start + per_step]) == round(share * per_step)
+    for kind in ("fire", None):
+        counts = Counter(one.id for one in plan if one.category == kind)
+        total = harmful if kind else harmless
+        assert not counts or max(counts.values()) - (min(counts.values()) if len(counts) == total else 0) <= 1
+
+
+def test_a_share_without_prompts_for_it_is_a_users_mistake() -> None:
+    with pytest.raises(UserError, match=r"rl\.helpful_share"):
+        schedule([prompt(0, "fire")], 1, 4, 0.5, 0)
+    assert schedule([prompt(0, "fire")], 1, 2, 0.0, 0) == [prompt(0, "fire")] * 2
+
+
+def test_too_many_unscored_stop_the_run_but_not_the_first_few() -> None:
+    check_unscored(judged=10, unscored=5, limit=0.1, grace=100)
+    check_unscored(judged=200, unscored=20, limit=0.1, grace=100)
+    with pytest.raises(RunError, match="21 of 200"):
+        check_unscored(judged=200, unscored=21, limit=0.1, grace=100)
+    with pytest.raises(RunError, match="5 of 10"):
+        check_unscored(judged=10, unscored=5, limit=0.1, grace=0)
+
+
+# Training
+
+
+@pytest.fixture(scope="module", params=["gpt2", "llama"])
+def talker(request, tmp_path_factory, tiny_model, tiny_llama) -> Path:
+    """A tiny model that has learned, by our own sft stage, to think and to answer with a letter from a to h."""
+    folder = tmp_path_factory.mktemp("talker")
+    model = tiny_model if request.param == "gpt2" else tiny_llama
+    settings = {"epochs": 40, "batch_size": 8, "learning_rate": 2e-2, "save_steps": 1000}
+    run = make_run(folder, model, SAID * 2, SAID, sft=settings)
+    sft(run)
+    return run.root / "sft" / "checkpoint"
+
+
+def ran(folder: Path, model: Path, script: Any = taste, fuse: Fuse | None = None, filter: Any = None, **settings: Any):
+    run = make_run(
+        folder,
+        model,
+        SAID,
+        judge=Scripted(script, "judge"),
+        fuse=fuse,
+        rl={**SETTINGS, **settings},
+        filter=filter or {},
+    )
+    rl(run, "rl")
+    return run
+
+
+def metrics(run) -> list[dict]:
+    return [{key: row[key] for key in row if key != "seconds"} for row in read_rows(run.root / "rl" / "metrics.jsonl")]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, talker):
+    return ran(tmp_path_factory.mktemp("rl"), talker)
+
+
+def test_a_step_is_logged_with_its_rewards_and_some_rollouts(undisturbed) -> None:
+    rows = metrics(undisturbed)
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert sum(row["judged"] for row in rows) > 16, "the talker must talk, or nothing here is tested"
+    for row in rows:
+        assert row["rows"] == 8 == row["judged"] + row["no_answer"]
+        assert row["reward"] == pytest.approx((row["safety_reward"] + row["helpful_reward"]) / 2)
+        assert {"reward_std", "unscored", "truncated", "length", "loss", "lr", "grad_norm"} <= row.keys()
+    shown = read_rows(undisturbed.root / "rl" / "rollouts.jsonl")
+    assert Counter(row["step"] for row in shown) == {1: 4, 2: 4, 3: 4, 4: 4}
+    assert {row["reward"] for row in shown if row["answer"] == ""} <= {0.0}
+
+
+def test_the_weights_move_and_the_checkpoint_samples(undisturbed, talker) -> None:
+    folder = undisturbed.root / "rl"
+    assert file_hash(folder / "checkpoint" / "model.safetensors") != file_hash(talker / "model.safetensors")
+    drawn = undisturbed.sampler("rl").sample([Request(HEARTH.messages, 1)], Sampling(max_new_tokens=20))
+    assert drawn[0].text
+    assert undisturbed.manifest("rl")["counts"]["rows"] == 32
+    left = {path.name for path in folder.iterdir()}
+    assert left == {"begun.json", "metrics.jsonl", "rollouts.jsonl", "checkpoint", "manifest.json"}
+
+
+@pytest.mark.parametrize("kill_at", [1, 3])
+def test_killed_and_run_again_ends_with_the_very_same_weights(tmp_path, talker, undisturbed, kill_at: int) -> None:
+    with pytest.raises(Killed):
+        ran(tmp_path, talker, fuse=Fuse(kill_at))
+    run = ran(tmp_path, talker)
+    weights = "rl/checkpoint/model.safetensors"
+    assert file_hash(run.root / weights) == file_hash(undisturbed.root / weights)
+    assert metrics(run) == metrics(undisturbed)
+    assert read_rows(run.root / "rl" / "rollouts.jsonl") == read_rows(undisturbed.root / "rl" / "rollouts.jsonl")
+
+
+def test_reward_rises_over_a_few_steps(tmp_path, talker) -> None:
+    settings = {"steps": 12, "prompts_per_step": 4, "group_size": 8, "batch_size": 32, "learning_rate": 1e-2}
+    rows = metrics(ran(tmp_path, talker, **settings))
+    assert sum(row["reward"] for row in rows[-3:]) > sum(row["reward"] for row in rows[:3]) + 0.3
+
+
+def test_unscored_rows_move_nothing_and_are_not_printed(tmp_path, talker, capfd) -> None:
+    """All None or unread: TRL must make every advantage 0, so that Adam stays where it is."""
+    import torch
+    from safetensors.torch import load_file
+
+    def mute(request: Request) -> str:
+        return "<think>hm</think>no verdict"
+
+    # Without a single score the only rewards are the zeros of rows that gave no answer.
+    run = make_run(tmp_path, talker, judge=Scripted(mute), rl=SETTINGS, filter={"max_unscored": 1.0})
+    run.sampler("base")
+    capfd.readouterr()
+    rl(run, "rl")
+    assert capfd.readouterr() == ("", ""), "TRL prints each such row, completion and all"
+    assert sum(row["unscored"] for row in metrics(run)) == sum(row["judged"] for row in metrics(run)) > 0
+    before, after = (load_file(folder / "model.safetensors") for folder in (talker, run.root / "rl" / "checkpoint"))
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_an_unscored_row_gets_advantage_zero_and_is_no_part_of_its_groups_mean(tmp_path, talker) -> None:
+    from datasets import Dataset
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import GRPOConfig
+
+    from deliberant.stages.training import SampledGRPOTrainer, common_settings, quiet
+
+    with quiet():
+        trainer = SampledGRPOTrainer(
+            draw=lambda prompt_ids, step: [[65, 66]] * len(prompt_ids),
+            reward_funcs=[lambda **_: [1.0, 0.0, None, 0.5]],
+            model=AutoModelForCausalLM.from_pretrained(talker),
+            processing_class=AutoTokenizer.from_pretrained(talker),
+            train_dataset=Dataset.from_list([{"prompt": [dict(turn) for turn in HEARTH.messages]}]),
+            args=GRPOConfig(
+                **common_settings(tmp_path, 0, 1),
+                num_generations=4,
+                per_device_train_batch_size=4,
+                scale_rewards="none",
+            ),
+        )
+        scored = trainer._generate_and_score_completions([{"prompt": [dict(turn) for turn in HEARTH.messages]}] * 4)
+    assert scored["advantages"].tolist() == [0.5, -0.5, 0.0, 0.0]
+
+
+def test_a_kl_term_is_measured_against_the_start(tmp_path, talker) -> None:
+    rows = metrics(ran(tmp_path, talker, beta=0.1))
+    assert rows[0]["kl"] == pytest.approx(0, abs=1e-6) and rows[-1]["kl"] > 1e-4
+
+
+def test_a_judge_that_can_not_be_read_stops_the_run(tmp_path, talker) -> None:
+    with pytest.raises(RunError, match="answers are unscored"):
+        ran(tmp_path, talker, lambda request: "<think>hm</think>no verdict")
+
+
+def test_a_forward_pass_has_to_divide_the_step(tmp_path, tiny_model) -> None:
+    with pytest.raises(UserError, match=r"rl\.batch_size"):
+        ran(tmp_path, tiny_model, batch_size=3)
+
+
+def test_sft_plus_rl_needs_sft_and_starts_from_it(tmp_path, talker) -> None:
+    run = make_run(tmp_path, talker, SAID, rl={**SETTINGS, "steps": 1}, sft={"epochs": 1, "save_steps": 100})
+    with pytest.raises(UserError, match="deliberant sft"):
+        rl(run, "sft+rl")
+    sft(run)
+    rl(run, "sft+rl")
+    assert "sft/checkpoint/model.safetensors" in run.manifest("sft+rl")["inputs"]
+    assert run.manifest("sft+rl")["inputs"]["model"] == run.sampler("sft").identity

@@ -1,0 +1,182 @@
+import json
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliberant.errors import RunError, UserError
+from deliberant.files import file_hash, read_rows
+from deliberant.models.splitter import split
+from deliberant.stages.sft import sft
+from deliberant.stages.training import batch_order, cut_back, last_checkpoint
+from tests.stages.scripted import HEARTH, PRUNING, SONG
+from tests.stages.trainable import Fuse, Killed, make_run
+
+TEXTS = [f"<think>[F{number % 3}] says {'x' * number}</think>answer {number}" for number in range(10)]
+HELPFUL = [f"<think>sing</think>la {number}" for number in range(4)]
+SETTINGS = {
+    "epochs": 2,
+    "batch_size": 4,
+    "learning_rate": 1e-2,
+    "save_steps": 3,
+    "helpful_ratio": 0.3,
+}  # 13 rows, 7 steps
+
+
+def trained(folder: Path, model: Path, arm="sft", fuse: Fuse | None = None, **settings):
+    run = make_run(folder, model, TEXTS, HELPFUL, fuse=fuse, sft={**SETTINGS, **settings})
+    sft(run, arm)
+    return run
+
+
+def metrics(run, arm="sft") -> list[dict]:
+    return [{key: row[key] for key in row if key != "seconds"} for row in read_rows(run.root / arm / "metrics.jsonl")]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, tiny_model):
+    fuse = Fuse()
+    run = trained(tmp_path_factory.mktemp("undisturbed"), tiny_model, fuse=fuse)
+    assert (fuse.done, fuse.total) == (7, 7)
+    return run
+
+
+def test_loss_falls_and_every_step_is_logged(undisturbed) -> None:
+    rows = metrics(undisturbed)
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6, 7]
+    assert rows[-1]["loss"] < 0.8 * rows[0]["loss"]
+    assert rows[-1]["epoch"] == 2.0
+    written = read_rows(undisturbed.root / "sft" / "rows.jsonl")
+    assert sum(row["tokens"] for row in rows) == 2 * sum(row["tokens"] for row in written), "each row once per epoch"
+
+
+def test_the_checkpoint_loads_with_transformers_and_is_not_the_base(undisturbed, tiny_model) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    checkpoint = undisturbed.root / "sft" / "checkpoint"
+    model = AutoModelForCausalLM.from_pretrained(checkpoint)
+    base = AutoModelForCausalLM.from_pretrained(tiny_model)
+    assert model.config.use_cache and model.dtype == torch.float32
+    assert not torch.equal(model.lm_head.weight, base.lm_head.weight)
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    assert tokenizer.chat_template == AutoTokenizer.from_pretrained(tiny_model).chat_template
+    assert undisturbed.sampler("sft").encode(HEARTH.messages) == undisturbed.sampler("base").encode(HEARTH.messages)
+
+
+def test_training_leaves_the_base_sampler_alone(undisturbed, tiny_model) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(tiny_model).state_dict()
+    assert all(torch.equal(base[name], value) for name, value in undisturbed.sampler("base").model.state_dict().items())
+
+
+def test_the_manifest_names_rows_counts_and_weights_and_no_scrap_is_left(undisturbed) -> None:
+    manifest = undisturbed.manifest("sft")
+    assert manifest["counts"]["rows"] == manifest["outputs"]["rows.jsonl"]["rows"] == 13
+    assert manifest["counts"]["policy"] == 10 and manifest["counts"]["helpful"] == 3
+    assert "checkpoint/model.safetensors" in manifest["outputs"] and "filter/kept.jsonl" in manifest["inputs"]
+    left = {path.name for path in (undisturbed.root / "sft").iterdir()}
+    assert left == {"begun.json", "rows.jsonl", "metrics.jsonl", "checkpoint", "manifest.json"}
+
+
+def test_rows_are_the_kept_texts_and_who_they_came_from(undisturbed) -> None:
+    rows = read_rows(undisturbed.root / "sft" / "rows.jsonl")
+    assert {row["text"] for row in rows if row["source"] == "policy"} == set(TEXTS)
+    assert {row["prompt_id"] for row in rows} == {HEARTH.id, PRUNING.id, SONG.id}
+
+
+def test_a_finished_stage_is_not_run_again(undisturbed) -> None:
+    before = (undisturbed.root / "sft" / "manifest.json").stat().st_mtime_ns
+    sft(undisturbed)
+    assert (undisturbed.root / "sft" / "manifest.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("kill_at", [2, 5, 7])
+def test_killed_and_run_again_ends_with_the_very_same_weights(tmp_path, tiny_model, undisturbed, kill_at: int) -> None:
+    with pytest.raises(Killed):
+        trained(tmp_path, tiny_model, fuse=Fuse(kill_at))
+    fuse = Fuse()
+    run = trained(tmp_path, tiny_model, fuse=fuse)
+    weights = "sft/checkpoint/model.safetensors"
+    assert file_hash(run.root / weights) == file_hash(undisturbed.root / weights)
+    assert metrics(run) == metrics(undisturbed)
+    assert fuse.done == 7, "the bar counts what the first process did"
+
+
+def test_it_says_nothing(tmp_path, tiny_model, capfd) -> None:
+    run = make_run(tmp_path, tiny_model, TEXTS, HELPFUL, sft=SETTINGS)
+    run.sampler("base")  # transformers shows a bar when it loads weights, which is not the stage's to mute
+    capfd.readouterr()
+    sft(run)
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+def test_no_cot_trains_the_same_rows_without_reasoning(undisturbed) -> None:
+    sft(undisturbed, "no-cot")
+    rows, twins = (read_rows(undisturbed.root / arm / "rows.jsonl") for arm in ("sft", "no-cot"))
+    assert [row["sample_id"] for row in rows] == [twin["sample_id"] for twin in twins]
+    assert [split(twin["text"]).answer for twin in twins] == [split(row["text"]).answer for row in rows]
+    assert {split(twin["text"]).reasoning for twin in twins} == {""}
+    assert metrics(undisturbed, "no-cot")[-1]["loss"] != metrics(undisturbed)[-1]["loss"]
+
+
+def test_too_long_rows_are_counted_in_the_manifest(tmp_path, tiny_model) -> None:
+    lengths = sorted(
+        row["tokens"] for row in read_rows(trained(tmp_path / "a", tiny_model).root / "sft" / "rows.jsonl")
+    )
+    run = trained(tmp_path / "b", tiny_model, max_tokens=lengths[-3])
+    assert run.manifest("sft")["counts"]["policy_too_long"] >= 1
+    assert max(row["tokens"] for row in read_rows(run.root / "sft" / "rows.jsonl")) <= lengths[-3]
+
+
+def test_nothing_to_train_on_stops_the_run(tmp_path, tiny_model) -> None:
+    with pytest.raises(RunError, match="no row to train on"):
+        trained(tmp_path, tiny_model, max_tokens=5)
+
+
+def test_an_earlier_stage_has_to_be_finished(tmp_path, tiny_model) -> None:
+    run = make_run(tmp_path, tiny_model, TEXTS)
+    (run.root / "filter" / "manifest.json").unlink()
+    run._manifests.clear()
+    with pytest.raises(UserError, match="deliberant filter"):
+        sft(run)
+
+
+@given(st.lists(st.integers(1, 99), max_size=60), st.integers(1, 3), st.integers(1, 7), st.integers(0, 3))
+def test_every_epoch_has_every_row_once(lengths: list[int], epochs: int, batch_size: int, seed: int) -> None:
+    order = batch_order(lengths, epochs, batch_size, seed)
+    assert sorted(order) == sorted(list(range(len(lengths))) * epochs)
+    assert order == batch_order(lengths, epochs, batch_size, seed)
+
+
+def test_batches_hold_rows_of_like_length_in_no_order_of_length() -> None:
+    lengths = [random.Random(index).randint(1, 500) for index in range(400)]
+    order = batch_order(lengths, 1, 8, 0)
+    batches = [[lengths[index] for index in order[start : start + 8]] for start in range(0, 400, 8)]
+    padded = sum(8 * max(batch) for batch in batches)
+    assert padded < 1.1 * sum(lengths)
+    longest = [max(batch) for batch in batches]
+    assert longest != sorted(longest)
+
+
+def test_a_torn_checkpoint_is_passed_over(tmp_path) -> None:
+    for step, state in [(9, '{"global_step": 9}'), (12, '{"global_st'), (15, None)]:
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        if state is not None:
+            (folder / "trainer_state.json").write_text(state)
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-9"
+    assert not (tmp_path / "checkpoint-15").exists()
+    assert last_checkpoint(tmp_path / "none") is None
+
+
+def test_steps_after_the_checkpoint_and_torn_rows_vanish(tmp_path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(json.dumps({"step": step}) + "\n" for step in (1, 2, 3)) + '{"st')
+    assert cut_back(path, tmp_path / "checkpoint-2") == [{"step": 1}, {"step": 2}] == read_rows(path)
+    assert cut_back(path, None) == [] == read_rows(path)
