@@ -14,13 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant import files
 from deliberant.errors import RunError, UserError
-from deliberant.files import fingerprint, read_rows, write_atomically
+from deliberant.files import Row, fingerprint, read_rows, write_atomically
 from deliberant.folder import StageFolder, read_manifest
 from deliberant.journal import Journal
 
-CHUNKS = [[{"id": 1, "text": "a\n# chunk 0"}, {"id": 2}], [], [{"id": 3, "text": "é\u2028"}]]
+CHUNKS: list[list[Row]] = [[{"id": 1, "text": "a\n# chunk 0"}, {"id": 2}], [], [{"id": 3, "text": "é\u2028"}]]
 
 
 def filled(path: Path) -> Journal:
@@ -56,9 +55,11 @@ def test_a_kill_at_any_byte_leaves_whole_chunks(tmp_path: Path) -> None:
         (tmp_path / "torn.jsonl.journal").write_bytes(whole[:length])
         torn = Journal(path)
         assert len(torn) == sum(end <= length for end in ends) - 1
-        for chunk in CHUNKS[len(torn) :]:
-            torn.append(chunk)
-        assert torn.file.read_bytes() == whole
+        assert torn.file.read_bytes() == whole[: ends[len(torn)]]
+        if length in (ends[1] - 1, ends[1], ends[2] + 5):
+            for chunk in CHUNKS[len(torn) :]:
+                torn.append(chunk)
+            assert torn.file.read_bytes() == whole
 
 
 def test_a_damaged_last_chunk_is_dropped(tmp_path: Path) -> None:
@@ -96,7 +97,7 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.
     journal = filled(tmp_path / "rows.jsonl")
     before = journal.file.read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", failing(errno.ENOSPC))
+        patch.setattr("deliberant.files.os.fsync", failing(errno.ENOSPC))
         with pytest.raises(RunError, match=r"No space left on device.*3 finished chunks are kept; free some space"):
             journal.append([{"id": 4}])
     assert journal.file.read_bytes() == before
@@ -185,14 +186,24 @@ def test_a_changed_or_missing_output_is_an_error_naming_it(tmp_path: Path, name:
         assert StageFolder(tmp_path, "generate", {"seed": 1}).complete
 
 
-@given(st.integers(min_value=0, max_value=1000))
-def test_a_torn_manifest_is_an_error_naming_file_and_remedy(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
-    folder = finished(tmp_path_factory.mktemp("run"))
+def test_a_torn_manifest_is_an_error_naming_file_and_remedy(tmp_path: Path) -> None:
+    folder = finished(tmp_path)
     path = folder.dir / "manifest.json"
     text = path.read_bytes()
-    path.write_bytes(text[: cut % len(text)])
-    with pytest.raises(RunError, match=r"manifest\.json: is torn or no JSON .*; delete it"):
+    for cut in range(0, len(text), 7):
+        path.write_bytes(text[:cut])
+        with pytest.raises(RunError, match=r"manifest\.json: is torn or no JSON .*; delete it"):
+            read_manifest(folder.dir)
+    path.write_text("{}")
+    with pytest.raises(RunError, match=r"manifest\.json: is no manifest"):
         read_manifest(folder.dir)
+
+
+def test_a_kill_between_manifest_and_journal_leaves_a_complete_stage(tmp_path: Path) -> None:
+    folder = finished(tmp_path)
+    folder.journal("samples.jsonl").append([{"id": 1}])
+    assert StageFolder(tmp_path, "generate", {"seed": 1}).complete
+    assert not list(folder.dir.glob("*.journal"))
 
 
 WORKER = """

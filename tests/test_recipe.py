@@ -100,7 +100,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         load_recipe(write(tmp_path, MICRO.replace("judge: micro\n", "")))
     with pytest.raises(UserError, match="can not read the recipe"):
         load_recipe(tmp_path / "none.yaml")
-    with pytest.raises(UserError, match="there is no .*polcy"):
+    with pytest.raises(UserError, match=r"there is no .*polcy"):
         load_recipe(write(tmp_path, MICRO.replace("policy: micro", "policy: polcy")))
 
 

@@ -94,6 +94,7 @@ class StageFolder:
             return False
         if not self._verified:
             verify(self.dir, manifest)
+            self._drop_journals()
             self._verified = True
         return True
 
@@ -127,9 +128,12 @@ class StageFolder:
             code=code_hash(),
         )
         write_json(self.dir / MANIFEST, manifest)
+        self._drop_journals()
+        return manifest
+
+    def _drop_journals(self) -> None:
         for journal in self.dir.glob("*.journal"):
             journal.unlink()
-        return manifest
 
 
 def _describe(file: Path) -> Output:

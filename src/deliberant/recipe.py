@@ -180,8 +180,8 @@ def _read(path: Path, places: Places) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}:{line}: is not UTF-8; save it as UTF-8") from error
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
             raise UserError(f"{path}:1: a recipe is a mapping of keys; start with `name: ...`")
@@ -191,10 +191,11 @@ def _read(path: Path, places: Places) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise UserError(f"{path}:{mark.line + 1 if mark else 1}: no valid YAML: {error.problem}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UserError(f"{path}:1: no valid YAML: {' '.join(str(error).split())}") from error
-    finally:
-        loader.dispose()
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise UserError(f"{path}:{line}: no valid YAML: {error.reason}") from error
+    except RecursionError as error:
+        raise UserError(f"{path}:1: no valid YAML: something in it contains itself") from error
 
 
 def _mark(node: yaml.Node, where: tuple[int | str, ...], path: Path, places: Places) -> None:

@@ -21,7 +21,7 @@ from deliberant.journal import Journal
 from deliberant.mistakes import nearest
 from deliberant.models.templates import Templates
 from deliberant.policy import Policy, load_policy
-from deliberant.prompts import Case, Prompt, write_cases, write_prompts
+from deliberant.prompts import Case, Prompt, Style, write_cases, write_prompts
 from deliberant.recipe import ARMS, BUILT_IN, Recipe, load_recipe
 from deliberant.sources import model_folder, model_hash, policy_folder, prompt_sets
 
@@ -91,8 +91,8 @@ def command(stage: str, where: Path) -> str:
 class Run:
     """One run folder, open: what stages read (recipe, policy, templates, prompts) and where they write."""
 
-    def __init__(self, recipe: Recipe, parent: Path, progress: Progress, models: Mapping[str, str] | None) -> None:
-        """Load what the recipe names; `models` are the model hashes already known. Use `open` or `reopen`."""
+    def __init__(self, recipe: Recipe, parent: Path, progress: Progress, note: Mapping[str, Any] | None) -> None:
+        """Load what the recipe names; `note` is an existing run's note, which spares hashing its models again."""
         self.recipe = recipe
         self.progress = progress
         self.policy_folder = policy_folder(recipe.policy)
@@ -100,13 +100,16 @@ class Run:
         self.templates = Templates.load(recipe.templates)
         self.sets = prompt_sets(recipe, self.policy)
         self.folders = {"base": model_folder(recipe.base), "judge": model_folder(recipe.judge)}
+        self.world = note["world"] if note else recipe.prompts if isinstance(recipe.prompts, str) else None
         self.covers = {
             "policy": self.policy.hash,
             "templates": self.templates.hash,
             "prompts": fingerprint(self.sets),
-            **(models or {role: model_hash(folder) for role, folder in self.folders.items()}),
+            **{role: note["covers"][role] if note else model_hash(folder) for role, folder in self.folders.items()},
         }
-        self.hash = fingerprint({"settings": recipe.model_dump(exclude=POINTERS), "covers": self.covers})
+        self.hash = fingerprint(
+            {"settings": recipe.model_dump(exclude=POINTERS), "world": self.world, "covers": self.covers}
+        )
         self.root = parent / f"{recipe.name}-{self.hash[:8]}"
         self._samplers: dict[str, LocalSampler] = {}
         self._manifests: dict[str, Manifest] = {}
@@ -125,12 +128,10 @@ class Run:
     @classmethod
     def reopen(cls, folder: Path, progress: Progress | None = None) -> "Run":
         """An existing run folder. UserError where it is none, or where its policy, prompts or recipe were edited."""
-        note = folder / NOTE
-        if not note.exists():
+        if not (folder / NOTE).exists():
             raise UserError(f"{folder}: is no run folder (it has no {NOTE}); give a recipe, or a folder below runs/")
-        covers = read_json(note, "give the recipe instead, which writes it anew")["covers"]
-        models = {role: covers[role] for role in ("base", "judge")}
-        run = cls(load_recipe(folder / RECIPE), folder.resolve().parent, progress or NullProgress(), models)
+        note = read_json(folder / NOTE, "give the recipe instead, which writes it anew")
+        run = cls(load_recipe(folder / RECIPE), folder.resolve().parent, progress or NullProgress(), note)
         if run.root.name != folder.resolve().name:
             raise UserError(
                 f"{folder}: was renamed, or its recipe, policy or prompts were edited (they make {run.root.name}); "
@@ -149,6 +150,15 @@ class Run:
     def cases(self) -> tuple[Case, ...]:
         """What the run is measured against; for evaluation alone."""
         return self.sets.cases
+
+    @property
+    def style_reader(self) -> Callable[[str], Style | None] | None:
+        """Reads an answer's response style without a judge, where the prompts come from a world that defines it."""
+        if self.world != BUILT_IN:
+            return None
+        from deliberant.micro.world import read_style
+
+        return read_style
 
     def sampler(self, role: str) -> "LocalSampler":
         """The model in a role: `base`, `judge` or an arm, whose training must have finished (else UserError).
@@ -245,7 +255,7 @@ class Run:
             **{role: str(folder) for role, folder in self.folders.items() if getattr(self.recipe, role) != BUILT_IN},
         }
         write_atomically(self.root / RECIPE, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True).encode())
-        write_json(self.root / NOTE, {"name": self.recipe.name, "hash": self.hash, "covers": self.covers})
+        write_json(self.root / NOTE, {"hash": self.hash, "world": self.world, "covers": self.covers})
 
 
 _LOCKS: dict[Path, int] = {}

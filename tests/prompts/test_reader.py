@@ -77,7 +77,10 @@ def test_cases_survive_being_written_and_read(tmp_path_factory: pytest.TempPathF
         ({"messages": []}, "messages: must end on a user turn"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "messages: must end on a user turn"),
         ({"messages": [{"role": "usr", "content": "x"}]}, "unknown value 'usr'; did you mean 'user'?"),
-        ({"messages": [{"role": "user", "content": "x", "name": "y"}]}, "unknown key 'messages.0.name'; known are: role"),
+        (
+            {"messages": [{"role": "user", "content": "x", "name": "y"}]},
+            "unknown key 'messages.0.name'; known are: role",
+        ),
         ({"messages": [{"role": "user", "content": "\ud800"}]}, "half a surrogate pair"),
         ({"hints": [{"source": "s", "style": "refused"}]}, "unknown value 'refused'; did you mean 'refuse'?"),
         ({"category": "wepons"}, "category 'wepons' is not in the policy; did you mean 'weapons'?"),

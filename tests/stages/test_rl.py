@@ -216,12 +216,12 @@ def test_too_many_unscored_stop_the_run_but_not_the_first_few() -> None:
 # Training
 
 
-@pytest.fixture(scope="module", params=["gpt2", "llama"])
+@pytest.fixture(scope="module", params=[pytest.param("gpt2", marks=pytest.mark.slow), "llama"])
 def talker(request, tmp_path_factory, tiny_model, tiny_llama) -> Path:
     """A tiny model that has learned, by our own sft stage, to think and to answer with a letter from a to h."""
     folder = tmp_path_factory.mktemp("talker")
     model = tiny_model if request.param == "gpt2" else tiny_llama
-    settings = {"epochs": 40, "batch_size": 8, "learning_rate": 2e-2, "save_steps": 1000}
+    settings = {"epochs": 60, "batch_size": 24, "learning_rate": 3e-2, "save_steps": 1000}
     run = make_run(folder, model, SAID * 2, SAID, sft=settings)
     sft(run)
     return run.root / "sft" / "checkpoint"

@@ -133,7 +133,7 @@ def skill_row(rng: random.Random) -> list[Message]:
 
 
 def copy_row(rng: random.Random) -> list[Message]:
-    text = " ".join(f"[{name}]" for name in rng.choices(CLAUSE_IDS[:64], k=rng.randint(3, 24)))
+    text = " ".join(["clause", *(f"[{name}]" for name in rng.choices(CLAUSE_IDS[:64], k=rng.randint(3, 24)))])
     return [user(f"repeat after me: {text}"), assistant(f"<think>no policy.</think>{text}")]
 
 

@@ -143,7 +143,12 @@ def exact_turns(model: Any, tokenizer: Any, seed: int, rows: int = 48) -> dict[s
 
 
 def pretrain(
-    out: Path, plan: Plan, report: Callable[[dict[str, Any]], None], save_minutes: float = 5, measure_steps: int = 250
+    out: Path,
+    plan: Plan,
+    report: Callable[[dict[str, Any]], None],
+    save_minutes: float = 5,
+    report_steps: int = 50,
+    measure_steps: int = 250,
 ) -> None:
     """Train to the end of the plan and save a Hugging Face checkpoint in `out`; `out/state.pt` lets the same call resume."""
     import torch
@@ -200,9 +205,9 @@ def pretrain(
             seen += sum(len(row.ids) for row in batch)
             step += 1
             losses.append(loss.item())
-            if step % 50 == 0:
+            if step % report_steps == 0:
                 speed = (seen - first) / (time.time() - started)
-                found = {"step": step, "tokens": seen, "loss": round(sum(losses[-50:]) / 50, 4), "tokens_per_s": round(speed)}
+                found = {"step": step, "tokens": seen, "loss": round(sum(losses[-report_steps:]) / report_steps, 4), "tokens_per_s": round(speed)}
                 if step % measure_steps == 0:
                     found |= {"exact": exact_turns(model, tokenizer, step)}
                 report(found)

@@ -20,6 +20,8 @@ FENCE = re.compile(r"^[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(?P<fence>`{3,}(?=[^`\n]
 
 
 class Value(NamedTuple):
+    """A front matter value, on one line, and where it stands."""
+
     text: str
     line: int
 
@@ -134,7 +136,7 @@ def _front_matter(file: Path, text: str, keys: Sequence[str]) -> dict[str, Value
         if key.value in values:
             what = f"key {key.value!r} again (first on line {values[key.value].line})"
             raise mistake(file, line, what, "keep one of the two")
-        values[key.value] = Value(value.value.strip(), line)
+        values[key.value] = Value(" ".join(value.value.split()), line)
     for name in keys:
         if name not in values or not values[name].text:
             line = values[name].line if name in values else 1

@@ -1,0 +1,156 @@
+"""What the training stages cost beside the plainest code that does the same: `python -m benchmarks.training`.
+
+A Llama of about 3M parameters, made here, one thread. Step times are medians of metrics.jsonl; the first step of each run,
+which warms caches, is left out. Ratios are what counts: above 1, ours is faster.
+
+- sft: our stage against a plain torch loop over the same batches, same autocast.
+- grpo: our stage (rollouts from LocalSampler) against the same stage with TRL's own generation (model.generate).
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+from trl import GRPOTrainer
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+from deliberant.files import read_rows
+from deliberant.models.local import LocalSampler
+from deliberant.models.templates import Templates
+from deliberant.models.types import Completion
+from deliberant.policy import Policy
+from deliberant.prompts.types import Message, Prompt
+from deliberant.recipe import Recipe
+from deliberant.run import NullProgress
+from deliberant.stages import rl, sft, training
+from deliberant.stages.rows import RowBuilder, TrainingRow
+from tests.tiny import make_tiny_tokenizer
+
+EMPTY = Policy("none", "0", "", (), ())
+STEPS = 8
+RECIPE = Recipe(
+    name="benchmark",
+    policy="micro",
+    base="micro",
+    judge="micro",
+    prompts="micro",
+    sft={"epochs": 1, "batch_size": 16, "save_steps": 1000, "learning_rate": 1e-3},
+    rl={
+        "steps": 4,
+        "prompts_per_step": 4,
+        "group_size": 8,
+        "batch_size": 32,
+        "max_new_tokens": 96,
+        "helpful_share": 0.0,
+        "save_steps": 1000,
+    },
+)
+
+
+class Generated(training.SampledGRPOTrainer):
+    """The same trainer with the hook taken out again: completions come from model.generate."""
+
+    def _generate_single_turn(self, *arguments: Any) -> Any:
+        ids, logprobs = GRPOTrainer._generate_single_turn(self, *arguments)
+        self.draw.__self__.completions = [Completion("", tuple(row), 0, "length") for row in ids]
+        return ids, logprobs
+
+
+def make_sampler() -> LocalSampler:
+    tokenizer = make_tiny_tokenizer()
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=192,
+        intermediate_size=512,
+        num_hidden_layers=6,
+        num_attention_heads=6,
+        num_key_value_heads=6,
+        max_position_embeddings=1024,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+        tie_word_embeddings=True,
+    )
+    torch.manual_seed(0)
+    return LocalSampler(LlamaForCausalLM(config), tokenizer, identity="benchmark")
+
+
+def make_run(sampler: LocalSampler) -> Any:
+    return SimpleNamespace(
+        recipe=RECIPE,
+        policy=EMPTY,
+        templates=Templates.load("default"),
+        progress=NullProgress(),
+        sampler=lambda role: sampler,
+    )
+
+
+def prompt(number: int) -> Prompt:
+    return Prompt(f"{number}", (Message(role="user", content=f"question {number}: " + "w" * 40),), "none", f"{number}")
+
+
+def stage_seconds(folder: Path) -> float:
+    return statistics.median(row["seconds"] for row in read_rows(folder / "metrics.jsonl")[1:])
+
+
+def plain_sft_seconds(sampler: LocalSampler, rows: list[TrainingRow]) -> float:
+    model, tokenizer = training.trainable(sampler)
+    collate = DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id)
+    bf16 = training.common_settings(Path(), 0, 1)["bf16"]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    size = RECIPE.sft.batch_size
+    order = training.batch_order([row.tokens for row in rows], 1, size, RECIPE.seed)
+    seconds = []
+    for start in range(0, len(order), size):
+        begin = time.perf_counter()
+        batch = collate(
+            [{"input_ids": rows[i].input_ids, "labels": rows[i].labels} for i in order[start : start + size]]
+        )
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = model(**batch).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        seconds.append(time.perf_counter() - begin)
+    return statistics.median(seconds[1:])
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    sampler = make_sampler()
+    run = make_run(sampler)
+    print(
+        f"{sampler.model.num_parameters() / 1e6:.1f}M parameters, {RECIPE.sft.batch_size} rows per sft step, "
+        f"{RECIPE.rl.prompts_per_step * RECIPE.rl.group_size} completions of {RECIPE.rl.max_new_tokens} tokens per grpo step"
+    )
+    builder = RowBuilder(EMPTY, sampler.tokenizer, sampler.prefilled)
+    texts = [f"<think>{'r' * (100 + 17 * n % 90)}</think>{'a' * 60}" for n in range(STEPS * RECIPE.sft.batch_size)]
+    rows = [builder.row(prompt(n), f"{n}", "policy", text) for n, text in enumerate(texts)]
+    plan = [prompt(number) for number in range(RECIPE.rl.steps * RECIPE.rl.prompts_per_step)]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = {name: Path(scratch, name) for name in ("sft", "ours", "generate")}
+        for path in folder.values():
+            path.mkdir()
+        stage: Any = {name: SimpleNamespace(dir=path, name=name) for name, path in folder.items()}
+        sft.fit(run, stage["sft"], rows)
+        plain, ours = plain_sft_seconds(sampler, rows), stage_seconds(folder["sft"])
+        print(f"sft   plain {plain:.2f} s  ours {ours:.2f} s  plain/ours {plain / ours:.2f}")
+        rl.fit(run, stage["ours"], sampler, plan)
+        training.SampledGRPOTrainer = Generated  # type: ignore[misc]
+        rl.fit(run, stage["generate"], sampler, plan)
+        stock, ours = stage_seconds(folder["generate"]), stage_seconds(folder["ours"])
+        print(f"grpo  generate {stock:.2f} s  ours {ours:.2f} s  generate/ours {stock / ours:.2f}")
+
+
+if __name__ == "__main__":
+    main()

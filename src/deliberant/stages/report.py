@@ -1,0 +1,75 @@
+"""Stage report: one page that shows what was trained, what it changed and how sure that is.
+
+    deliberant report RUN
+
+Reads what the other stages left and nothing else, so the same run gives the same page, byte for byte.
+"""
+
+from importlib.metadata import version
+from platform import python_version
+from typing import TYPE_CHECKING, Any
+
+from deliberant.errors import UserError
+from deliberant.files import read_rows, write_atomically
+from deliberant.folder import read_manifest
+from deliberant.report import Evidence, render
+from deliberant.stages.evaluate import read_samples, results
+
+if TYPE_CHECKING:
+    from deliberant.run import Run
+
+STAGES = ("helpful", "generate", "filter", "sft", "no-cot", "rl", "sft+rl")
+LIBRARIES = ("torch", "transformers", "trl", "inspect_ai")
+
+
+def report(run: "Run") -> None:
+    """Writes report.html in the run folder, from scratch each time. UserError where the run was not evaluated."""
+    if read_manifest(run.root / "evaluate") is None:
+        raise UserError(f"{run.root}: was not evaluated yet; run `deliberant evaluate {run.root}` first")
+    write_atomically(run.root / "report.html", render(gather(run)).encode())
+
+
+def gather(run: "Run") -> Evidence:
+    """The run's numbers, samples, manifests and training curves."""
+    arms = run.recipe.evaluate.arms
+    names = [*STAGES, *(f"evaluate/{arm}" for arm in arms), "evaluate"]
+    stages: list[dict[str, Any]] = [
+        dict(manifest) for name in names if (manifest := read_manifest(run.root / name)) is not None
+    ]
+    metrics = {
+        name: read_rows(path) for name in STAGES if (path := run.root / name / "metrics.jsonl").exists()
+    }
+    notes = []
+    if run.style_reader is None:
+        notes.append(
+            "Styles were not read mechanically: the recipe's judge scored each answer against the policy. The same judge "
+            "filtered the training samples and gave the rewards, so these rates favour what pleases that judge."
+        )
+    facts = {
+        "policy": f"{run.policy.name}, version {run.policy.version}, hash {run.policy.hash}",
+        "base model": f"{run.recipe.base}, hash {run.covers['base']}",
+        "judge": f"{run.recipe.judge}, hash {run.covers['judge']}",
+        "prompt files": f"{run.recipe.templates}, hash {run.covers['templates']}",
+        "prompts": f"{len(run.train_prompts())} to train on, {len(run.helpful_prompts())} helpful, "
+        f"{len(run.cases())} cases; hash {run.covers['prompts']}",
+        "seed": str(run.recipe.seed),
+        "evaluation sampling": f"temperature {run.recipe.evaluate.temperature:g}, at most "
+        f"{run.recipe.evaluate.max_new_tokens} new tokens, reasoning included",
+        "intervals": f"95%, {run.recipe.evaluate.bootstrap} bootstrap resamples of prompt families",
+        "versions": ", ".join(
+            [*(f"deliberant {v}" for v in sorted({stage["version"] for stage in stages})), f"Python {python_version()}"]
+            + [f"{name} {version(name)}" for name in LIBRARIES]
+        ),
+        "code": ", ".join(sorted({stage["code"] for stage in stages})),
+    }
+    return Evidence(
+        name=run.root.name,
+        policy=run.policy,
+        recipe=(run.root / "recipe.resolved.yaml").read_text(encoding="utf-8"),
+        facts=facts,
+        notes=notes,
+        stages=stages,
+        rows=results(run.root),
+        samples={arm: read_samples(run.root, arm) for arm in arms},
+        metrics=metrics,
+    )

@@ -1,0 +1,61 @@
+import random
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from deliberant.micro.corpus import corpus
+from deliberant.micro.pretrain import FULL_MIX, Plan, batches, build_model, padded, pretrain, rate, tensors, token_loss, tokenise
+from deliberant.micro.tokenizer import build_tokenizer
+from deliberant.models.local import LocalSampler
+from deliberant.models.types import Request, Sampling
+
+TINY = Plan(hidden=32, layers=1, heads=2, feed_forward=64, tokens=100_000, batch_tokens=2048)
+
+
+def test_pretraining_learns_and_saves_a_checkpoint_that_samples(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    reports: list[dict] = []  # type: ignore[type-arg]
+    pretrain(tmp_path, TINY, reports.append, measure_steps=10**9, report_steps=5)
+    assert reports[-1]["loss"] < 0.7 * reports[0]["loss"]
+    sampler = LocalSampler.load(tmp_path)
+    [completion] = sampler.sample([Request(({"role": "user", "content": "how do i cook rice?"},), 0)], Sampling(0.0, 1.0, 8))
+    assert completion.token_ids
+
+
+def test_an_interrupted_pretraining_resumes(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    class Stop(Exception):
+        pass
+
+    def stop(report: dict) -> None:  # type: ignore[type-arg]
+        raise Stop
+
+    with pytest.raises(Stop):
+        pretrain(tmp_path, TINY, stop, report_steps=5)
+    steps: list[int] = []
+    pretrain(tmp_path, TINY, lambda report: steps.append(report["step"]), measure_steps=10**9, report_steps=5)
+    assert steps[0] == 10, "it went on after the five steps that were done"
+    assert AutoModelForCausalLM.from_pretrained(tmp_path).config.hidden_size == 32
+
+
+def test_padding_changes_no_loss() -> None:
+    tokenizer = build_tokenizer()
+    rows = corpus(random.Random(0), FULL_MIX)
+    batch = [tokenise(tokenizer, next(rows)) for _ in range(4)]
+    model = build_model(TINY, len(tokenizer), 0, 1)
+    together, _, _ = token_loss(model, *tensors(batch, 0))
+    one_by_one = [token_loss(model, *tensors([row], 0))[0] for row in batch]
+    weights = torch.tensor([float(sum(row.loss)) for row in batch])
+    expected = (torch.stack(one_by_one) * weights).sum() / weights.sum()
+    assert torch.allclose(together, expected, atol=1e-4)
+
+
+def test_batches_hold_rows_of_one_width() -> None:
+    tokenizer = build_tokenizer()
+    rows = (tokenise(tokenizer, row) for row in corpus(random.Random(0), FULL_MIX))
+    for _, batch in zip(range(10), batches(rows, 2048), strict=False):
+        assert len({padded(len(row.ids)) for row in batch}) == 1
+
+
+def test_learning_rate_warms_up_holds_and_falls_to_zero() -> None:
+    plan = Plan()
+    assert rate(0.0, plan) < 0.1 and rate(0.3, plan) == 1.0 and rate(0.8, plan) == pytest.approx(0.5) and rate(1.0, plan) == 0.0

@@ -1,0 +1,54 @@
+import pytest
+
+from deliberant.micro.tokenizer import CLAUSE_IDS, build_tokenizer, vocabulary
+from deliberant.micro.world import asks, kinds, topics
+from deliberant.models.templates import Templates
+
+
+@pytest.fixture(scope="module")
+def tokenizer():  # type: ignore[no-untyped-def]
+    return build_tokenizer()
+
+
+def pieces(tokenizer, text: str) -> list[str]:  # type: ignore[no-untyped-def]
+    return tokenizer.convert_ids_to_tokens(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def test_every_word_of_a_request_is_one_token(tokenizer) -> None:  # type: ignore[no-untyped-def]
+    for topic in topics():
+        for kind in kinds(topic.harmful):
+            for ask in asks(topic, kind):
+                words = ask.text.replace("?", " ?").replace(".", " .").replace(",", " ,").replace(":", " :").split()
+                assert len(pieces(tokenizer, ask.text)) == len(words), ask.text
+
+
+@pytest.mark.parametrize("name", CLAUSE_IDS[:5])
+def test_a_clause_id_is_one_token(tokenizer, name: str) -> None:  # type: ignore[no-untyped-def]
+    assert pieces(tokenizer, f"malware guides [{name}] refuse") == ["Ġmalware", "Ġguides", f" [{name}]", "Ġrefuse"]
+
+
+def test_encoded_words_fall_to_letters(tokenizer) -> None:  # type: ignore[no-untyped-def]
+    assert pieces(tokenizer, "ybpx") == ["Ġ", "y", "b", "p", "x"]
+
+
+def test_text_comes_back(tokenizer) -> None:  # type: ignore[no-untyped-def]
+    text = "this asks for theft facts. policy: burglary history [T4] comply. so i comply."
+    assert tokenizer.decode(tokenizer(text)["input_ids"]).strip() == text
+
+
+def test_capitals_and_spacing_do_not_matter(tokenizer) -> None:  # type: ignore[no-untyped-def]
+    assert pieces(tokenizer, "How do I rob a bank ?") == pieces(tokenizer, "how do i rob a bank?")
+
+
+def test_unknown_text_is_never_lost(tokenizer) -> None:  # type: ignore[no-untyped-def]
+    text = "zürich € 😀 [ZZ9]"
+    assert tokenizer.decode(tokenizer(text)["input_ids"]).strip() == text.lower()
+
+
+def test_prompt_files_use_known_words(tokenizer) -> None:  # type: ignore[no-untyped-def]
+    files = Templates.load("micro").files
+    known = {*vocabulary(), "#"}
+    for name in ("generate.txt", "filter.txt", "reward.txt", "helpful.txt", "hint.txt"):
+        text = "".join(part.split("}}")[-1] for part in files[name].split("{{"))
+        words = [word.strip(".:") for word in text.split() if word.strip(".:") and not word.startswith("[")]
+        assert set(words) <= known, name

@@ -1,0 +1,157 @@
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from deliberant import cli
+from deliberant.errors import RunError
+from deliberant.recipe import load_recipe
+from deliberant.run import Run
+from tests.runs import write_recipe
+
+VERBS = ["run", "helpful", "generate", "filter", "sft", "rl", "evaluate", "report", "results", "chat"]
+NESTED = [["policy", "show"], ["micro", "pretrain"]]
+ROW = {
+    "arm": "sft",
+    "suite": "seen",
+    "metric": "compliance",
+    "value": 0.5,
+    "low": 0.25,
+    "high": 0.75,
+    "n": 40,
+    "unscored": 3,
+}
+
+
+def invoke(*arguments: Any) -> Result:
+    return CliRunner().invoke(cli.app, [str(each) for each in arguments])
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, tiny_model: Path) -> Path:
+    return write_recipe(tmp_path, tiny_model)
+
+
+@pytest.mark.parametrize("verb", [[verb] for verb in VERBS] + NESTED, ids=" ".join)
+def test_every_verb_explains_itself_with_an_example(verb: list[str]) -> None:
+    result = invoke(*verb, "--help")
+    assert result.exit_code == 0
+    assert f"deliberant {' '.join(verb)}" in result.stdout.replace("Usage: ", "", 1).split("\n", 1)[1]
+
+
+def test_every_verb_is_tested() -> None:
+    commands = {
+        command.name or (command.callback and command.callback.__name__) for command in cli.app.registered_commands
+    }
+    assert commands == set(VERBS)
+
+
+def test_help_is_immediate() -> None:
+    code = "import sys; from deliberant.cli import app\ntry: app(['--help'])\nfinally: print(*sys.modules)"
+    best, loaded = 9.0, ""
+    for _ in range(3):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        best, loaded = min(best, time.perf_counter() - start), done.stdout
+    heavy = {"torch", "transformers", "trl", "inspect_ai", "datasets", "numpy", "pydantic", "yaml"}
+    assert not heavy & set(loaded.split())
+    assert best < 0.3
+
+
+def test_a_users_mistake_is_one_line_and_exit_2(recipe: Path, tmp_path: Path) -> None:
+    recipe.write_text(recipe.read_text() + "sede: 3\n")
+    result = invoke("generate", recipe, "--root", tmp_path / "runs")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr == f"error: {recipe}:10: unknown key 'sede'; did you mean 'seed'?\n"
+    assert "Traceback" in invoke("--debug", "generate", recipe).stderr
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "line"),
+    [
+        (RunError("disk full"), 1, "error: disk full"),
+        (KeyboardInterrupt(), 130, "stopped; the same command resumes"),
+    ],
+)
+def test_a_stopped_run_is_one_line(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, line: str
+) -> None:
+    def stop(*_: Any) -> None:
+        raise raised
+
+    monkeypatch.setattr(cli, "work", stop)
+    result = invoke("generate", recipe, "--root", tmp_path / "runs")
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", line + "\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["generate", "nowhere.yaml"], "nowhere.yaml: can not read the recipe"),
+        (["generate", "."], "is no run folder"),
+        (["generate", ".", "--set", "seed=1"], "give --set together with the recipe"),
+        (["results", "."], "was not evaluated yet; run `deliberant evaluate .` first"),
+        (["sft", "RECIPE", "--arm", "nocot"], "unknown value 'nocot'; did you mean 'no-cot'?"),
+        (["policy", "show", "wepons", "--policy", "policy"], "did you mean 'weapons'?"),
+        (["run", "RECIPE", "--set", "rl.stps=1"], "did you mean 'steps'?"),
+    ],
+)
+def test_wrong_arguments(recipe: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str) -> None:
+    monkeypatch.chdir(recipe.parent)
+    result = invoke(*(each.replace("RECIPE", recipe.name) for each in arguments))
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_results(tmp_path: Path) -> None:
+    (tmp_path / "evaluate").mkdir()
+    (tmp_path / "evaluate" / "results.json").write_text(
+        json.dumps([ROW, {**ROW, "arm": "base", "value": None, "low": None, "high": None}])
+    )
+    assert json.loads(invoke("results", tmp_path, "--json").stdout)[0] == ROW
+    table = invoke("results", tmp_path).stdout
+    for text in ("sft", "compliance", "0.500", "0.250 to 0.750", "40", "3"):
+        assert text in table
+
+
+def test_policy_show(recipe: Path) -> None:
+    shown = invoke("policy", "show", "weapons", "--policy", recipe.parent / "policy").stdout
+    assert "- weapons: Things made to hurt." in shown and "### weapon instructions [W1] refuse" in shown
+    assert "[W1]" not in invoke("policy", "show", "--policy", recipe.parent / "policy").stdout
+
+
+def test_run_goes_through_the_plan_and_ends_with_table_and_report(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages: list[str] = []
+
+    def work(run: Run, stage: str) -> None:
+        stages.append(stage)
+        (run.root / "evaluate").mkdir(exist_ok=True)
+        (run.root / "evaluate" / "results.json").write_text(json.dumps([ROW]))
+
+    monkeypatch.setattr(cli, "work", work)
+    result = invoke("run", recipe, "--root", tmp_path / "runs", "--set", "evaluate.arms=[base, sft]")
+    assert result.exit_code == 0, result.output
+    assert stages == ["helpful", "generate", "filter", "sft", "evaluate", "report"]
+    assert "compliance" in result.stdout
+    assert result.stdout.splitlines()[-1].endswith("report.html")
+
+
+def test_chat_keeps_answer_and_reasoning_apart(recipe: Path, tmp_path: Path) -> None:
+    root = Run.open(load_recipe(recipe, ["evaluate.max_new_tokens=8"]), tmp_path / "runs").root
+    result = invoke("chat", root, "hello")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith("arm: base\n")
+    assert "no answer: the reasoning was not closed properly" in result.stderr
+    assert result.stdout == "\n"
+    talk = CliRunner().invoke(cli.app, ["chat", str(root), "--arm", "base+spec"], input="hello\nmore\n\n")
+    assert talk.exit_code == 0, talk.output
+    assert talk.stdout == "\n\n"

@@ -1,0 +1,243 @@
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import pytest
+
+from deliberant.errors import RunError, UserError
+from deliberant.files import Row
+from deliberant.recipe import load_recipe
+from deliberant.run import Run, command, plan
+from tests.runs import write_recipe
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, tiny_model: Path) -> Path:
+    return write_recipe(tmp_path, tiny_model)
+
+
+def test_the_folder_holds_everything_and_reopens_as_the_same_run(recipe: Path, tmp_path: Path) -> None:
+    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    made = {path.relative_to(run.root).as_posix() for path in run.root.rglob("*") if path.is_file()}
+    assert made >= {
+        "recipe.resolved.yaml",
+        "run.json",
+        "policy/policy.md",
+        "policy/categories/weapons.md",
+        "prompts/train.jsonl",
+        "prompts/helpful.jsonl",
+        "cases.jsonl",
+    }
+    assert not any(name.endswith(".tmp") for name in made)
+    for path in (tmp_path / "policy", recipe, tmp_path / "train.jsonl"):
+        path.rename(path.with_suffix(".gone"))  # the run needs the originals no more
+    again = Run.reopen(run.root)
+    assert (again.root, again.hash, again.policy) == (run.root, run.hash, run.policy)
+    assert again.train_prompts() == run.train_prompts() and len(run.train_prompts()) == 2
+    assert again.helpful_prompts() == run.helpful_prompts() and len(run.helpful_prompts()) == 1
+    assert again.cases() == run.cases() and len(run.cases()) == 1
+
+
+def test_the_same_recipe_resumes_and_any_change_is_a_new_run(recipe: Path, tmp_path: Path) -> None:
+    def root(*overrides: str) -> Path:
+        return Run.open(load_recipe(recipe, overrides), tmp_path / "runs").root
+
+    first = root()
+    assert first.name.startswith("tiny-") and len(first.name) == len("tiny-") + 8
+    assert root() == first
+    seen = {first, root("seed=1"), root("rl.steps=3"), root("templates=default")}
+    train = tmp_path / "train.jsonl"
+    train.write_text(train.read_text().replace("request t1", "another"))
+    seen.add(root())
+    clause = tmp_path / "policy" / "categories" / "weapons.md"
+    clause.write_text(clause.read_text().replace("weapon history", "weapon myths"))
+    seen.add(root())
+    assert len(seen) == 6
+
+
+def test_a_run_that_was_killed_while_made_is_made_again(recipe: Path, tmp_path: Path) -> None:
+    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    (run.root / "run.json").unlink()
+    (run.root / "policy" / "policy.md").write_text("half")
+    (run.root / "cases.jsonl").write_text('{"id": ')
+    with pytest.raises(UserError, match="is no run folder"):
+        Run.reopen(run.root)
+    assert Run.reopen(Run.open(load_recipe(recipe), tmp_path / "runs").root).hash == run.hash
+
+
+@pytest.mark.parametrize("file", ["policy/categories/weapons.md", "prompts/train.jsonl", "recipe.resolved.yaml"])
+def test_an_edited_run_folder_is_refused(recipe: Path, tmp_path: Path, file: str) -> None:
+    path = Run.open(load_recipe(recipe), tmp_path / "runs").root / file
+    edits = {
+        "weapons.md": ("history", "myths"),
+        "train.jsonl": ("t1", "t9"),
+        "recipe.resolved.yaml": ("seed: 0", "seed: 1"),
+    }
+    path.write_text(path.read_text().replace(*edits[path.name]))
+    with pytest.raises(UserError, match=r"were edited \(they make tiny-\w{8}\); edit the originals"):
+        Run.reopen(tmp_path / "runs" / path.relative_to(tmp_path / "runs").parts[0])
+
+
+def test_an_edited_model_is_a_new_run(recipe: Path, tmp_path: Path, tiny_model: Path) -> None:
+    import shutil
+
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    first = Run.open(load_recipe(recipe, [f"base={model}"]), tmp_path / "runs").root
+    config = model / "generation_config.json"
+    config.write_text(config.read_text() + "\n")
+    assert Run.open(load_recipe(recipe, [f"base={model}"]), tmp_path / "runs").root != first
+
+
+def test_mistakes_in_what_the_recipe_names(recipe: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="policy: holds no model"):
+        Run.open(load_recipe(recipe, ["base=policy"]), tmp_path / "runs")
+    train = tmp_path / "train.jsonl"
+    text = train.read_text()
+    train.write_text(text.replace("weapons", "wepons"))
+    with pytest.raises(UserError, match=r"train\.jsonl:1: category 'wepons'"):
+        Run.open(load_recipe(recipe), tmp_path / "runs")
+    train.write_text(text.replace('"family": "t1"', '"family": "c1"'))
+    with pytest.raises(UserError, match="family 'c1' is in training"):
+        Run.open(load_recipe(recipe), tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from deliberant.recipe import load_recipe
+from deliberant.run import Run
+Run.open(load_recipe(sys.argv[1]), Path(sys.argv[2])).stage("generate", {})
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_two_processes_can_not_work_in_one_run(recipe: Path, tmp_path: Path) -> None:
+    arguments = [sys.executable, "-c", HOLD, str(recipe), str(tmp_path / "runs")]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdin is not None
+        assert other.stdout.readline() == "held\n"
+        run = Run.open(load_recipe(recipe), tmp_path / "runs")
+        with pytest.raises(UserError, match=f"process {other.pid} is working here"):
+            run.stage("generate", {})
+        other.stdin.close()
+    run.stage("generate", {})
+    Run.reopen(run.root).stage("generate", {})  # the same process may, as often as it likes
+
+
+def finish(run: Run, stage: str, text: str = "{}\n") -> None:
+    folder = run.stage(stage, {})
+    (folder.dir / "rows.jsonl").write_text(text)
+    folder.finish(["rows.jsonl"], {})
+
+
+def test_a_stage_needs_the_ones_before_it(recipe: Path, tmp_path: Path) -> None:
+    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    with pytest.raises(UserError, match=r"generate has not finished; run `deliberant generate .*` first"):
+        run.stage("filter", {})
+    finish(run, "generate")
+    finish(run, "filter")
+    inputs = run.manifest("filter")["inputs"]
+    assert inputs == {"generate/rows.jsonl": run.manifest("generate")["outputs"]["rows.jsonl"]["sha256"]}
+    with pytest.raises(UserError, match=r"sft has not finished; run `deliberant sft .* --arm sft` first"):
+        run.stage("evaluate", {})
+    run.stage("evaluate/base", {})
+    with pytest.raises(UserError, match="no-cot has not finished"):
+        run.stage("evaluate/no-cot", {})
+
+
+def test_a_stage_redone_with_other_rows_stops_the_next(recipe: Path, tmp_path: Path) -> None:
+    import shutil
+
+    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    finish(run, "generate")
+    finish(run, "filter")
+    shutil.rmtree(run.root / "generate")
+    finish(Run.reopen(run.root), "generate", '{"other": 1}\n')
+    with pytest.raises(UserError, match=r"filter: was begun with other inputs \(generate/rows\.jsonl\)"):
+        Run.reopen(run.root).stage("filter", {})
+
+
+class Bars:
+    """Counts what is announced."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def __call__(self, label: str, total: int) -> AbstractContextManager["Bars"]:
+        return nullcontext(self)
+
+    def advance(self, n: int = 1) -> None:
+        self.seen.append(n)
+
+
+def test_chunks_resume_where_they_stopped_and_keep_their_size(recipe: Path, tmp_path: Path) -> None:
+    bars = Bars()
+    run = Run.open(load_recipe(recipe), tmp_path / "runs", bars)
+    calls: list[list[int]] = []
+
+    def work(items: Sequence[int]) -> list[Row]:
+        calls.append(list(items))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return [{"item": item, "pair": (item, item)} for item in items if item != 4]
+
+    folder = run.stage("generate", {})
+    with pytest.raises(KeyboardInterrupt):
+        run.in_chunks(folder, "rows.jsonl", range(7), 2, work)
+    assert not (folder.dir / "rows.jsonl").exists()
+    rows = run.in_chunks(run.stage("generate", {}), "rows.jsonl", range(7), 2, work)
+    assert calls == [[0, 1], [2, 3], [4, 5], [4, 5], [6]]
+    assert rows == [{"item": item, "pair": [item, item]} for item in (0, 1, 2, 3, 5, 6)]
+    assert [json.loads(line) for line in (folder.dir / "rows.jsonl").read_text().splitlines()] == rows
+    assert bars.seen == [0, 2, 2, 4, 2, 1]
+
+
+def test_no_items_make_an_empty_file(recipe: Path, tmp_path: Path) -> None:
+    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    folder = run.stage("helpful", {})
+    nothing: list[int] = []
+    assert run.in_chunks(folder, "rows.jsonl", nothing, 2, lambda items: []) == []
+    folder.finish(["rows.jsonl"], {})
+    assert folder.manifest["outputs"]["rows.jsonl"]["rows"] == 0
+
+
+def test_samplers_by_role(recipe: Path, tmp_path: Path, tiny_llama: Path) -> None:
+    import shutil
+
+    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    assert run.sampler("base") is run.sampler("judge") is run.sampler("base+spec")
+    with pytest.raises(UserError, match=r"rl has not finished; run `deliberant rl .* --arm rl` first"):
+        run.sampler("rl")
+    with pytest.raises(UserError, match="there is no arm 'stf'; did you mean 'sft'"):
+        run.sampler("stf")
+    folder = run.stage("rl", {})
+    shutil.copytree(tiny_llama, folder.dir / "checkpoint")
+    folder.finish(["checkpoint"], {})
+    assert run.sampler("rl").identity != run.sampler("base").identity
+    (folder.dir / "checkpoint" / "config.json").write_text("{}")
+    with pytest.raises(RunError, match=r"config\.json: was changed since rl finished"):
+        Run.reopen(run.root).sampler("rl")
+
+
+def test_the_plan_has_what_the_arms_need_and_no_more() -> None:
+    assert plan(["base", "base+spec"]) == ["evaluate", "report"]
+    assert plan(["rl"]) == ["rl", "evaluate", "report"]
+    assert plan(["sft+rl"]) == ["helpful", "generate", "filter", "sft", "sft+rl", "evaluate", "report"]
+    assert command("no-cot", Path("runs/x")) == "deliberant sft runs/x --arm no-cot"
+
+
+def test_the_built_in_world_reads_styles_and_still_does_when_reopened(
+    recipe: Path, tmp_path: Path, tiny_model: Path
+) -> None:
+    text = f"name: built-in\npolicy: micro\nbase: {tiny_model}\njudge: {tiny_model}\ntemplates: micro\nprompts: micro\n"
+    (tmp_path / "micro.yaml").write_text(text)
+    run = Run.open(load_recipe(tmp_path / "micro.yaml"), tmp_path / "runs")
+    again = Run.reopen(run.root)
+    assert again.hash == run.hash
+    assert run.style_reader is not None and again.style_reader is run.style_reader
+    assert Run.open(load_recipe(recipe), tmp_path / "runs").style_reader is None
