@@ -15,7 +15,7 @@ from deliberant.run import Run
 from tests.runs import write_recipe
 
 VERBS = ["run", "helpful", "generate", "filter", "sft", "rl", "evaluate", "report", "results", "chat"]
-NESTED = [["policy", "show"], ["micro", "pretrain"]]
+NESTED = [["policy", "show"], ["micro", "pretrain"], ["micro", "measure"]]
 ROW = {
     "arm": "sft",
     "suite": "seen",

@@ -100,6 +100,8 @@ def test_mistakes_in_what_the_recipe_names(recipe: Path, tmp_path: Path) -> None
     with pytest.raises(UserError, match=r"train\.jsonl:1: category 'wepons'"):
         Run.open(load_recipe(recipe), tmp_path / "runs")
     train.write_text(text.replace('"family": "t1"', '"family": "c1"'))
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text(cases.read_text().replace('"seen"', '"unseen"'))
     with pytest.raises(UserError, match="family 'c1' is in training"):
         Run.open(load_recipe(recipe), tmp_path / "runs")
     assert not (tmp_path / "runs").exists()

@@ -294,6 +294,27 @@ def pretrain(out: Annotated[Path, typer.Option(help="Folder of the checkpoint; a
     train(out, Plan(), lambda row: typer.echo(json.dumps(row), err=True))
 
 
+@micro_app.command()
+def measure(
+    model: Annotated[Path | None, typer.Option(help="A checkpoint folder; default is the built-in model.")] = None,
+    n: Annotated[int, typer.Option(min=1, help="Cases per figure.")] = 1000,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+) -> None:
+    """Measure what the base must be: helpful-only, able to follow any policy, to decode and to judge.
+
+    \b
+    deliberant micro measure
+    deliberant micro measure --model build/micro --n 200 --json
+    """
+    from dataclasses import asdict
+
+    from deliberant.micro.measure import measure as figures
+
+    for figure in figures(model, n):
+        row = asdict(figure)
+        typer.echo(json.dumps(row) if as_json else "  ".join(f"{name} {value}" for name, value in row.items()))
+
+
 def choice(value: str, known: list[str]) -> str:
     """The value, if it is a known one."""
     if value not in known:

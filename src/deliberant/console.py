@@ -36,10 +36,10 @@ def print_results(rows: Sequence[Mapping[str, Any]]) -> None:
     """Result rows as a table on stdout: every rate with its interval, n and what could not be scored."""
     table = Table(*COLUMNS)
     for row in rows:
-        number = [row["value"], row["low"], row["high"]]
-        value, low, high = ("-" if each is None else f"{each:.3f}" for each in number)
+        value = "-" if row["value"] is None else f"{row['value']:.3f}"
+        interval = "-" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
         counts = (str(row.get(name, "-")) for name in ("n", "unscored", "truncated", "empty"))
-        table.add_row(row["arm"], row["suite"], row["metric"], value, f"{low} to {high}", *counts)
+        table.add_row(row["arm"], row["suite"], row["metric"], value, interval, *counts)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 

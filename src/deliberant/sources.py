@@ -9,6 +9,9 @@ from deliberant.policy import Policy
 from deliberant.prompts import Case, Prompt, assert_families_disjoint, read_cases, read_prompts
 from deliberant.recipe import BUILT_IN, Recipe
 
+SEEN = "seen"
+"""The suite of new wordings of families that are trained on; every other suite is held out by family."""
+
 MODEL_FILES = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
 
 
@@ -28,7 +31,7 @@ def policy_folder(name: str) -> Path:
 
 
 def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
-    """The prompts of a recipe. UserError where a file has a mistake, or a family is both trained on and measured."""
+    """A recipe's prompts. UserError where a file has a mistake, or a held-out suite a family that is trained on."""
     if isinstance(recipe.prompts, str):
         from deliberant.micro.world import prompt_sets as built_in_sets
 
@@ -43,7 +46,8 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
             tuple(read_prompts(Path(files.helpful), categories)),
             tuple(read_cases(Path(files.cases), categories, clauses)),
         )
-    assert_families_disjoint([*sets.train, *sets.helpful], [case.prompt for case in sets.cases])
+    held_out = [case.prompt for case in sets.cases if case.suite != SEEN]
+    assert_families_disjoint([*sets.train, *sets.helpful], held_out)
     return sets
 
 
@@ -66,7 +70,7 @@ def model_folder(name: str) -> Path:
 
 def model_hash(folder: Path) -> str:
     """Hash of weights, configuration, tokenizer and chat template; needs no torch."""
-    files = [path for path in sorted(folder.iterdir()) if path.suffix in MODEL_FILES]
+    files = [path for path in sorted(folder.glob("*")) if path.suffix in MODEL_FILES]
     if not any(path.name == "config.json" for path in files):
         raise UserError(f"{folder}: holds no model (no config.json); give a folder that transformers can load")
     return fingerprint({path.name: file_hash(path) for path in files})

@@ -20,7 +20,7 @@ from deliberant.stages.rl import check_unscored, rl, schedule
 from deliberant.stages.rollouts import Rollouts, answer_of, rewards
 from deliberant.stages.sft import sft
 from tests.stages.scripted import HEARTH, POEM, POLICY, PRUNING, Scripted
-from tests.stages.trainable import Fuse, Killed, make_run
+from tests.stages.trainable import Fuse, Killed, TrainableRun, make_run
 from tests.tiny import make_tiny_tokenizer
 
 SAID = [f"<think>{letter}</think>{letter}" for letter in "abcdefgh"]
@@ -217,17 +217,21 @@ def test_too_many_unscored_stop_the_run_but_not_the_first_few() -> None:
 
 
 @pytest.fixture(scope="module", params=[pytest.param("gpt2", marks=pytest.mark.slow), "llama"])
-def talker(request, tmp_path_factory, tiny_model, tiny_llama) -> Path:
+def talker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_llama: Path
+) -> Path:
     """A tiny model that has learned, by our own sft stage, to think and to answer with a letter from a to h."""
     folder = tmp_path_factory.mktemp("talker")
     model = tiny_model if request.param == "gpt2" else tiny_llama
-    settings = {"epochs": 60, "batch_size": 24, "learning_rate": 3e-2, "save_steps": 1000}
+    settings: dict[str, Any] = {"epochs": 60, "batch_size": 24, "learning_rate": 3e-2, "save_steps": 1000}
     run = make_run(folder, model, SAID * 2, SAID, sft=settings)
     sft(run)
     return run.root / "sft" / "checkpoint"
 
 
-def ran(folder: Path, model: Path, script: Any = taste, fuse: Fuse | None = None, filter: Any = None, **settings: Any):
+def ran(
+    folder: Path, model: Path, script: Any = taste, fuse: Fuse | None = None, filter: Any = None, **settings: Any
+) -> TrainableRun:
     run = make_run(
         folder,
         model,
@@ -241,16 +245,16 @@ def ran(folder: Path, model: Path, script: Any = taste, fuse: Fuse | None = None
     return run
 
 
-def metrics(run) -> list[dict]:
+def metrics(run: TrainableRun) -> list[dict[str, Any]]:
     return [{key: row[key] for key in row if key != "seconds"} for row in read_rows(run.root / "rl" / "metrics.jsonl")]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, talker):
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, talker: Path) -> TrainableRun:
     return ran(tmp_path_factory.mktemp("rl"), talker)
 
 
-def test_a_step_is_logged_with_its_rewards_and_some_rollouts(undisturbed) -> None:
+def test_a_step_is_logged_with_its_rewards_and_some_rollouts(undisturbed: TrainableRun) -> None:
     rows = metrics(undisturbed)
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
     assert sum(row["judged"] for row in rows) > 16, "the talker must talk, or nothing here is tested"
@@ -263,7 +267,7 @@ def test_a_step_is_logged_with_its_rewards_and_some_rollouts(undisturbed) -> Non
     assert {row["reward"] for row in shown if row["answer"] == ""} <= {0.0}
 
 
-def test_the_weights_move_and_the_checkpoint_samples(undisturbed, talker) -> None:
+def test_the_weights_move_and_the_checkpoint_samples(undisturbed: TrainableRun, talker: Path) -> None:
     folder = undisturbed.root / "rl"
     assert file_hash(folder / "checkpoint" / "model.safetensors") != file_hash(talker / "model.safetensors")
     drawn = undisturbed.sampler("rl").sample([Request(HEARTH.messages, 1)], Sampling(max_new_tokens=20))
@@ -274,7 +278,9 @@ def test_the_weights_move_and_the_checkpoint_samples(undisturbed, talker) -> Non
 
 
 @pytest.mark.parametrize("kill_at", [1, 3])
-def test_killed_and_run_again_ends_with_the_very_same_weights(tmp_path, talker, undisturbed, kill_at: int) -> None:
+def test_killed_and_run_again_ends_with_the_very_same_weights(
+    tmp_path: Path, talker: Path, undisturbed: TrainableRun, kill_at: int
+) -> None:
     with pytest.raises(Killed):
         ran(tmp_path, talker, fuse=Fuse(kill_at))
     run = ran(tmp_path, talker)
@@ -284,13 +290,21 @@ def test_killed_and_run_again_ends_with_the_very_same_weights(tmp_path, talker, 
     assert read_rows(run.root / "rl" / "rollouts.jsonl") == read_rows(undisturbed.root / "rl" / "rollouts.jsonl")
 
 
-def test_reward_rises_over_a_few_steps(tmp_path, talker) -> None:
-    settings = {"steps": 12, "prompts_per_step": 4, "group_size": 8, "batch_size": 32, "learning_rate": 1e-2}
+def test_reward_rises_over_a_few_steps(tmp_path: Path, talker: Path) -> None:
+    settings: dict[str, Any] = {
+        "steps": 12,
+        "prompts_per_step": 4,
+        "group_size": 8,
+        "batch_size": 32,
+        "learning_rate": 1e-2,
+    }
     rows = metrics(ran(tmp_path, talker, **settings))
     assert sum(row["reward"] for row in rows[-3:]) > sum(row["reward"] for row in rows[:3]) + 0.3
 
 
-def test_unscored_rows_move_nothing_and_are_not_printed(tmp_path, talker, capfd) -> None:
+def test_unscored_rows_move_nothing_and_are_not_printed(
+    tmp_path: Path, talker: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """All None or unread: TRL must make every advantage 0, so that Adam stays where it is."""
     import torch
     from safetensors.torch import load_file
@@ -309,7 +323,7 @@ def test_unscored_rows_move_nothing_and_are_not_printed(tmp_path, talker, capfd)
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_an_unscored_row_gets_advantage_zero_and_is_no_part_of_its_groups_mean(tmp_path, talker) -> None:
+def test_an_unscored_row_gets_advantage_zero_and_is_no_part_of_its_groups_mean(tmp_path: Path, talker: Path) -> None:
     from datasets import Dataset
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import GRPOConfig
@@ -334,22 +348,22 @@ def test_an_unscored_row_gets_advantage_zero_and_is_no_part_of_its_groups_mean(t
     assert scored["advantages"].tolist() == [0.5, -0.5, 0.0, 0.0]
 
 
-def test_a_kl_term_is_measured_against_the_start(tmp_path, talker) -> None:
+def test_a_kl_term_is_measured_against_the_start(tmp_path: Path, talker: Path) -> None:
     rows = metrics(ran(tmp_path, talker, beta=0.1))
     assert rows[0]["kl"] == pytest.approx(0, abs=1e-6) and rows[-1]["kl"] > 1e-4
 
 
-def test_a_judge_that_can_not_be_read_stops_the_run(tmp_path, talker) -> None:
+def test_a_judge_that_can_not_be_read_stops_the_run(tmp_path: Path, talker: Path) -> None:
     with pytest.raises(RunError, match="answers are unscored"):
         ran(tmp_path, talker, lambda request: "<think>hm</think>no verdict")
 
 
-def test_a_forward_pass_has_to_divide_the_step(tmp_path, tiny_model) -> None:
+def test_a_forward_pass_has_to_divide_the_step(tmp_path: Path, tiny_model: Path) -> None:
     with pytest.raises(UserError, match=r"rl\.batch_size"):
         ran(tmp_path, tiny_model, batch_size=3)
 
 
-def test_sft_plus_rl_needs_sft_and_starts_from_it(tmp_path, talker) -> None:
+def test_sft_plus_rl_needs_sft_and_starts_from_it(tmp_path: Path, talker: Path) -> None:
     run = make_run(tmp_path, talker, SAID, rl={**SETTINGS, "steps": 1}, sft={"epochs": 1, "save_steps": 100})
     with pytest.raises(UserError, match="deliberant sft"):
         rl(run, "sft+rl")

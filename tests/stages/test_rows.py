@@ -3,10 +3,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliberant.models.splitter import Parts, split
-from deliberant.policy import spec_view
+from deliberant.policy import Category, Clause, spec_view
 from deliberant.policy.printer import clause_heading
 from deliberant.prompts.types import Message, Prompt
-from deliberant.stages.rows import IGNORED, RowBuilder, end_of_turn, loss_view, mix, percentile, without_reasoning
+from deliberant.stages.rows import (
+    IGNORED,
+    RowBuilder,
+    TrainingRow,
+    end_of_turn,
+    loss_view,
+    mix,
+    percentile,
+    without_reasoning,
+)
 from tests.stages.scripted import HEARTH, POLICY, PRUNING
 from tests.tiny import make_tiny_tokenizer
 
@@ -14,10 +23,10 @@ TOKENIZER = make_tiny_tokenizer()
 BUILDER = RowBuilder(POLICY, TOKENIZER, prefilled=False)
 TEXT = "<think>[F2] says comply</think>use dry wood"
 CLAUSES = [clause for category in POLICY.categories for clause in category.clauses]
-words = st.text(st.characters(exclude_characters="<>|", exclude_categories=("Cs",)), max_size=30)
+words = st.text(st.characters(exclude_characters="<>|", codec="utf-8"), max_size=30)
 
 
-def rows(number: int, source: str = "policy", text: str = TEXT) -> list:
+def rows(number: int, source: str = "policy", text: str = TEXT) -> list[TrainingRow]:
     return [BUILDER.row(HEARTH, f"{source}{index}", source, text) for index in range(number)]
 
 
@@ -41,14 +50,14 @@ def test_a_row_holds_its_text_exactly_and_labels_all_of_it(reasoning: str, answe
 
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
-def test_a_clause_heading_in_a_prompt_is_an_invariant_broken(clause) -> None:
+def test_a_clause_heading_in_a_prompt_is_an_invariant_broken(clause: Clause) -> None:
     prompt = Prompt("p", (Message(role="user", content=f"so:\n{clause_heading(clause)}\nhow?"),), clause.category, "p")
     with pytest.raises(AssertionError, match="policy text"):
         BUILDER.row(prompt, "a", "policy", TEXT)
 
 
 @pytest.mark.parametrize("category", POLICY.categories, ids=lambda category: category.id)
-def test_a_spec_view_in_the_system_message_is_an_invariant_broken(category) -> None:
+def test_a_spec_view_in_the_system_message_is_an_invariant_broken(category: Category) -> None:
     system = Message(role="system", content="Follow this.\n\n" + spec_view(POLICY, [category.id]))
     with pytest.raises(AssertionError, match="policy text"):
         BUILDER.row(Prompt("p", (system, *HEARTH.messages), category.id, "p"), "a", "policy", TEXT)

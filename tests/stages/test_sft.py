@@ -1,6 +1,7 @@
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,10 +10,10 @@ from hypothesis import strategies as st
 from deliberant.errors import RunError, UserError
 from deliberant.files import file_hash, read_rows
 from deliberant.models.splitter import split
-from deliberant.stages.sft import sft
+from deliberant.stages.sft import SFTArm, sft
 from deliberant.stages.training import batch_order, cut_back, last_checkpoint
 from tests.stages.scripted import HEARTH, PRUNING, SONG
-from tests.stages.trainable import Fuse, Killed, make_run
+from tests.stages.trainable import Fuse, Killed, TrainableRun, make_run
 
 TEXTS = [f"<think>[F{number % 3}] says {'x' * number}</think>answer {number}" for number in range(10)]
 HELPFUL = [f"<think>sing</think>la {number}" for number in range(4)]
@@ -25,25 +26,25 @@ SETTINGS = {
 }  # 13 rows, 7 steps
 
 
-def trained(folder: Path, model: Path, arm="sft", fuse: Fuse | None = None, **settings):
+def trained(folder: Path, model: Path, arm: SFTArm = "sft", fuse: Fuse | None = None, **settings: Any) -> TrainableRun:
     run = make_run(folder, model, TEXTS, HELPFUL, fuse=fuse, sft={**SETTINGS, **settings})
     sft(run, arm)
     return run
 
 
-def metrics(run, arm="sft") -> list[dict]:
+def metrics(run: TrainableRun, arm: SFTArm = "sft") -> list[dict[str, Any]]:
     return [{key: row[key] for key in row if key != "seconds"} for row in read_rows(run.root / arm / "metrics.jsonl")]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, tiny_model):
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> TrainableRun:
     fuse = Fuse()
     run = trained(tmp_path_factory.mktemp("undisturbed"), tiny_model, fuse=fuse)
     assert (fuse.done, fuse.total) == (7, 7)
     return run
 
 
-def test_loss_falls_and_every_step_is_logged(undisturbed) -> None:
+def test_loss_falls_and_every_step_is_logged(undisturbed: TrainableRun) -> None:
     rows = metrics(undisturbed)
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6, 7]
     assert rows[-1]["loss"] < 0.8 * rows[0]["loss"]
@@ -52,7 +53,9 @@ def test_loss_falls_and_every_step_is_logged(undisturbed) -> None:
     assert sum(row["tokens"] for row in rows) == 2 * sum(row["tokens"] for row in written), "each row once per epoch"
 
 
-def test_the_checkpoint_loads_with_transformers_and_is_not_the_base(undisturbed, tiny_model) -> None:
+def test_the_checkpoint_loads_with_transformers_and_is_not_the_base(
+    undisturbed: TrainableRun, tiny_model: Path
+) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -66,7 +69,7 @@ def test_the_checkpoint_loads_with_transformers_and_is_not_the_base(undisturbed,
     assert undisturbed.sampler("sft").encode(HEARTH.messages) == undisturbed.sampler("base").encode(HEARTH.messages)
 
 
-def test_training_leaves_the_base_sampler_alone(undisturbed, tiny_model) -> None:
+def test_training_leaves_the_base_sampler_alone(undisturbed: TrainableRun, tiny_model: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -74,7 +77,7 @@ def test_training_leaves_the_base_sampler_alone(undisturbed, tiny_model) -> None
     assert all(torch.equal(base[name], value) for name, value in undisturbed.sampler("base").model.state_dict().items())
 
 
-def test_the_manifest_names_rows_counts_and_weights_and_no_scrap_is_left(undisturbed) -> None:
+def test_the_manifest_names_rows_counts_and_weights_and_no_scrap_is_left(undisturbed: TrainableRun) -> None:
     manifest = undisturbed.manifest("sft")
     assert manifest["counts"]["rows"] == manifest["outputs"]["rows.jsonl"]["rows"] == 13
     assert manifest["counts"]["policy"] == 10 and manifest["counts"]["helpful"] == 3
@@ -83,20 +86,22 @@ def test_the_manifest_names_rows_counts_and_weights_and_no_scrap_is_left(undistu
     assert left == {"begun.json", "rows.jsonl", "metrics.jsonl", "checkpoint", "manifest.json"}
 
 
-def test_rows_are_the_kept_texts_and_who_they_came_from(undisturbed) -> None:
+def test_rows_are_the_kept_texts_and_who_they_came_from(undisturbed: TrainableRun) -> None:
     rows = read_rows(undisturbed.root / "sft" / "rows.jsonl")
     assert {row["text"] for row in rows if row["source"] == "policy"} == set(TEXTS)
     assert {row["prompt_id"] for row in rows} == {HEARTH.id, PRUNING.id, SONG.id}
 
 
-def test_a_finished_stage_is_not_run_again(undisturbed) -> None:
+def test_a_finished_stage_is_not_run_again(undisturbed: TrainableRun) -> None:
     before = (undisturbed.root / "sft" / "manifest.json").stat().st_mtime_ns
     sft(undisturbed)
     assert (undisturbed.root / "sft" / "manifest.json").stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize("kill_at", [2, 5, 7])
-def test_killed_and_run_again_ends_with_the_very_same_weights(tmp_path, tiny_model, undisturbed, kill_at: int) -> None:
+def test_killed_and_run_again_ends_with_the_very_same_weights(
+    tmp_path: Path, tiny_model: Path, undisturbed: TrainableRun, kill_at: int
+) -> None:
     with pytest.raises(Killed):
         trained(tmp_path, tiny_model, fuse=Fuse(kill_at))
     fuse = Fuse()
@@ -107,7 +112,24 @@ def test_killed_and_run_again_ends_with_the_very_same_weights(tmp_path, tiny_mod
     assert fuse.done == 7, "the bar counts what the first process did"
 
 
-def test_it_says_nothing(tmp_path, tiny_model, capfd) -> None:
+def test_killed_before_the_manifest_trains_nothing_twice(
+    tmp_path: Path, tiny_model: Path, undisturbed: TrainableRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: Any) -> None:
+        raise Killed
+
+    run = make_run(tmp_path, tiny_model, TEXTS, HELPFUL, sft=SETTINGS)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("deliberant.folder.StageFolder.finish", cut)
+        sft(run)
+    fuse = Fuse(8)  # would blow at a step beyond the 7 that are already done
+    run = trained(tmp_path, tiny_model, fuse=fuse)
+    weights = "sft/checkpoint/model.safetensors"
+    assert file_hash(run.root / weights) == file_hash(undisturbed.root / weights)
+    assert (metrics(run), fuse.done) == (metrics(undisturbed), 7)
+
+
+def test_it_says_nothing(tmp_path: Path, tiny_model: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run = make_run(tmp_path, tiny_model, TEXTS, HELPFUL, sft=SETTINGS)
     run.sampler("base")  # transformers shows a bar when it loads weights, which is not the stage's to mute
     capfd.readouterr()
@@ -116,7 +138,7 @@ def test_it_says_nothing(tmp_path, tiny_model, capfd) -> None:
     assert (said.out, said.err) == ("", "")
 
 
-def test_no_cot_trains_the_same_rows_without_reasoning(undisturbed) -> None:
+def test_no_cot_trains_the_same_rows_without_reasoning(undisturbed: TrainableRun) -> None:
     sft(undisturbed, "no-cot")
     rows, twins = (read_rows(undisturbed.root / arm / "rows.jsonl") for arm in ("sft", "no-cot"))
     assert [row["sample_id"] for row in rows] == [twin["sample_id"] for twin in twins]
@@ -125,7 +147,7 @@ def test_no_cot_trains_the_same_rows_without_reasoning(undisturbed) -> None:
     assert metrics(undisturbed, "no-cot")[-1]["loss"] != metrics(undisturbed)[-1]["loss"]
 
 
-def test_too_long_rows_are_counted_in_the_manifest(tmp_path, tiny_model) -> None:
+def test_too_long_rows_are_counted_in_the_manifest(tmp_path: Path, tiny_model: Path) -> None:
     lengths = sorted(
         row["tokens"] for row in read_rows(trained(tmp_path / "a", tiny_model).root / "sft" / "rows.jsonl")
     )
@@ -134,12 +156,12 @@ def test_too_long_rows_are_counted_in_the_manifest(tmp_path, tiny_model) -> None
     assert max(row["tokens"] for row in read_rows(run.root / "sft" / "rows.jsonl")) <= lengths[-3]
 
 
-def test_nothing_to_train_on_stops_the_run(tmp_path, tiny_model) -> None:
+def test_nothing_to_train_on_stops_the_run(tmp_path: Path, tiny_model: Path) -> None:
     with pytest.raises(RunError, match="no row to train on"):
         trained(tmp_path, tiny_model, max_tokens=5)
 
 
-def test_an_earlier_stage_has_to_be_finished(tmp_path, tiny_model) -> None:
+def test_an_earlier_stage_has_to_be_finished(tmp_path: Path, tiny_model: Path) -> None:
     run = make_run(tmp_path, tiny_model, TEXTS)
     (run.root / "filter" / "manifest.json").unlink()
     run._manifests.clear()
@@ -164,7 +186,7 @@ def test_batches_hold_rows_of_like_length_in_no_order_of_length() -> None:
     assert longest != sorted(longest)
 
 
-def test_a_torn_checkpoint_is_passed_over(tmp_path) -> None:
+def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
     for step, state in [(9, '{"global_step": 9}'), (12, '{"global_st'), (15, None)]:
         folder = tmp_path / f"checkpoint-{step}"
         folder.mkdir()
@@ -175,7 +197,7 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path) -> None:
     assert last_checkpoint(tmp_path / "none") is None
 
 
-def test_steps_after_the_checkpoint_and_torn_rows_vanish(tmp_path) -> None:
+def test_steps_after_the_checkpoint_and_torn_rows_vanish(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text("".join(json.dumps({"step": step}) + "\n" for step in (1, 2, 3)) + '{"st')
     assert cut_back(path, tmp_path / "checkpoint-2") == [{"step": 1}, {"step": 2}] == read_rows(path)

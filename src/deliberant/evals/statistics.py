@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 1000
+_BLOCK = 500  # resamples in memory at once
 _Z = 1.959963984540054  # the 97.5% point of the standard normal
 
 
@@ -42,23 +43,21 @@ def wilson(value: float, n: int) -> tuple[float, float]:
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
-def rate(
-    tallies: Sequence[Tally], families: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0
-) -> Estimate:
+def rate(tallies: Sequence[Tally], families: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
     """Sum of hits over sum of trials, with a percentile bootstrap over families.
 
     `tallies[i]` belongs to `families[i]`. The same input and seed give the same interval.
     """
-    hits, trials = _by_family(tallies, families)
-    total = int(trials.sum())
-    if not total:
+    sums = _by_family([tallies], families)
+    if not len(sums):
         return Estimate(None, None, None, 0)
-    value = float(hits.sum() / total)
-    weights = _resample(len(hits), resamples, seed)
-    low, high = _percentiles((weights @ hits) / (weights @ trials))
+    hits, trials = sums.sum(axis=0)
+    value = float(hits / trials)
+    drawn = _resample(sums, resamples, seed)
+    low, high = _percentiles(drawn[:, 0] / drawn[:, 1])
     if low == high:
-        low, high = wilson(value, len(hits))
-    return Estimate(value, low, high, total)
+        low, high = wilson(value, len(sums))
+    return Estimate(value, low, high, int(trials))
 
 
 def difference(
@@ -71,43 +70,38 @@ def difference(
 ) -> Estimate:
     """`ours` rate minus `theirs` on the same prompts (row i of both), resampled together; `n` counts our trials.
 
-    Where the paired bootstrap degenerates the interval is Newcombe's (1998, method 10) over families.
+    Prompts without a trial on either side are left out. Where the paired bootstrap degenerates the interval is
+    Newcombe's (1998, method 10) over families.
     """
-    assert len(ours) == len(theirs) == len(families)
-    both = [i for i in range(len(ours)) if ours[i].trials and theirs[i].trials]
-    if not both:
+    both = [i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a.trials and b.trials]
+    sums = _by_family([[ours[i] for i in both], [theirs[i] for i in both]], [families[i] for i in both])
+    if not len(sums):
         return Estimate(None, None, None, 0)
-    kept = [families[i] for i in both]
-    hits, trials = _by_family([ours[i] for i in both], kept)
-    other_hits, other_trials = _by_family([theirs[i] for i in both], kept)
-    p, q = float(hits.sum() / trials.sum()), float(other_hits.sum() / other_trials.sum())
-    weights = _resample(len(hits), resamples, seed)
-    low, high = _percentiles((weights @ hits) / (weights @ trials) - (weights @ other_hits) / (weights @ other_trials))
+    hits, trials, other_hits, other_trials = sums.sum(axis=0)
+    p, q = float(hits / trials), float(other_hits / other_trials)
+    drawn = _resample(sums, resamples, seed)
+    low, high = _percentiles(drawn[:, 0] / drawn[:, 1] - drawn[:, 2] / drawn[:, 3])
     if low == high:
-        (p_low, p_high), (q_low, q_high) = wilson(p, len(hits)), wilson(q, len(hits))
+        (p_low, p_high), (q_low, q_high) = wilson(p, len(sums)), wilson(q, len(sums))
         low, high = p - q - math.hypot(p - p_low, q_high - q), p - q + math.hypot(p_high - p, q - q_low)
-    return Estimate(p - q, low, high, int(trials.sum()))
+    return Estimate(p - q, low, high, int(trials))
 
 
-def _by_family(
-    tallies: Sequence[Tally], families: Sequence[str]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Hits and trials summed per family, families without a trial left out."""
-    assert len(tallies) == len(families)
-    sums: dict[str, list[int]] = {}
-    for tally, family in zip(tallies, families, strict=True):
-        if tally.trials:
-            pair = sums.setdefault(family, [0, 0])
-            pair[0] += tally.hits
-            pair[1] += tally.trials
-    table = np.array(list(sums.values()), dtype=np.float64).reshape(-1, 2)
-    return table[:, 0], table[:, 1]
+def _by_family(arms: Sequence[Sequence[Tally]], families: Sequence[str]) -> NDArray[np.float64]:
+    """[families with a trial, 2 * arms]: hits and trials of each arm, summed."""
+    sums: dict[str, NDArray[np.float64]] = {}
+    for family, *tallies in zip(families, *arms, strict=True):
+        if tallies[0].trials:
+            row = [number for tally in tallies for number in (tally.hits, tally.trials)]
+            sums[family] = sums.get(family, 0) + np.array(row, dtype=np.float64)
+    return np.array(list(sums.values())).reshape(-1, 2 * len(arms))
 
 
-def _resample(families: int, resamples: int, seed: int) -> NDArray[np.float64]:
-    """How often each family is drawn, [resamples, families]; each row sums to the number of families."""
-    draws = np.random.default_rng(seed).multinomial(families, np.full(families, 1 / families), size=resamples)
-    return draws.astype(np.float64)
+def _resample(sums: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
+    """Sums of as many rows as there are, drawn with replacement, `resamples` times: [resamples, columns of `sums`]."""
+    rng = np.random.default_rng(seed)
+    blocks = [min(_BLOCK, resamples - start) for start in range(0, resamples, _BLOCK)]
+    return np.concatenate([sums[rng.integers(len(sums), size=(block, len(sums)))].sum(axis=1) for block in blocks])
 
 
 def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -1,11 +1,11 @@
 """report.html from what a run left: gathers the numbers, draws the charts, fills the one template.
 
-The page needs no network and no library. Whatever a model or a user wrote is escaped by the template engine; nothing but
-this package's own markup is marked safe.
+The page needs no network and no library. Whatever a model or a user wrote is escaped by the template engine; nothing
+but this package's own markup is marked safe.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that the page shows. `stages`: manifests in the order of the run; `metrics`: rows of metrics.jsonl per arm."""
+    """All that the page shows. `stages`: manifests in the run's order; `metrics`: rows of metrics.jsonl per arm."""
 
     name: str
     policy: Policy
@@ -77,20 +77,20 @@ def render(evidence: Evidence) -> str:
     )
 
 
-def rate(row: Row | Estimate | None, digits: int = 1) -> Markup:
-    """A rate in percent with its interval below it; a dash where there was nothing to count."""
-    if isinstance(row, Estimate):
-        row = {"value": row.value, "low": row.low, "high": row.high}
-    if row is None or row["value"] is None:
-        return Markup('<span class="none">–</span>')
-    value, low, high = (f"{100 * row[key]:.{digits}f}".replace("-", "\N{MINUS SIGN}") for key in ("value", "low", "high"))
-    return Markup('<b>{}</b><span class="interval">{} to {}</span>').format(value, low, high)
+def rate(row: Row, sign: str = "") -> Markup:
+    """A rate in percent, below it its interval and n; a dash where there was nothing to count."""
+    if row["value"] is None:
+        return Markup('<span class="none">\N{EN DASH}</span>')
+    numbers = (f"{100 * row[key]:{sign}.1f}" for key in ("value", "low", "high"))
+    value, low, high = (number.replace("-", "\N{MINUS SIGN}") for number in numbers)
+    return Markup('<b>{}</b><span class="interval">{} to {}</span><span class="interval">n {}</span>').format(
+        value, low, high, row["n"]
+    )
 
 
 def points(estimate: Estimate) -> Markup:
     """A difference in percentage points, signed."""
-    cell = rate(estimate)
-    return Markup("{}{}").format("+", cell) if estimate.value is not None and estimate.value > 0 else cell
+    return rate(asdict(estimate), "+")
 
 
 def linked(text: str, clauses: dict[str, Any]) -> Markup:

@@ -47,17 +47,17 @@ def marker(arm: str, x: float, y: float, size: float = 6) -> Markup:
     s = size
     if shape == "circle":
         return Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}"/>').format(css, x, y, s * 0.95)
-    outline = {
+    outlines: dict[str, list[tuple[float, float]]] = {
         "square": [(-1, -1), (1, -1), (1, 1), (-1, 1)],
         "up": [(0, -1.25), (1.15, 0.85), (-1.15, 0.85)],
         "down": [(0, 1.25), (1.15, -0.85), (-1.15, -0.85)],
         "diamond": [(0, -1.35), (1.35, 0), (0, 1.35), (-1.35, 0)],
         "cross": [
-            *[(-1.1, -0.5), (-0.5, -1.1), (0, -0.6), (0.5, -1.1), (1.1, -0.5), (0.6, 0)],
-            *[(1.1, 0.5), (0.5, 1.1), (0, 0.6), (-0.5, 1.1), (-1.1, 0.5), (-0.6, 0)],
+            *[(-1.1, -0.5), (-0.5, -1.1), (0.0, -0.6), (0.5, -1.1), (1.1, -0.5), (0.6, 0.0)],
+            *[(1.1, 0.5), (0.5, 1.1), (0.0, 0.6), (-0.5, 1.1), (-1.1, 0.5), (-0.6, 0.0)],
         ],
-    }[shape]
-    corners = " ".join(f"{x + dx * s * 0.9:.1f},{y + dy * s * 0.9:.1f}" for dx, dy in outline)
+    }
+    corners = " ".join(f"{x + dx * s * 0.9:.1f},{y + dy * s * 0.9:.1f}" for dx, dy in outlines[shape])
     return Markup('<polygon class="{}" points="{}"/>').format(css, corners)
 
 
@@ -95,13 +95,14 @@ def two_sided(points: Sequence[Point], x_title: str, y_title: str, width: int = 
         parts.append(_line(x, py(point.y_interval[0]), x, py(point.y_interval[1]), css))
     for point in points:
         x, y = px(point.x), py(point.y)
-        parts.append(Markup("<g>{}<title>{}</title></g>").format(marker(point.arm, x, y), _words(point, x_title, y_title)))
+        words = _words(point, x_title, y_title)
+        parts.append(Markup("<g>{}<title>{}</title></g>").format(marker(point.arm, x, y), words))
         parts.append(_label(point.arm, x, y, taken, (left, top, width - right, height - bottom)))
     return Markup("").join([*parts, Markup("</svg>")])
 
 
 def curves(series: Sequence[Series], x_title: str, y_title: str, width: int = 420, height: int = 220) -> Markup:
-    """Lines over a common x axis: the values as they are, faint, and their moving average over a tenth of them."""
+    """Lines over a common x axis: the values, faint, and their moving average (centred, over a tenth of them)."""
     left, right, top, bottom = 48, 12, 12, 38
     xs = [x for line in series for x, _ in line.points]
     ys = [y for line in series for _, y in line.points]
@@ -125,22 +126,23 @@ def curves(series: Sequence[Series], x_title: str, y_title: str, width: int = 42
         raw = " ".join(place(x, y) for x, y in line.points)
         smooth = " ".join(place(x, y) for x, y in _moving_average(line.points))
         parts.append(Markup('<polyline class="line raw {}" points="{}"/>').format(line.css, raw))
-        parts.append(
-            Markup('<polyline class="line {}" points="{}"><title>{}</title></polyline>').format(line.css, smooth, line.name)
-        )
+        bold = Markup('<polyline class="line {}" points="{}"><title>{}</title></polyline>')
+        parts.append(bold.format(line.css, smooth, line.name))
     return Markup("").join([*parts, Markup("</svg>")])
 
 
 def _moving_average(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    window = max(1, len(points) // 10)
-    return [
-        (x, sum(y for _, y in points[max(0, i - window + 1) : i + 1]) / (i + 1 - max(0, i - window + 1)))
-        for i, (x, _) in enumerate(points)
-    ]
+    reach = len(points) // 20
+    smooth = []
+    for i, (x, _) in enumerate(points):
+        half = min(reach, i, len(points) - 1 - i)  # centred to the very ends, so that it never lags
+        window = [y for _, y in points[i - half : i + half + 1]]
+        smooth.append((x, sum(window) / len(window)))
+    return smooth
 
 
 def _zoom(values: Sequence[float]) -> tuple[float, float]:
-    """(lowest value shown, tick step) of an axis that ends at 1: down to below the data, a tenth of the range at least."""
+    """(lowest value shown, tick step) of an axis that ends at 1 and starts below the data."""
     lowest = min(values)
     for low, step in ((0.9, 0.02), (0.8, 0.05), (0.6, 0.1), (0.5, 0.1), (0.0, 0.2)):
         if lowest >= low + step / 4:

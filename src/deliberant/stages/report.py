@@ -36,14 +36,12 @@ def gather(run: "Run") -> Evidence:
     stages: list[dict[str, Any]] = [
         dict(manifest) for name in names if (manifest := read_manifest(run.root / name)) is not None
     ]
-    metrics = {
-        name: read_rows(path) for name in STAGES if (path := run.root / name / "metrics.jsonl").exists()
-    }
+    metrics = {name: read_rows(path) for name in STAGES if (path := run.root / name / "metrics.jsonl").exists()}
     notes = []
     if run.style_reader is None:
         notes.append(
-            "Styles were not read mechanically: the recipe's judge scored each answer against the policy. The same judge "
-            "filtered the training samples and gave the rewards, so these rates favour what pleases that judge."
+            "Styles were not read mechanically: the recipe's judge scored each answer against the policy. The same "
+            "judge filtered the training samples and gave the rewards, so these rates favour what pleases it."
         )
     facts = {
         "policy": f"{run.policy.name}, version {run.policy.version}, hash {run.policy.hash}",
