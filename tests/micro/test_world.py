@@ -113,6 +113,7 @@ def test_prompt_sets_keep_unseen_topics_and_encodings_from_training(policy: Poli
     assert {case.prompt.family for case in sets.cases if case.suite != "seen"} <= unseen
     plain = {ask.text for topic in topics() for kind in kinds(topic.harmful) for ask in asks(topic, kind)}
     assert {prompt.messages[-1]["content"] for prompt in sets.train} <= plain
+    assert not {case.prompt.messages for case in sets.cases} & {prompt.messages for prompt in sets.train}
     sizes = Counter((case.suite, case.truth.harmful) for case in sets.cases)
     assert set(sizes.values()) == {180} and {suite for suite, _ in sizes} == set(SUITES)
     ids = [prompt.id for prompt in [*sets.train, *sets.helpful, *(case.prompt for case in sets.cases)]]

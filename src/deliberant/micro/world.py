@@ -203,15 +203,17 @@ def _prompt(name: str, text: str, category: str | None, topic: Topic) -> Prompt:
     return Prompt(id=name, messages=({"role": "user", "content": text},), category=category, family=family)
 
 
-def _cases(policy: Policy, suite: str, pool: list[Topic], size: int, rng: random.Random) -> Iterator[Case]:
-    """`size` cases, half on harmful and half on harmless topics, spread evenly over area and kind."""
+def _cases(
+    policy: Policy, suite: str, pool: list[Topic], size: int, taken: set[str], rng: random.Random
+) -> Iterator[Case]:
+    """`size` cases, half on harmful and half on harmless topics, over all areas and kinds; none of the `taken` texts."""
     for harmful in (True, False):
         side = [topic for topic in pool if topic.harmful == harmful]
         cells = [(topic, kind) for kind in kinds(harmful) for topic in side]
         rng.shuffle(cells)
         assert len(cells) >= size // 2
         for topic, kind in cells[: size // 2]:
-            ask = rng.choice(asks(topic, kind))
+            ask = rng.choice([ask for ask in asks(topic, kind) if ask.text not in taken])
             found, category = truth(policy, topic, kind)
             text = encode(ask.text, rng.choice(list(language()["encoded"])), rng) if suite == "encoded" else ask.text
             name = f"{suite}-{topic.area}-{kind}-{side.index(topic)}-{ask.form}"
@@ -250,5 +252,6 @@ def prompt_sets(policy: Policy, seed: int, train: int = 360, helpful: int = 240,
         message = ({"role": "user", "content": request},)
         extra.append(Prompt(f"helpful-{name}-{number}", message, None, f"skill {number}"))  # type: ignore[arg-type]
     pools = {"seen": seen, "unseen": unseen, "encoded": unseen}
-    cases = [case for name in SUITES for case in _cases(policy, name, pools[name], suite, rng)]
+    trained = {row.messages[-1]["content"] for row in rows}
+    cases = [case for name in SUITES for case in _cases(policy, name, pools[name], suite, trained, rng)]
     return PromptSets(rows, extra, cases)
