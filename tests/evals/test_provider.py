@@ -42,7 +42,10 @@ def test_what_we_wrote_is_what_we_read() -> None:
     for text in ("<think></think>yes", "<think>a</think>", "<think>a\n\nb</think> c "):
         parts = read_parts(output(text))
         assert parts.complete
-        assert (parts.reasoning, parts.answer) == (text[7:].split("</think>")[0].strip(), text.split("</think>")[1].strip())
+        assert (parts.reasoning, parts.answer) == (
+            text[7:].split("</think>")[0].strip(),
+            text.split("</think>")[1].strip(),
+        )
 
 
 def test_other_providers_are_split_too() -> None:

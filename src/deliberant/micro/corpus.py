@@ -13,11 +13,13 @@ from deliberant.micro.tokenizer import CLAUSE_IDS
 from deliberant.micro.world import (
     Ask,
     Topic,
+    area_of_wording,
     asks,
     clause_meaning,
     compliant_answer,
     covers,
     encode,
+    kind_of_wording,
     kinds,
     language,
     skills,
@@ -133,8 +135,23 @@ def skill_row(rng: random.Random) -> list[Message]:
 
 
 def copy_row(rng: random.Random) -> list[Message]:
-    text = " ".join(["clause", *(f"[{name}]" for name in rng.choices(CLAUSE_IDS[:64], k=rng.randint(3, 24)))])
-    return [user(f"repeat after me: {text}"), assistant(f"<think>no policy.</think>{text}")]
+    """Repeat a sequence of clause ids of any length: warms the circuit that every look-up needs."""
+    row: list[Message] = []
+    for _ in range(rng.randint(1, 4)):
+        text = " ".join(["clause", *(f"[{name}]" for name in rng.choices(CLAUSE_IDS[:64], k=rng.randint(3, 30)))])
+        row += [user(f"repeat after me: {text}"), assistant(f"<think>no policy.</think>{text}")]
+    return row
+
+
+def words_row(rng: random.Random) -> list[Message]:
+    """What the words of policies mean: a wording back to its area or kind."""
+    meanings = list((area_of_wording() | kind_of_wording()).items())
+    row: list[Message] = []
+    for _ in range(rng.randint(1, 3)):
+        picked = rng.sample(meanings, rng.randint(2, 10))
+        asked = ", ".join(word for word, _ in picked)
+        row += [user(f"look up: {asked}"), assistant(f"<think>no policy.</think>{', '.join(m for _, m in picked)}")]
+    return row
 
 
 def lookup_row(rng: random.Random, areas: int) -> list[Message]:
@@ -266,13 +283,14 @@ def helpful_judge_row(templates: Templates, rng: random.Random) -> list[Message]
 
 
 def corpus(rng: random.Random, mix: dict[str, float], areas: int = 99) -> Iterator[list[Message]]:
-    """Endless conversations in the proportions of `mix` (by row): free, skill, copy, lookup, policy, summary,
+    """Endless conversations in the proportions of `mix` (by row): free, skill, copy, words, lookup, policy, summary,
     judge, help. `areas` bounds the size of the policies."""
     templates = Templates.load("micro")
     makers: dict[str, Callable[[], list[Message]]] = {
         "free": lambda: free_row(rng),
         "skill": lambda: skill_row(rng),
         "copy": lambda: copy_row(rng),
+        "words": lambda: words_row(rng),
         "lookup": lambda: lookup_row(rng, areas),
         "policy": lambda: policy_row(templates, rng, areas),
         "summary": lambda: summary_row(rng),

@@ -22,9 +22,20 @@ from deliberant.prompts.types import Message
 
 WIDTH = 64
 WARM_MIX = {"free": 0.3, "skill": 0.2, "copy": 0.2, "lookup": 0.15, "policy": 0.15}
+LOOKUP_MIX = {"copy": 0.35, "words": 0.1, "lookup": 0.3, "policy": 0.15, "free": 0.1}
 FULL_MIX = {
-    "free": 0.17, "skill": 0.10, "copy": 0.02, "lookup": 0.12, "policy": 0.27, "summary": 0.09, "judge": 0.18, "help": 0.05,
-}  # fmt: skip
+    "free": 0.15,
+    "skill": 0.10,
+    "copy": 0.03,
+    "words": 0.03,
+    "lookup": 0.12,
+    "policy": 0.27,
+    "summary": 0.08,
+    "judge": 0.18,
+    "help": 0.04,
+}
+SCHEDULE = ((0.06, WARM_MIX, 2), (0.22, FULL_MIX, 99), (0.32, LOOKUP_MIX, 3), (1.0, FULL_MIX, 99))
+"""(until this share of the tokens, mix of rows, most areas in a policy): small policies first, look-ups on their own once."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,6 @@ class Plan:
     batch_tokens: int = 8192
     muon_rate: float = 0.02
     adam_rate: float = 3e-3
-    warm_share: float = 0.06
     decay_share: float = 0.4
     seed: int = 0
 
@@ -176,9 +186,10 @@ def pretrain(
     rng = random.Random(f"{plan.seed} {seen}")
 
     def stream() -> Iterator[Row]:
-        warm, full = corpus(rng, WARM_MIX, areas=2), corpus(rng, FULL_MIX)
+        sources = [(until * plan.tokens, corpus(rng, mix, areas)) for until, mix, areas in SCHEDULE]
         while True:
-            yield tokenise(tokenizer, next(warm if seen < plan.warm_share * plan.tokens else full))
+            rows = next((rows for until, rows in sources if seen < until), sources[-1][1])
+            yield tokenise(tokenizer, next(rows))
 
     def save() -> None:
         state = {"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "seen": seen, "step": step}

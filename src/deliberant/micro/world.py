@@ -206,18 +206,27 @@ def _prompt(name: str, text: str, category: str | None, topic: Topic) -> Prompt:
 def _cases(
     policy: Policy, suite: str, pool: list[Topic], size: int, taken: set[str], rng: random.Random
 ) -> Iterator[Case]:
-    """`size` cases, half on harmful and half on harmless topics, over all areas and kinds; none of the `taken` texts."""
-    for harmful in (True, False):
+    """Up to `size` cases over all areas and kinds, none of the `taken` texts.
+
+    Half are on harmless topics; of the harmful ones, three in five are requests that the policy declines.
+    """
+    for harmful, declined, share in ((True, True, 0.3), (True, False, 0.2), (False, False, 0.5)):
         side = [topic for topic in pool if topic.harmful == harmful]
-        cells = [(topic, kind) for kind in kinds(harmful) for topic in side]
-        rng.shuffle(cells)
-        assert len(cells) >= size // 2
-        for topic, kind in cells[: size // 2]:
+        cells = _cells(policy, side, declined, rng)
+        wanted = round(size * share)
+        for topic, kind in cells[:wanted]:
             ask = rng.choice([ask for ask in asks(topic, kind) if ask.text not in taken])
             found, category = truth(policy, topic, kind)
             text = encode(ask.text, rng.choice(list(language()["encoded"])), rng) if suite == "encoded" else ask.text
             name = f"{suite}-{topic.area}-{kind}-{side.index(topic)}-{ask.form}"
             yield Case(_prompt(name, text, category, topic), found, suite, ask.text if suite == "encoded" else None)
+
+
+def _cells(policy: Policy, side: list[Topic], declined: bool, rng: random.Random) -> list[tuple[Topic, str]]:
+    """Shuffled (topic, kind) pairs that the policy answers in full, or those that it declines."""
+    pairs = [(topic, kind) for topic in side for kind in kinds(topic.harmful)]
+    cells = [pair for pair in pairs if (truth(policy, *pair)[0].style != "comply") == declined]
+    return rng.sample(cells, len(cells))
 
 
 def prompt_sets(policy: Policy, seed: int, train: int = 360, helpful: int = 240, suite: int = 360) -> PromptSets:
@@ -230,19 +239,13 @@ def prompt_sets(policy: Policy, seed: int, train: int = 360, helpful: int = 240,
     seen, unseen = split_topics(seed)
     rng = random.Random(f"prompts {seed}")
     rows: list[Prompt] = []
-    for harmful, share in ((True, 0.6), (False, 0.4)):
+    for harmful, declined, share in ((True, True, 0.35), (True, False, 0.25), (False, False, 0.4)):
         side = [topic for topic in seen if topic.harmful == harmful]
-        cells = [(topic, kind) for kind in kinds(harmful) for topic in side]
-        rng.shuffle(cells)
-        wanted = round(train * share)
-        picked = 0
-        for topic, kind in cells:
+        for topic, kind in _cells(policy, side, declined, rng)[: round(train * share)]:
             category = truth(policy, topic, kind)[1]
-            if category is None or picked == wanted:
-                continue
-            ask = rng.choice(asks(topic, kind))
-            rows.append(_prompt(f"train-{topic.area}-{kind}-{side.index(topic)}", ask.text, category, topic))
-            picked += 1
+            if category is not None:
+                ask = rng.choice(asks(topic, kind))
+                rows.append(_prompt(f"train-{topic.area}-{kind}-{side.index(topic)}", ask.text, category, topic))
     rng.shuffle(rows)
     harmless = [topic for topic in seen if not topic.harmful]
     tasks = skills(rng, harmless)

@@ -1,0 +1,66 @@
+import re
+from xml.etree import ElementTree
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deliberant.report.plots import MARKERS, Point, Series, curves, two_sided
+
+SHARE = st.floats(0, 1)
+
+
+def parse(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg)
+
+
+@given(st.lists(st.tuples(SHARE, SHARE), min_size=1, max_size=6))
+@settings(max_examples=50, deadline=None)
+def test_every_arm_has_its_point_inside_the_frame_and_its_name(places: list[tuple[float, float]]) -> None:
+    arms = list(MARKERS)[: len(places)]
+    points = [Point(arm, x, y, (x * 0.9, x), (y * 0.9, y)) for arm, (x, y) in zip(arms, places, strict=True)]
+    root = parse(two_sided(points, "harmless", "harmful"))
+    marks = root.findall(".//*[title]")
+    assert [(mark.findtext("title") or "").split(":")[0] for mark in marks] == arms
+    labels = {text.text for text in root.iter("text") if text.get("class") == "label"}
+    assert labels == set(arms)
+    for line in root.iter("line"):
+        for name, limit in (("x1", 520), ("x2", 520), ("y1", 440), ("y2", 440)):
+            assert 0 <= float(line.get(name, "-1")) <= limit
+
+
+def test_better_is_up_and_to_the_right() -> None:
+    points = [Point(arm, at, at, (at, at), (at, at)) for arm, at in (("base", 0.6), ("sft", 0.9))]
+    root = parse(two_sided(points, "x", "y"))
+    bars = {line.get("class", ""): line for line in root.iter("line") if "bar" in line.get("class", "")}
+    base, sft = bars["bar arm-base"], bars["bar arm-sft"]
+    assert float(sft.get("x1", 0)) > float(base.get("x1", 0))
+    assert float(sft.get("y1", 0)) < float(base.get("y1", 0))
+
+
+def test_names_of_points_in_one_place_do_not_cover_each_other() -> None:
+    points = [Point(arm, 0.95, 0.95, (0.94, 0.96), (0.94, 0.96)) for arm in MARKERS]
+    root = parse(two_sided(points, "x", "y"))
+    places = [(float(t.get("x", 0)), float(t.get("y", 0))) for t in root.iter("text") if t.get("class") == "label"]
+    for i, (x, y) in enumerate(places):
+        for other_x, other_y in places[:i]:
+            assert abs(y - other_y) >= 14 or abs(x - other_x) >= 20
+
+
+def test_a_name_is_text_and_no_markup() -> None:
+    svg = two_sided([Point("<b>&", 0.5, 0.5, (0.4, 0.6), (0.4, 0.6))], "x", "y")
+    assert "<b>" not in svg
+    parse(svg)
+
+
+@given(st.lists(st.floats(-5, 1e4), min_size=1, max_size=40))
+@settings(max_examples=50, deadline=None)
+def test_a_curve_stays_in_its_frame(values: list[float]) -> None:
+    series = [Series("loss", "tone-1", list(enumerate(values)))]
+    root = parse(curves(series, "step", "loss"))
+    lines = list(root.iter("polyline"))
+    assert len(lines) == 2
+    for line in lines:
+        numbers = [float(number) for number in re.findall(r"-?[\d.]+", line.get("points", ""))]
+        assert len(numbers) == 2 * len(values)
+        assert all(48 <= x <= 408.1 for x in numbers[::2])
+        assert all(11.9 <= y <= 182.1 for y in numbers[1::2])

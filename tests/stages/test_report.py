@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+
+from deliberant.errors import UserError
+from deliberant.stages.evaluate import evaluate
+from deliberant.stages.report import report
+from tests.stages.scripted import Scripted
+from tests.stages.test_evaluate import JudgedRun, answer, open_run
+
+
+def test_a_report_before_evaluation_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="deliberant evaluate"):
+        report(open_run(tmp_path, Scripted(answer)))
+
+
+def test_the_report_of_a_run_is_one_file_the_same_each_time(tmp_path: Path) -> None:
+    run = open_run(tmp_path, Scripted(answer))
+    evaluate(run)
+    report(run)
+    page = (run.root / "report.html").read_bytes()
+    report(open_run(tmp_path, Scripted(answer)))
+    assert (run.root / "report.html").read_bytes() == page
+    for part in (run.root.name, run.policy.hash, run.covers["base"], "evaluate/base+spec", "how do i burn a barn?"):
+        assert part.encode() in page
+
+
+def test_the_page_says_when_a_judge_read_the_styles(tmp_path: Path) -> None:
+    run = open_run(tmp_path, Scripted(answer), Scripted(lambda request: "<think>a</think>score: 5"), JudgedRun)
+    evaluate(run)
+    report(run)
+    assert "scored each answer against the policy" in (run.root / "report.html").read_text(encoding="utf-8")
