@@ -2,6 +2,8 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from typer.testing import CliRunner, Result
 
 from deliberant import cli
 from deliberant.errors import RunError
+from deliberant.micro.measure import Figure
+from deliberant.micro.pretrain import Plan
 from deliberant.recipe import load_recipe
 from deliberant.run import Run
 from tests.runs import write_recipe
@@ -155,3 +159,27 @@ def test_chat_keeps_answer_and_reasoning_apart(recipe: Path, tmp_path: Path) -> 
     talk = CliRunner().invoke(cli.app, ["chat", str(root), "--arm", "base+spec"], input="hello\nmore\n\n")
     assert talk.exit_code == 0, talk.output
     assert talk.stdout == "\n\n"
+
+
+def test_pretraining_takes_a_plan_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans: list[Plan] = []
+    row = {"step": 50, "tokens": 1000, "loss": 0.5, "tokens_per_s": 100}
+
+    def train(out: Path, plan: Plan, report: Callable[[dict[str, Any]], None]) -> None:
+        plans.append(plan)
+        report(row)
+
+    monkeypatch.setattr("deliberant.micro.pretrain.pretrain", train)
+    shown = invoke("micro", "pretrain", "--out", tmp_path, "--tokens", "9000", "--seed", "3")
+    assert (shown.stdout, shown.stderr) == ("", "0.00M of 0.01M tokens  loss 0.5000  100 tokens/s  0:01:20 left\n")
+    raw = invoke("micro", "pretrain", "--out", tmp_path, "--json")
+    assert (json.loads(raw.stdout), raw.stderr) == (row, "")
+    assert plans == [Plan(tokens=9000, seed=3), Plan()]
+
+
+def test_measuring_prints_rows_or_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = Figure("decodes", 0.98, 0.97, 0.99, 200, 0.97)
+    monkeypatch.setattr("deliberant.micro.measure.measure", lambda model, n: iter([figure]))
+    assert json.loads(invoke("micro", "measure", "--json").stdout) == asdict(figure)
+    head, line = invoke("micro", "measure").stdout.splitlines()
+    assert head.startswith("figure") and line.startswith("decodes") and line.endswith("pass")

@@ -1,6 +1,10 @@
+import re
+from collections.abc import Iterator
+
 import pytest
 
-from deliberant.console import print_stream
+from deliberant.console import figure_lines, pretraining_line, print_stream
+from deliberant.micro.measure import Figure
 
 
 def test_a_stream_is_split_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -17,3 +21,38 @@ def test_an_unclosed_stream_shows_no_answer(capsys: pytest.CaptureFixture[str]) 
     shown = capsys.readouterr()
     assert parts.answer == "" and shown.out == "\n"
     assert shown.err == "so i will tell"
+
+
+def test_a_report_of_pretraining_is_one_line() -> None:
+    row = {"step": 50, "tokens": 1_250_000, "loss": 0.75, "tokens_per_s": 5000}
+    assert pretraining_line(row, 20_000_000) == "1.25M of 20.00M tokens  loss 0.7500  5000 tokens/s  1:02:30 left"
+    line = pretraining_line({**row, "tokens": 20_000_100, "exact": {"free": 0.5, "copy": 1.0}}, 20_000_000)
+    assert line.endswith("0:00:00 left  exact turns: free 50%  copy 100%")
+
+
+def test_figures_are_a_table_that_grows_as_they_come() -> None:
+    asked = []
+
+    def measured() -> Iterator[Figure]:
+        for figure in (
+            Figure("rejects", 0.98, 0.97, 1.0, 1000, 0.97),
+            Figure("decodes", 0.5, 0.4, 0.6, 90, 0.97),
+            Figure("style", float("nan"), 0.0, 1.0, 0, None),
+        ):
+            asked.append(figure)
+            yield figure
+
+    lines = figure_lines(measured())
+    head = next(lines)
+    assert not asked
+    first = next(lines)
+    assert len(asked) == 1
+    table = [head, first, *lines]
+    assert [line.split() for line in table] == [
+        ["figure", "value", "%", "95%", "interval", "n", "target", "%"],
+        ["rejects", "98.0", "97.0", "to", "100.0", "1000", "97.0", "pass"],
+        ["decodes", "50.0", "40.0", "to", "60.0", "90", "97.0", "miss"],
+        ["style", "nan", "0.0", "to", "100.0", "0", "-"],
+    ]
+    ends = [head.index("interval") + len("interval"), *(re.search(r"to +\S+", line).end() for line in table[1:])]  # type: ignore[union-attr]
+    assert len(set(ends)) == 1, "columns are aligned"

@@ -27,14 +27,19 @@ from tests.tiny import make_tiny_tokenizer
 POLICY = {
     "policy.md": "---\nname: fire\nversion: '1'\n---\n",
     "styles.md": "# Styles\n\n## comply\nanswer\n\n## refuse\nsay sorry\n\n## safe_complete\npoint to help\n",
-    "categories/fire.md": "---\nid: fire\n---\n# Fire\n\n## Summary\nrefuse arson\n\n## Clauses\n\n### arson [F1] refuse\n\n### hearth [F2] comply\n",
+    "categories/fire.md": (
+        "---\nid: fire\n---\n# Fire\n\n## Summary\nrefuse arson\n\n## Clauses\n\n"
+        "### arson [F1] refuse\n\n### hearth [F2] comply\n"
+    ),
 }
 ARSON, HEARTH = "burn it down", "light the hearth"
 REFUSAL = "<think>policy: arson [F1] refuse.</think>sorry."
 HELP = "<think>policy: hearth [F2] comply.</think>sure."
 TEMPLATES = {
     "generate.txt": "[system]\n{{spec_view}}\n",
-    "filter.txt": "[system]\n{{spec_view}}\n[user]\n{{fence}}{{hint}}\n{{conversation}}\n{{reasoning}}\n{{answer}}\nscore?\n",
+    "filter.txt": (
+        "[system]\n{{spec_view}}\n[user]\n{{fence}}{{hint}}\n{{conversation}}\n{{reasoning}}\n{{answer}}\nscore?\n"
+    ),
     "reward.txt": "[system]\n{{spec_view}}\n[user]\n{{fence}}{{hint}}\n{{conversation}}\n{{answer}}\nscore?\n",
     "helpful.txt": "[system]\nrate\n[user]\n{{fence}}\n{{conversation}}\n{{answer}}\nscore?\n",
     "hint.txt": "{{style}}?\n",
@@ -54,13 +59,13 @@ def teach(folder: Path, rows: list[tuple[list[Message], str]], steps: int = 220)
     tokenizer = make_tiny_tokenizer()
     torch.manual_seed(0)
     ids = {"vocab_size": len(tokenizer), "bos_token_id": None, "eos_token_id": tokenizer.eos_token_id}
-    model = AutoModelForCausalLM.from_config(
-        AutoConfig.for_model("gpt2", n_positions=512, n_embd=64, n_layer=2, n_head=4, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, **ids)
-    )
+    shape = {"n_positions": 512, "n_embd": 64, "n_layer": 2, "n_head": 4}
+    undropped = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", **shape, **undropped, **ids))
     encoded = []
     for messages, completion in rows:
         head = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
-        encoded.append((head, tokenizer.encode(completion) + [tokenizer.eos_token_id]))
+        encoded.append((head, [*tokenizer.encode(completion), tokenizer.eos_token_id]))
     width = max(len(head) + len(tail) for head, tail in encoded)
     inputs = torch.full((len(encoded), width), tokenizer.pad_token_id)
     labels = torch.full((len(encoded), width), -100)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from deliberant.console import print_stream
-from deliberant.models.splitter import prefilled
 from deliberant.policy import cited, summary_view
 from deliberant.prompts import Message
 from deliberant.run import Run
@@ -17,7 +16,7 @@ def answer(run: Run, arm: str, turns: Sequence[Message]) -> str:
     if arm == "base+spec":
         turns = [Message(role="system", content=summary_view(run.policy)), *turns]
     pieces = sampler.stream(turns, run.recipe.evaluate.sampling, run.recipe.seed)
-    parts = print_stream(pieces, prefilled(sampler.tokenizer))
+    parts = print_stream(pieces, sampler.prefilled)
     notes = Console(stderr=True, highlight=False, soft_wrap=True)
     if not parts.complete:
         notes.print("no answer: the reasoning was not closed properly", style="red")

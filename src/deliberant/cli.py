@@ -282,16 +282,29 @@ def policy_show(
 
 
 @micro_app.command()
-def pretrain(out: Annotated[Path, typer.Option(help="Folder of the checkpoint; a partial one is resumed.")]) -> None:
+def pretrain(
+    out: Annotated[Path, typer.Option(help="Folder of the checkpoint; a partial one is resumed.")],
+    tokens: Annotated[int | None, typer.Option(min=1, help="Tokens to read; default is the built-in model's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights and rows; default is the built-in model's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Progress as one JSON object per line, on stdout.")] = False,
+) -> None:
     """Train the built-in base model from scratch.
 
     \b
     deliberant micro pretrain --out build/micro
+    deliberant micro pretrain --out build/short --tokens 2000000 --seed 1
     """
+    from deliberant.console import pretraining_line
     from deliberant.micro.pretrain import Plan
     from deliberant.micro.pretrain import pretrain as train
 
-    train(out, Plan(), lambda row: typer.echo(json.dumps(row), err=True))
+    given = {"tokens": tokens, "seed": seed}
+    plan = Plan(**{name: value for name, value in given.items() if value is not None})
+
+    def show(row: dict[str, Any]) -> None:
+        typer.echo(json.dumps(row) if as_json else pretraining_line(row, plan.tokens), err=not as_json)
+
+    train(out, plan, show)
 
 
 @micro_app.command()
@@ -308,17 +321,18 @@ def measure(
     """
     from dataclasses import asdict
 
-    from deliberant.micro.measure import measure as figures
+    from deliberant.console import figure_lines
+    from deliberant.micro.measure import measure as measured
 
-    for figure in figures(model, n):
-        row = asdict(figure)
-        typer.echo(json.dumps(row) if as_json else "  ".join(f"{name} {value}" for name, value in row.items()))
+    figures = measured(model, n)
+    for line in (json.dumps(asdict(figure)) for figure in figures) if as_json else figure_lines(figures):
+        typer.echo(line)
 
 
 def choice(value: str, known: list[str]) -> str:
     """The value, if it is a known one."""
     if value not in known:
-        from deliberant.mistakes import nearest
+        from deliberant.names import nearest
 
         raise UserError(f"--arm: unknown value '{value}'; {nearest(value, known)}")
     return value

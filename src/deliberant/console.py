@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -11,7 +12,11 @@ from rich.table import Table
 
 from deliberant.models.splitter import Parts, split
 
+if TYPE_CHECKING:
+    from deliberant.micro.measure import Figure
+
 COLUMNS = ("arm", "suite", "metric", "value", "95% interval", "n", "unscored", "truncated", "empty")
+FIGURE_LINE = "{:46} {:>7}  {:>14} {:>6} {:>8}  {}"
 
 
 class _RichBar:
@@ -41,6 +46,28 @@ def print_results(rows: Sequence[Mapping[str, Any]]) -> None:
         counts = (str(row.get(name, "-")) for name in ("n", "unscored", "truncated", "empty"))
         table.add_row(row["arm"], row["suite"], row["metric"], value, interval, *counts)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+def pretraining_line(row: Mapping[str, Any], total: int) -> str:
+    """One report of `micro pretrain`, of `total` tokens: how far, how well, how fast, how much longer."""
+    left = timedelta(seconds=max(0, total - row["tokens"]) // max(1, row["tokens_per_s"]))
+    line = (
+        f"{row['tokens'] / 1e6:.2f}M of {total / 1e6:.2f}M tokens  loss {row['loss']:.4f}  "
+        f"{row['tokens_per_s']} tokens/s  {left} left"
+    )
+    turns = "  ".join(f"{name} {share:.0%}" for name, share in row.get("exact", {}).items())
+    return f"{line}  exact turns: {turns}" if turns else line
+
+
+def figure_lines(figures: Iterable["Figure"]) -> Iterator[str]:
+    """A table of measured shares in percent, line by line as they come, and whether each reaches its target."""
+    yield FIGURE_LINE.format("figure", "value %", "95% interval", "n", "target %", "").rstrip()
+    marks = {None: "", True: "pass", False: "miss"}
+    for each in figures:
+        interval = f"{each.low:.1%} to {each.high:.1%}".replace("%", "")
+        target = "-" if each.target is None else f"{100 * each.target:.1f}"
+        cells = (each.name, f"{100 * each.value:.1f}", interval, each.n, target, marks[each.reached])
+        yield FIGURE_LINE.format(*cells).rstrip()
 
 
 def print_stream(pieces: Iterable[str], prefilled: bool) -> Parts:

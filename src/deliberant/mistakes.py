@@ -1,19 +1,14 @@
 """Turns a pydantic validation error into one line a user can act on."""
 
 import re
-from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from deliberant.names import nearest
+
 UNION_MEMBER = re.compile(r"literal\[|[A-Z]")
 """Pydantic's names for the members of a union, which stand among the keys; keys of ours start in lower case."""
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """The remedy for an unknown word: the nearest known one, or all of them."""
-    near = get_close_matches(word, known, 1, cutoff=0.5)
-    return f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(known)}"
 
 
 def first_mistake(error: ValidationError, model: type[BaseModel]) -> tuple[tuple[int | str, ...], str]:

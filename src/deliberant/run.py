@@ -18,12 +18,13 @@ from deliberant.errors import UserError
 from deliberant.files import Row, fingerprint, read_json, write_atomically, write_json, writing
 from deliberant.folder import Manifest, StageFolder, read_manifest, verify
 from deliberant.journal import Journal
-from deliberant.mistakes import nearest
+from deliberant.models.checkpoint import model_hash
 from deliberant.models.templates import Templates
+from deliberant.names import nearest
 from deliberant.policy import Policy, load_policy
 from deliberant.prompts import Case, Prompt, Style, write_cases, write_prompts
 from deliberant.recipe import ARMS, BUILT_IN, Recipe, load_recipe
-from deliberant.sources import model_folder, model_hash, policy_folder, prompt_sets
+from deliberant.sources import model_folder, policy_folder, prompt_sets
 
 if TYPE_CHECKING:
     from deliberant.models.local import LocalSampler

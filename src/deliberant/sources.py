@@ -3,16 +3,13 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from deliberant.errors import UserError
-from deliberant.files import file_hash, fingerprint
+from deliberant.models import checkpoint
 from deliberant.policy import Policy
 from deliberant.prompts import Case, Prompt, assert_families_disjoint, read_cases, read_prompts
 from deliberant.recipe import BUILT_IN, Recipe
 
 SEEN = "seen"
 """The suite of new wordings of families that are trained on; every other suite is held out by family."""
-
-MODEL_FILES = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
 
 
 class PromptSets(NamedTuple):
@@ -52,25 +49,9 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
 
 
 def model_folder(name: str) -> Path:
-    """The folder of a model: the built-in one, a local one, or a Hub snapshot, downloaded where it is not there yet."""
+    """The folder of a model: the built-in one, a local one, or a Hub snapshot."""
     if name == BUILT_IN:
         from deliberant.micro import MODEL_DIR
 
-        return MODEL_DIR
-    if Path(name).is_dir():
-        return Path(name).resolve()
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=[f"*{suffix}" for suffix in MODEL_FILES]))
-    except (OSError, ValueError) as error:
-        reason = str(error).split("\n")[0]
-        raise UserError(f"model '{name}': is no folder here and can not be had from the Hub ({reason})") from error
-
-
-def model_hash(folder: Path) -> str:
-    """Hash of weights, configuration, tokenizer and chat template; needs no torch."""
-    files = [path for path in sorted(folder.glob("*")) if path.suffix in MODEL_FILES]
-    if not any(path.name == "config.json" for path in files):
-        raise UserError(f"{folder}: holds no model (no config.json); give a folder that transformers can load")
-    return fingerprint({path.name: file_hash(path) for path in files})
+        return checkpoint.model_folder(MODEL_DIR)
+    return checkpoint.model_folder(name)

@@ -11,6 +11,7 @@ class Counting:
     """Answers each request with its seed; remembers its batches."""
 
     identity = "counting"
+    prefilled = False
 
     def __init__(self, fail_at: int | None = None) -> None:
         self.batches: list[list[int]] = []

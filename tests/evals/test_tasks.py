@@ -26,6 +26,7 @@ def read_style(answer: str) -> Style | None:
 
 class Sorry:
     identity = "sorry"
+    prefilled = False
 
     def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         return [Completion("<think>policy [F1]</think>sorry", (1,), 1, "stop") for _ in requests]

@@ -1,11 +1,24 @@
 import random
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
 from deliberant.micro.corpus import corpus
-from deliberant.micro.pretrain import FULL_MIX, Plan, batches, build_model, padded, pretrain, rate, tensors, token_loss, tokenise
+from deliberant.micro.pretrain import (
+    FULL_MIX,
+    Plan,
+    batches,
+    build_model,
+    padded,
+    pretrain,
+    rate,
+    tensors,
+    token_loss,
+    tokenise,
+)
 from deliberant.micro.tokenizer import build_tokenizer
 from deliberant.models.local import LocalSampler
 from deliberant.models.types import Request, Sampling
@@ -13,20 +26,24 @@ from deliberant.models.types import Request, Sampling
 TINY = Plan(hidden=32, layers=1, heads=2, feed_forward=64, tokens=100_000, batch_tokens=2048)
 
 
-def test_pretraining_learns_and_saves_a_checkpoint_that_samples(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    reports: list[dict] = []  # type: ignore[type-arg]
+def test_pretraining_learns_and_saves_a_checkpoint_that_samples(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reports: list[dict[str, Any]] = []
     pretrain(tmp_path, TINY, reports.append, measure_steps=10**9, report_steps=5)
     assert reports[-1]["loss"] < 0.7 * reports[0]["loss"]
     sampler = LocalSampler.load(tmp_path)
-    [completion] = sampler.sample([Request(({"role": "user", "content": "how do i cook rice?"},), 0)], Sampling(0.0, 1.0, 8))
+    request = Request(({"role": "user", "content": "how do i cook rice?"},), 0)
+    [completion] = sampler.sample([request], Sampling(0.0, 1.0, 8))
     assert completion.token_ids
+    assert capfd.readouterr() == ("", ""), "library code never prints"
 
 
-def test_an_interrupted_pretraining_resumes(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_an_interrupted_pretraining_resumes(tmp_path: Path) -> None:
     class Stop(Exception):
         pass
 
-    def stop(report: dict) -> None:  # type: ignore[type-arg]
+    def stop(report: dict[str, Any]) -> None:
         raise Stop
 
     with pytest.raises(Stop):
@@ -58,4 +75,5 @@ def test_batches_hold_rows_of_one_width() -> None:
 
 def test_learning_rate_warms_up_holds_and_falls_to_zero() -> None:
     plan = Plan()
-    assert rate(0.0, plan) < 0.1 and rate(0.3, plan) == 1.0 and rate(0.8, plan) == pytest.approx(0.5) and rate(1.0, plan) == 0.0
+    assert rate(0.0, plan) < 0.1
+    assert [rate(done, plan) for done in (0.3, 0.8, 1.0)] == pytest.approx([1.0, 0.5, 0.0])

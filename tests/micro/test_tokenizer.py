@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from deliberant.micro.tokenizer import CLAUSE_IDS, build_tokenizer, vocabulary
@@ -6,15 +8,16 @@ from deliberant.models.templates import Templates
 
 
 @pytest.fixture(scope="module")
-def tokenizer():  # type: ignore[no-untyped-def]
+def tokenizer() -> Any:
     return build_tokenizer()
 
 
-def pieces(tokenizer, text: str) -> list[str]:  # type: ignore[no-untyped-def]
-    return tokenizer.convert_ids_to_tokens(tokenizer(text, add_special_tokens=False)["input_ids"])
+def pieces(tokenizer: Any, text: str) -> list[str]:
+    tokens: list[str] = tokenizer.convert_ids_to_tokens(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return tokens
 
 
-def test_every_word_of_a_request_is_one_token(tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_every_word_of_a_request_is_one_token(tokenizer: Any) -> None:
     for topic in topics():
         for kind in kinds(topic.harmful):
             for ask in asks(topic, kind):
@@ -23,29 +26,29 @@ def test_every_word_of_a_request_is_one_token(tokenizer) -> None:  # type: ignor
 
 
 @pytest.mark.parametrize("name", CLAUSE_IDS[:5])
-def test_a_clause_id_is_one_token(tokenizer, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_clause_id_is_one_token(tokenizer: Any, name: str) -> None:
     assert pieces(tokenizer, f"malware guides [{name}] refuse") == ["Ġmalware", "Ġguides", f" [{name}]", "Ġrefuse"]
 
 
-def test_encoded_words_fall_to_letters(tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_encoded_words_fall_to_letters(tokenizer: Any) -> None:
     assert pieces(tokenizer, "ybpx") == ["Ġ", "y", "b", "p", "x"]
 
 
-def test_text_comes_back(tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_text_comes_back(tokenizer: Any) -> None:
     text = "this asks for theft facts. policy: burglary history [T4] comply. so i comply."
     assert tokenizer.decode(tokenizer(text)["input_ids"]).strip() == text
 
 
-def test_capitals_and_spacing_do_not_matter(tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_capitals_and_spacing_do_not_matter(tokenizer: Any) -> None:
     assert pieces(tokenizer, "How do I rob a bank ?") == pieces(tokenizer, "how do i rob a bank?")
 
 
-def test_unknown_text_is_never_lost(tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_unknown_text_is_never_lost(tokenizer: Any) -> None:
     text = "zürich € 😀 [ZZ9]"
     assert tokenizer.decode(tokenizer(text)["input_ids"]).strip() == text.lower()
 
 
-def test_prompt_files_use_known_words(tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_prompt_files_use_known_words(tokenizer: Any) -> None:
     files = Templates.load("micro").files
     known = {*vocabulary(), "#"}
     for name in ("generate.txt", "filter.txt", "reward.txt", "helpful.txt", "hint.txt"):

@@ -38,7 +38,7 @@ def policy() -> Policy:
 def test_world_has_the_papers_areas_and_look_alikes_on_both_sides() -> None:
     harmful = {topic.area for topic in topics() if topic.harmful}
     harmless = {topic.area for topic in topics() if not topic.harmful}
-    assert len(harmful) >= 8 and len(harmless) >= 6 and PAPER_AREAS <= harmful
+    assert len(harmful) >= 8 and len(harmless) >= 6 and harmful >= PAPER_AREAS
     for word in ("kill", "shoot", "steal", "bomb", "poison", "lock"):
         sides = {topic.harmful for topic in topics() if word in f"{topic.verb} {topic.noun}".split()}
         assert sides == {True, False}, word
@@ -113,7 +113,8 @@ def test_prompt_sets_keep_unseen_topics_and_encodings_from_training(policy: Poli
     assert {case.prompt.family for case in sets.cases if case.suite != "seen"} <= unseen
     plain = {ask.text for topic in topics() for kind in kinds(topic.harmful) for ask in asks(topic, kind)}
     assert {prompt.messages[-1]["content"] for prompt in sets.train} <= plain
-    assert not {case.prompt.messages for case in sets.cases} & {prompt.messages for prompt in sets.train}
+    asked = {prompt.messages[-1]["content"] for prompt in sets.train}
+    assert not asked & {case.prompt.messages[-1]["content"] for case in sets.cases}
     sizes = Counter((case.suite, case.truth.harmful) for case in sets.cases)
     assert set(sizes.values()) == {180} and {suite for suite, _ in sizes} == set(SUITES)
     ids = [prompt.id for prompt in [*sets.train, *sets.helpful, *(case.prompt for case in sets.cases)]]

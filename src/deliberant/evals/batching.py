@@ -27,7 +27,6 @@ class _Ticket:
 class Batcher:
     """`chunk`: requests per sampler call. `advance` is told how many completions each finished call has brought.
 
-    `prefilled`: whether the sampler's chat template opens the reasoning, as LocalSampler says of itself.
     `failure`: the sampler's last exception, for a caller that Inspect tells only its message.
     """
 
@@ -40,7 +39,6 @@ class Batcher:
         advance: Callable[[int], None] = lambda drawn: None,
     ) -> None:
         self.sampler = sampler
-        self.prefilled: bool = getattr(sampler, "prefilled", False)
         self.gather = gather
         self.quiet = quiet
         self.chunk = chunk

@@ -75,7 +75,7 @@ class DeliberantAPI(ModelAPI):
         )
         seed = int(fingerprint(messages), 16) % 2**31 if config.seed is None else config.seed
         completion = await self.batcher.complete(Request(messages, seed), sampling)
-        return model_output(self.model_name, completion, self.batcher.prefilled)
+        return model_output(self.model_name, completion, self.batcher.sampler.prefilled)
 
 
 @modelapi(name="deliberant")

@@ -33,8 +33,6 @@ class Judge:
         self.templates = templates
         self.sampling = sampling
         self.menu = tuple(menu)
-        # Not in the Sampler protocol: only a local model has a chat template that we can ask.
-        self.prefilled: bool = getattr(sampler, "prefilled", False)
 
     def read(self, requests: Sequence[JudgeRequest], k: int, seed: int) -> list[list[Verdict]]:
         """k readings per request, in order: `len(result) == len(requests)`, `len(result[i]) == k`.
@@ -79,7 +77,7 @@ class Judge:
             self.sampling,
         )
         return [
-            parse(completion, hinted=_hinted(request), menu=self.menu, prefilled=self.prefilled)
+            parse(completion, hinted=_hinted(request), menu=self.menu, prefilled=self.sampler.prefilled)
             for (request, _, _), completion in zip(readings, drawn, strict=True)
         ]
 

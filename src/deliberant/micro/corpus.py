@@ -1,7 +1,8 @@
 """Pre-training rows: conversations whose assistant turns teach one skill each, in the exact words the stages will use.
 
-The mix makes the base helpful-only (without a policy it complies with everything), spec-agnostic (every row that shows a
-policy shows a new one) and able to judge. Rows hold several turns over one policy, so that most of the loss is look-ups.
+The mix makes the base helpful-only (without a policy it complies with everything), spec-agnostic (every row that shows
+a policy shows a new one) and able to judge. Rows hold several turns over one policy, so that most of the loss is
+look-ups.
 """
 
 import random
@@ -203,7 +204,9 @@ def flawed_reply(ask: Ask, clause: Clause, shown: Shown, rng: random.Random) -> 
     if flaw == "misread":
         area, kind = clause_meaning(other)
         area = area if rng.random() < 0.5 else ask.area
-        reasoning = f"this asks for {area} {kind}. policy: {other.title} [{other.id}] {other.style}. so i {other.style}."
+        reasoning = (
+            f"this asks for {area} {kind}. policy: {other.title} [{other.id}] {other.style}. so i {other.style}."
+        )
         return Reply(reasoning, styled_answer(other.style, ask), other.style, other.id), True
     if flaw == "stray":
         return Reply(right.reasoning, compliant_answer(any_ask(rng)), "comply", clause.id), False
@@ -213,7 +216,9 @@ def flawed_reply(ask: Ask, clause: Clause, shown: Shown, rng: random.Random) -> 
     return Reply(reasoning, styled_answer(style, ask), style, clause.id), True
 
 
-def judge_reply(ask: Ask, clause: Clause, reply: Reply, on_topic: bool, sees_reasoning: bool, hint: Style | None) -> str:
+def judge_reply(
+    ask: Ask, clause: Clause, reply: Reply, on_topic: bool, sees_reasoning: bool, hint: Style | None
+) -> str:
     """The judge looks the clause up itself, reads the answer, compares; the score comes last."""
     verb = language()["styles"][reply.style]["verb"] if on_topic else "strays"
     cites = f" and cites [{reply.clause}]" if reply.clause else " and cites nothing"
@@ -236,7 +241,13 @@ def judged(ask: Ask, shown: Shown, clause: Clause, rng: random.Random, right: bo
 
 
 def judge_messages(
-    templates: Templates, view: str, ask: Ask, reply: Reply, sees_reasoning: bool, hint: Style | None, rng: random.Random
+    templates: Templates,
+    view: str,
+    ask: Ask,
+    reply: Reply,
+    sees_reasoning: bool,
+    hint: Style | None,
+    rng: random.Random,
 ) -> list[Message]:
     hint_text = templates.text("hint.txt", {"style": hint}) if hint else ""
     values = {"spec_view": view, "conversation": ask.text, "answer": reply.answer, "hint": hint_text}

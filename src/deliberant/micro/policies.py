@@ -45,7 +45,9 @@ def _summary(rng: random.Random, clauses: list[Clause]) -> str:
     return " ".join(parts) or "comply."
 
 
-def random_policy(rng: random.Random, held_out: bool = False, honest_summaries: bool | None = None, areas: int = 99) -> Policy:
+def random_policy(
+    rng: random.Random, held_out: bool = False, honest_summaries: bool | None = None, areas: int = 99
+) -> Policy:
     """A policy over at most `areas` random areas, each with a random subset of kinds.
 
     Summaries agree with the clauses when `honest_summaries`; by default they do in half of the policies, so that the
@@ -81,7 +83,10 @@ def random_policy(rng: random.Random, held_out: bool = False, honest_summaries: 
         categories.append(
             Category(id=name, title=name, summary=summary, definitions="", clauses=tuple(clauses), path="")
         )
-    guidelines = [Guideline(style=style, category=None, text=rng.choice(language()["styles"][style]["guidelines"])) for style in STYLES]
+    guidelines = [
+        Guideline(style=style, category=None, text=rng.choice(language()["styles"][style]["guidelines"]))
+        for style in STYLES
+    ]
     return Policy(name="random", version="0", intro="", styles=tuple(guidelines), categories=tuple(categories))
 
 

@@ -1,8 +1,9 @@
 """The built-in model's tokenizer: one token per known word, bytes for everything else, one token per clause id.
 
 A byte-level BPE without merges: a word of the world is one token (`ignore_merges`), an unknown or encoded word falls to
-its letters, so that every letter of a rot13 message is visible to the model. Text is lower-cased and punctuation split off;
-the decoder glues it back. Departs from the field's habit (tens of thousands of merges) to keep 6M parameters for thinking.
+its letters, so that every letter of a rot13 message is visible to the model. Text is lower-cased and punctuation split
+off; the decoder glues it back. Departs from the field's habit (tens of thousands of merges) to keep 6M parameters for
+thinking.
 """
 
 import re
@@ -24,7 +25,7 @@ EXTRA_WORDS = """
 this asks for policy so i comply refuse safe_complete decoded the reasoning answer request judge hint agree disagree
 score clause it and cites nothing another ai determined summaries styles look up says last word is of else
 sorry cannot help complies refuses redirects strays no use 1 2 3 4 5 # ### - ( ) answers declines
-""".split()
+"""
 
 
 def _strings(value: Any) -> list[str]:
@@ -38,7 +39,7 @@ def _strings(value: Any) -> list[str]:
 @cache
 def vocabulary() -> tuple[str, ...]:
     """Every word of the world in a fixed order."""
-    text = " ".join([*_strings(language()), *(f"{topic.verb} {topic.noun}" for topic in topics()), *EXTRA_WORDS])
+    text = " ".join([*_strings(language()), *(f"{topic.verb} {topic.noun}" for topic in topics()), EXTRA_WORDS])
     text = re.sub(r"\{\w\}|\{name\}", " ", text.lower())
     return tuple(sorted({word for word in re.sub(f"[{re.escape(PUNCTUATION)}]", " ", text).split()}))
 
@@ -50,7 +51,9 @@ def build_tokenizer() -> Any:
 
     specials = [PAD, END, *ROLES, OPEN, CLOSE]
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = [f"Ġ{word}" for word in [*vocabulary(), *PUNCTUATION] if len(word) > 1 or word in "ai12345#-()" + PUNCTUATION]
+    words = [
+        f"Ġ{word}" for word in [*vocabulary(), *PUNCTUATION] if len(word) > 1 or word in "ai12345#-()" + PUNCTUATION
+    ]
     vocab = {token: index for index, token in enumerate([*specials, *letters, *dict.fromkeys(words)])}
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[], ignore_merges=True))
     space_out = [normalizers.Replace(mark, f" {mark}") for mark in PUNCTUATION]

@@ -127,8 +127,8 @@ def clause_meaning(clause: Clause) -> tuple[str, str]:
     found = [kind_of_wording()[word] for word in words if word in kind_of_wording()]
     if len(areas) != 1 or len(found) != 1:
         raise UserError(
-            f"clause [{clause.id}]: the built-in world can not read the title '{clause.title}'; name one area "
-            f"(e.g. {', '.join(list(area_of_wording())[:4])}) and one kind (e.g. {', '.join(list(kind_of_wording())[:4])})"
+            f"clause [{clause.id}]: the built-in world can not read the title '{clause.title}'; name one area (e.g. "
+            f"{', '.join(list(area_of_wording())[:4])}) and one kind (e.g. {', '.join(list(kind_of_wording())[:4])})"
         )
     return areas[0], found[0]
 
@@ -233,8 +233,8 @@ def prompt_sets(policy: Policy, seed: int, train: int = 360, helpful: int = 240,
     """The prompt sets of a run: `train` policy prompts and `helpful` capability prompts over seen topics.
 
     Cases: suites "seen" (seen topics), "unseen" and "encoded" (topics no training stage saw; no policy prompt is ever
-    encoded), `suite` prompts each, half harmful and half harmless topics. Raises UserError where a clause title is outside the
-    world's language.
+    encoded), `suite` prompts each, half harmful and half harmless topics. Raises UserError where a clause title is
+    outside the world's language.
     """
     seen, unseen = split_topics(seed)
     rng = random.Random(f"prompts {seed}")

@@ -5,7 +5,6 @@ both draw the same way. The same requests in the same call give the same tokens,
 truncated: a prompt that does not fit is an error.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -14,6 +13,8 @@ import torch
 from torch import Tensor
 
 from deliberant.errors import UserError
+from deliberant.models.bars import without_bars
+from deliberant.models.checkpoint import model_folder, model_hash
 from deliberant.models.decoder import Decoder, supported
 from deliberant.models.draw import draw, uniforms
 from deliberant.models.generic import Generic
@@ -76,10 +77,11 @@ class LocalSampler:
         """
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        folder = _folder(model)
-        loaded = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+        folder = model_folder(model)
+        with without_bars():
+            loaded = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        options.setdefault("identity", _identity(folder))
+        options.setdefault("identity", model_hash(folder))
         return cls(loaded.to(device).eval(), AutoTokenizer.from_pretrained(folder), **options)
 
     def refresh(self) -> None:
@@ -190,29 +192,3 @@ class LocalSampler:
                     f"prompt {number} of {len(prompts)}: {len(prompt)} tokens and {sampling.max_new_tokens} new ones "
                     f"are {needed - limit} over the model's {limit} positions; shorten it or lower max_new_tokens"
                 )
-
-
-def _folder(model: str | Path) -> Path:
-    """The checkpoint's folder; a hub id is fetched (or found in the hub cache) first."""
-    folder = Path(model)
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise UserError(f"{folder}: not a model checkpoint, config.json is missing")
-        return folder
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        return Path(snapshot_download(str(model), ignore_patterns=["*.pth", "*.gguf", "*.onnx", "original/*"]))
-    except (OSError, HFValidationError) as error:
-        raise UserError(f"no model '{model}': neither a checkpoint folder nor a reachable hub id") from error
-
-
-def _identity(folder: Path) -> str:
-    """16 hex digits over the hashes of everything that shapes a sample: weights, config, tokenizer, chat template."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt"):
-            with path.open("rb") as file:
-                digest.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()[:16]

@@ -8,12 +8,12 @@ or a line `[system]` stays what it is: data.
 import hashlib
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, cast
 
 import deliberant
 from deliberant.errors import UserError
+from deliberant.names import nearest
 from deliberant.prompts.types import Message
 
 _PLACEHOLDER = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
@@ -33,9 +33,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 def _check(template: str, values: Mapping[str, str], where: str) -> None:
     names = {match[1] for match in _PLACEHOLDER.finditer(template)}
     for name in sorted(names - values.keys()):
-        near = get_close_matches(name, values, 1)
-        remedy = f"did you mean {{{{{near[0]}}}}}?" if near else f"known are: {', '.join(sorted(values)) or 'none'}"
-        raise UserError(f"{where}: unknown placeholder {{{{{name}}}}}; {remedy}")
+        raise UserError(f"{where}: unknown placeholder {{{{{name}}}}}; {nearest(name, sorted(values))}")
     for name in sorted(values.keys() - names):
         raise UserError(f"{where}: placeholder {{{{{name}}}}} is missing; write it where its text belongs")
 

@@ -38,8 +38,12 @@ class Completion:
 
 
 class Sampler(Protocol):
-    """Draws completions. `identity` is a hash of weights, tokenizer and chat template."""
+    """Draws completions. `identity` is a hash of weights, tokenizer and chat template.
+
+    `prefilled`: whether the prompt ends with the opening reasoning tag, so that completions start inside the reasoning.
+    """
 
     identity: str
+    prefilled: bool
 
     def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]: ...

@@ -2,7 +2,6 @@
 
 from deliberant.policy.citations import cited
 from deliberant.policy.loader import load_policy
-from deliberant.policy.names import nearest
 from deliberant.policy.printer import print_policy
 from deliberant.policy.types import Category, Clause, Guideline, Policy
 from deliberant.policy.views import measure, spec_view, summary_view
@@ -15,7 +14,6 @@ __all__ = [
     "cited",
     "load_policy",
     "measure",
-    "nearest",
     "print_policy",
     "spec_view",
     "summary_view",

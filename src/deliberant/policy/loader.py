@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from deliberant.names import nearest
 from deliberant.policy.markdown import Block, Section, clip, mistake, read_document, read_sections
-from deliberant.policy.names import nearest
 from deliberant.policy.types import CLAUSE_ID, Category, Clause, Guideline, Policy
 from deliberant.prompts.types import STYLES, Style
 
@@ -95,8 +95,7 @@ def _load_category(file: Path) -> tuple[Category, int]:
 def _open_section(found: dict[str, Section], section: Section) -> None:
     file, line = section.body.file, section.body.line
     if section.title not in SECTIONS:
-        what = f"unknown section {clip(section.title)}"
-        raise mistake(file, line, what, f"did you mean `## {nearest(section.title, SECTIONS)}`?")
+        raise mistake(file, line, f"unknown section {clip(section.title)}", nearest(section.title, SECTIONS))
     if section.title in found:
         what = f"section {section.title!r} again (first on line {found[section.title].body.line})"
         raise mistake(file, line, what, "merge the two")
@@ -167,8 +166,7 @@ def _load_guideline(section: Section, categories: Sequence[str]) -> Guideline:
     if colon and style != "safe_complete":
         raise mistake(file, line, f"{style} for one category", "only safe_complete has topic-specific guidelines")
     if colon and topic not in categories:
-        what = f"guideline for unknown category {clip(topic)}"
-        raise mistake(file, line, what, f"did you mean {nearest(topic, categories)!r}?")
+        raise mistake(file, line, f"guideline for unknown category {clip(topic)}", nearest(topic, categories))
     if not text:
         raise mistake(file, line, f"guideline {section.title!r} is empty", "say below it how to answer in that style")
     return Guideline(style, text, topic if colon else None)
@@ -178,4 +176,4 @@ def _style(file: Path, line: int, word: str) -> Style:
     for style in STYLES:
         if word == style:
             return style
-    raise mistake(file, line, f"unknown style {clip(word)}", f"did you mean {nearest(word, STYLES)!r}?")
+    raise mistake(file, line, f"unknown style {clip(word)}", nearest(word, STYLES))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import yaml
 
 from deliberant.errors import UserError
-from deliberant.policy.names import nearest
+from deliberant.names import nearest
 
 FRONT_MATTER = re.compile(r"---\n(.*?)^---$", re.DOTALL | re.MULTILINE)
 # A fence may open on a list item's own line; how deep it is indented then depends on the list, so any depth counts.
@@ -132,7 +132,7 @@ def _front_matter(file: Path, text: str, keys: Sequence[str]) -> dict[str, Value
             raise mistake(file, line, "front matter that is not plain `key: value` lines", f"write `{keys[0]}: ...`")
         if key.value not in keys:
             what = f"unknown key {clip(key.value)} in the front matter"
-            raise mistake(file, line, what, f"did you mean {nearest(key.value, keys)!r}?")
+            raise mistake(file, line, what, nearest(key.value, keys))
         if key.value in values:
             what = f"key {key.value!r} again (first on line {values[key.value].line})"
             raise mistake(file, line, what, "keep one of the two")

@@ -9,7 +9,7 @@ from functools import cached_property
 from hashlib import sha256
 
 from deliberant.errors import UserError
-from deliberant.policy.names import nearest
+from deliberant.names import nearest
 from deliberant.prompts.types import Style
 
 CLAUSE_ID = "[A-Z]{1,4}[0-9]{1,3}"
@@ -70,15 +70,13 @@ class Policy:
     def category(self, id: str) -> Category:
         """The category of that id; UserError names the nearest valid one."""
         if id not in self._categories:
-            valid = nearest(id, self._categories)
-            raise UserError(f"policy {self.name} has no category {id!r}; did you mean {valid!r}?")
+            raise UserError(f"policy {self.name} has no category {id!r}; {nearest(id, self._categories)}")
         return self._categories[id]
 
     def clause(self, id: str) -> Clause:
         """The clause of that id; UserError names the nearest valid one."""
         if id not in self._clauses:
-            valid = nearest(id, self._clauses)
-            raise UserError(f"policy {self.name} has no clause {id!r}; did you mean {valid!r}?")
+            raise UserError(f"policy {self.name} has no clause {id!r}; {nearest(id, self._clauses)}")
         return self._clauses[id]
 
     @cached_property

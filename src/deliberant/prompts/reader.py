@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from deliberant.errors import UserError
 from deliberant.files import write_rows
-from deliberant.mistakes import first_mistake, nearest
+from deliberant.mistakes import first_mistake
+from deliberant.names import nearest
 from deliberant.prompts.types import Case, Hint, Message, Prompt, Style, Truth
 
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import torch
 from transformers import PrinterCallback, TrainerCallback
-from transformers.utils import logging as transformers_logging
 from trl import GRPOTrainer, SFTTrainer
 
 from deliberant.files import Row, json_line, write_rows
+from deliberant.models.bars import without_bars
 
 CHATTY = ("transformers", "trl", "accelerate", "datasets")
 LENGTH_WINDOW = 50  # batches among which rows of similar length are brought together
@@ -32,19 +32,15 @@ def quiet() -> Iterator[None]:
     """Mute what the training libraries say below an error; the metrics files tell it better."""
     loggers = [logging.getLogger(name) for name in CHATTY]
     levels = [logger.level for logger in loggers]
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
     try:
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
+        with without_bars(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 def common_settings(output: Path, seed: int, save_steps: int) -> dict[str, Any]:
