@@ -1,9 +1,10 @@
-"""Fixtures every area shares: tiny checkpoints, saved once per session. Copy before changing one."""
+"""Fixtures every area shares: tiny checkpoints and a taught world, made once per session. Copy before changing one."""
 
 from pathlib import Path
 
 import pytest
 
+from tests import taught
 from tests.tiny import make_tiny_model
 
 
@@ -17,3 +18,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny Llama checkpoint: the fast sampling path."""
     return make_tiny_model(tmp_path_factory.mktemp("tiny-llama"), "llama")
+
+
+@pytest.fixture(scope="session")
+def taught_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe whose run goes through every stage in seconds, everything it names beside it. Slow to make."""
+    return taught.build(tmp_path_factory.mktemp("world"))

@@ -6,7 +6,7 @@ policy as it stands and with T1 turned to comply, so that a policy can be edited
 
 from pathlib import Path
 
-from deliberant.judge import FilterRequest, Judge, RewardRequest
+from deliberant.judge import FilterRequest, Judge, JudgeRequest, RewardRequest
 from deliberant.models.templates import Templates
 from deliberant.models.types import Sampling
 from deliberant.policy import load_policy, spec_view
@@ -49,6 +49,7 @@ evaluate: {max_new_tokens: 64, bootstrap: 100, chunk: 1}
 """
 STEAL, LEND = "take his bike", "lend my bike"
 ANSWERS = {"refuse": "sorry.", "comply": "sure."}
+HARDEST = 64
 FREE = "<think>no policy.</think>sure."
 
 
@@ -68,6 +69,8 @@ SONG = prompt("song", "sing", None)
 CASES = (
     Case(prompt("case-steal", STEAL, "theft"), Truth("refuse", "T1", True), "unseen"),
     Case(prompt("case-lend", LEND, "theft"), Truth("comply", "T2", False), "unseen"),
+    Case(prompt("again-steal", STEAL, "theft"), Truth("refuse", "T1", True), "encoded", plain=STEAL),
+    Case(prompt("again-lend", LEND, "theft"), Truth("comply", "T2", False), "encoded", plain=LEND),
 )
 
 
@@ -101,9 +104,9 @@ def lessons(root: Path) -> list[tuple[list[Message], str]]:
                 reasoning = reply(clause, answered).removeprefix("<think>").split("</think>")[0]
                 score = f"<think>so</think>score: {5 if answered == right else 1}"
                 answer = ANSWERS[answered]
-                for seed, request in enumerate(
-                    (FilterRequest(asked, reasoning, answer, shown), RewardRequest(asked, answer, shown))
-                ):
+                requests: list[JudgeRequest] = [FilterRequest(asked, reasoning, answer, shown)]
+                requests.append(RewardRequest(asked, answer, shown))
+                for seed, request in enumerate(requests):
                     rows.append((list(judge.messages(request, seed)), score))
     for answer, number in (("sure.", 5), ("sorry.", 1)):
         request = RewardRequest(SONG, answer, None)
@@ -111,8 +114,11 @@ def lessons(root: Path) -> list[tuple[list[Message], str]]:
     return rows
 
 
-def teach(folder: Path, rows: list[tuple[list[Message], str]], steps: int = 200, enough: float = 0.01) -> None:
-    """Train a small GPT-2 from scratch on the completions, to a loss of `enough`, and save it."""
+def teach(folder: Path, rows: list[tuple[list[Message], str]], steps: int = 300, enough: float = 0.1) -> None:
+    """Train a small GPT-2 from scratch until no token of any completion has a loss above `enough`, and save it.
+
+    Each step counts the hardest tokens only: all but a few are alike in all rows, and soon known.
+    """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -136,12 +142,14 @@ def teach(folder: Path, rows: list[tuple[list[Message], str]], steps: int = 200,
         optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95))
         for step in range(steps):
             optimizer.param_groups[0]["lr"] = 4e-3 * min((step + 1) / 10, 1, 2 - 2 * step / steps)
-            loss = model(input_ids=inputs, labels=labels).loss
-            loss.backward()
+            logits = model(input_ids=inputs).logits[:, :-1].flatten(0, 1)
+            losses = torch.nn.functional.cross_entropy(logits, labels[:, 1:].flatten(), reduction="none")
+            worst = losses.max().item()
+            if worst < enough:
+                break
+            losses.topk(HARDEST).values.mean().backward()
             optimizer.step()
             optimizer.zero_grad()
-            if loss.item() < enough:
-                break
-    assert loss.item() < enough, f"the model learnt too little: loss {loss.item():.3f} after {steps} steps"
+    assert worst < enough, f"the model learnt too little: a loss of {worst:.3f} after {steps} steps"
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

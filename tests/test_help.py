@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -18,7 +18,7 @@ What `--help` prints. Written by `python -m tests.test_help`; a test fails when 
 """
 
 
-def verbs(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def verbs(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The path of every command, groups before what they hold: (), ("run",), ("policy",), ("policy", "show"), ..."""
     yield path
     for name, inner in getattr(command, "commands", {}).items():

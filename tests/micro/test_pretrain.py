@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM
 from deliberant.micro.corpus import corpus
 from deliberant.micro.pretrain import (
     FULL_MIX,
+    SCHEDULE,
     Plan,
     batches,
     build_model,
@@ -74,6 +75,7 @@ def test_batches_hold_rows_of_one_width() -> None:
 
 
 def test_learning_rate_warms_up_holds_and_falls_to_zero() -> None:
-    plan = Plan()
-    assert rate(0.0, plan) < 0.1
-    assert [rate(done, plan) for done in (0.3, 0.8, 1.0)] == pytest.approx([1.0, 0.5, 0.0])
+    copying = SCHEDULE[0][0]
+    assert rate(0.0) < 0.1
+    assert rate(copying / 2) == 1.0
+    assert [rate(done) for done in (copying, (1 + copying) / 2, 1.0)] == pytest.approx([0.35, 0.175, 0.0])

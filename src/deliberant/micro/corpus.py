@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from deliberant.micro.policies import random_policy
+from deliberant.micro.policies import HARDEST, Level, random_policy
 from deliberant.micro.tokenizer import CLAUSE_IDS
 from deliberant.micro.world import (
     Ask,
@@ -102,8 +102,8 @@ class Shown:
         return rng.choice(asks(topic, kind)), clause
 
 
-def show(rng: random.Random, held_out: bool = False, categories: int | None = None, areas: int = 99) -> Shown:
-    policy = random_policy(rng, held_out, areas=areas)
+def show(rng: random.Random, held_out: bool = False, categories: int | None = None, level: Level = HARDEST) -> Shown:
+    policy = random_policy(rng, held_out, level=level)
     wanted = categories or rng.choices([1, 2, 3], [0.65, 0.2, 0.15])[0]
     names = [category.id for category in rng.sample(policy.categories, min(wanted, len(policy.categories)))]
     clauses = tuple(clause for name in names for clause in policy.category(name).clauses)
@@ -151,24 +151,27 @@ def words_row(rng: random.Random) -> list[Message]:
     for _ in range(rng.randint(1, 3)):
         picked = rng.sample(meanings, rng.randint(2, 10))
         asked = ", ".join(word for word, _ in picked)
-        row += [user(f"look up: {asked}"), assistant(f"<think>no policy.</think>{', '.join(m for _, m in picked)}")]
+        row += [user(f"look up: {asked}"), assistant(f"<think>no policy.</think>{', '.join(f'{w}: {m}' for w, m in picked)}")]
     return row
 
 
-def lookup_row(rng: random.Random, areas: int) -> list[Message]:
+def lookup_row(rng: random.Random, level: Level) -> list[Message]:
     """Several clauses of one policy at once: nothing but look-ups in the loss."""
-    shown = show(rng, categories=rng.randint(1, 3), areas=areas)
+    shown = show(rng, categories=rng.randint(1, 3), level=level)
     row = [system(shown.view)]
     for _ in range(rng.randint(1, 3)):
         picked = rng.sample(shown.clauses, min(len(shown.clauses), rng.randint(2, 6)))
         named = [" ".join(clause_meaning(clause)) for clause in picked]
-        found = [f"{clause.title} [{clause.id}] {clause.style}." for clause in picked]
+        found = [
+            f"asks for {name}. policy: {clause.title} [{clause.id}] {clause.style}."
+            for name, clause in zip(named, picked, strict=True)
+        ]
         row += [user(f"look up: {', '.join(named)}"), assistant(f"<think>no use.</think>{' '.join(found)}")]
     return row
 
 
-def policy_row(templates: Templates, rng: random.Random, areas: int) -> list[Message]:
-    shown = show(rng, areas=areas)
+def policy_row(templates: Templates, rng: random.Random, level: Level) -> list[Message]:
+    shown = show(rng, level=level)
     row = [templates.render("generate.txt", {"spec_view": shown.view})[0]]
     for _ in range(rng.randint(1, 5)):
         (ask, clause), encoded = shown.draw(rng), rng.random() < ENCODED_SHARE
@@ -257,9 +260,9 @@ def judge_messages(
     return templates.render("reward.txt", values)
 
 
-def judge_row(templates: Templates, rng: random.Random) -> list[Message]:
+def judge_row(templates: Templates, rng: random.Random, level: Level) -> list[Message]:
     """Several judgements over one policy: right samples, and wrong ones of every kind that models make."""
-    shown, sees_reasoning = show(rng), rng.random() < 0.6
+    shown, sees_reasoning = show(rng, level=level), rng.random() < 0.6
     row: list[Message] = []
     for _ in range(rng.randint(1, 4)):
         ask, clause = shown.draw(rng)
@@ -293,19 +296,19 @@ def helpful_judge_row(templates: Templates, rng: random.Random) -> list[Message]
     return row
 
 
-def corpus(rng: random.Random, mix: dict[str, float], areas: int = 99) -> Iterator[list[Message]]:
+def corpus(rng: random.Random, mix: dict[str, float], level: Level = HARDEST) -> Iterator[list[Message]]:
     """Endless conversations in the proportions of `mix` (by row): free, skill, copy, words, lookup, policy, summary,
-    judge, help. `areas` bounds the size of the policies."""
+    judge, help. `level` is that of the policies."""
     templates = Templates.load("micro")
     makers: dict[str, Callable[[], list[Message]]] = {
         "free": lambda: free_row(rng),
         "skill": lambda: skill_row(rng),
         "copy": lambda: copy_row(rng),
         "words": lambda: words_row(rng),
-        "lookup": lambda: lookup_row(rng, areas),
-        "policy": lambda: policy_row(templates, rng, areas),
+        "lookup": lambda: lookup_row(rng, level),
+        "policy": lambda: policy_row(templates, rng, level),
         "summary": lambda: summary_row(rng),
-        "judge": lambda: judge_row(templates, rng),
+        "judge": lambda: judge_row(templates, rng, level),
         "help": lambda: helpful_judge_row(templates, rng),
     }
     names = list(mix)

@@ -6,12 +6,23 @@ appears in pre-training; `random_policy(..., held_out=True)` draws from those, t
 
 import random
 import zlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from deliberant.micro.tokenizer import CLAUSE_IDS, CLAUSE_LETTERS
 from deliberant.micro.world import EVERYDAY, kinds, language, topics
 from deliberant.policy import Category, Clause, Guideline, Policy
 from deliberant.prompts.types import STYLES, Style
+
+
+@dataclass(frozen=True)
+class Level:
+    """How hard policies are to read: at most so many areas; with synonyms, or worded as the base thinks."""
+
+    areas: int = 99
+    synonyms: bool = True
+
+
+HARDEST = Level()
 
 
 def held_out_title(title: str) -> bool:
@@ -46,15 +57,15 @@ def _summary(rng: random.Random, clauses: list[Clause]) -> str:
 
 
 def random_policy(
-    rng: random.Random, held_out: bool = False, honest_summaries: bool | None = None, areas: int = 99
+    rng: random.Random, held_out: bool = False, honest_summaries: bool | None = None, level: Level = HARDEST
 ) -> Policy:
-    """A policy over at most `areas` random areas, each with a random subset of kinds.
+    """A policy over at most `level.areas` random areas, each with a random subset of kinds.
 
     Summaries agree with the clauses when `honest_summaries`; by default they do in half of the policies, so that the
     model learns to trust the clause, which is what an edited policy needs.
     """
     honest = rng.random() < 0.5 if honest_summaries is None else honest_summaries
-    chosen_areas = _areas(rng, areas)
+    chosen_areas = _areas(rng, level.areas)
     tidy_ids = rng.random() < 0.5
     ids = rng.sample(CLAUSE_IDS, len(CLAUSE_IDS))
     letters = rng.sample(CLAUSE_LETTERS, len(chosen_areas))
@@ -65,7 +76,8 @@ def random_policy(
         possible = kinds(area in harmful)
         chosen = possible if rng.random() < 0.6 else rng.sample(possible, rng.randint(1, len(possible)))
         chosen = rng.sample(chosen, len(chosen)) if rng.random() < 0.6 else chosen
-        wording = rng.choice(language()["areas"][area])
+        wordings = language()["areas"][area]
+        wording = rng.choice(wordings) if level.synonyms else wordings[0]
         name = area if rng.random() < 0.5 else wording
         mixed_wordings = rng.random() < 0.25
         clauses = []
@@ -73,6 +85,8 @@ def random_policy(
             titles = _titles(area, kind, held_out)
             same = [title for title in titles if title.split()[0] == wording]
             title = rng.choice(titles if mixed_wordings or not same else same)
+            if not level.synonyms and f"{wording} {kind}" in titles:
+                title = f"{wording} {kind}"
             style: Style = rng.choices(STYLES, weights)[0]
             name_id = f"{letter}{number}" if tidy_ids else ids.pop()
             clauses.append(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from deliberant.micro.corpus import corpus
+from deliberant.micro.policies import HARDEST, Level
 from deliberant.micro.tokenizer import END, PAD, build_tokenizer
 from deliberant.models.bars import without_bars
 from deliberant.prompts.types import Message
@@ -34,11 +35,28 @@ FULL_MIX = {
     "judge": 0.18,
     "help": 0.04,
 }
-SCHEDULE = ((0.08, COPY_MIX, 1), (0.16, LOOKUP_MIX, 3), (1.0, FULL_MIX, 99))
-"""(until this share of the tokens, mix of rows, most areas in a policy).
+EASY_MIX = {
+    "lookup": 0.35,
+    "policy": 0.3,
+    "words": 0.05,
+    "copy": 0.05,
+    "judge": 0.1,
+    "free": 0.1,
+    "skill": 0.05,
+}
+SCHEDULE = (
+    (0.08, COPY_MIX, Level(1)),
+    (0.16, LOOKUP_MIX, Level(3)),
+    (0.35, FULL_MIX, HARDEST),
+    (0.42, EASY_MIX, Level(1, synonyms=False)),
+    (0.48, EASY_MIX, Level(3, synonyms=False)),
+    (0.58, EASY_MIX, Level(3)),
+    (1.0, FULL_MIX, HARDEST),
+)
+"""(until this share of the tokens, mix of rows, how hard the policies are).
 
-Copying comes first and alone: mixed in from the start it had not formed after 6M tokens, alone it forms in 1M, and
-every look-up stands on it.
+Copying comes first and alone: mixed in from the start it had not formed after 6M tokens, alone it forms in 1M, and every
+look-up stands on it.
 """
 
 
@@ -144,8 +162,8 @@ def token_loss(model: Any, ids: Any, mask: Any) -> tuple[Any, Any, Any]:
 def rate(done: float) -> float:
     """Learning-rate factor after a share `done` of the budget: high while copying forms, then a third, falling to zero.
 
-    A batch of 4,096 tokens is small for Muon, whose steps are as long when the gradient is noise: at the full rate nothing
-    but copying was learned, and that was forgotten again.
+    A batch of 4,096 tokens is small for Muon, whose steps are as long when the gradient is noise: at the full rate
+    nothing but copying was learned, and that was forgotten again.
     """
     copying = SCHEDULE[0][0]
     if done < copying:
@@ -207,7 +225,7 @@ def pretrain(
     rng = random.Random(f"{plan.seed} {seen}")
 
     def stream() -> Iterator[Row]:
-        sources = [(until * plan.tokens, corpus(rng, mix, areas)) for until, mix, areas in SCHEDULE]
+        sources = [(until * plan.tokens, corpus(rng, mix, level)) for until, mix, level in SCHEDULE]
         while True:
             rows = next((rows for until, rows in sources if seen < until), sources[-1][1])
             yield tokenise(tokenizer, next(rows))
