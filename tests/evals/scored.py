@@ -44,9 +44,10 @@ def scored(
     complete: bool = True,
     stop: str = "stop",
     of: Case | None = None,
+    judged: bool | None = None,
     **about: Any,
 ) -> ScoredSample:
-    return ScoredSample(arm, of or case(**about), reasoning, answer, complete, stop, cited, read)
+    return ScoredSample(arm, of or case(**about), reasoning, answer, complete, stop, cited, read, read is not None if judged is None else judged)
 
 
 def cut(**about: Any) -> ScoredSample:

@@ -105,6 +105,11 @@ def test_rows_count_what_could_not_be_counted() -> None:
     assert list(style) == ["arm", "suite", "metric", "value", "low", "high", "n", "unscored", "truncated", "empty"]
 
 
+def test_an_answer_that_shows_no_style_fails_and_is_neither_declined_nor_answered() -> None:
+    sample = scored(None, judged=True)
+    assert {read(name, sample) for name in ("style", "compliance", "harmful_declined", "harmful_answered")} == {Tally(0, 1)}
+
+
 def test_arms_keep_their_order_and_do_not_mix() -> None:
     samples = [
         scored("comply", arm=arm, name=f"{suite}{i}", suite=suite)

@@ -131,11 +131,11 @@ def test_a_cut_completion_fails_and_is_counted(tmp_path: Path) -> None:
     assert (row["value"], row["n"], row["truncated"], row["empty"], row["unscored"]) == (0, 2, 2, 2, 0)
 
 
-def test_an_answer_no_reader_understands_is_unscored(tmp_path: Path) -> None:
+def test_an_answer_that_shows_no_style_fails(tmp_path: Path) -> None:
     run = open_run(tmp_path, Scripted(lambda request: "<think>a</think>perhaps"), arms=("base",))
     evaluate(run)
     row = next(row for row in results(run.root) if row["metric"] == "style" and row["suite"] == "unseen")
-    assert (row["value"], row["n"], row["unscored"]) == (None, 0, 2)
+    assert (row["value"], row["n"], row["unscored"]) == (0, 2, 0)
 
 
 def test_without_a_reader_the_judge_reads_answers_and_never_reasoning(tmp_path: Path) -> None:

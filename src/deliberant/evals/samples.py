@@ -10,14 +10,15 @@ from typing import Any
 from deliberant.prompts.types import Case, Prompt, Style, Truth
 
 StyleReader = Callable[[str], Style | None]
-"""Reads the response style off an answer; None = it can not tell, and the sample is unscored."""
+"""Reads the response style off an answer; None = it shows none of them, which fails like a wrong one."""
 
 
 @dataclass(frozen=True)
 class ScoredSample:
     """`answer` is "" when the completion is not `complete`. `cited`: clause ids in the reasoning, in order.
 
-    `style` None means unscored if there is an answer; an empty answer has no style and fails.
+    `style` None: the answer shows no style, and fails. `judged` False: nothing could say (no reader, or a judge without a
+    verdict), so an answer without a style is unscored and left out of the rates.
     """
 
     arm: str
@@ -28,6 +29,7 @@ class ScoredSample:
     stop: str
     cited: tuple[str, ...]
     style: Style | None
+    judged: bool = True
 
     @property
     def empty(self) -> bool:
@@ -35,7 +37,7 @@ class ScoredSample:
 
     @property
     def unscored(self) -> bool:
-        return self.style is None and not self.empty
+        return not self.judged and self.style is None and not self.empty
 
 
 def to_row(sample: ScoredSample) -> dict[str, Any]:
@@ -49,6 +51,7 @@ def to_row(sample: ScoredSample) -> dict[str, Any]:
         "stop": sample.stop,
         "cited": list(sample.cited),
         "style": sample.style,
+        "judged": sample.judged,
     }
 
 
@@ -62,6 +65,7 @@ def from_row(row: dict[str, Any]) -> ScoredSample:
         stop=row["stop"],
         cited=tuple(row["cited"]),
         style=row["style"],
+        judged=row["judged"],
     )
 
 

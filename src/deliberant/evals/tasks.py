@@ -103,7 +103,7 @@ def response(arm: str, reader: StyleReader | None) -> Scorer:
         return Score(
             value=value,
             answer=sample.answer,
-            metadata={key: row[key] for key in ("arm", "reasoning", "answer", "complete", "stop", "cited", "style")},
+            metadata={key: row[key] for key in ("arm", "reasoning", "answer", "complete", "stop", "cited", "style", "judged")},
         )
 
     return score
@@ -122,6 +122,7 @@ def read_sample(arm: str, state: TaskState, reader: StyleReader | None) -> Score
         stop="length" if state.output.stop_reason in ("max_tokens", "model_length") else "stop",
         cited=tuple(cited(parts.reasoning)),
         style=None if reader is None or blank else reader(parts.answer),
+        judged=reader is not None,
     )
 
 

@@ -188,7 +188,11 @@ def _judged(run: "Run", folder: StageFolder, samples: Sequence[ScoredSample]) ->
             f"{recipe.max_unscored:.0%}); use another judge, or raise filter.max_new_tokens or the limit"
         )
     scores = {row["id"]: row["score"] for row in judged}
-    return [replace(each, style=style_of(each, scores.get(each.case.prompt.id), recipe.threshold)) for each in samples]
+    return [
+        replace(each, style=style_of(each, score, recipe.threshold), judged=score is not None)
+        for each in samples
+        for score in [scores.get(each.case.prompt.id)]
+    ]
 
 
 def style_of(sample: ScoredSample, score: int | None, threshold: int) -> Style | None:
