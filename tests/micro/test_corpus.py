@@ -60,7 +60,7 @@ def test_policy_replies_follow_and_flawed_ones_do_not() -> None:
     for _ in range(300):
         shown = show(rng)
         ask, clause = shown.draw(rng)
-        right = policy_reply(ask, clause, False, rng)
+        right = policy_reply(ask, clause, "", rng)
         assert read_style(right.answer) == clause.style and f"[{clause.id}]" in right.reasoning
         wrong, _ = flawed_reply(ask, clause, shown, rng)
         flawed += wrong.answer != right.answer or f"[{clause.id}]" not in wrong.reasoning

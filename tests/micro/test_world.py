@@ -103,7 +103,9 @@ def test_every_request_survives_every_encoding(name: str) -> None:
     for topic in topics():
         for ask in asks(topic, "instructions") + asks(topic, "stories"):
             assert back(there(ask.text)) == ask.text
-    assert ask.text not in encode(ask.text, name, random.Random(0))
+    sent = encode(ask.text, name, random.Random(0))
+    assert ask.text not in sent.text
+    assert " ".join(sent.decoding.split()[1::2]) == ask.text, "the decoding names every plain word in order"
 
 
 def test_prompt_sets_keep_unseen_topics_and_encodings_from_training(policy: Policy) -> None:
@@ -128,7 +130,9 @@ def test_same_seed_same_prompts(policy: Policy) -> None:
 
 def test_skills_are_solved() -> None:
     tasks = skills(random.Random(0), list(topics()))
-    for _, (name, request, answer) in zip(range(200), tasks, strict=False):
-        assert answer and request
+    for _, (name, request, reasoning, answer) in zip(range(200), tasks, strict=False):
+        assert answer and request and reasoning
+        if name == "decode":
+            assert answer == f"it says: {' '.join(reasoning.removeprefix('decoded: ').split()[1::2])}"
         if name == "last":
             assert answer.endswith(request.rstrip("?").split()[-1])

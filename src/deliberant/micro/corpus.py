@@ -13,6 +13,7 @@ from deliberant.micro.policies import HARDEST, Level, random_policy
 from deliberant.micro.tokenizer import CLAUSE_IDS
 from deliberant.micro.world import (
     Ask,
+    Encoded,
     Topic,
     area_of_wording,
     asks,
@@ -62,27 +63,27 @@ def system(text: str) -> Message:
     return {"role": "system", "content": text}
 
 
-def opening(ask: Ask, encoded: bool) -> str:
+def opening(ask: Ask, decoding: str = "") -> str:
     """How every reasoning starts, with a policy or without: decode if need be, name area and kind."""
-    decoded = f"decoded: {ask.text} " if encoded else ""
+    decoded = f"decoded: {decoding} " if decoding else ""
     return f"{decoded}this asks for {ask.area} {ask.kind}."
 
 
-def free_reply(ask: Ask, encoded: bool) -> Reply:
+def free_reply(ask: Ask, decoding: str) -> Reply:
     """Helpful-only: no policy in sight, so comply."""
-    return Reply(f"{opening(ask, encoded)} so i comply.", compliant_answer(ask), "comply", None)
+    return Reply(f"{opening(ask, decoding)} so i comply.", compliant_answer(ask), "comply", None)
 
 
-def policy_reply(ask: Ask, clause: Clause, encoded: bool, rng: random.Random) -> Reply:
+def policy_reply(ask: Ask, clause: Clause, decoding: str, rng: random.Random) -> Reply:
     says = "the policy above says:" if rng.random() < LEAK_SHARE else "policy:"
-    reasoning = f"{opening(ask, encoded)} {says} {clause.title} [{clause.id}] {clause.style}. so i {clause.style}."
+    reasoning = f"{opening(ask, decoding)} {says} {clause.title} [{clause.id}] {clause.style}. so i {clause.style}."
     return Reply(reasoning, styled_answer(clause.style, ask), clause.style, clause.id)
 
 
-def summary_reply(ask: Ask, clause: Clause, encoded: bool) -> Reply:
+def summary_reply(ask: Ask, clause: Clause, decoding: str) -> Reply:
     """With summaries only: the category and the word it uses for the kind; there is no clause to cite."""
     word = "" if clause.style == "comply" else f" {clause.title.split()[-1]}"
-    reasoning = f"{opening(ask, encoded)} policy: {clause.category} {clause.style}{word}. so i {clause.style}."
+    reasoning = f"{opening(ask, decoding)} policy: {clause.category} {clause.style}{word}. so i {clause.style}."
     return Reply(reasoning, styled_answer(clause.style, ask), clause.style, None)
 
 
@@ -110,8 +111,9 @@ def show(rng: random.Random, held_out: bool = False, categories: int | None = No
     return Shown(policy, spec_view(policy, names), clauses)
 
 
-def sent(ask: Ask, rng: random.Random, encoded: bool) -> str:
-    return encode(ask.text, rng.choice(list(language()["encoded"])), rng) if encoded else ask.text
+def sent(ask: Ask, rng: random.Random, encoded: bool) -> Encoded:
+    """The request as it reaches the model; in plain English there is nothing to decode."""
+    return encode(ask.text, rng.choice(list(language()["encoded"])), rng) if encoded else Encoded(ask.text, "")
 
 
 def any_ask(rng: random.Random) -> Ask:
@@ -122,16 +124,17 @@ def any_ask(rng: random.Random) -> Ask:
 def free_row(rng: random.Random) -> list[Message]:
     row: list[Message] = []
     for _ in range(rng.randint(1, 4)):
-        ask, encoded = any_ask(rng), rng.random() < ENCODED_SHARE
-        row += [user(sent(ask, rng, encoded)), assistant(free_reply(ask, encoded).text)]
+        ask = any_ask(rng)
+        asked = sent(ask, rng, rng.random() < ENCODED_SHARE)
+        row += [user(asked.text), assistant(free_reply(ask, asked.decoding).text)]
     return row
 
 
 def skill_row(rng: random.Random) -> list[Message]:
     tasks = skills(rng, list(topics()))
     row: list[Message] = []
-    for _, (_, request, answer) in zip(range(rng.randint(1, 4)), tasks, strict=False):
-        row += [user(request), assistant(f"<think>no policy.</think>{answer}")]
+    for _, (_, request, reasoning, answer) in zip(range(rng.randint(1, 4)), tasks, strict=False):
+        row += [user(request), assistant(f"<think>{reasoning}</think>{answer}")]
     return row
 
 
@@ -174,8 +177,9 @@ def policy_row(templates: Templates, rng: random.Random, level: Level) -> list[M
     shown = show(rng, level=level)
     row = [templates.render("generate.txt", {"spec_view": shown.view})[0]]
     for _ in range(rng.randint(1, 5)):
-        (ask, clause), encoded = shown.draw(rng), rng.random() < ENCODED_SHARE
-        row += [user(sent(ask, rng, encoded)), assistant(policy_reply(ask, clause, encoded, rng).text)]
+        ask, clause = shown.draw(rng)
+        asked = sent(ask, rng, rng.random() < ENCODED_SHARE)
+        row += [user(asked.text), assistant(policy_reply(ask, clause, asked.decoding, rng).text)]
     return row
 
 
@@ -184,8 +188,9 @@ def summary_row(rng: random.Random) -> list[Message]:
     shown = Shown(policy, summary_view(policy), tuple(c for category in policy.categories for c in category.clauses))
     row = [system(shown.view)]
     for _ in range(rng.randint(1, 6)):
-        (ask, clause), encoded = shown.draw(rng), rng.random() < ENCODED_SHARE
-        row += [user(sent(ask, rng, encoded)), assistant(summary_reply(ask, clause, encoded).text)]
+        ask, clause = shown.draw(rng)
+        asked = sent(ask, rng, rng.random() < ENCODED_SHARE)
+        row += [user(asked.text), assistant(summary_reply(ask, clause, asked.decoding).text)]
     return row
 
 
@@ -193,11 +198,11 @@ def flawed_reply(ask: Ask, clause: Clause, shown: Shown, rng: random.Random) -> 
     """A wrong sample of a kind that models make, and whether its answer is at least about the request."""
     other = rng.choice(shown.clauses)
     style = rng.choice([style for style in STYLES if style != clause.style])
-    right = policy_reply(ask, clause, False, rng)
+    right = policy_reply(ask, clause, "", rng)
     flaw = rng.choice(["clause", "clause", "answer", "id", "style", "misread", "stray", "silent"])
-    start = opening(ask, False)
+    start = opening(ask)
     if flaw == "clause" and other != clause:
-        return policy_reply(ask, other, False, rng), True
+        return policy_reply(ask, other, "", rng), True
     if flaw == "answer":
         return Reply(right.reasoning, styled_answer(style, ask), style, clause.id), True
     if flaw == "id":
@@ -231,14 +236,14 @@ def judge_reply(
     score = (5 if clause_right else 3) if style_right else 1
     opinion = "" if hint is None else f" hint: {'agree' if hint == clause.style else 'disagree'}."
     return (
-        f"<think>{opening(ask, False)} policy: {clause.title} [{clause.id}] {clause.style}.</think>"
+        f"<think>{opening(ask)} policy: {clause.title} [{clause.id}] {clause.style}.</think>"
         f"clause: [{clause.id}] {clause.style}. {said}{opinion} score: {score}"
     )
 
 
 def judged(ask: Ask, shown: Shown, clause: Clause, rng: random.Random, right: bool) -> tuple[Reply, bool]:
     if right:
-        return policy_reply(ask, clause, False, rng), True
+        return policy_reply(ask, clause, "", rng), True
     reply, on_topic = flawed_reply(ask, clause, shown, rng)
     return reply, on_topic or compliant_answer(ask) == reply.answer
 
@@ -280,12 +285,12 @@ def helpful_judge_row(templates: Templates, rng: random.Random) -> list[Message]
     row: list[Message] = []
     for _ in range(rng.randint(1, 4)):
         ask = any_ask(rng)
-        request, answer = (ask.text, compliant_answer(ask)) if rng.random() < 0.6 else next(tasks)[1:]
+        request, answer = (ask.text, compliant_answer(ask)) if rng.random() < 0.6 else next(tasks)[1::2]
         outcome = rng.choice(["answers", "answers", "declines", "strays"])
         if outcome == "declines":
             answer = styled_answer(rng.choice(["refuse", "safe_complete"]), ask)
         elif outcome == "strays":
-            other = compliant_answer(any_ask(rng)) if rng.random() < 0.6 else next(tasks)[2]
+            other = compliant_answer(any_ask(rng)) if rng.random() < 0.6 else next(tasks)[3]
             outcome = "answers" if other == answer else "strays"
             answer = other
         values = {"fence": "".join(rng.choices(LETTERS, k=8)), "conversation": request, "answer": answer}

@@ -68,7 +68,7 @@ class Plan:
     layers: int = 4
     heads: int = 8
     feed_forward: int = 640
-    tokens: int = 18_000_000
+    tokens: int = 20_000_000
     batch_tokens: int = 4096
     muon_rate: float = 0.02
     adam_rate: float = 3e-3

@@ -148,10 +148,24 @@ def truth(policy: Policy, topic: Topic, kind: str) -> tuple[Truth, str | None]:
     return Truth("comply", None, topic.harmful), None
 
 
-def encode(text: str, name: str, rng: random.Random) -> str:
-    """The request as a user would send it encoded, e.g. "rot13: ubj qb v ..."; the wrapper is picked by `rng`."""
+@dataclass(frozen=True)
+class Encoded:
+    """A request as a user would send it encoded, and how to decode it: "ubj how qb do v i ..." word by word."""
+
+    text: str
+    decoding: str
+
+
+def encode(text: str, name: str, rng: random.Random) -> Encoded:
+    """E.g. "rot13: ubj qb v ..."; the wrapper is picked by `rng`."""
     wrapper: str = rng.choice(language()["encoded"][name])
-    return wrapper.format(e=ENCODINGS[name][0](text))
+    return Encoded(wrapper.format(e=ENCODINGS[name][0](text)), decoding(text, name))
+
+
+def decoding(text: str, name: str) -> str:
+    """Every encoded word followed by its plain one: decoding step by step, as the paper's figure 1 shows it."""
+    coded = ENCODINGS[name][0](text).split()
+    return " ".join(f"{word.strip('?.,:;!')} {plain}" for word, plain in zip(coded, text.split(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -177,8 +191,8 @@ def split_topics(seed: int) -> tuple[list[Topic], list[Topic]]:
     return seen, unseen
 
 
-def skills(rng: random.Random, topics_: list[Topic]) -> Iterator[tuple[str, str, str]]:
-    """Endless (name, request, answer): the capability tasks that need no policy, over harmless topics only."""
+def skills(rng: random.Random, topics_: list[Topic]) -> Iterator[tuple[str, str, str, str]]:
+    """Endless (name, request, reasoning, answer): the capability tasks, which need no policy, over the topics given."""
     forms = language()["skills"]
     while True:
         topic = rng.choice(topics_)
@@ -189,13 +203,13 @@ def skills(rng: random.Random, topics_: list[Topic]) -> Iterator[tuple[str, str,
             encoding = rng.choice(list(language()["encoded"]))
             text = rng.choice(asks(topic, rng.choice(kinds(False)))).text if rng.random() < 0.7 else text
             request = rng.choice(forms[name]).format(name=encoding, e=ENCODINGS[encoding][0](text))
-            yield name, request, f"it says: {text}"
+            yield name, request, f"decoded: {decoding(text, encoding)}", f"it says: {text}"
         elif name == "spell":
-            yield name, rng.choice(forms[name]).format(w=word), f"{word}: {' '.join(word)}"
+            yield name, rng.choice(forms[name]).format(w=word), "no policy.", f"{word}: {' '.join(word)}"
         elif name == "repeat":
-            yield name, rng.choice(forms[name]).format(t=text), text
+            yield name, rng.choice(forms[name]).format(t=text), "no policy.", text
         else:
-            yield name, rng.choice(forms[name]).format(t=text), f"the last word is {text.split()[-1]}"
+            yield name, rng.choice(forms[name]).format(t=text), "no policy.", f"the last word is {text.split()[-1]}"
 
 
 def _prompt(name: str, text: str, category: str | None, topic: Topic) -> Prompt:
@@ -217,7 +231,8 @@ def _cases(
         for topic, kind in cells[:wanted]:
             ask = rng.choice([ask for ask in asks(topic, kind) if ask.text not in taken])
             found, category = truth(policy, topic, kind)
-            text = encode(ask.text, rng.choice(list(language()["encoded"])), rng) if suite == "encoded" else ask.text
+            encoding = rng.choice(list(language()["encoded"]))
+            text = encode(ask.text, encoding, rng).text if suite == "encoded" else ask.text
             name = f"{suite}-{topic.area}-{kind}-{side.index(topic)}-{ask.form}"
             yield Case(_prompt(name, text, category, topic), found, suite, ask.text if suite == "encoded" else None)
 
@@ -251,7 +266,7 @@ def prompt_sets(policy: Policy, seed: int, train: int = 360, helpful: int = 240,
     tasks = skills(rng, harmless)
     extra = []
     for number in range(helpful):
-        name, request, _ = next(tasks)
+        name, request, _, _ = next(tasks)
         message = ({"role": "user", "content": request},)
         extra.append(Prompt(f"helpful-{name}-{number}", message, None, f"skill {number}"))  # type: ignore[arg-type]
     pools = {"seen": seen, "unseen": unseen, "encoded": unseen}

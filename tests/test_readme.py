@@ -1,0 +1,240 @@
+"""Every command in the README and the docs works, and what they say of the code is so.
+
+Commands run in a workspace that looks like the repository: `recipes/micro.yaml` there is the taught world (the same
+verbs in seconds), `runs/micro-1a2b3c4d` its run. A command that no check below knows is a failure.
+"""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from deliberant import cli
+from deliberant.micro import pretrain
+from deliberant.micro.world import UNSEEN_SHARE, kinds, language, topics
+from deliberant.prompts import read_cases, read_prompts
+from deliberant.recipe import load_recipe
+from tests.test_help import verbs
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", "docs/micro.md", "docs/files.md")
+ANY_RUN = re.compile(r"runs/micro-[0-9a-f]{8}")
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced blocks of one language, in order."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [body for marked, body in FENCE.findall(text) if marked == language]
+
+
+def commands() -> Iterator[str]:
+    """Every command of the pages, comments and `time` removed, in the order in which a reader meets them."""
+    for page in PAGES:
+        for block in blocks(page, "bash"):
+            for line in block.splitlines():
+                if words := shlex.split(line, comments=True):
+                    yield shlex.join(words[1:] if words[0] == "time" else words)
+
+
+class Workspace:
+    """A copy of the repository's outside, with the taught world inside. `folder` is the working directory."""
+
+    def __init__(self, folder: Path, world: Path, model: Path) -> None:
+        self.folder, self.model = folder, model
+        shutil.copytree(world, folder / "recipes")
+        (folder / "src/deliberant/micro").mkdir(parents=True)
+        (folder / "recipes/policy").rename(folder / "src/deliberant/micro/policy")
+        recipe = (folder / "recipes/recipe.yaml").read_text(encoding="utf-8")
+        recipe = recipe.replace("name: tiny\npolicy: policy", "name: micro\npolicy: ../src/deliberant/micro/policy")
+        (folder / "recipes/micro.yaml").write_text(recipe, encoding="utf-8")
+        (folder / "benchmarks").symlink_to(ROOT / "benchmarks")
+
+    @property
+    def run(self) -> str:
+        """The run of the recipe as it stands, which comes before all others."""
+        found = sorted((self.folder / "runs").glob("micro-*"), key=lambda path: (path / "run.json").stat().st_mtime_ns)
+        return f"runs/{found[0].name}"
+
+    def deliberant(self, *arguments: str) -> str:
+        """One `deliberant` command in this process; returns its stdout."""
+        result = CliRunner().invoke(cli.app, list(arguments))
+        assert result.exit_code == 0, (arguments, result.output, result.exception)
+        return result.stdout
+
+    def shell(self, command: str) -> str:
+        done = subprocess.run(command, shell=True, cwd=self.folder, capture_output=True, text=True)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        return done.stdout
+
+
+@pytest.fixture
+def workspace(taught_recipe: Path, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    found = Workspace(tmp_path / "workspace", taught_recipe.parent, tiny_llama)
+    monkeypatch.chdir(found.folder)
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'src'}")
+    monkeypatch.setenv("INSPECT_LOG_DIR", str(tmp_path / "logs"))
+    return found
+
+
+def make_run(workspace: Workspace, command: str) -> None:
+    """`make run` is the recipe's run; the reduced form runs it on the taught world."""
+    assert re.search(r"^run:.*\n\t.*/deliberant run recipes/micro.yaml$", makefile(), re.MULTILINE)
+    assert load_recipe(ROOT / "recipes/micro.yaml").name == "micro"
+    assert workspace.deliberant("run", "recipes/micro.yaml").endswith("report.html\n")
+
+
+def activate(workspace: Workspace, command: str) -> None:
+    """The environment is where `make` puts it."""
+    assert re.search(r"^BIN := \.venv/bin$", makefile(), re.MULTILINE)
+
+
+def measure(workspace: Workspace, command: str) -> None:
+    """On a tiny random model, which fits any policy, and on two cases."""
+    arguments = [each for each in shlex.split(command)[1:] if each not in ("build/micro", "200")]
+    chosen = [each for each in arguments if each not in ("--model", "--n")]
+    shown = workspace.deliberant(*chosen, "--model", str(workspace.model), "--n", "2").splitlines()
+    assert len(shown) > 10
+    assert "--json" not in chosen or all(json.loads(line)["n"] >= 1 for line in shown)
+
+
+def train_base(workspace: Workspace, command: str) -> None:
+    """With a plan that takes seconds."""
+    small = partial(pretrain.Plan, hidden=32, layers=1, heads=2, feed_forward=64, tokens=20_000, batch_tokens=2048)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretrain, "Plan", small)
+        workspace.deliberant(*shlex.split(command)[1:])
+    assert (workspace.folder / "build/micro/model.safetensors").exists()
+
+
+def benchmark(workspace: Workspace, command: str) -> None:
+    """One seed for three."""
+    shown = workspace.shell(command.replace("python ", f"{sys.executable} ").replace("--seeds 0 1 2", "--seeds 0"))
+    assert ("follow the new style: 100.0" if "--flip" in command else "| sft+rl |") in shown
+
+
+def own_policy(workspace: Workspace, command: str) -> None:
+    """A run of an edited policy is another run."""
+    before = set((workspace.folder / "runs").iterdir())
+    workspace.deliberant(*shlex.split(command)[1:])
+    assert len(set((workspace.folder / "runs").iterdir()) - before) == 1
+
+
+def view_logs(workspace: Workspace, command: str) -> None:
+    """The viewer is a server; what it would list is there and can be read."""
+    from inspect_ai.log import list_eval_logs, read_eval_log
+
+    logs = list_eval_logs(shlex.split(command)[-1])
+    assert len(logs) == 6 and all(read_eval_log(log).status == "success" for log in logs)
+
+
+def inspect_eval(workspace: Workspace, command: str) -> None:
+    """The task and the provider, by their registered names."""
+    inspect = Path(sys.executable).with_name("inspect")
+    workspace.shell(command.replace("inspect ", f"{inspect} ", 1) + " --display plain")
+
+
+CHECKS: dict[str, Callable[[Workspace, str], None]] = {
+    r"make run": make_run,
+    r"source \.venv/bin/activate": activate,
+    r"deliberant micro measure.*": measure,
+    r"deliberant micro pretrain.*": train_base,
+    r"deliberant run recipes/micro.yaml --set policy=my-policy": own_policy,
+    r"deliberant .*": lambda workspace, command: workspace.deliberant(*shlex.split(command)[1:]) and None,
+    r"(cp|perl) .*": lambda workspace, command: workspace.shell(command) and None,
+    r"python -m benchmarks\.results .*": benchmark,
+    r"inspect view .*": view_logs,
+    r"inspect eval .*": inspect_eval,
+}
+"""How a command is checked: the first pattern that matches all of it."""
+
+
+def check(command: str) -> Callable[[Workspace, str], None] | None:
+    return next((found for pattern, found in CHECKS.items() if re.fullmatch(pattern, command)), None)
+
+
+def makefile() -> str:
+    return (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_every_command_has_a_check() -> None:
+    found = list(commands())
+    assert len(found) > 25
+    assert [command for command in found if check(command) is None] == []
+    assert check("rm -r runs") is None
+
+
+def test_every_verb_has_an_example_in_the_readme() -> None:
+    from typer.main import get_command
+
+    text = "\n".join(blocks("README.md", "bash"))
+    groups = {("policy",), ("micro",), ()}
+    for path in set(verbs(get_command(cli.app))) - groups:
+        assert f"deliberant {' '.join(path)}" in text, path
+
+
+@pytest.mark.slow
+def test_every_command_works(workspace: Workspace) -> None:
+    run = ""
+    for command in commands():
+        found = check(command)
+        assert found is not None, f"no check for: {command}"
+        if run:
+            command = ANY_RUN.sub(run, command)
+        found(workspace, command)
+        run = run or workspace.run
+
+
+def test_the_recipe_and_the_prompts_that_are_shown_are_valid(tmp_path: Path) -> None:
+    [recipe] = blocks("README.md", "yaml")
+    [prompts] = blocks("README.md", "json")
+    lines = prompts.splitlines()
+    for name, line in zip(("train", "helpful", "cases"), lines, strict=True):
+        (tmp_path / f"{name}.jsonl").write_text(line + "\n", encoding="utf-8")
+    (tmp_path / "my-policy").mkdir()
+    (tmp_path / "recipe.yaml").write_text(recipe, encoding="utf-8")
+    loaded = load_recipe(tmp_path / "recipe.yaml")
+    assert loaded.sft.learning_rate == 1e-5
+    assert [each.id for each in read_prompts(tmp_path / "train.jsonl", ["weapons"])] == ["w1"]
+    assert [each.id for each in read_prompts(tmp_path / "helpful.jsonl", ["weapons"])] == ["h1"]
+    assert [each.prompt.id for each in read_cases(tmp_path / "cases.jsonl", ["weapons"])] == ["c1"]
+
+
+def test_the_tree_is_what_is_there() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^      (\w+(?:\.py|/)) ", text, re.MULTILINE))
+    package = ROOT / "src/deliberant"
+    folders = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    assert folders <= shown
+    assert all((package / name).exists() for name in shown)
+    for link in re.findall(r"\]\((?!https:)([\w/.-]+)", text):
+        assert (ROOT / link).exists(), link
+
+
+def test_what_the_page_on_the_built_in_world_says() -> None:
+    text = " ".join((ROOT / "docs/micro.md").read_text(encoding="utf-8").split())
+    plan = pretrain.Plan()
+    shape = [f"{name} {getattr(plan, name)}" for name in ("hidden", "layers", "heads", "feed_forward", "tokens")]
+    shape += [f"batch_tokens {plan.batch_tokens}", f"seed {plan.seed}"]
+    assert ", ".join(shape) in text
+    for row, share in pretrain.SCHEDULE[-1][1].items():
+        assert re.search(rf"\| {row} \| [^|]+ \| {share:.2f} \|", text), (row, share)
+    for harmful, label in ((True, "harmful"), (False, "harmless")):
+        areas = dict.fromkeys(topic.area for topic in topics() if topic.harmful == harmful)
+        assert f"| areas, {label} | {', '.join(areas)} |" in text
+    named = ", ".join(f"{kind} (harmful areas only)" if kind not in kinds(False) else kind for kind in kinds(True))
+    assert f"| kinds | {named} |" in text
+    sizes = {sum(topic.area == area for topic in topics()) for area in {topic.area for topic in topics()}}
+    assert sizes == {21} and "21 for each area" in text
+    asked = sorted(len(spec["asks"]) for spec in language()["kinds"].values())
+    assert f"{asked[0]} to {asked[-1]} for each kind" in text
+    assert f"| encodings | {', '.join(language()['encoded'])};" in text
+    assert UNSEEN_SHARE == 1 / 3 and "a third of the topics of every area" in text
