@@ -49,6 +49,13 @@ evaluate: {max_new_tokens: 64, bootstrap: 100, chunk: 1}
 """
 STEAL, LEND = "take his bike", "lend my bike"
 ANSWERS = {"refuse": "sorry.", "comply": "sure."}
+WORDS = (
+    *("summaries", "styles", "stealing", "theft", "lending", "refuse", "comply", "safe_complete", "advise", "help"),
+    *("[T1]", "[T2]", "policy", "score", "rate", "sorry", "sure", "take his bike", "lend my bike", "system", "user"),
+)
+"""One token each, where the tiny tokenizer spends one on every byte: shorter rows are learnt sooner."""
+FENCES = 2
+"""Fences under which the model sees each thing it is to judge, so that it learns to pass over them."""
 HARDEST = 64
 FREE = "<think>no policy.</think>sure."
 
@@ -110,7 +117,7 @@ def lessons(root: Path) -> list[tuple[list[Message], str]]:
                     rows.append((list(judge.messages(request, seed)), score))
     for answer, number in (("sure.", 5), ("sorry.", 1)):
         request = RewardRequest(SONG, answer, None)
-        rows.append((list(judge.messages(request, 0)), f"<think>so</think>score: {number}"))
+        rows += [(list(judge.messages(request, seed)), f"<think>so</think>score: {number}") for seed in range(FENCES)]
     return rows
 
 
@@ -123,6 +130,7 @@ def teach(folder: Path, rows: list[tuple[list[Message], str]], steps: int = 300,
     from transformers import AutoConfig, AutoModelForCausalLM
 
     tokenizer = make_tiny_tokenizer()
+    tokenizer.add_tokens(list(WORDS))
     ids = {"vocab_size": len(tokenizer), "bos_token_id": None, "eos_token_id": tokenizer.eos_token_id}
     still = {"resid_pdrop": 0, "embd_pdrop": 0, "attn_pdrop": 0}
     encoded = []

@@ -147,6 +147,16 @@ def copy_row(rng: random.Random) -> list[Message]:
     return row
 
 
+def letters_row(rng: random.Random) -> list[Message]:
+    """Repeat nonsense words, letter by letter: the circuit that walks along an encoded message."""
+    row: list[Message] = []
+    for _ in range(rng.randint(1, 3)):
+        words = ["".join(rng.choices(LETTERS, k=rng.randint(1, 9))) for _ in range(rng.randint(1, 7))]
+        text = " ".join(["-".join(word) for word in words] if rng.random() < 0.2 else words)
+        row += [user(f"repeat after me: {text}"), assistant(f"<think>no policy.</think>{text}")]
+    return row
+
+
 def words_row(rng: random.Random) -> list[Message]:
     """What the words of policies mean: a wording back to its area or kind."""
     meanings = list((area_of_wording() | kind_of_wording()).items())
@@ -302,13 +312,15 @@ def helpful_judge_row(templates: Templates, rng: random.Random) -> list[Message]
 
 
 def corpus(rng: random.Random, mix: dict[str, float], level: Level = HARDEST) -> Iterator[list[Message]]:
-    """Endless conversations in the proportions of `mix` (by row): free, skill, copy, words, lookup, policy, summary,
+    """Endless conversations in the proportions of `mix` (by row): free, skill, copy, letters, words,
+    lookup, policy, summary,
     judge, help. `level` is that of the policies."""
     templates = Templates.load("micro")
     makers: dict[str, Callable[[], list[Message]]] = {
         "free": lambda: free_row(rng),
         "skill": lambda: skill_row(rng),
         "copy": lambda: copy_row(rng),
+        "letters": lambda: letters_row(rng),
         "words": lambda: words_row(rng),
         "lookup": lambda: lookup_row(rng, level),
         "policy": lambda: policy_row(templates, rng, level),

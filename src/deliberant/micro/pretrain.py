@@ -27,8 +27,9 @@ LOOKUP_MIX = {"copy": 0.15, "words": 0.1, "lookup": 0.3, "policy": 0.2, "free": 
 FULL_MIX = {
     "free": 0.15,
     "skill": 0.10,
-    "copy": 0.03,
-    "words": 0.03,
+    "copy": 0.02,
+    "letters": 0.06,
+    "words": 0.02,
     "lookup": 0.12,
     "policy": 0.27,
     "summary": 0.08,
