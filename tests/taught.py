@@ -113,8 +113,8 @@ def lessons(root: Path) -> list[tuple[list[Message], str]]:
                 answer = ANSWERS[answered]
                 requests: list[JudgeRequest] = [FilterRequest(asked, reasoning, answer, shown)]
                 requests.append(RewardRequest(asked, answer, shown))
-                for seed, request in enumerate(requests):
-                    rows.append((list(judge.messages(request, seed)), score))
+                for request in requests:
+                    rows += [(list(judge.messages(request, seed)), score) for seed in range(FENCES)]
     for answer, number in (("sure.", 5), ("sorry.", 1)):
         request = RewardRequest(SONG, answer, None)
         rows += [(list(judge.messages(request, seed)), f"<think>so</think>score: {number}") for seed in range(FENCES)]

@@ -148,7 +148,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(
 ) -> None:
     """No file may grow beyond a limit: what a full disk does to a write, without a disk to fill."""
     runs = tmp_path / "runs"
-    for limit, stage in ((4_000, "generate"), (20_000, "filter"), (300_000, "sft")):
+    for limit, stage in ((4_000, "generate"), (20_000, "filter"), (300_000, "sft"), (900_000, "sft")):
         assert forks.run("run", taught_recipe, "--root", runs, limit=limit) == 1, forks.err.read_text()
         assert re.fullmatch(rf"error: .*/{stage}/.*\bresumes", forks.last_line)
         assert not (only(runs) / stage / "manifest.json").exists()
@@ -187,6 +187,14 @@ def complaint(result: Result, code: int) -> str:
 def test_a_cut_file_is_named(copy: Path, file: str, words: str) -> None:
     cut(copy / file)
     assert complaint(invoke("run", copy), 1).startswith(f"{copy / file}: {words}")
+
+
+@pytest.mark.slow
+def test_a_kill_right_after_a_stage_finished_leaves_no_scrap(copy: Path) -> None:
+    (copy / "sft" / "trainer" / "checkpoint-20").mkdir(parents=True)
+    (copy / "filter" / "judged.jsonl.journal").touch()
+    assert invoke("run", copy).exit_code == 0
+    outcome(copy)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """A stage's folder: the key it was begun under, its journals, and the manifest that is written last."""
 
+import shutil
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ from deliberant.version import VERSION
 
 MANIFEST = "manifest.json"
 BEGUN = "begun.json"
+TRAINER = "trainer"
+"""Folder for what a stage needs to resume and for nothing else; it goes when the stage has finished, as journals do."""
 
 
 class Output(TypedDict):
@@ -94,7 +97,7 @@ class StageFolder:
             return False
         if not self._verified:
             verify(self.dir, manifest)
-            self._drop_journals()
+            self._drop_scrap()
             self._verified = True
         return True
 
@@ -111,7 +114,7 @@ class StageFolder:
         return Journal(self.dir / file)
 
     def finish(self, outputs: Iterable[str | Path], counts: Mapping[str, int]) -> Manifest:
-        """Hash `outputs` (files, or folders taken whole, below `dir`), write the manifest, drop the journals."""
+        """Hash `outputs` (files, or folders taken whole, below `dir`), write the manifest, drop journals and trainer folder."""
         files: list[Path] = []
         for output in outputs:
             path = self.dir / output
@@ -128,12 +131,13 @@ class StageFolder:
             code=code_hash(),
         )
         write_json(self.dir / MANIFEST, manifest)
-        self._drop_journals()
+        self._drop_scrap()
         return manifest
 
-    def _drop_journals(self) -> None:
+    def _drop_scrap(self) -> None:
         for journal in self.dir.glob("*.journal"):
             journal.unlink()
+        shutil.rmtree(self.dir / TRAINER, ignore_errors=True)
 
 
 def _describe(file: Path) -> Output:

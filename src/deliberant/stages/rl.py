@@ -9,14 +9,13 @@ refusing everything does not pay.
 """
 
 import random
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from deliberant.errors import RunError, UserError
 from deliberant.files import fingerprint
-from deliberant.folder import StageFolder
+from deliberant.folder import TRAINER, StageFolder
 from deliberant.judge import Judge
 from deliberant.models.types import Sampling
 from deliberant.prompts.types import Prompt
@@ -64,7 +63,6 @@ def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
     plan = schedule(prompts, recipe.steps, recipe.prompts_per_step, recipe.helpful_share, run.recipe.seed)
     account = fit(run, folder, start, plan)
     folder.finish(["metrics.jsonl", "rollouts.jsonl", "checkpoint"], account)
-    shutil.rmtree(folder.dir / "trainer")
 
 
 def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Prompt]) -> dict[str, int]:
@@ -77,7 +75,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
 
     recipe = run.recipe.rl
     metrics_file, rollouts_file = folder.dir / "metrics.jsonl", folder.dir / "rollouts.jsonl"
-    resume = training.last_checkpoint(folder.dir / "trainer")
+    resume = training.last_checkpoint(folder.dir / TRAINER)
     done = training.cut_back(metrics_file, resume)
     training.cut_back(rollouts_file, resume)
     model, tokenizer = training.trainable(start)
@@ -117,7 +115,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
                 ]
             ),
             args=GRPOConfig(
-                **training.common_settings(folder.dir / "trainer", run.recipe.seed, recipe.save_steps),
+                **training.common_settings(folder.dir / TRAINER, run.recipe.seed, recipe.save_steps),
                 max_steps=recipe.steps,
                 shuffle_dataset=False,  # the plan is the order
                 num_generations=recipe.group_size,

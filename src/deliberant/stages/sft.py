@@ -8,13 +8,12 @@ recipe's.
 """
 
 import math
-import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from deliberant.errors import RunError
 from deliberant.files import read_rows, write_rows
-from deliberant.folder import StageFolder
+from deliberant.folder import TRAINER, StageFolder
 from deliberant.prompts.types import Prompt
 from deliberant.stages.rows import RowBuilder, Rows, TrainingRow, mix
 
@@ -37,7 +36,6 @@ def sft(run: "Run", arm: SFTArm = "sft") -> None:
     write_rows(folder.dir / "rows.jsonl", (row.as_json() for row in rows.rows))
     fit(run, folder, rows.rows)
     folder.finish(["rows.jsonl", "metrics.jsonl", "checkpoint"], rows.counts)
-    shutil.rmtree(folder.dir / "trainer")
 
 
 def collect(run: "Run", arm: SFTArm) -> Rows:
@@ -83,7 +81,7 @@ def fit(run: "Run", folder: StageFolder, rows: list[TrainingRow]) -> None:
             ),
         }
 
-    resume = training.last_checkpoint(folder.dir / "trainer")
+    resume = training.last_checkpoint(folder.dir / TRAINER)
     training.cut_back(folder.dir / "metrics.jsonl", resume)
     model, tokenizer = training.trainable(base)
     with training.quiet(), run.progress(folder.name, steps) as bar:
@@ -94,7 +92,7 @@ def fit(run: "Run", folder: StageFolder, rows: list[TrainingRow]) -> None:
                 [{"input_ids": rows[index].input_ids, "labels": rows[index].labels} for index in order]
             ),
             args=SFTConfig(
-                **training.common_settings(folder.dir / "trainer", run.recipe.seed, recipe.save_steps),
+                **training.common_settings(folder.dir / TRAINER, run.recipe.seed, recipe.save_steps),
                 per_device_train_batch_size=recipe.batch_size,
                 num_train_epochs=1,  # `order` already holds every epoch
                 learning_rate=recipe.learning_rate,

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOTrainer, SFTTrainer
 
+from deliberant.errors import RunError
 from deliberant.files import Row, json_line, write_rows
 from deliberant.models.bars import without_bars
 
@@ -179,14 +181,33 @@ def trainable(sampler: Any) -> tuple[Any, Any]:
 
 
 def train(trainer: Any, resume: Path | None, checkpoint: Path) -> None:
-    """Train, from `resume` on if given, then put model, tokenizer and chat template at `checkpoint` in one rename."""
+    """Train, from `resume` on if given, then put model, tokenizer and chat template at `checkpoint` in one rename.
+
+    RunError where the disk is full.
+    """
     trainer.remove_callback(PrinterCallback)  # it prints every log row to stdout
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    draft = checkpoint.with_name(checkpoint.name + ".draft")
-    for stale in (draft, checkpoint):
-        shutil.rmtree(stale, ignore_errors=True)
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    model.config.use_cache = True  # off while training
-    model.save_pretrained(draft)
-    trainer.processing_class.save_pretrained(draft)
-    draft.rename(checkpoint)
+    with saving(checkpoint.parent):
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        draft = checkpoint.with_name(checkpoint.name + ".draft")
+        for stale in (draft, checkpoint):
+            shutil.rmtree(stale, ignore_errors=True)
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        model.config.use_cache = True  # off while training
+        model.save_pretrained(draft)
+        trainer.processing_class.save_pretrained(draft)
+        draft.rename(checkpoint)
+
+
+@contextmanager
+def saving(folder: Path) -> Iterator[None]:
+    """Turn a failed write into one line; safetensors and torch have errors of their own for it."""
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in reason:
+            raise
+        raise RunError(
+            f"{folder}: can not write ({reason}); the last whole checkpoint is kept; free some space, then the same "
+            "command resumes"
+        ) from error
