@@ -27,7 +27,7 @@ from deliberant.folder import read_manifest
 from deliberant.policy import Policy, load_policy
 from deliberant.prompts import Style
 from deliberant.recipe import load_recipe
-from deliberant.run import Run
+from deliberant.run import NullProgress, Run
 from deliberant.sources import policy_folder
 
 RECIPE = Path("recipes/micro.yaml")
@@ -65,7 +65,7 @@ def finished(root: Path) -> bool:
 
 def complete(overrides: Sequence[str], runs: Path) -> tuple[Path, Cost | None]:
     """The finished run of the recipe with these overrides; its cost is None where it was not done in one go."""
-    root = Run.open(load_recipe(RECIPE, overrides), runs).root
+    root = Run(load_recipe(RECIPE, overrides), runs, NullProgress(), None).root  # not opened: the run locks it itself
     note = root / MEASURED
     if not finished(root):
         whole = not any(root.glob("*/begun.json"))

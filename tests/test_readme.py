@@ -80,7 +80,6 @@ class Workspace:
 def workspace(taught_recipe: Path, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     found = Workspace(tmp_path / "workspace", taught_recipe.parent, tiny_llama)
     monkeypatch.chdir(found.folder)
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'src'}")
     monkeypatch.setenv("INSPECT_LOG_DIR", str(tmp_path / "logs"))
     return found
 

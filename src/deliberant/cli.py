@@ -63,6 +63,7 @@ def main(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("INSPECT_TRACE_LEVEL", "CRITICAL")  # or it logs every event to the user's home
 
 
 def open_run(where: Path, overrides: list[str] | None = None, root: Path = RUNS) -> "Run":

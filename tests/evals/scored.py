@@ -47,7 +47,17 @@ def scored(
     judged: bool | None = None,
     **about: Any,
 ) -> ScoredSample:
-    return ScoredSample(arm, of or case(**about), reasoning, answer, complete, stop, cited, read, read is not None if judged is None else judged)
+    return ScoredSample(
+        arm,
+        of or case(**about),
+        reasoning,
+        answer,
+        complete,
+        stop,
+        cited,
+        read,
+        read is not None if judged is None else judged,
+    )
 
 
 def cut(**about: Any) -> ScoredSample:

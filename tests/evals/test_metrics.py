@@ -107,7 +107,9 @@ def test_rows_count_what_could_not_be_counted() -> None:
 
 def test_an_answer_that_shows_no_style_fails_and_is_neither_declined_nor_answered() -> None:
     sample = scored(None, judged=True)
-    assert {read(name, sample) for name in ("style", "compliance", "harmful_declined", "harmful_answered")} == {Tally(0, 1)}
+    assert {read(name, sample) for name in ("style", "compliance", "harmful_declined", "harmful_answered")} == {
+        Tally(0, 1)
+    }
 
 
 def test_arms_keep_their_order_and_do_not_mix() -> None:

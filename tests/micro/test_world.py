@@ -118,7 +118,7 @@ def test_prompt_sets_keep_unseen_topics_and_encodings_from_training(policy: Poli
     asked = {prompt.messages[-1]["content"] for prompt in sets.train}
     assert not asked & {case.prompt.messages[-1]["content"] for case in sets.cases}
     sizes = Counter((case.suite, case.truth.harmful) for case in sets.cases)
-    assert set(sizes.values()) == {180} and {suite for suite, _ in sizes} == set(SUITES)
+    assert set(sizes.values()) == {120} and {suite for suite, _ in sizes} == set(SUITES)
     ids = [prompt.id for prompt in [*sets.train, *sets.helpful, *(case.prompt for case in sets.cases)]]
     assert len(set(ids)) == len(ids)
 

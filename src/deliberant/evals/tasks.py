@@ -103,7 +103,9 @@ def response(arm: str, reader: StyleReader | None) -> Scorer:
         return Score(
             value=value,
             answer=sample.answer,
-            metadata={key: row[key] for key in ("arm", "reasoning", "answer", "complete", "stop", "cited", "style", "judged")},
+            metadata={
+                key: row[key] for key in ("arm", "reasoning", "answer", "complete", "stop", "cited", "style", "judged")
+            },
         )
 
     return score

@@ -164,7 +164,10 @@ def words_row(rng: random.Random) -> list[Message]:
     for _ in range(rng.randint(1, 3)):
         picked = rng.sample(meanings, rng.randint(2, 10))
         asked = ", ".join(word for word, _ in picked)
-        row += [user(f"look up: {asked}"), assistant(f"<think>no policy.</think>{', '.join(f'{w}: {m}' for w, m in picked)}")]
+        row += [
+            user(f"look up: {asked}"),
+            assistant(f"<think>no policy.</think>{', '.join(f'{w}: {m}' for w, m in picked)}"),
+        ]
     return row
 
 

@@ -244,7 +244,7 @@ def _cells(policy: Policy, side: list[Topic], declined: bool, rng: random.Random
     return rng.sample(cells, len(cells))
 
 
-def prompt_sets(policy: Policy, seed: int, train: int = 360, helpful: int = 240, suite: int = 360) -> PromptSets:
+def prompt_sets(policy: Policy, seed: int, train: int = 360, helpful: int = 240, suite: int = 240) -> PromptSets:
     """The prompt sets of a run: `train` policy prompts and `helpful` capability prompts over seen topics.
 
     Cases: suites "seen" (seen topics), "unseen" and "encoded" (topics no training stage saw; no policy prompt is ever

@@ -26,6 +26,7 @@ from deliberant.files import Row, json_line, write_rows
 from deliberant.models.bars import without_bars
 
 CHATTY = ("transformers", "trl", "accelerate", "datasets")
+TORCH_WRITER = "inline_container"  # the source file that torch names when it can not write a checkpoint
 LENGTH_WINDOW = 50  # batches among which rows of similar length are brought together
 
 
@@ -205,7 +206,7 @@ def saving(folder: Path) -> Iterator[None]:
         yield
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in reason:
+        if isinstance(error, RuntimeError) and TORCH_WRITER not in reason:
             raise
         raise RunError(
             f"{folder}: can not write ({reason}); the last whole checkpoint is kept; free some space, then the same "
