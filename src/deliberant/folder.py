@@ -114,7 +114,7 @@ class StageFolder:
         return Journal(self.dir / file)
 
     def finish(self, outputs: Iterable[str | Path], counts: Mapping[str, int]) -> Manifest:
-        """Hash `outputs` (files, or folders taken whole, below `dir`), write the manifest, drop what only resuming needs."""
+        """Hash `outputs` (files, or whole folders, below `dir`), write the manifest, drop what only resuming needs."""
         files: list[Path] = []
         for output in outputs:
             path = self.dir / output

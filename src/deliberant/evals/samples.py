@@ -17,8 +17,8 @@ StyleReader = Callable[[str], Style | None]
 class ScoredSample:
     """`answer` is "" when the completion is not `complete`. `cited`: clause ids in the reasoning, in order.
 
-    `style` None: the answer shows no style, and fails. `judged` False: nothing could say (no reader, or a judge without a
-    verdict), so an answer without a style is unscored and left out of the rates.
+    `style` None: the answer shows no style, and fails. `judged` False: nothing could say (no reader, or a
+    judge without a verdict), so an answer without a style is unscored and left out of the rates.
     """
 
     arm: str

@@ -56,8 +56,8 @@ SCHEDULE = (
 )
 """(until this share of the tokens, mix of rows, how hard the policies are).
 
-Copying comes first and alone: mixed in from the start it had not formed after 6M tokens, alone it forms in 1M, and every
-look-up stands on it.
+Copying comes first and alone: mixed in from the start it had not formed after 6M tokens, alone it forms in 1M, and
+every look-up stands on it. Looking up comes first in one category, in the words the base thinks in.
 """
 
 
