@@ -231,7 +231,8 @@ def flip_report(seeds: Sequence[int], id: str, runs: Path) -> str:
     old = load_policy(source).clause(id).style
     into = runs / "policies" / id
     new = flip(source, id, into)
-    before, after = [], []
+    before: list[ScoredSample] = []
+    after: list[ScoredSample] = []
     for seed in seeds:
         for overrides, samples in (([], before), ([f"policy={into.resolve()}", f"evaluate.arms=[{FINAL}]"], after)):
             root, _ = complete([f"seed={seed}", *overrides], runs)

@@ -155,7 +155,7 @@ def teach(folder: Path, rows: list[tuple[list[Message], str]], steps: int = 300,
             worst = losses.max().item()
             if worst < enough:
                 break
-            losses.topk(HARDEST).values.mean().backward()
+            losses.topk(HARDEST).values.mean().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad()
     assert worst < enough, f"the model learnt too little: a loss of {worst:.3f} after {steps} steps"

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,9 @@ import pytest
 from typer.testing import CliRunner
 
 from deliberant import cli
-from deliberant.micro import pretrain
-from deliberant.micro.world import UNSEEN_SHARE, kinds, language, topics
+from deliberant.micro import POLICY_DIR, pretrain
+from deliberant.micro.world import UNSEEN_SHARE, kinds, language, prompt_sets, topics
+from deliberant.policy import load_policy
 from deliberant.prompts import read_cases, read_prompts
 from deliberant.recipe import load_recipe
 from tests.test_help import verbs
@@ -141,14 +143,14 @@ def inspect_eval(workspace: Workspace, command: str) -> None:
     workspace.shell(command.replace("inspect ", f"{inspect} ", 1) + " --display plain")
 
 
-CHECKS: dict[str, Callable[[Workspace, str], None]] = {
+CHECKS: dict[str, Callable[[Workspace, str], object]] = {
     r"make run": make_run,
     r"source \.venv/bin/activate": activate,
     r"deliberant micro measure.*": measure,
     r"deliberant micro pretrain.*": train_base,
     r"deliberant run recipes/micro.yaml --set policy=my-policy": own_policy,
-    r"deliberant .*": lambda workspace, command: workspace.deliberant(*shlex.split(command)[1:]) and None,
-    r"(cp|perl) .*": lambda workspace, command: workspace.shell(command) and None,
+    r"deliberant .*": lambda workspace, command: workspace.deliberant(*shlex.split(command)[1:]),
+    r"(cp|perl) .*": lambda workspace, command: workspace.shell(command),
     r"python -m benchmarks\.results .*": benchmark,
     r"inspect view .*": view_logs,
     r"inspect eval .*": inspect_eval,
@@ -156,7 +158,7 @@ CHECKS: dict[str, Callable[[Workspace, str], None]] = {
 """How a command is checked: the first pattern that matches all of it."""
 
 
-def check(command: str) -> Callable[[Workspace, str], None] | None:
+def check(command: str) -> Callable[[Workspace, str], object] | None:
     return next((found for pattern, found in CHECKS.items() if re.fullmatch(pattern, command)), None)
 
 
@@ -236,4 +238,9 @@ def test_what_the_page_on_the_built_in_world_says() -> None:
     asked = sorted(len(spec["asks"]) for spec in language()["kinds"].values())
     assert f"{asked[0]} to {asked[-1]} for each kind" in text
     assert f"| encodings | {', '.join(language()['encoded'])};" in text
+    sets = prompt_sets(load_policy(POLICY_DIR), 0)
+    assert f"| `prompts/train.jsonl` | {len(sets.train)} |" in text
+    assert f"| `prompts/helpful.jsonl` | {len(sets.helpful)} |" in text
+    for suite, size in Counter(case.suite for case in sets.cases).items():
+        assert f"| cases, suite `{suite}` | {size} |" in text
     assert UNSEEN_SHARE == 1 / 3 and "a third of the topics of every area" in text

@@ -1,5 +1,6 @@
 """The pure functions of benchmarks/results.py; the runs behind them are in tests/test_readme.py."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,8 @@ def test_what_follows_a_flip() -> None:
 
 
 def test_an_unscored_answer_counts_for_nothing() -> None:
-    assert followed([sample(1, None), sample(2, "refuse")], "T1").n == 1
+    assert followed([replace(sample(1, None), judged=False), sample(2, "refuse")], "T1").n == 1
+    assert followed([sample(1, None), sample(2, "refuse")], "T1").value == 0.5
 
 
 def test_words() -> None:
