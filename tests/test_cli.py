@@ -100,7 +100,7 @@ def test_a_stopped_run_is_one_line(
         (["generate", "nowhere.yaml"], "nowhere.yaml: can not read the recipe"),
         (["generate", "."], "is no run folder"),
         (["generate", ".", "--set", "seed=1"], "give --set together with the recipe"),
-        (["results", "."], "was not evaluated yet; run `deliberant evaluate .` first"),
+        (["results", "."], "no results yet; run `deliberant evaluate .` first"),
         (["sft", "RECIPE", "--arm", "nocot"], "unknown value 'nocot'; did you mean 'no-cot'?"),
         (["policy", "show", "wepons", "--policy", "policy"], "did you mean 'weapons'?"),
         (["run", "RECIPE", "--set", "rl.stps=1"], "did you mean 'steps'?"),
@@ -131,6 +131,9 @@ def test_policy_show(recipe: Path) -> None:
     assert "[W1]" not in invoke("policy", "show", "--policy", recipe.parent / "policy").stdout
 
 
+SIDES = ("harmful_declined", "harmless_answered")
+
+
 def test_run_goes_through_the_plan_and_ends_with_table_and_report(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +142,9 @@ def test_run_goes_through_the_plan_and_ends_with_table_and_report(
     def work(run: Run, stage: str) -> None:
         stages.append(stage)
         (run.root / "evaluate").mkdir(exist_ok=True)
-        (run.root / "evaluate" / "results.json").write_text(json.dumps([ROW]))
+        (run.root / "evaluate" / "results.json").write_text(
+            json.dumps([{**ROW, "metric": name} for name in ("compliance", "style", *SIDES)])
+        )
 
     monkeypatch.setattr(cli, "work", work)
     result = invoke("run", recipe, "--root", tmp_path / "runs", "--set", "evaluate.arms=[base, sft]")

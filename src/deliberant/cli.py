@@ -122,14 +122,16 @@ def run_all(where: Where, overrides: Overrides = None, root: Root = RUNS) -> Non
     deliberant run recipes/micro.yaml
     deliberant run recipes/micro.yaml --set seed=1 --set rl.steps=5
     """
-    from deliberant.console import print_results
+    from deliberant.console import print_table
+    from deliberant.report import table
     from deliberant.run import plan
+    from deliberant.stages.evaluate import results
 
     run = open_run(where, overrides, root)
     typer.echo(f"run folder: {run.root}", err=True)
     for stage in plan(run.recipe.evaluate.arms):
         work(run, stage)
-    print_results(result_rows(run.root))
+    print_table(table(results(run.root)))
     typer.echo(run.root / "report.html")
 
 
@@ -227,7 +229,9 @@ def results(
     deliberant results runs/micro-1a2b3c4d
     deliberant results runs/micro-1a2b3c4d --json | jq '.[] | select(.metric == "compliance")'
     """
-    rows = result_rows(where if where.is_dir() else open_run(where).root)
+    from deliberant.stages.evaluate import results as read_results
+
+    rows = read_results(where if where.is_dir() else open_run(where).root)
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
     else:
@@ -337,15 +341,6 @@ def choice(value: str, known: list[str]) -> str:
 
         raise UserError(f"--arm: unknown value '{value}'; {nearest(value, known)}")
     return value
-
-
-def result_rows(folder: Path) -> list[dict[str, Any]]:
-    """The rows of evaluate/results.json; UserError where the run was not evaluated yet."""
-    path = folder / "evaluate" / "results.json"
-    if not path.exists():
-        raise UserError(f"{folder}: was not evaluated yet; run `deliberant evaluate {folder}` first")
-    rows: list[dict[str, Any]] = json.loads(path.read_bytes())
-    return rows
 
 
 def _ask() -> str:

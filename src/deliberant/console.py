@@ -45,7 +45,12 @@ def print_results(rows: Sequence[Mapping[str, Any]]) -> None:
         interval = "-" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
         counts = (str(row.get(name, "-")) for name in ("n", "unscored", "truncated", "empty"))
         table.add_row(row["arm"], row["suite"], row["metric"], value, interval, *counts)
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    print_table(table)
+
+
+def print_table(table: Table) -> None:
+    """A table on stdout, wide enough to be read in a pipe."""
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 def pretraining_line(row: Mapping[str, Any], total: int) -> str:
