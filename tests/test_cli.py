@@ -29,6 +29,8 @@ ROW = {
     "high": 0.75,
     "n": 40,
     "unscored": 3,
+    "truncated": 0,
+    "empty": 0,
 }
 
 
