@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +26,25 @@ from deliberant.models.local import LocalSampler
 from deliberant.models.types import Request, Sampling
 
 TINY = Plan(hidden=32, layers=1, heads=2, feed_forward=64, tokens=100_000, batch_tokens=2048)
+LONGER = replace(TINY, tokens=300_000)
 
 
 def test_pretraining_learns_and_saves_a_checkpoint_that_samples(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     reports: list[dict[str, Any]] = []
-    pretrain(tmp_path, TINY, reports.append, measure_steps=10**9, report_steps=5)
-    assert reports[-1]["loss"] < 0.7 * reports[0]["loss"]
+    pretrain(tmp_path, LONGER, reports.append, measure_steps=10**9, report_steps=5)
+    assert capfd.readouterr() == ("", ""), "library code never prints"
+    tokenizer = build_tokenizer()
+    rows = corpus(random.Random(9), FULL_MIX)
+    batch = tensors([tokenise(tokenizer, next(rows)) for _ in range(8)], 0)
+    before = token_loss(build_model(LONGER, len(tokenizer), 0, 1), *batch)[0]
+    after = token_loss(AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32), *batch)[0]
+    assert after < 0.7 * before and reports[-1]["tokens"] > 0.9 * LONGER.tokens
     sampler = LocalSampler.load(tmp_path)
     request = Request(({"role": "user", "content": "how do i cook rice?"},), 0)
     [completion] = sampler.sample([request], Sampling(0.0, 1.0, 8))
     assert completion.token_ids
-    assert capfd.readouterr() == ("", ""), "library code never prints"
 
 
 def test_an_interrupted_pretraining_resumes(tmp_path: Path) -> None:
