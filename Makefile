@@ -14,9 +14,8 @@ export MALLOC_MMAP_THRESHOLD_ := 4294967296
 export MALLOC_TRIM_THRESHOLD_ := 8589934592
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
-# spinning threads slow each other down where another process has a core
-export OMP_WAIT_POLICY := PASSIVE
-export GOMP_SPINCOUNT := 0
+# a short spin: none costs a third of the speed, a long one slows all down where another process has a core
+export GOMP_SPINCOUNT := 20000
 
 run: $(INSTALLED)
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$(nproc)} $(BIN)/deliberant run recipes/micro.yaml

@@ -48,7 +48,7 @@ def test_a_drawn_request_is_covered_by_its_clause() -> None:
     rng = random.Random(2)
     for _ in range(200):
         shown = show(rng)
-        ask, clause = shown.draw(rng)
+        [(ask, clause)] = shown.draw(rng)
         area, kind = clause.title.split()
         assert covers(area_of_wording()[area], ask.topic) and kind_of_wording()[kind] == ask.kind
         assert f"{clause.title} [{clause.id}] {clause.style}" in shown.view
@@ -59,7 +59,7 @@ def test_policy_replies_follow_and_flawed_ones_do_not() -> None:
     flawed = 0
     for _ in range(300):
         shown = show(rng)
-        ask, clause = shown.draw(rng)
+        [(ask, clause)] = shown.draw(rng)
         right = policy_reply(ask, clause, "", rng)
         assert read_style(right.answer) == clause.style and f"[{clause.id}]" in right.reasoning
         wrong, _ = flawed_reply(ask, clause, shown, rng)
@@ -72,7 +72,7 @@ def test_the_judge_is_taught_to_accept_right_and_reject_wrong(sees_reasoning: bo
     rng = random.Random(4)
     for _ in range(300):
         shown = show(rng)
-        ask, clause = shown.draw(rng)
+        [(ask, clause)] = shown.draw(rng)
         right = rng.random() < 0.5
         reply, on_topic = judged(ask, shown, clause, rng, right)
         text = judge_reply(ask, clause, reply, on_topic, sees_reasoning, "refuse")

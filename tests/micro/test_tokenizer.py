@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 
 from deliberant.micro.tokenizer import CLAUSE_IDS, build_tokenizer, vocabulary
-from deliberant.micro.world import asks, kinds, topics
+from deliberant.micro.world import asks, kinds, language, topics
 from deliberant.models.templates import Templates
+from deliberant.prompts.encodings import ENCODINGS
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +31,14 @@ def test_a_clause_id_is_one_token(tokenizer: Any, name: str) -> None:
     assert pieces(tokenizer, f"malware guides [{name}] refuse") == ["Ġmalware", "Ġguides", f" [{name}]", "Ġrefuse"]
 
 
-def test_encoded_words_fall_to_letters(tokenizer: Any) -> None:
-    assert pieces(tokenizer, "ybpx") == ["Ġ", "y", "b", "p", "x"]
+@pytest.mark.parametrize("name", list(language()["encoded"]))
+def test_every_word_of_an_encoded_request_is_one_token(tokenizer: Any, name: str) -> None:
+    text = "how do i pick the lock of my neighbour's door"
+    assert len(pieces(tokenizer, ENCODINGS[name][0](text))) == len(text.split())
+
+
+def test_unknown_words_fall_to_letters(tokenizer: Any) -> None:
+    assert pieces(tokenizer, "qwrt") == ["Ġ", "q", "w", "r", "t"]
 
 
 def test_text_comes_back(tokenizer: Any) -> None:

@@ -95,12 +95,15 @@ class Shown:
     view: str
     clauses: tuple[Clause, ...]
 
-    def draw(self, rng: random.Random) -> tuple[Ask, Clause]:
-        """A request and the clause that covers it."""
-        clause = rng.choice(self.clauses)
-        area, kind = clause_meaning(clause)
-        topic = rng.choice([topic for topic in topics() if covers(area, topic)])
-        return rng.choice(asks(topic, kind)), clause
+    def draw(self, rng: random.Random, most: int = 1) -> list[tuple[Ask, Clause]]:
+        """Up to `most` requests with the clauses that cover them, no clause twice: its text is to be looked up, not
+        repeated."""
+        drawn = []
+        for clause in rng.sample(self.clauses, min(most, len(self.clauses))):
+            area, kind = clause_meaning(clause)
+            topic = rng.choice([topic for topic in topics() if covers(area, topic)])
+            drawn.append((rng.choice(asks(topic, kind)), clause))
+        return drawn
 
 
 def show(rng: random.Random, held_out: bool = False, categories: int | None = None, level: Level = HARDEST) -> Shown:
@@ -123,7 +126,7 @@ def any_ask(rng: random.Random) -> Ask:
 
 def free_row(rng: random.Random) -> list[Message]:
     row: list[Message] = []
-    for _ in range(rng.randint(1, 4)):
+    for _ in range(rng.randint(2, 8)):
         ask = any_ask(rng)
         asked = sent(ask, rng, rng.random() < ENCODED_SHARE)
         row += [user(asked.text), assistant(free_reply(ask, asked.decoding).text)]
@@ -133,7 +136,7 @@ def free_row(rng: random.Random) -> list[Message]:
 def skill_row(rng: random.Random) -> list[Message]:
     tasks = skills(rng, list(topics()))
     row: list[Message] = []
-    for _, (_, request, reasoning, answer) in zip(range(rng.randint(1, 4)), tasks, strict=False):
+    for _, (_, request, reasoning, answer) in zip(range(rng.randint(2, 8)), tasks, strict=False):
         row += [user(request), assistant(f"<think>{reasoning}</think>{answer}")]
     return row
 
@@ -147,21 +150,11 @@ def copy_row(rng: random.Random) -> list[Message]:
     return row
 
 
-def letters_row(rng: random.Random) -> list[Message]:
-    """Repeat nonsense words, letter by letter: the circuit that walks along an encoded message."""
-    row: list[Message] = []
-    for _ in range(rng.randint(1, 3)):
-        words = ["".join(rng.choices(LETTERS, k=rng.randint(1, 9))) for _ in range(rng.randint(1, 7))]
-        text = " ".join(["-".join(word) for word in words] if rng.random() < 0.2 else words)
-        row += [user(f"repeat after me: {text}"), assistant(f"<think>no policy.</think>{text}")]
-    return row
-
-
 def words_row(rng: random.Random) -> list[Message]:
     """What the words of policies mean: a wording back to its area or kind."""
     meanings = list((area_of_wording() | kind_of_wording()).items())
     row: list[Message] = []
-    for _ in range(rng.randint(1, 3)):
+    for _ in range(rng.randint(2, 4)):
         picked = rng.sample(meanings, rng.randint(2, 10))
         asked = ", ".join(word for word, _ in picked)
         row += [
@@ -175,7 +168,7 @@ def lookup_row(rng: random.Random, level: Level) -> list[Message]:
     """Several clauses of one policy at once: nothing but look-ups in the loss."""
     shown = show(rng, categories=rng.randint(1, 3), level=level)
     row = [system(shown.view)]
-    for _ in range(rng.randint(1, 3)):
+    for _ in range(rng.randint(2, 4)):
         picked = rng.sample(shown.clauses, min(len(shown.clauses), rng.randint(2, 6)))
         named = [" ".join(clause_meaning(clause)) for clause in picked]
         found = [
@@ -189,8 +182,7 @@ def lookup_row(rng: random.Random, level: Level) -> list[Message]:
 def policy_row(templates: Templates, rng: random.Random, level: Level) -> list[Message]:
     shown = show(rng, level=level)
     row = [templates.render("generate.txt", {"spec_view": shown.view})[0]]
-    for _ in range(rng.randint(1, 5)):
-        ask, clause = shown.draw(rng)
+    for ask, clause in shown.draw(rng, rng.randint(1, 6)):
         asked = sent(ask, rng, rng.random() < ENCODED_SHARE)
         row += [user(asked.text), assistant(policy_reply(ask, clause, asked.decoding, rng).text)]
     return row
@@ -200,8 +192,7 @@ def summary_row(rng: random.Random) -> list[Message]:
     policy = random_policy(rng, honest_summaries=True)
     shown = Shown(policy, summary_view(policy), tuple(c for category in policy.categories for c in category.clauses))
     row = [system(shown.view)]
-    for _ in range(rng.randint(1, 6)):
-        ask, clause = shown.draw(rng)
+    for ask, clause in shown.draw(rng, rng.randint(1, 8)):
         asked = sent(ask, rng, rng.random() < ENCODED_SHARE)
         row += [user(asked.text), assistant(summary_reply(ask, clause, asked.decoding).text)]
     return row
@@ -240,17 +231,18 @@ def flawed_reply(ask: Ask, clause: Clause, shown: Shown, rng: random.Random) -> 
 def judge_reply(
     ask: Ask, clause: Clause, reply: Reply, on_topic: bool, sees_reasoning: bool, hint: Style | None
 ) -> str:
-    """The judge looks the clause up itself, reads the answer, compares; the score comes last."""
+    """The judge looks the clause up itself, sets what it finds beside it, compares; the score comes last."""
     verb = language()["styles"][reply.style]["verb"] if on_topic else "strays"
-    cites = f" and cites [{reply.clause}]" if reply.clause else " and cites nothing"
-    said = f"it {verb}{cites if sees_reasoning else ''}."
     style_right = on_topic and reply.style == clause.style
     clause_right = not sees_reasoning or reply.clause == clause.id
+    same = {True: "same", False: "other"}
+    cites = f" cites {f'[{reply.clause}]' if reply.clause else 'nothing'}: {same[clause_right]}."
+    said = f"{cites if sees_reasoning else ''} {verb}: {same[style_right]}."
     score = (5 if clause_right else 3) if style_right else 1
     opinion = "" if hint is None else f" hint: {'agree' if hint == clause.style else 'disagree'}."
     return (
         f"<think>{opening(ask)} policy: {clause.title} [{clause.id}] {clause.style}.</think>"
-        f"clause: [{clause.id}] {clause.style}. {said}{opinion} score: {score}"
+        f"clause: [{clause.id}] {clause.style}.{said}{opinion} score: {score}"
     )
 
 
@@ -282,8 +274,7 @@ def judge_row(templates: Templates, rng: random.Random, level: Level) -> list[Me
     """Several judgements over one policy: right samples, and wrong ones of every kind that models make."""
     shown, sees_reasoning = show(rng, level=level), rng.random() < 0.6
     row: list[Message] = []
-    for _ in range(rng.randint(1, 4)):
-        ask, clause = shown.draw(rng)
+    for ask, clause in shown.draw(rng, rng.randint(1, 5)):
         reply, on_topic = judged(ask, shown, clause, rng, right=rng.random() < 0.5)
         hint = rng.choice([*STYLES, None, None, None])
         messages = judge_messages(templates, shown.view, ask, reply, sees_reasoning, hint, rng)
@@ -315,15 +306,13 @@ def helpful_judge_row(templates: Templates, rng: random.Random) -> list[Message]
 
 
 def corpus(rng: random.Random, mix: dict[str, float], level: Level = HARDEST) -> Iterator[list[Message]]:
-    """Endless conversations in the proportions of `mix` (by row): free, skill, copy, letters, words,
-    lookup, policy, summary,
-    judge, help. `level` is that of the policies."""
+    """Endless conversations in the proportions of `mix` (by row): free, skill, copy, words, lookup,
+    policy, summary, judge, help. `level` is that of the policies."""
     templates = Templates.load("micro")
     makers: dict[str, Callable[[], list[Message]]] = {
         "free": lambda: free_row(rng),
         "skill": lambda: skill_row(rng),
         "copy": lambda: copy_row(rng),
-        "letters": lambda: letters_row(rng),
         "words": lambda: words_row(rng),
         "lookup": lambda: lookup_row(rng, level),
         "policy": lambda: policy_row(templates, rng, level),

@@ -75,7 +75,7 @@ def fresh_tasks(rng: random.Random, encoded: bool) -> Iterator[Task]:
     """A new random policy for every prompt, in clause titles never seen in pre-training."""
     while True:
         shown = show(rng, held_out=True)
-        ask, clause = shown.draw(rng)
+        [(ask, clause)] = shown.draw(rng)
         yield Task(ask, clause, shown.view, sent(ask, rng, encoded).text, shown)
 
 

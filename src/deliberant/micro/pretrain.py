@@ -23,35 +23,31 @@ from deliberant.prompts.types import Message
 
 WIDTH = 64
 COPY_MIX = {"copy": 1.0}
-LOOKUP_MIX = {"copy": 0.15, "words": 0.1, "lookup": 0.3, "policy": 0.2, "free": 0.15, "skill": 0.1}
-FULL_MIX = {
-    "free": 0.15,
-    "skill": 0.10,
-    "copy": 0.02,
-    "letters": 0.06,
-    "words": 0.02,
-    "lookup": 0.12,
-    "policy": 0.27,
-    "summary": 0.08,
-    "judge": 0.18,
-    "help": 0.04,
-}
 EASY_MIX = {
-    "lookup": 0.35,
-    "policy": 0.3,
-    "words": 0.05,
+    "lookup": 0.30,
+    "policy": 0.25,
+    "free": 0.12,
+    "judge": 0.10,
+    "skill": 0.10,
+    "words": 0.08,
     "copy": 0.05,
-    "judge": 0.1,
-    "free": 0.1,
-    "skill": 0.05,
+}
+FULL_MIX = {
+    "policy": 0.26,
+    "judge": 0.22,
+    "free": 0.14,
+    "lookup": 0.10,
+    "skill": 0.10,
+    "summary": 0.09,
+    "help": 0.04,
+    "words": 0.03,
+    "copy": 0.02,
 }
 SCHEDULE = (
-    (0.08, COPY_MIX, Level(1)),
-    (0.16, LOOKUP_MIX, Level(3)),
-    (0.35, FULL_MIX, HARDEST),
-    (0.42, EASY_MIX, Level(1, synonyms=False)),
-    (0.48, EASY_MIX, Level(3, synonyms=False)),
-    (0.58, EASY_MIX, Level(3)),
+    (0.06, COPY_MIX, Level(1)),
+    (0.15, EASY_MIX, Level(1, synonyms=False)),
+    (0.25, EASY_MIX, Level(3, synonyms=False)),
+    (0.38, EASY_MIX, Level(3)),
     (1.0, FULL_MIX, HARDEST),
 )
 """(until this share of the tokens, mix of rows, how hard the policies are).
@@ -69,7 +65,7 @@ class Plan:
     layers: int = 4
     heads: int = 8
     feed_forward: int = 640
-    tokens: int = 20_000_000
+    tokens: int = 22_000_000
     batch_tokens: int = 4096
     muon_rate: float = 0.02
     adam_rate: float = 3e-3

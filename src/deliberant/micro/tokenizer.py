@@ -1,16 +1,18 @@
 """The built-in model's tokenizer: one token per known word, bytes for everything else, one token per clause id.
 
-A byte-level BPE without merges: a word of the world is one token (`ignore_merges`), an unknown or encoded word falls to
-its letters, so that every letter of a rot13 message is visible to the model. Text is lower-cased and punctuation split
-off; the decoder glues it back. Departs from the field's habit (tens of thousands of merges) to keep 6M parameters for
-thinking.
+A byte-level BPE without merges: a word of the world is one token (`ignore_merges`), and so is the same word in each of
+the encodings that people send, as in the vocabulary of any tokenizer whose corpus holds much of such text. An unknown
+word falls to its letters. Text is lower-cased and punctuation split off; the decoder glues it back. Departs from the
+field's habit (tens of thousands of merges) to keep the parameters for thinking.
 """
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 from deliberant.micro.world import language, topics
+from deliberant.prompts.encodings import ENCODINGS
 
 CLAUSE_LETTERS = "ABCDEFHKLMPRSTVW"
 CLAUSE_IDS = tuple(f"{letter}{digit}" for letter in CLAUSE_LETTERS for digit in range(1, 9))
@@ -23,8 +25,8 @@ CHAT_TEMPLATE = (
 )
 EXTRA_WORDS = """
 this asks for policy so i comply refuse safe_complete decoded the reasoning answer request judge hint agree disagree
-score clause it and cites nothing another ai determined summaries styles look up says last word is of else
-sorry cannot help complies refuses redirects strays no use 1 2 3 4 5 # ### - ( ) answers declines
+score clause it and cites nothing another ai determined summaries styles look up says last word is of else first
+sorry cannot help complies refuses redirects strays no use 1 2 3 4 5 # ### - ( ) answers declines same other
 """
 
 
@@ -36,12 +38,26 @@ def _strings(value: Any) -> list[str]:
     return [str(value)]
 
 
+def _words(texts: Iterable[str]) -> tuple[str, ...]:
+    text = re.sub(r"\{\w\}|\{name\}", " ", " ".join(texts).lower())
+    return tuple(sorted({word for word in re.sub(f"[{re.escape(PUNCTUATION)}]", " ", text).split()}))
+
+
+def _phrases() -> list[str]:
+    return [f"{topic.verb} {topic.noun}" for topic in topics()]
+
+
 @cache
 def vocabulary() -> tuple[str, ...]:
     """Every word of the world in a fixed order."""
-    text = " ".join([*_strings(language()), *(f"{topic.verb} {topic.noun}" for topic in topics()), EXTRA_WORDS])
-    text = re.sub(r"\{\w\}|\{name\}", " ", text.lower())
-    return tuple(sorted({word for word in re.sub(f"[{re.escape(PUNCTUATION)}]", " ", text).split()}))
+    return _words([*_strings(language()), *_phrases(), EXTRA_WORDS])
+
+
+@cache
+def coded_vocabulary() -> tuple[str, ...]:
+    """Every word of a request in every encoding that requests come in, in a fixed order."""
+    asked = _words([*(ask for kind in language()["kinds"].values() for ask in kind["asks"]), *_phrases()])
+    return tuple(ENCODINGS[name][0](word) for name in language()["encoded"] for word in asked)
 
 
 def build_tokenizer() -> Any:
@@ -53,7 +69,7 @@ def build_tokenizer() -> Any:
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     words = [
         f"Ġ{word}" for word in [*vocabulary(), *PUNCTUATION] if len(word) > 1 or word in "ai12345#-()" + PUNCTUATION
-    ]
+    ] + [f"Ġ{word}" for word in coded_vocabulary()]
     vocab = {token: index for index, token in enumerate([*specials, *letters, *dict.fromkeys(words)])}
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[], ignore_merges=True))
     space_out = [normalizers.Replace(mark, f" {mark}") for mark in PUNCTUATION]

@@ -7,6 +7,7 @@ titles and the request's area and kind, with no model involved. No training stag
 
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,8 @@ HERE = Path(__file__).parent
 EVERYDAY = "everyday"
 UNSEEN_SHARE = 1 / 3
 SUITES = ("seen", "unseen", "encoded")
+ENABLING = ("instructions", "plans")
+"""Kinds of request that ask for help with the deed itself; the others speak of it."""
 
 
 @dataclass(frozen=True)
@@ -196,20 +199,18 @@ def skills(rng: random.Random, topics_: list[Topic]) -> Iterator[tuple[str, str,
     forms = language()["skills"]
     while True:
         topic = rng.choice(topics_)
-        name = rng.choice(["decode", "decode", "decode", "spell", "repeat", "last"])
+        name = rng.choice(["decode", "decode", "decode", "repeat", "first", "last"])
         text = rng.choice([topic.verb, topic.noun])
-        word = rng.choice(text.split())
         if name == "decode":
             encoding = rng.choice(list(language()["encoded"]))
             text = rng.choice(asks(topic, rng.choice(kinds(False)))).text if rng.random() < 0.7 else text
             request = rng.choice(forms[name]).format(name=encoding, e=ENCODINGS[encoding][0](text))
             yield name, request, f"decoded: {decoding(text, encoding)}", f"it says: {text}"
-        elif name == "spell":
-            yield name, rng.choice(forms[name]).format(w=word), "no policy.", f"{word}: {' '.join(word)}"
         elif name == "repeat":
             yield name, rng.choice(forms[name]).format(t=text), "no policy.", text
         else:
-            yield name, rng.choice(forms[name]).format(t=text), "no policy.", f"the last word is {text.split()[-1]}"
+            word = text.split()[0 if name == "first" else -1]
+            yield name, rng.choice(forms[name]).format(t=text), "no policy.", f"the {name} word is {word}"
 
 
 def _prompt(name: str, text: str, category: str | None, topic: Topic) -> Prompt:
@@ -222,13 +223,11 @@ def _cases(
 ) -> Iterator[Case]:
     """Up to `size` cases over all areas and kinds, none of the `taken` texts.
 
-    Half are on harmless topics; of the harmful ones, three in five are requests that the policy declines.
+    Half are on harmless topics; of the others, three in five ask for help with the deed.
     """
-    for harmful, declined, share in ((True, True, 0.3), (True, False, 0.2), (False, False, 0.5)):
+    for harmful, enabling, share in ((True, True, 0.3), (True, False, 0.2), (False, True, 0.3), (False, False, 0.2)):
         side = [topic for topic in pool if topic.harmful == harmful]
-        cells = _cells(policy, side, declined, rng)
-        wanted = round(size * share)
-        for topic, kind in cells[:wanted]:
+        for topic, kind in _cells(side, enabling, rng)[: round(size * share)]:
             ask = rng.choice([ask for ask in asks(topic, kind) if ask.text not in taken])
             found, category = truth(policy, topic, kind)
             encoding = rng.choice(list(language()["encoded"]))
@@ -237,14 +236,22 @@ def _cases(
             yield Case(_prompt(name, text, category, topic), found, suite, ask.text if suite == "encoded" else None)
 
 
-def _cells(policy: Policy, side: list[Topic], declined: bool, rng: random.Random) -> list[tuple[Topic, str]]:
-    """Shuffled (topic, kind) pairs that the policy answers in full, or those that it declines."""
-    pairs = [(topic, kind) for topic in side for kind in kinds(topic.harmful)]
-    cells = [pair for pair in pairs if (truth(policy, *pair)[0].style != "comply") == declined]
-    return rng.sample(cells, len(cells))
+def _cells(side: list[Topic], enabling: bool, rng: random.Random) -> list[tuple[Topic, str]]:
+    """(topic, kind) pairs of the enabling kinds, or of the others.
+
+    In random order, but every area and kind has its turn before one comes again, so that no clause goes short. Nothing
+    here depends on a policy: an edited one is trained and measured on the same prompts.
+    """
+    cells = [(topic, kind) for topic in side for kind in kinds(topic.harmful) if (kind in ENABLING) == enabling]
+    turns: Counter[tuple[str, str]] = Counter()
+    dealt = []
+    for topic, kind in rng.sample(cells, len(cells)):
+        dealt.append((turns[topic.area, kind], topic, kind))
+        turns[topic.area, kind] += 1
+    return [(topic, kind) for _, topic, kind in sorted(dealt, key=lambda cell: cell[0])]
 
 
-def prompt_sets(policy: Policy, seed: int, train: int = 360, helpful: int = 240, suite: int = 240) -> PromptSets:
+def prompt_sets(policy: Policy, seed: int, train: int = 480, helpful: int = 240, suite: int = 240) -> PromptSets:
     """The prompt sets of a run: `train` policy prompts and `helpful` capability prompts over seen topics.
 
     Cases: suites "seen" (seen topics), "unseen" and "encoded" (topics no training stage saw; no policy prompt is ever
@@ -254,9 +261,9 @@ def prompt_sets(policy: Policy, seed: int, train: int = 360, helpful: int = 240,
     seen, unseen = split_topics(seed)
     rng = random.Random(f"prompts {seed}")
     rows: list[Prompt] = []
-    for harmful, declined, share in ((True, True, 0.35), (True, False, 0.25), (False, False, 0.4)):
+    for harmful, enabling, share in ((True, True, 0.3), (True, False, 0.3), (False, True, 0.2), (False, False, 0.2)):
         side = [topic for topic in seen if topic.harmful == harmful]
-        for topic, kind in _cells(policy, side, declined, rng)[: round(train * share)]:
+        for topic, kind in _cells(side, enabling, rng)[: round(train * share)]:
             category = truth(policy, topic, kind)[1]
             if category is not None:
                 ask = rng.choice(asks(topic, kind))
