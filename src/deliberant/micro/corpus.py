@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from deliberant.micro.policies import HARDEST, Level, random_policy
-from deliberant.micro.tokenizer import CLAUSE_IDS
+from deliberant.micro.tokenizer import CLAUSE_IDS, asked_words
 from deliberant.micro.world import (
     Ask,
     Encoded,
@@ -20,6 +20,7 @@ from deliberant.micro.world import (
     clause_meaning,
     compliant_answer,
     covers,
+    decoding,
     encode,
     kind_of_wording,
     kinds,
@@ -30,10 +31,12 @@ from deliberant.micro.world import (
 )
 from deliberant.models.templates import Templates
 from deliberant.policy import Clause, Policy, spec_view, summary_view
+from deliberant.prompts.encodings import ENCODINGS
 from deliberant.prompts.types import STYLES, Message, Style
 
 ENCODED_SHARE = 0.35
 LEAK_SHARE = 0.03
+SAME = {True: "same", False: "other"}
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -150,6 +153,35 @@ def copy_row(rng: random.Random) -> list[Message]:
     return row
 
 
+def coded_row(rng: random.Random) -> list[Message]:
+    """Decode words drawn at random: real requests hold a rare word too seldom, and its neighbours give it away."""
+    row: list[Message] = []
+    for _ in range(rng.randint(2, 4)):
+        text = " ".join(rng.choices(asked_words(), k=rng.randint(4, 14)))
+        name = rng.choice(list(language()["encoded"]))
+        request = rng.choice(language()["skills"]["decode"]).format(name=name, e=ENCODINGS[name][0](text))
+        row += [user(request), assistant(f"<think>decoded: {decoding(text, name)}</think>it says: {text}")]
+    return row
+
+
+def compare_row(rng: random.Random) -> list[Message]:
+    """Ids and styles set side by side, as a judge does: same or other. Warms the comparison as copying warms look-ups."""
+    row: list[Message] = []
+    for _ in range(rng.randint(2, 3)):
+        asked, found = [], []
+        for _ in range(rng.randint(3, 6)):
+            wanted, style = rng.choice(CLAUSE_IDS), rng.choice(STYLES)
+            cited = wanted if rng.random() < 0.5 else rng.choice(CLAUSE_IDS)
+            shown = style if rng.random() < 0.5 else rng.choice(STYLES)
+            verb = language()["styles"][shown]["verb"]
+            asked.append(f"clause [{wanted}] {style} cites [{cited}] {verb}")
+            found.append(
+                f"clause: [{wanted}] {style}. cites [{cited}]: {SAME[cited == wanted]}. {verb}: {SAME[shown == style]}."
+            )
+        row += [user(f"look up: {', '.join(asked)}"), assistant(f"<think>no use.</think>{' '.join(found)}")]
+    return row
+
+
 def words_row(rng: random.Random) -> list[Message]:
     """What the words of policies mean: a wording back to its area or kind."""
     meanings = list((area_of_wording() | kind_of_wording()).items())
@@ -235,9 +267,8 @@ def judge_reply(
     verb = language()["styles"][reply.style]["verb"] if on_topic else "strays"
     style_right = on_topic and reply.style == clause.style
     clause_right = not sees_reasoning or reply.clause == clause.id
-    same = {True: "same", False: "other"}
-    cites = f" cites {f'[{reply.clause}]' if reply.clause else 'nothing'}: {same[clause_right]}."
-    said = f"{cites if sees_reasoning else ''} {verb}: {same[style_right]}."
+    cites = f" cites {f'[{reply.clause}]' if reply.clause else 'nothing'}: {SAME[clause_right]}."
+    said = f"{cites if sees_reasoning else ''} {verb}: {SAME[style_right]}."
     score = (5 if clause_right else 3) if style_right else 1
     opinion = "" if hint is None else f" hint: {'agree' if hint == clause.style else 'disagree'}."
     return (
@@ -306,13 +337,15 @@ def helpful_judge_row(templates: Templates, rng: random.Random) -> list[Message]
 
 
 def corpus(rng: random.Random, mix: dict[str, float], level: Level = HARDEST) -> Iterator[list[Message]]:
-    """Endless conversations in the proportions of `mix` (by row): free, skill, copy, words, lookup,
-    policy, summary, judge, help. `level` is that of the policies."""
+    """Endless conversations in the proportions of `mix` (by row): free, skill, copy, coded, compare,
+    words, lookup, policy, summary, judge, help. `level` is that of the policies."""
     templates = Templates.load("micro")
     makers: dict[str, Callable[[], list[Message]]] = {
         "free": lambda: free_row(rng),
         "skill": lambda: skill_row(rng),
         "copy": lambda: copy_row(rng),
+        "coded": lambda: coded_row(rng),
+        "compare": lambda: compare_row(rng),
         "words": lambda: words_row(rng),
         "lookup": lambda: lookup_row(rng, level),
         "policy": lambda: policy_row(templates, rng, level),

@@ -33,21 +33,23 @@ EASY_MIX = {
     "copy": 0.05,
 }
 FULL_MIX = {
-    "policy": 0.26,
+    "policy": 0.24,
     "judge": 0.22,
-    "free": 0.14,
-    "lookup": 0.10,
-    "skill": 0.10,
+    "free": 0.12,
     "summary": 0.09,
-    "help": 0.04,
-    "words": 0.03,
-    "copy": 0.02,
+    "lookup": 0.08,
+    "coded": 0.08,
+    "skill": 0.06,
+    "compare": 0.05,
+    "help": 0.03,
+    "words": 0.02,
+    "copy": 0.01,
 }
 SCHEDULE = (
-    (0.06, COPY_MIX, Level(1)),
-    (0.15, EASY_MIX, Level(1, synonyms=False)),
-    (0.25, EASY_MIX, Level(3, synonyms=False)),
-    (0.38, EASY_MIX, Level(3)),
+    (0.065, COPY_MIX, Level(1)),
+    (0.165, EASY_MIX, Level(1, synonyms=False)),
+    (0.275, EASY_MIX, Level(3, synonyms=False)),
+    (0.42, EASY_MIX, Level(3)),
     (1.0, FULL_MIX, HARDEST),
 )
 """(until this share of the tokens, mix of rows, how hard the policies are).
@@ -65,7 +67,7 @@ class Plan:
     layers: int = 4
     heads: int = 8
     feed_forward: int = 640
-    tokens: int = 22_000_000
+    tokens: int = 20_000_000
     batch_tokens: int = 4096
     muon_rate: float = 0.02
     adam_rate: float = 3e-3

@@ -54,10 +54,15 @@ def vocabulary() -> tuple[str, ...]:
 
 
 @cache
+def asked_words() -> tuple[str, ...]:
+    """Every word of a request, in a fixed order."""
+    return _words([*(ask for kind in language()["kinds"].values() for ask in kind["asks"]), *_phrases()])
+
+
+@cache
 def coded_vocabulary() -> tuple[str, ...]:
     """Every word of a request in every encoding that requests come in, in a fixed order."""
-    asked = _words([*(ask for kind in language()["kinds"].values() for ask in kind["asks"]), *_phrases()])
-    return tuple(ENCODINGS[name][0](word) for name in language()["encoded"] for word in asked)
+    return tuple(ENCODINGS[name][0](word) for name in language()["encoded"] for word in asked_words())
 
 
 def build_tokenizer() -> Any:
