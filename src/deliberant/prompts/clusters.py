@@ -65,7 +65,7 @@ class Comparer:
 class Forest:
     """Disjoint sets of rows 0 to n - 1, and the matches that joined them: a spanning forest."""
 
-    parents: array[int]
+    parents: "array[int]"
     matches: list[Match] = field(default_factory=list)
     skipped: int = 0
 

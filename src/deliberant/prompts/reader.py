@@ -52,17 +52,6 @@ def assert_families_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt]
             )
 
 
-def check_prompts(at: str, prompts: Iterable[Prompt], categories: Collection[str]) -> None:
-    """UserError, beginning with `at`, for an id that two prompts share or a category that is not among `categories`."""
-    seen: set[str] = set()
-    for prompt in prompts:
-        if prompt.id in seen:
-            raise UserError(f"{at}: id '{prompt.id}' is that of two prompts; map another column to id")
-        seen.add(prompt.id)
-        for category in prompt.categories:
-            _known(f"{at}: prompt '{prompt.id}'", "category", category, categories)
-
-
 def _rows(
     path: Path, kind: type[AnyRow], categories: Collection[str] | None, clauses: Collection[str] | None
 ) -> Iterator[AnyRow]:
@@ -76,12 +65,13 @@ def _rows(
             raise UserError(f"{here}: id '{row.id}' is already that of line {seen[row.id]}; give it another")
         seen[row.id] = number
         for category in row.categories:
-            _known(here, "category", category, categories)
+            check_name(here, "category", category, categories)
         if isinstance(row, CaseRow):
-            _known(here, "clause", row.truth.clause, clauses)
+            check_name(here, "clause", row.truth.clause, clauses)
         yield row
 
 
-def _known(here: str, what: str, name: str | None, known: Collection[str] | None) -> None:
+def check_name(here: str, what: str, name: str | None, known: Collection[str] | None) -> None:
+    """UserError, beginning with `here`, where the policy's `known` names are given and do not have `name`."""
     if known is not None and name is not None and name not in known:
         raise UserError(f"{here}: {what} '{name}' is not in the policy; {nearest(name, sorted(known))}")
