@@ -135,7 +135,7 @@ def test_coverage(tmp_path: Path) -> None:
     assert [(row["clause"], row["kept"], row["samples"]) for row in rows] == [("F1", 3, 3), ("F2", 1, 1), ("T1", 1, 1)]
     table = invoke("coverage", run.root, "--min", 1)
     assert (table.exit_code, table.stderr) == (0, "")
-    assert "100.0 [43.8, 100.0]" in table.stdout and "not stated" in table.stdout
+    assert "100.0 [43.9, 100.0]" in table.stdout and "not stated" in table.stdout
     thin = invoke("coverage", run.root, "--min", 2)
     assert (thin.exit_code, thin.stdout) == (1, table.stdout)
     assert thin.stderr.startswith("error: coverage: 2 of 3 clauses have fewer than 2 kept samples: F2 (1), T1 (1); ")

@@ -152,6 +152,15 @@ def test_a_folder_of_files_is_a_data_set(tmp_path: Path) -> None:
     assert [record.values for record in read(folder)[1]] == [{"text": "a"}, {"text": "b"}]
 
 
+def test_a_data_set_that_breaks_off_is_named_with_its_row(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "train.jsonl").write_text('{"text": "a"}\n{"text": "b')
+    with pytest.raises(UserError) as error:
+        read(folder)
+    assert str(error.value).startswith(f"{folder}: ") and "\n" not in str(error.value)
+
+
 def test_what_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         read(tmp_path / "none")

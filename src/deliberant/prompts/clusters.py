@@ -19,7 +19,7 @@ CACHED = 2**22
 """Shingle hashes that are kept for the next comparison."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Match:
     """Row `row` is as similar to row `other` as `similarity` says; `exact` = their normalised texts are equal."""
 

@@ -162,7 +162,16 @@ def _data_set(where: str, split: str, config: str | None) -> Table:
     labels = {name: kind for name, kind in features.items() if isinstance(kind, ClassLabel)}
 
     def records() -> Iterator[Record]:
-        for number, values in enumerate(loaded, start=1):
+        source, number = iter(loaded), 0
+        while True:
+            try:
+                values = next(source, None)
+            except (DatasetsError, OSError, ValueError, RuntimeError) as error:
+                what = str(error).split("\n")[0]
+                raise UserError(f"{where}: after row {number}: can not be read ({what}); repair it") from error
+            if values is None:
+                return
+            number += 1
             for name, kind in labels.items():
                 label = values[name]
                 values[name] = None if label is None or label < 0 else kind.int2str(label)
