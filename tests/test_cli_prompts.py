@@ -50,7 +50,7 @@ def test_import_says_what_it_did_and_what_it_skipped(folder: Path) -> None:
         (("--map", "text"), "--map text: write it as FIELD=COLUMN"),
         (("--set", "source="), "--set source=: write it as FIELD=VALUE"),
         (("--map", "text=prompt", "--map", "text=label"), "--map text=label: 'text' is already prompt"),
-        (("--map", "text=promt"), "x: --map text=promt: there is no column 'promt'; did you mean 'prompt'?"),
+        (("--map", "text=promt"), "x.csv:1: --map text=promt: there is no column 'promt'; did you mean 'prompt'?"),
     ],
 )
 def test_a_mistake_in_a_mapping_is_one_line_and_exit_2(folder: Path, arguments: tuple[str, ...], words: str) -> None:

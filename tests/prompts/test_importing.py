@@ -19,7 +19,7 @@ def run(
 ) -> tuple[list[Prompt], Import]:
     """The rows of a table called `set`; a mapping that begins with `=` is a constant."""
     names = tuple(dict.fromkeys(name for row in rows for name in row)) if columns else None
-    table = Table("set", names, iter(Record(f"set:{place}", row) for place, row in enumerate(rows, start=2)))
+    table = Table("set", "set", names, iter(Record(f"set:{place}", row) for place, row in enumerate(rows, start=2)))
     account = Import()
     mapped = mapped or {}
     constants = {name: value[1:] for name, value in mapped.items() if value.startswith("=")}
@@ -116,6 +116,13 @@ def test_an_id_that_comes_twice_is_named() -> None:
         run([{"id": "a", "text": "x"}, {"id": "a", "text": "y"}])
 
 
+def test_numbers_lists_and_blanks_are_not_taken_for_text() -> None:
+    with pytest.raises(UserError, match="set:2: messages: input should be a valid list, not 5"):
+        run([{"messages": 5, "system": "x"}])
+    [prompt], _ = run([{"text": "a", "categories": "; theft ;"}])
+    assert prompt.categories == ("theft",)
+
+
 def test_what_is_mapped_wins_over_a_column_of_that_name() -> None:
     [prompt], account = run([{"text": "no", "messages": [], "prompt": "yes"}], {"text": "prompt"})
     assert prompt.messages[-1]["content"] == "yes"
@@ -127,6 +134,25 @@ def test_rows_with_their_own_keys_are_mapped_one_by_one() -> None:
     assert [prompt.family for prompt in found] == ["set-1", "f"]
     with pytest.raises(UserError, match="set:3: --map family=f: there is no column 'f'"):
         run([{"text": "a", "f": "1"}, {"text": "b"}], {"family": "f"}, columns=False)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["role", "content"]), inner),
+    max_leaves=4,
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(sorted(FIELDS)), json_values), max_size=3), st.booleans())
+def test_any_row_is_a_prompt_or_skipped_or_a_user_error(rows: list[dict[str, Any]], columns: bool) -> None:
+    if columns:
+        rows = [{**dict.fromkeys(name for other in rows for name in other), **row} for row in rows]
+    try:
+        found, account = run(rows, columns=columns)
+    except UserError as error:
+        assert str(error).startswith("set")
+    else:
+        assert len(found) + len(account.skipped) == len(rows)
 
 
 @given(st.lists(prompts, unique_by=lambda prompt: prompt.id, max_size=4))

@@ -75,7 +75,7 @@ def imported(
     """
     _check(mapped, constants)
     seen: set[str] = set()
-    chosen = _columns(table.columns, mapped, constants, table.name) if table.columns is not None else None
+    chosen = _columns(table.columns, mapped, constants, table.at) if table.columns is not None else None
     for number, record in enumerate(table.records, start=1):
         if not record.values:
             account.skipped.append((record.at, "is blank"))
@@ -135,13 +135,17 @@ def _row(table: Table, number: int, values: dict[str, Any], account: Import) -> 
     values = {name: _name(value) if name in NAMES else value for name, value in values.items()}
     values = {name: value for name, value in values.items() if not _blank(value)}
     turns = values.get("messages") or [{"role": "user", "content": values.get("text")}]
-    if all(isinstance(turn, dict) and _blank(turn.get("content")) for turn in turns):
+    whole = isinstance(turns, list)  # what is no list is left for the schema to refuse
+    if whole and all(isinstance(turn, dict) and _blank(turn.get("content")) for turn in turns):
         return None
     row: dict[str, Any] = {name: values[name] for name in ("source", "licence", "framing") if name in values}
-    row["messages"] = [{"role": "system", "content": values["system"]}, *turns] if "system" in values else turns
+    row["messages"] = turns
+    if "system" in values and whole:
+        row["messages"] = [{"role": "system", "content": values["system"]}, *turns]
     several = values.get("categories", values.get("category", []))
     if isinstance(several, str):
-        several = [part.strip() for part in several.split(";")] if "categories" in values else [several]
+        parts = several.split(";") if "categories" in values else [several]
+        several = [part.strip() for part in parts if part.strip()]
     row["categories"] = several
     row["id"] = values.get("id", f"{table.name}-{number}")
     row["family"] = values.get("family", row["id"])

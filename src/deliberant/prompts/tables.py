@@ -28,9 +28,13 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """`columns` are None where each row has its own keys. `records` can be gone through once."""
+    """`at` is where the columns are named; `columns` are None where each row has its own keys.
+
+    `records` can be gone through once.
+    """
 
     name: str
+    at: str
     columns: tuple[str, ...] | None
     records: Iterator[Record]
 
@@ -47,7 +51,7 @@ def open_table(where: str, split: str | None = None, config: str | None = None) 
             raise UserError(f"{where}: --split and --config are for data sets; a file has neither")
         suffix = path.suffix.lower()
         if suffix in JSON_LINES:
-            return Table(path.stem, None, _json_lines(path))
+            return Table(path.stem, where, None, _json_lines(path))
         if suffix in DELIMITERS:
             return _delimited(path, DELIMITERS[suffix])
         if suffix == ".parquet":
@@ -101,7 +105,7 @@ def _delimited(path: Path, delimiter: str) -> Table:
                 raise UserError(f"{here}: has {len(fields)} fields, the header has {len(header)}; repair that row")
             yield Record(here, dict(zip(header, fields, strict=False)))
 
-    return Table(path.stem, tuple(header), records())
+    return Table(path.stem, f"{path}:1", tuple(header), records())
 
 
 def _parquet(path: Path) -> Table:
@@ -132,7 +136,7 @@ def _parquet(path: Path) -> Table:
                 number += 1
                 yield Record(f"{path}: row {number}", values)
 
-    return Table(path.stem, tuple(file.schema_arrow.names), records())
+    return Table(path.stem, str(path), tuple(file.schema_arrow.names), records())
 
 
 def _data_set(where: str, split: str, config: str | None) -> Table:
@@ -177,7 +181,7 @@ def _data_set(where: str, split: str, config: str | None) -> Table:
                 values[name] = None if label is None or label < 0 else kind.int2str(label)
             yield Record(f"{where}: row {number}", values)
 
-    return Table(path.name, tuple(features) or None, records())
+    return Table(path.name, where, tuple(features) or None, records())
 
 
 def _named(where: str, splits: Any, split: str) -> Any:
