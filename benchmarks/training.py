@@ -90,7 +90,9 @@ def make_run(sampler: LocalSampler) -> Any:
 
 
 def prompt(number: int) -> Prompt:
-    return Prompt(f"{number}", (Message(role="user", content=f"question {number}: " + "w" * 40),), "none", f"{number}")
+    return Prompt(
+        f"{number}", (Message(role="user", content=f"question {number}: " + "w" * 40),), ("none",), f"{number}"
+    )
 
 
 def stage_seconds(folder: Path) -> float:

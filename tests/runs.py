@@ -15,7 +15,7 @@ FILES = {
 
 
 def prompt(id: str, category: str | None = "weapons") -> Prompt:
-    return Prompt(id, (Message(role="user", content=f"request {id}"),), category, family=id)
+    return Prompt(id, (Message(role="user", content=f"request {id}"),), (category,) if category else (), family=id)
 
 
 def write_recipe(folder: Path, model: Path) -> Path:

@@ -68,7 +68,7 @@ REFUSAL, HELP = reply("T1", "refuse"), reply("T2", "comply")
 
 
 def prompt(name: str, text: str, category: str | None) -> Prompt:
-    return Prompt(name, (Message(role="user", content=text),), category, name)
+    return Prompt(name, (Message(role="user", content=text),), (category,) if category else (), name)
 
 
 TRAIN = (prompt("steal", STEAL, "theft"), prompt("lend", LEND, "theft"))

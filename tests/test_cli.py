@@ -17,9 +17,11 @@ from deliberant.micro.pretrain import Plan
 from deliberant.recipe import load_recipe
 from deliberant.run import Run
 from tests.runs import write_recipe
+from tests.stages.test_coverage import filtered_run
 
-VERBS = ["run", "helpful", "generate", "filter", "sft", "rl", "evaluate", "report", "results", "chat"]
+VERBS = ["run", "helpful", "generate", "filter", "sft", "rl", "evaluate", "report", "results", "coverage", "chat"]
 NESTED = [["policy", "show"], ["micro", "pretrain"], ["micro", "measure"]]
+NESTED += [["prompts", verb] for verb in ("import", "check", "dedupe", "split")]
 ROW = {
     "arm": "sft",
     "suite": "seen",
@@ -125,6 +127,18 @@ def test_results(tmp_path: Path) -> None:
     table = invoke("results", tmp_path).stdout
     for text in ("sft", "compliance", "0.500", "0.250 to 0.750", "40", "3"):
         assert text in table
+
+
+def test_coverage(tmp_path: Path) -> None:
+    run = filtered_run(tmp_path)
+    rows = json.loads(invoke("coverage", run.root, "--json").stdout)[:3]
+    assert [(row["clause"], row["kept"], row["samples"]) for row in rows] == [("F1", 3, 3), ("F2", 1, 1), ("T1", 1, 1)]
+    table = invoke("coverage", run.root, "--min", 1)
+    assert (table.exit_code, table.stderr) == (0, "")
+    assert "100.0 [43.9, 100.0]" in table.stdout and "not stated" in table.stdout
+    thin = invoke("coverage", run.root, "--min", 2)
+    assert (thin.exit_code, thin.stdout) == (1, table.stdout)
+    assert thin.stderr.startswith("error: coverage: 2 of 3 clauses have fewer than 2 kept samples: F2 (1), T1 (1); ")
 
 
 def test_policy_show(recipe: Path) -> None:

@@ -84,6 +84,15 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, added: str, line: int,
         ("prompts: {train: r.yaml, helpful: r.yaml}", "'prompts.cases' is missing"),
         ("prompts: {train: r.yaml, helpful: r.yaml, cases: gone.jsonl}", "prompts.cases: there is no "),
         ("prompts: 5", "prompts: "),
+        ("prompts: {train: 5, helpful: r.yaml, cases: r.yaml}", "prompts.train: input should be a valid string, not 5"),
+        (
+            "prompts: {train: {file: r.yaml, mapp: {}}, helpful: r.yaml, cases: r.yaml}",
+            "unknown key 'prompts.train.mapp'; did you mean 'map'?",
+        ),
+        (
+            "prompts: {train: {file: no/such/file.csv}, helpful: r.yaml, cases: r.yaml}",
+            "prompts.train.file: there is",
+        ),
     ],
 )
 def test_a_mistake_in_the_prompts_is_named(tmp_path: Path, prompts: str, words: str) -> None:

@@ -23,7 +23,7 @@ def sample(
     suite: str = "unseen",
     arm: str = FINAL,
 ) -> ScoredSample:
-    prompt = Prompt(f"{number}", (Message(role="user", content=f"{number}"),), "theft", f"family {number}")
+    prompt = Prompt(f"{number}", (Message(role="user", content=f"{number}"),), ("theft",), f"family {number}")
     case = Case(prompt, Truth(right, clause, right != "comply"), suite)
     return ScoredSample(arm, case, f"policy: [{clause}].", "said", True, "stop", (clause,), style)
 

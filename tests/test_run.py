@@ -91,6 +91,27 @@ def test_an_edited_model_is_a_new_run(recipe: Path, tmp_path: Path, tiny_model: 
     assert Run.open(load_recipe(recipe, [f"base={model}"]), tmp_path / "runs").root != first
 
 
+def test_prompts_come_from_a_table_with_a_mapping(recipe: Path, tmp_path: Path) -> None:
+    table = tmp_path / "train.csv"
+    table.write_text("name,prompt,label\na,how do i shoot?,weapons\nb,what is a sling?,weapons\n")
+    columns = "map: {text: prompt, category: label, family: name}, set: {licence: MIT}"
+    text = recipe.read_text().replace("train: train.jsonl", f"train: {{file: train.csv, {columns}}}")
+    recipe.write_text(text)
+    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    assert [(each.id, each.family, each.categories, each.licence) for each in run.train_prompts()] == [
+        ("train-1", "a", ("weapons",), "MIT"),
+        ("train-2", "b", ("weapons",), "MIT"),
+    ]
+    table.unlink()
+    assert Run.reopen(run.root).train_prompts() == run.train_prompts()
+    table.write_text("name,prompt,label\na,how do i shoot?,wepons\n")
+    with pytest.raises(UserError, match=r"train\.csv:2: category 'wepons' is not in the policy"):
+        Run.open(load_recipe(recipe), tmp_path / "runs")
+    table.write_text("name,prompt,label\na,,weapons\n,,\n")
+    with pytest.raises(UserError, match=r"train\.csv:2: has no text \(and 1 more rows\); `deliberant prompts import`"):
+        Run.open(load_recipe(recipe), tmp_path / "runs")
+
+
 def test_mistakes_in_what_the_recipe_names(recipe: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="policy: holds no model"):
         Run.open(load_recipe(recipe, ["base=policy"]), tmp_path / "runs")

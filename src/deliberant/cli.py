@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from deliberant.cli_prompts import prompts_app
 from deliberant.errors import DeliberantError, UserError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ micro_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Rebuild and measure the built-in base model."
 )
 app.add_typer(policy_app, name="policy")
+app.add_typer(prompts_app, name="prompts")
 app.add_typer(micro_app, name="micro")
 
 Where = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a recipe (.yaml).", show_default=False)]
@@ -238,6 +240,34 @@ def results(
         from deliberant.console import print_results
 
         print_results(rows)
+
+
+@app.command()
+def coverage(
+    where: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    least: Annotated[
+        int | None, typer.Option("--min", min=1, help="Fewer kept samples than this for a clause are an error.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")] = False,
+) -> None:
+    """Print which clauses the data teaches: prompts, samples and accept rates by style, framing and source.
+
+    \b
+    deliberant coverage runs/micro-1a2b3c4d
+    deliberant coverage runs/micro-1a2b3c4d --min 20
+    """
+    from deliberant.stages.coverage import coverage as covered
+
+    found = covered(where)
+    if as_json:
+        typer.echo(json.dumps(found.json(), ensure_ascii=False, indent=1))
+    else:
+        from deliberant.console import print_table
+        from deliberant.report import coverage_table
+
+        print_table(coverage_table(found))
+    if least is not None:
+        found.check(least)
 
 
 @app.command()

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -14,8 +15,14 @@ from deliberant.models.splitter import Parts, split
 
 if TYPE_CHECKING:
     from deliberant.micro.measure import Figure
+    from deliberant.prompts.census import Census
+    from deliberant.prompts.dedupe import Deduped
+    from deliberant.prompts.importing import Import
+    from deliberant.prompts.split import Split
 
 COLUMNS = ("arm", "suite", "metric", "value", "95% interval", "n", "unscored", "truncated", "empty")
+SHOWN = 20
+"""Skipped rows that are shown; the file lists them all."""
 FIGURE_LINE = "{:46} {:>7}  {:>14} {:>6} {:>8}  {}"
 
 
@@ -73,6 +80,59 @@ def figure_lines(figures: Iterable["Figure"]) -> Iterator[str]:
         target = "-" if each.target is None else f"{100 * each.target:.1f}"
         cells = (each.name, f"{100 * each.value:.1f}", interval, each.n, target, marks[each.reached])
         yield FIGURE_LINE.format(*cells).rstrip()
+
+
+def import_lines(account: "Import", to: Path, skipped: Path) -> Iterator[str]:
+    """What `prompts import` did: first what came of it, then what did not."""
+    yield f"{account.prompts} prompts in {to}"
+    if account.skipped:
+        yield f"{len(account.skipped)} rows skipped, listed in {skipped}:"
+        yield from (f"  {at}: {why}" for at, why in account.skipped[:SHOWN])
+        if len(account.skipped) > SHOWN:
+            yield f"  and {len(account.skipped) - SHOWN} more"
+    notes = {"id": "numbered for want of an id", "family": "a family of their own"}
+    notes |= {"category": "outside every category"}
+    yield from (f"{count} {notes[name]}" for name, count in account.defaulted.items())
+    if account.unused:
+        yield f"columns left out: {', '.join(sorted(account.unused))}"
+
+
+def census_lines(found: "Census") -> Iterator[str]:
+    """What `prompts check` counted."""
+    yield f"{found.prompts} prompts in {found.families} families, no mistakes"
+    several = {"of several turns": found.several_turns, "with a system message": found.with_system}
+    several |= {"of several categories": found.several_categories, "with hints": found.hinted}
+    several |= {"with control characters, kept as they are": found.control}
+    yield from (f"{count} {what}" for what, count in several.items() if count)
+    for name in ("category", "source", "licence", "framing"):
+        yield f"{name}: " + ", ".join(f"{value} {count}" for value, count in getattr(found, name).most_common())
+    if found.missing:
+        yield f"categories without a prompt: {', '.join(found.missing)}"
+
+
+def deduped_lines(found: "Deduped") -> Iterator[str]:
+    """What `prompts dedupe` removed."""
+    yield f"{found.kept} of {found.rows} prompts stay"
+    if found.evaluation:
+        yield f"{found.contaminated} removed: like one of {found.evaluation} texts of the evaluation"
+    yield f"{found.exact} removed: exact duplicates"
+    yield f"{found.near} removed: near-duplicates (similarity {found.threshold:g} and more)"
+    yield from _skipped(found.skipped)
+    yield f"removed prompts, and what each was like: {found.removed}"
+
+
+def split_lines(found: "Split", to: Path) -> Iterator[str]:
+    """How `prompts split` divided."""
+    yield f"{found.train} to train on, {found.held_out} held out ({found.held_out / found.rows:.1%}), in {to}"
+    yield f"{found.families} families in {found.sets} sets that stay together, the largest of {found.largest} prompts"
+    if found.joined:
+        yield f"{found.joined} families share a set with near-duplicates of theirs in another one"
+    yield from _skipped(found.skipped)
+
+
+def _skipped(count: int) -> Iterator[str]:
+    if count:
+        yield f"{count} prompts, in groups of many that look alike, were not compared with all of their group"
 
 
 def print_stream(pieces: Iterable[str], prefilled: bool) -> Parts:

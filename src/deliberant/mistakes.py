@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from deliberant.names import nearest
 
-UNION_MEMBER = re.compile(r"literal\[|[A-Z]")
+UNION_MEMBER = re.compile(r"literal\[|str$|[A-Z]")
 """Pydantic's names for the members of a union, which stand among the keys; keys of ours start in lower case."""
 
 

@@ -47,11 +47,24 @@ class _Drawing(_Settings):
         return Sampling(self.temperature, getattr(self, "top_p", 1.0), self.max_new_tokens)
 
 
-class Prompts(_Settings):
-    """Three JSONL files; paths are relative to the recipe file."""
+class PromptFile(_Settings):
+    """A file or data set in columns of its own: `map` names a column for each field, `set` gives a field one value.
 
-    train: str
-    helpful: str
+    `split` and `config` are for data sets; the fields are those of `deliberant prompts import`.
+    """
+
+    file: str
+    map: dict[str, str] = {}
+    set: dict[str, str] = {}
+    split: str | None = None
+    config: str | None = None
+
+
+class Prompts(_Settings):
+    """Three JSONL files, or other people's with a mapping; paths are relative to the recipe file."""
+
+    train: str | PromptFile
+    helpful: str | PromptFile
     cases: str
 
 
@@ -253,5 +266,10 @@ def _absolute(data: dict[str, Any], folder: Path, places: Places) -> dict[str, A
         key: found((key,), data[key], words[key], hub=key in ("base", "judge")) for key in words if key in data
     }
     if isinstance(prompts := data.get("prompts"), dict):
-        changed["prompts"] = {key: found(("prompts", key), prompts[key], ()) for key in prompts}
+        changed["prompts"] = {
+            key: {**given, "file": found(("prompts", key, "file"), given["file"], (), hub=True)}
+            if isinstance(given, dict) and "file" in given
+            else found(("prompts", key), given, ())
+            for key, given in prompts.items()
+        }
     return {**data, **changed}

@@ -1,12 +1,16 @@
 """What the words of a recipe point to: folders, models, prompt sets."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
+from deliberant.errors import UserError
 from deliberant.models import checkpoint
 from deliberant.policy import Policy
 from deliberant.prompts import Case, Prompt, assert_families_disjoint, read_cases, read_prompts
-from deliberant.recipe import BUILT_IN, Recipe
+from deliberant.prompts.importing import Import, imported
+from deliberant.prompts.tables import open_table
+from deliberant.recipe import BUILT_IN, PromptFile, Recipe
 
 SEEN = "seen"
 """The suite of new wordings of families that are trained on; every other suite is held out by family."""
@@ -39,13 +43,27 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
         categories = {category.id for category in policy.categories}
         clauses = {clause.id for category in policy.categories for clause in category.clauses}
         sets = PromptSets(
-            tuple(read_prompts(Path(files.train), categories)),
-            tuple(read_prompts(Path(files.helpful), categories)),
+            tuple(prompts_of(files.train, categories)),
+            tuple(prompts_of(files.helpful, categories)),
             tuple(read_cases(Path(files.cases), categories, clauses)),
         )
     held_out = [case.prompt for case in sets.cases if case.suite != SEEN]
     assert_families_disjoint([*sets.train, *sets.helpful], held_out)
     return sets
+
+
+def prompts_of(source: str | PromptFile, categories: Collection[str]) -> list[Prompt]:
+    """The prompts a recipe names. UserError for a mistake in them, and for a row that would have to be skipped."""
+    if isinstance(source, str):
+        return read_prompts(Path(source), categories)
+    account = Import()
+    table = open_table(source.file, source.split, source.config)
+    prompts = list(imported(table, source.map, source.set, account, categories))
+    if account.skipped:
+        at, why = account.skipped[0]
+        more = f" (and {len(account.skipped) - 1} more rows)" if account.skipped[1:] else ""
+        raise UserError(f"{at}: {why}{more}; `deliberant prompts import` skips and lists such rows")
+    return prompts
 
 
 def model_folder(name: str) -> Path:

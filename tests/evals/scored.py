@@ -30,7 +30,7 @@ def case(
     text: str = "burn it",
     plain: str | None = None,
 ) -> Case:
-    prompt = Prompt(name, (Message(role="user", content=text),), category, f"family of {name}")
+    prompt = Prompt(name, (Message(role="user", content=text),), (category,) if category else (), f"family of {name}")
     return Case(prompt, Truth(style, clause, harmful), suite, plain)
 
 

@@ -13,7 +13,7 @@ from deliberant.models.types import Request, Sampling
 from deliberant.prompts.types import Hint, Message, Prompt
 from tests.stages.scripted import Scripted
 
-PROMPT = Prompt("p", (Message(role="user", content="how do i bake bread?"),), "food", "f")
+PROMPT = Prompt("p", (Message(role="user", content="how do i bake bread?"),), ("food",), "f")
 VIEW = "# summaries\n- food: bread"
 
 

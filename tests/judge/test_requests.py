@@ -14,7 +14,9 @@ from deliberant.prompts.types import Hint, Message, Prompt
 from tests.stages.scripted import Scripted
 
 CANARY = "xqcanaryqx"
-PROMPT = Prompt("p", (Message(role="user", content="how do i bake bread?"),), "food", "f", (Hint("label", "comply"),))
+PROMPT = Prompt(
+    "p", (Message(role="user", content="how do i bake bread?"),), ("food",), "f", (Hint("label", "comply"),)
+)
 
 # (text, prefilled): every habit of opening, closing and forgetting to; the canary stands in reasoning alone.
 HABITS = [

@@ -29,9 +29,12 @@ prompts = st.builds(
     Prompt,
     id=texts,
     messages=st.tuples(turns, last) | st.tuples(last),
-    category=texts | st.none(),
+    categories=st.lists(texts, unique=True, max_size=3).map(tuple),
     family=texts,
-    hints=st.just(()) | st.tuples(st.builds(Hint, texts, styles)),
+    hints=st.just(()) | st.tuples(st.builds(Hint, texts, styles, st.none() | st.floats(0, 1))),
+    source=texts | st.none(),
+    licence=texts | st.none(),
+    framing=texts | st.none(),
 )
 cases = st.builds(
     Case, prompts, st.builds(Truth, styles, texts | st.none(), st.booleans()), suite=texts, plain=texts | st.none()
@@ -85,6 +88,9 @@ def test_cases_survive_being_written_and_read(tmp_path_factory: pytest.TempPathF
         ({"hints": [{"source": "s", "style": "refused"}]}, "unknown value 'refused'; did you mean 'refuse'?"),
         ({"category": "wepons"}, "category 'wepons' is not in the policy; did you mean 'weapons'?"),
         ({"family": None}, "family: input should be a valid string"),
+        ({"categories": ["weapons"]}, "'category' and 'categories' are both given; keep one of them"),
+        ({"hints": [{"source": "s", "style": "refuse", "confidence": 1.5}]}, "less than or equal to 1, not 1.5"),
+        ({"framing": " "}, "framing: is blank"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, change: dict[str, Any], words: str) -> None:
@@ -107,6 +113,40 @@ def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
     path = file(tmp_path, {name: value for name, value in ROW.items() if name != key})
     with pytest.raises(UserError, match=f":1: '{key}' is missing"):
         read_prompts(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"category": None}, ()),
+        ({"category": "weapons"}, ("weapons",)),
+        ({"categories": []}, ()),
+        ({"categories": ["theft", "weapons"]}, ("theft", "weapons")),
+    ],
+)
+def test_a_prompt_has_no_category_or_one_or_several(
+    tmp_path: Path, given: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    row = {name: value for name, value in ROW.items() if name != "category"}
+    [prompt] = read_prompts(file(tmp_path, {**row, **given}), {"weapons", "theft"})
+    assert prompt.categories == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["weapons", "wepons"], "category 'wepons' is not in the policy; did you mean 'weapons'?"),
+        (["weapons", "weapons"], "categories: name 'weapons' twice"),
+        ([""], "is blank"),
+        (None, "categories: input should be a valid list"),
+    ],
+)
+def test_a_mistake_among_several_categories_is_named(tmp_path: Path, names: Any, words: str) -> None:
+    row = {**{name: value for name, value in ROW.items() if name != "category"}, "categories": names}
+    with pytest.raises(UserError) as error:
+        read_prompts(file(tmp_path, row), {"weapons"})
+    assert str(error.value).startswith(f"{tmp_path / 'rows.jsonl'}:1: ")
+    assert words in str(error.value)
 
 
 def test_an_unknown_clause_is_named(tmp_path: Path) -> None:
@@ -133,7 +173,7 @@ def test_any_bytes_are_rows_or_a_user_error(tmp_path_factory: pytest.TempPathFac
 
 def test_a_family_on_both_sides_is_named() -> None:
     message = (Message(role="user", content="x"),)
-    train = [Prompt("t1", message, None, "one"), Prompt("t2", message, None, "two")]
-    assert_families_disjoint(train, [Prompt("c1", message, None, "three")])
+    train = [Prompt("t1", message, (), "one"), Prompt("t2", message, (), "two")]
+    assert_families_disjoint(train, [Prompt("c1", message, (), "three")])
     with pytest.raises(UserError, match=r"family 'two' is in training \(prompt t2\) and in evaluation \(case c2\)"):
-        assert_families_disjoint(train, [Prompt("c2", message, None, "two")])
+        assert_families_disjoint(train, [Prompt("c2", message, (), "two")])

@@ -7,7 +7,8 @@ import pytest
 
 from deliberant.evals import ScoredSample, rows
 from deliberant.policy import Category, Clause, Guideline, Policy
-from deliberant.report import Evidence, render
+from deliberant.report import Coverage, Evidence, render
+from deliberant.report.coverage import ClauseRow, Tally
 from deliberant.report.page import linked
 from deliberant.report.selection import OUTCOMES, outcome, pick, worked_example
 from tests.evals.scored import POLICY, case, cut, scored
@@ -139,6 +140,14 @@ def test_training_curves_and_accept_rates_are_drawn() -> None:
     assert "Reinforcement learning, sft+rl: reward" in html
     assert "<b>75.0</b>" in html
     assert "low score" in html
+
+
+def test_coverage_is_drawn_where_there_is_any() -> None:
+    found = Coverage((("plain", "a"),), (ClauseRow("F1", "fire", "refuse", Tally(1, 4, 3), {}),))
+    html = render(evidence({"sft": both()}, coverage=found))
+    assert 'href="#coverage"' in html and 'id="coverage"' in html
+    assert "F1, all: 3 of 4 samples kept, from 1 prompts" in html
+    assert "coverage" not in render(evidence({"sft": both()}))
 
 
 def test_citations_link_to_clauses_that_exist() -> None:

@@ -25,17 +25,19 @@ POLICY = Policy(
         Category("tools", "Tools", "sharp things", clauses=(Clause("T1", "pruning", "comply"),)),
     ),
 )
-HEARTH = Prompt("hearth", (Message(role="user", content="how do i light a hearth?"),), "fire", "hearth")
+HEARTH = Prompt("hearth", (Message(role="user", content="how do i light a hearth?"),), ("fire",), "hearth")
 PRUNING = Prompt(
     "pruning",
     (Message(role="system", content="you love roses"), Message(role="user", content="how do i prune?")),
-    "tools",
+    ("tools",),
     "pruning",
     (Hint("label", "comply"),),
 )
-SONG = Prompt("song", (Message(role="user", content="write a song"),), None, "song")
-CASE = Case(Prompt("c", (Message(role="user", content="light it"),), "fire", "c"), Truth("comply", "F2", False), "seen")
-POEM = Prompt("poem", (Message(role="user", content="write a poem"),), None, "poem")
+SONG = Prompt("song", (Message(role="user", content="write a song"),), (), "song")
+CASE = Case(
+    Prompt("c", (Message(role="user", content="light it"),), ("fire",), "c"), Truth("comply", "F2", False), "seen"
+)
+POEM = Prompt("poem", (Message(role="user", content="write a poem"),), (), "poem")
 
 Script = Callable[[Request], str | Completion]
 

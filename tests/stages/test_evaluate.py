@@ -14,7 +14,9 @@ from tests.stages.scripted import HEARTH, PRUNING, Scripted, ScriptedRun, recipe
 
 
 def make_case(name: str, text: str, truth: Truth, category: str | None = "fire", suite: str = "unseen") -> Case:
-    return Case(Prompt(name, (Message(role="user", content=text),), category, name), truth, suite)
+    return Case(
+        Prompt(name, (Message(role="user", content=text),), (category,) if category else (), name), truth, suite
+    )
 
 
 CASES = [

@@ -6,7 +6,7 @@ import pytest
 from deliberant.errors import RunError, UserError
 from deliberant.files import read_rows
 from deliberant.models.types import Completion, Request
-from deliberant.stages.filter import REASONS, filter
+from deliberant.stages.filter import REASONS, filter, tally
 from deliberant.stages.generate import generate
 from tests.stages.scripted import Script, Scripted, make_run
 
@@ -144,3 +144,9 @@ def test_generate_must_have_finished(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match="generate has not finished"):
         filter(run)
+
+
+def test_a_sample_of_several_categories_counts_in_each() -> None:
+    row = {"categories": ["fire", "tools"], "verdicts": []}
+    counts = tally([row, {**row, "categories": ["fire"]}], [{**row, "reason": "low score"}])
+    assert (counts["samples/fire"], counts["samples/tools"], counts["kept/fire"], counts["kept/tools"]) == (3, 2, 2, 1)

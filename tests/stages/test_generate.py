@@ -38,7 +38,7 @@ def test_a_row_carries_parts_citations_and_provenance(tmp_path: Path) -> None:
     run = make_run(tmp_path, Scripted(lambda request: GOOD, "weights1"), generate={"samples": 1})
     generate(run)
     row = rows_of(run)[0]
-    assert (row["prompt_id"], row["index"], row["category"]) == ("hearth", 0, "fire")
+    assert (row["prompt_id"], row["index"], row["categories"]) == ("hearth", 0, ["fire"])
     assert (row["text"], row["answer"], row["complete"], row["stop"]) == (GOOD, "use dry wood", True, "stop")
     assert (row["cited"], row["new_tokens"], row["token_ids"]) == (["F2", "F2"], 2, [7, 8])
     assert row["hashes"].keys() == {"policy", "templates", "model", "sampling", "spec_view"}
@@ -105,9 +105,18 @@ def test_a_killed_run_resumes_without_repeating_or_losing(tmp_path: Path) -> Non
     assert len(again.scripted["base"].batches) == len(whole.scripted["base"].batches) - 1
 
 
+def test_a_prompt_of_several_categories_is_shown_each_in_full(tmp_path: Path) -> None:
+    base = Scripted(lambda request: GOOD)
+    both = replace(HEARTH, categories=("fire", "tools"))
+    run = make_run(tmp_path, base, train=[both], generate={"samples": 1})
+    generate(run)
+    assert spec_view(POLICY, ["fire", "tools"]) in base.requests[0].messages[0]["content"]
+    assert rows_of(run)[0]["categories"] == ["fire", "tools"]
+
+
 def test_unknown_category_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="fire"):
-        generate(make_run(tmp_path, Scripted(lambda request: GOOD), train=[replace(HEARTH, category="fires")]))
+        generate(make_run(tmp_path, Scripted(lambda request: GOOD), train=[replace(HEARTH, categories=("fires",))]))
 
 
 def test_a_template_with_more_than_a_system_section_is_the_users_mistake(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def test_complete_answers_are_kept_and_the_others_too_but_apart(tmp_path: Path) 
     helpful(run)
     [kept] = read_rows(run.root / "helpful" / "samples.jsonl")
     rejected = read_rows(run.root / "helpful" / "rejected.jsonl")
-    assert (kept["id"], kept["answer"], kept["category"], kept["cited"]) == ("song#0", "roses are red", None, [])
+    assert (kept["id"], kept["answer"], kept["categories"], kept["cited"]) == ("song#0", "roses are red", [], [])
     assert (kept["verdicts"], kept["score"]) == ([], None)
     assert [(row["id"], row["reason"]) for row in rejected] == [
         ("song#1", "malformed reasoning"),

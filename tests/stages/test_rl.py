@@ -1,6 +1,7 @@
 import string
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -73,11 +74,14 @@ def test_a_row_without_a_scored_reading_has_no_reward() -> None:
     assert rewards(judge, POLICY, [HEARTH, PRUNING], ["dry wood", "shears"], k=2, seed=0) == [None, 1.0]
 
 
-def test_policy_prompts_are_judged_by_their_category_and_harmless_ones_by_no_policy() -> None:
+def test_policy_prompts_are_judged_by_their_categories_and_harmless_ones_by_no_policy() -> None:
     judge = judge_of(lambda request: verdict(5))
-    rewards(judge, POLICY, [HEARTH, POEM], ["dry wood", "roses are red"], k=1, seed=0)
-    safety, harmless = ("\n".join(m["content"] for m in request.messages) for request in judge.sampler.requests)  # type: ignore[attr-defined]
+    both = replace(HEARTH, categories=("fire", "tools"))
+    rewards(judge, POLICY, [HEARTH, both, POEM], ["dry wood", "dry wood", "roses are red"], k=1, seed=0)
+    shown = ("\n".join(m["content"] for m in request.messages) for request in judge.sampler.requests)  # type: ignore[attr-defined]
+    safety, several, harmless = shown
     assert spec_view(POLICY, ["fire"]) in safety
+    assert spec_view(POLICY, ["fire", "tools"]) in several
     assert not any(clause.id in harmless for category in POLICY.categories for clause in category.clauses)
 
 
@@ -180,7 +184,9 @@ def test_every_row_of_every_step_has_its_own_seed_and_fresh_weights() -> None:
 
 
 def prompt(number: int, category: str | None) -> Prompt:
-    return Prompt(f"{category}{number}", (Message(role="user", content="?"),), category, f"{number}")
+    return Prompt(
+        f"{category}{number}", (Message(role="user", content="?"),), (category,) if category else (), f"{number}"
+    )
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 6), st.integers(1, 8), st.floats(0, 1))
@@ -191,9 +197,9 @@ def test_every_step_has_its_share_and_no_prompt_comes_twice_before_all_came_once
     plan = schedule(prompts, steps, per_step, share, seed=0)
     assert len(plan) == steps * per_step
     for start in range(0, len(plan), per_step):
-        assert sum(one.category is None for one in plan[start : start + per_step]) == round(share * per_step)
+        assert sum(not one.categories for one in plan[start : start + per_step]) == round(share * per_step)
     for kind in ("fire", None):
-        counts = Counter(one.id for one in plan if one.category == kind)
+        counts = Counter(one.id for one in plan if one.categories == ((kind,) if kind else ()))
         total = harmful if kind else harmless
         assert not counts or max(counts.values()) - (min(counts.values()) if len(counts) == total else 0) <= 1
 

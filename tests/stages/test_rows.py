@@ -51,7 +51,9 @@ def test_a_row_holds_its_text_exactly_and_labels_all_of_it(reasoning: str, answe
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
 def test_a_clause_heading_in_a_prompt_is_an_invariant_broken(clause: Clause) -> None:
-    prompt = Prompt("p", (Message(role="user", content=f"so:\n{clause_heading(clause)}\nhow?"),), clause.category, "p")
+    prompt = Prompt(
+        "p", (Message(role="user", content=f"so:\n{clause_heading(clause)}\nhow?"),), (clause.category,), "p"
+    )
     with pytest.raises(AssertionError, match="policy text"):
         BUILDER.row(prompt, "a", "policy", TEXT)
 
@@ -60,7 +62,7 @@ def test_a_clause_heading_in_a_prompt_is_an_invariant_broken(clause: Clause) -> 
 def test_a_spec_view_in_the_system_message_is_an_invariant_broken(category: Category) -> None:
     system = Message(role="system", content="Follow this.\n\n" + spec_view(POLICY, [category.id]))
     with pytest.raises(AssertionError, match="policy text"):
-        BUILDER.row(Prompt("p", (system, *HEARTH.messages), category.id, "p"), "a", "policy", TEXT)
+        BUILDER.row(Prompt("p", (system, *HEARTH.messages), (category.id,), "p"), "a", "policy", TEXT)
 
 
 def test_the_policy_in_the_reasoning_is_what_we_train_on() -> None:

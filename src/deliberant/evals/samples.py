@@ -41,7 +41,7 @@ class ScoredSample:
 
 
 def to_row(sample: ScoredSample) -> dict[str, Any]:
-    """A JSON object; `from_row` is its inverse (hints, which evaluation never reads, stay behind)."""
+    """A JSON object; `from_row` is its inverse (hints and origin, which evaluation never reads, stay behind)."""
     return {
         "arm": sample.arm,
         **case_row(sample.case),
@@ -75,7 +75,7 @@ def case_row(case: Case) -> dict[str, Any]:
         "suite": case.suite,
         "id": prompt.id,
         "family": prompt.family,
-        "category": prompt.category,
+        "categories": list(prompt.categories),
         "messages": [dict(message) for message in prompt.messages],
         "plain": case.plain,
         "truth": {"style": truth.style, "clause": truth.clause, "harmful": truth.harmful},
@@ -83,5 +83,5 @@ def case_row(case: Case) -> dict[str, Any]:
 
 
 def row_case(row: dict[str, Any]) -> Case:
-    prompt = Prompt(row["id"], tuple(row["messages"]), row["category"], row["family"])
+    prompt = Prompt(row["id"], tuple(row["messages"]), tuple(row["categories"]), row["family"])
     return Case(prompt, Truth(**row["truth"]), row["suite"], row["plain"])

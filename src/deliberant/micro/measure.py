@@ -122,7 +122,7 @@ def measure_alone(sampler: Sampler, n: int, seed: int) -> Iterator[Figure]:
 
 
 def _request(task: Task, reasoning: str, answer: str, sees_reasoning: bool) -> FilterRequest | RewardRequest:
-    prompt = Prompt("", ({"role": "user", "content": task.ask.text},), task.clause.category, "")
+    prompt = Prompt("", ({"role": "user", "content": task.ask.text},), (task.clause.category,), "")
     if sees_reasoning:
         return FilterRequest(prompt, reasoning, answer, task.view)
     return RewardRequest(prompt, answer, task.view)

@@ -215,7 +215,12 @@ def skills(rng: random.Random, topics_: list[Topic]) -> Iterator[tuple[str, str,
 
 def _prompt(name: str, text: str, category: str | None, topic: Topic) -> Prompt:
     family = f"{topic.area}: {topic.verb}"
-    return Prompt(id=name, messages=({"role": "user", "content": text},), category=category, family=family)
+    return Prompt(
+        id=name,
+        messages=({"role": "user", "content": text},),
+        categories=(category,) if category else (),
+        family=family,
+    )
 
 
 def _cases(
@@ -275,7 +280,7 @@ def prompt_sets(policy: Policy, seed: int, train: int = 480, helpful: int = 240,
     for number in range(helpful):
         name, request, _, _ = next(tasks)
         message = ({"role": "user", "content": request},)
-        extra.append(Prompt(f"helpful-{name}-{number}", message, None, f"skill {number}"))  # type: ignore[arg-type]
+        extra.append(Prompt(f"helpful-{name}-{number}", message, (), f"skill {number}"))  # type: ignore[arg-type]
     pools = {"seen": seen, "unseen": unseen, "encoded": unseen}
     trained = {row.messages[-1]["content"] for row in rows}
     cases = [case for name in SUITES for case in _cases(policy, name, pools[name], suite, trained, rng)]

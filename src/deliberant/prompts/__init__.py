@@ -3,6 +3,7 @@
 from deliberant.prompts.encodings import ENCODINGS
 from deliberant.prompts.reader import (
     assert_families_disjoint,
+    iterate_prompts,
     read_cases,
     read_prompts,
     write_cases,
@@ -20,6 +21,7 @@ __all__ = [
     "Style",
     "Truth",
     "assert_families_disjoint",
+    "iterate_prompts",
     "read_cases",
     "read_prompts",
     "write_cases",

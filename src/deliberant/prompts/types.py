@@ -4,7 +4,7 @@
 no stage can read what it is measured against.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 Style = Literal["comply", "refuse", "safe_complete"]
@@ -18,25 +18,36 @@ class Message(TypedDict):
 
 @dataclass(frozen=True)
 class Hint:
-    """What another source believes the ideal response style is; possibly wrong, shown to the judge as such."""
+    """What another source believes the ideal response style is; possibly wrong, shown to the judge as such.
+
+    `confidence` is the source's own, from 0 to 1, None where it states none.
+    """
 
     source: str
     style: Style
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
 class Prompt:
     """A conversation that ends on a user turn, and where it belongs.
 
-    `category` is a policy category id, or None for a harmless prompt outside every category (capability data).
-    `family` is the split key: an original and all its rewrites share it.
+    `categories` are the ids of every policy category that it touches, () for a harmless prompt outside all of them
+    (capability data). `family` is the split key: an original and all its rewrites share it. `source` names the data set
+    it came from, `licence` that set's terms, `framing` how it asks (plain, fiction, encoded, ...); None = not stated.
     """
 
     id: str
     messages: tuple[Message, ...]
-    category: str | None
+    categories: tuple[str, ...]
     family: str
-    hints: tuple[Hint, ...] = field(default=())
+    hints: tuple[Hint, ...] = ()
+    source: str | None = None
+    licence: str | None = None
+    framing: str | None = None
+
+    def __post_init__(self) -> None:
+        assert isinstance(self.categories, tuple), "one category is a tuple of one, not its letters"
 
 
 @dataclass(frozen=True)

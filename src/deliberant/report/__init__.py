@@ -1,6 +1,7 @@
 """The evidence of a run, to read: one self-contained HTML page, and a short table for the terminal."""
 
+from deliberant.report.coverage import Coverage
 from deliberant.report.page import Evidence, render
-from deliberant.report.terminal import table
+from deliberant.report.terminal import coverage_table, table
 
-__all__ = ["Evidence", "render", "table"]
+__all__ = ["Coverage", "Evidence", "coverage_table", "render", "table"]

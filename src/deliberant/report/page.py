@@ -14,6 +14,8 @@ from markupsafe import Markup
 from deliberant.evals import METRICS, Estimate, ScoredSample, paired, wilson
 from deliberant.policy import Policy
 from deliberant.policy.citations import CITATION
+from deliberant.report.coverage import Coverage
+from deliberant.report.heatmap import heat_map
 from deliberant.report.plots import Point, Series, css_class, curves, marker, two_sided
 from deliberant.report.selection import OUTCOMES, PER_ARM, outcome, pick, worked_example
 
@@ -34,6 +36,7 @@ class Evidence:
     rows: Sequence[Row]
     samples: dict[str, list[ScoredSample]]
     metrics: dict[str, list[Row]]
+    coverage: Coverage | None = None
 
 
 def render(evidence: Evidence) -> str:
@@ -69,6 +72,7 @@ def render(evidence: Evidence) -> str:
         accepted=acceptance(evidence.stages),
         rejections=rejections(evidence.stages),
         gains=gains(evidence, headline),
+        heat=heat_map(evidence.coverage) if evidence.coverage else None,
         example=worked_example(evidence.samples),
         shown=shown,
         total=sum(map(len, evidence.samples.values())),

@@ -1,4 +1,5 @@
-"""The short table that ends a run: per suite and arm the two sides, compliance, and what could not be counted."""
+"""Tables for the terminal: the short one that ends a run (per suite and arm the two sides, compliance, and what could
+not be counted), and a run's coverage."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from deliberant.report.coverage import Coverage
+
+WIDEST = 8
+"""Columns by framing and source that a terminal has room for."""
 SHOWN = {"harmful_declined": "harmful declined", "harmless_answered": "harmless answered", "compliance": "compliance"}
 
 
@@ -29,6 +34,39 @@ def table(rows: Sequence[dict[str, Any]]) -> "Table":
             name = "" if place else suite
             built.add_row(Text(name), arm, *(Text(rate(row)) for row in shown), counts)
         built.add_section()
+    return built
+
+
+def coverage_table(coverage: "Coverage") -> "Table":
+    """A rich table of a run's coverage: per clause the accept rate in all and, where there are several, by column."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from deliberant.report.coverage import titles
+
+    shown = 1 < len(coverage.columns) <= WIDEST
+    caption = "a sample counts for each clause it cites"
+    if shown:
+        caption += "; last columns: samples kept/drawn by framing and source"
+    elif coverage.columns[WIDEST:]:
+        caption += f"; {len(coverage.columns)} framings and sources are too many to show: see --json"
+    built = Table(caption=caption)
+    for title in ("clause", "category", "style"):
+        built.add_column(title, no_wrap=True)
+    for title in ("prompts", "samples", "kept", "accepted % [95%]"):
+        built.add_column(title, justify="right", no_wrap=True)
+    several = coverage.columns if shown else ()
+    for title in titles(several):
+        built.add_column(Text(title), justify="right")
+    for row in coverage.rows:
+        total = {**row.total.row(), "n": row.total.samples}
+        cells = (row.cells.get(column) for column in several)
+        built.add_row(
+            *(Text(name or "") for name in (row.name, row.category, row.style)),
+            *(str(total[name]) for name in ("prompts", "samples", "kept")),
+            rate(total).split(" n=")[0],
+            *(f"{cell.kept}/{cell.samples}" if cell else "-" for cell in cells),
+        )
     return built
 
 

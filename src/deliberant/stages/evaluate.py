@@ -167,7 +167,7 @@ def _judged(run: "Run", folder: StageFolder, samples: Sequence[ScoredSample]) ->
                 RewardRequest(
                     sample.case.prompt,
                     sample.answer,
-                    None if (category := sample.case.prompt.category) is None else spec_view(run.policy, [category]),
+                    spec_view(run.policy, named) if (named := sample.case.prompt.categories) else None,
                 )
                 for sample in chunk
             ],

@@ -58,7 +58,7 @@ def filter(run: "Run") -> None:
     def work(rows: Sequence[Row]) -> list[Row]:
         requests = [
             FilterRequest(
-                prompts[row["prompt_id"]], row["reasoning"], row["answer"], spec_view(run.policy, [row["category"]])
+                prompts[row["prompt_id"]], row["reasoning"], row["answer"], spec_view(run.policy, row["categories"])
             )
             for row in rows
         ]
@@ -130,11 +130,14 @@ def check_unscored(judged: Sequence[Row], limit: float) -> None:
 
 
 def tally(kept: Sequence[Row], rejected: Sequence[Row]) -> dict[str, int]:
-    """The manifest's counts. Agreement with hints and unscored readings are counted by reading, all else by sample."""
+    """The manifest's counts. Agreement with hints and unscored readings are counted by reading, all else by sample.
+
+    A sample of several categories counts in each.
+    """
     rows = [*kept, *rejected]
     verdicts = [verdict for row in rows for verdict in row["verdicts"]]
     reasons = Counter(row["reason"] for row in rejected)
-    samples, passed = (Counter(row["category"] for row in part) for part in (rows, kept))
+    samples, passed = (Counter(name for row in part for name in row["categories"]) for part in (rows, kept))
     return {
         "samples": len(rows),
         "kept": len(kept),

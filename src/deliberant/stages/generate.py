@@ -4,7 +4,8 @@
 
 The base model writes its own training data: what it reasons while the policy is before its eyes. The paper composes one
 prompt of conversation, spec(category) and instructions (figure 5); here spec view and instructions are the system
-message, so that all prompts of a category share their longest prefix and a prompt's own turns stay as they are.
+message, so that all prompts of a category share their longest prefix and a prompt's own turns stay as they are. A
+prompt of several categories is shown each of them in full.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ def generate(run: "Run") -> None:
     """
     recipe = run.recipe.generate
     sampler = run.sampler("base")
-    prompts = [prompt for prompt in run.train_prompts() if prompt.category is not None]
+    prompts = [prompt for prompt in run.train_prompts() if prompt.categories]
     hashes = {
         "policy": run.policy.hash,
         "templates": run.templates.hash,
@@ -41,14 +42,12 @@ def generate(run: "Run") -> None:
     folder = run.stage("generate", inputs)
     if folder.complete:
         return
-    views: dict[str | None, str] = {
-        prompt.category: spec_view(run.policy, [prompt.category]) for prompt in prompts if prompt.category
-    }
+    views = {named: spec_view(run.policy, named) for named in dict.fromkeys(prompt.categories for prompt in prompts)}
 
     def work(items: Sequence[tuple[Prompt, int]]) -> list[dict[str, Any]]:
         requests = [
             Request(
-                with_spec(prompt, views[prompt.category], run.templates),
+                with_spec(prompt, views[prompt.categories], run.templates),
                 sample_seed(run.recipe.seed, prompt, index, "generate"),
             )
             for prompt, index in items
@@ -60,7 +59,7 @@ def generate(run: "Run") -> None:
                 index,
                 request,
                 completion,
-                {**hashes, "spec_view": fingerprint(views[prompt.category])},
+                {**hashes, "spec_view": fingerprint(views[prompt.categories])},
                 sampler.prefilled,
             )
             for (prompt, index), request, completion in zip(items, requests, drawn, strict=True)
@@ -101,7 +100,7 @@ def sample_row(
         "id": f"{prompt.id}#{index}",
         "prompt_id": prompt.id,
         "index": index,
-        "category": prompt.category,
+        "categories": list(prompt.categories),
         "text": completion.text,
         "reasoning": parts.reasoning,
         "answer": parts.answer,

@@ -13,6 +13,7 @@ from deliberant.errors import UserError
 from deliberant.files import read_rows, write_atomically
 from deliberant.folder import read_manifest
 from deliberant.report import Evidence, render
+from deliberant.stages.coverage import coverage
 from deliberant.stages.evaluate import read_samples, results
 
 if TYPE_CHECKING:
@@ -70,4 +71,5 @@ def gather(run: "Run") -> Evidence:
         rows=results(run.root),
         samples={arm: read_samples(run.root, arm) for arm in arms},
         metrics=metrics,
+        coverage=coverage(run.root) if read_manifest(run.root / "filter") is not None else None,
     )

@@ -154,8 +154,8 @@ def schedule(prompts: Sequence[Prompt], steps: int, per_step: int, helpful_share
     """
     harmless = round(helpful_share * per_step)
     kinds = {
-        "harmless": [prompt for prompt in prompts if prompt.category is None],
-        "policy": [prompt for prompt in prompts if prompt.category is not None],
+        "harmless": [prompt for prompt in prompts if not prompt.categories],
+        "policy": [prompt for prompt in prompts if prompt.categories],
     }
     wanted = {"harmless": harmless, "policy": per_step - harmless}
     for kind, number in wanted.items():

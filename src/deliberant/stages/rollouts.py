@@ -39,7 +39,7 @@ def rewards(
         RewardRequest(
             prompts[row],
             answers[row],
-            None if (category := prompts[row].category) is None else spec_view(policy, [category]),
+            spec_view(policy, named) if (named := prompts[row].categories) else None,
         )
         for row in answered
     ]
@@ -122,12 +122,14 @@ def account(
     prompts: Sequence[Prompt], completions: Sequence[Completion], answers: Sequence[str], earned: Sequence[float | None]
 ) -> dict[str, Any]:
     """A step in numbers. Means are over scored rows, None where there are none; counts are of rows."""
-    scored = [(prompt.category, reward) for prompt, reward in zip(prompts, earned, strict=True) if reward is not None]
+    scored = [
+        (bool(prompt.categories), reward) for prompt, reward in zip(prompts, earned, strict=True) if reward is not None
+    ]
     return {
         "reward": _mean([reward for _, reward in scored]),
         "reward_std": statistics.pstdev([reward for _, reward in scored]) if scored else None,
-        "safety_reward": _mean([reward for category, reward in scored if category is not None]),
-        "helpful_reward": _mean([reward for category, reward in scored if category is None]),
+        "safety_reward": _mean([reward for covered, reward in scored if covered]),
+        "helpful_reward": _mean([reward for covered, reward in scored if not covered]),
         "rows": len(earned),
         "judged": sum(bool(answer) for answer in answers),
         "unscored": sum(reward is None for reward in earned),

@@ -1,0 +1,144 @@
+"""The `deliberant prompts` verbs: what happens to prompt files before a run reads them."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deliberant.errors import UserError
+
+prompts_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Import, check, clean and split prompts.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="The counts as one JSON object.")]
+Threshold = Annotated[
+    float, typer.Option(min=0.5, max=1.0, help="Jaccard similarity from which on two prompts are near-duplicates.")
+]
+Pairs = list[str] | None
+
+
+@prompts_app.command("import")
+def import_file(
+    file: Annotated[
+        str, typer.Argument(help="A .jsonl, .csv, .tsv or .parquet file, a data set's folder, or a Hub id.")
+    ],
+    to: Annotated[Path, typer.Option(help="The JSONL file to write.")],
+    mapped: Annotated[Pairs, typer.Option("--map", metavar="FIELD=COLUMN", help="May be repeated.")] = None,
+    constants: Annotated[
+        Pairs, typer.Option("--set", metavar="FIELD=VALUE", help="The same value for every prompt; may be repeated.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Of a data set; default is train.")] = None,
+    config: Annotated[str | None, typer.Option(help="Of a data set that has several.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn other people's rows into prompts; lists what it skips, and what it leaves out.
+
+    \b
+    Fields: id, text, system, messages, category, categories, family, source,
+    licence, framing, hints, hint, hint_source, confidence. A column that bears
+    a field's name needs no --map.
+
+    \b
+    deliberant prompts import xstest.csv --to xstest.jsonl --map text=prompt --map category=label
+    deliberant prompts import owner/name --to set.jsonl --split test --set source=name --set licence=MIT
+    """
+    from deliberant.console import import_lines
+    from deliberant.files import write_rows
+    from deliberant.prompts import write_prompts
+    from deliberant.prompts.importing import Import, imported
+    from deliberant.prompts.tables import open_table
+
+    account = Import()
+    table = open_table(file, split, config)
+    write_prompts(to, imported(table, _pairs("--map", mapped), _pairs("--set", constants), account))
+    skipped = to.with_name(f"{to.stem}.skipped.jsonl")
+    if account.skipped:
+        write_rows(skipped, ({"at": at, "why": why} for at, why in account.skipped))
+    else:
+        skipped.unlink(missing_ok=True)
+    _show(account.row(), import_lines(account, to, skipped), as_json)
+
+
+@prompts_app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A JSONL file of prompts or of cases.")],
+    policy: Annotated[str | None, typer.Option(help="A policy folder, or the word micro: are its names right?")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check every row of a prompt file and count what it holds.
+
+    \b
+    deliberant prompts check train.jsonl
+    deliberant prompts check cases.jsonl --policy my-policy/
+    """
+    from deliberant.console import census_lines
+    from deliberant.policy import load_policy
+    from deliberant.prompts.census import census
+    from deliberant.sources import policy_folder
+
+    named = load_policy(policy_folder(policy)).categories if policy else None
+    clauses = [clause.id for category in named for clause in category.clauses] if named is not None else None
+    found = census(file, [category.id for category in named] if named is not None else None, clauses)
+    _show(found.row(), census_lines(found), as_json)
+
+
+@prompts_app.command()
+def dedupe(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSONL files of prompts.", show_default=False)],
+    to: Annotated[Path, typer.Option(help="The JSONL file to write; the list of removed rows goes beside it.")],
+    against: Annotated[
+        list[Path] | None, typer.Option(help="Prompts or cases of an evaluation: what is near them goes, too.")
+    ] = None,
+    threshold: Threshold = 0.8,
+    as_json: AsJson = False,
+) -> None:
+    """Remove duplicates, near-duplicates and what the evaluation asks, and list each with what it was like.
+
+    \b
+    deliberant prompts dedupe train.jsonl more.jsonl --to clean.jsonl
+    deliberant prompts dedupe train.jsonl --against cases.jsonl --to clean.jsonl --threshold 0.7
+    """
+    from deliberant.console import deduped_lines
+    from deliberant.prompts.dedupe import dedupe as deduped
+
+    found = deduped(files, against or [], to, threshold)
+    _show(found.row(), deduped_lines(found), as_json)
+
+
+@prompts_app.command()
+def split(
+    file: Annotated[Path, typer.Argument(help="A JSONL file of prompts.")],
+    to: Annotated[Path, typer.Option(help="The folder for train.jsonl, held-out.jsonl and split.json.")],
+    held_out: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the prompts to hold out.")] = 0.2,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed is another split.")] = 0,
+    threshold: Threshold = 0.8,
+    as_json: AsJson = False,
+) -> None:
+    """Split a prompt file for training and measuring; families and near-duplicates stay together.
+
+    \b
+    deliberant prompts split clean.jsonl --to sets --held-out 0.2 --seed 0
+    """
+    from deliberant.console import split_lines
+    from deliberant.prompts.split import split as divided
+
+    found = divided(file, to, held_out, seed, threshold)
+    _show(found.row(), split_lines(found, to), as_json)
+
+
+def _pairs(option: str, given: Pairs) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in given or ():
+        name, equals, value = pair.partition("=")
+        if not (equals and name and value):
+            raise UserError(f"{option} {pair}: write it as FIELD={'COLUMN' if option == '--map' else 'VALUE'}")
+        if name in found:
+            raise UserError(f"{option} {pair}: '{name}' is already {found[name]}; keep one of them")
+        found[name] = value
+    return found
+
+
+def _show(row: dict[str, Any], lines: Iterable[str], as_json: bool) -> None:
+    for line in [json.dumps(row, ensure_ascii=False)] if as_json else lines:
+        typer.echo(line)

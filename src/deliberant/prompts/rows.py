@@ -1,0 +1,166 @@
+"""One line of a prompt file: its schema, strict about what is unknown, missing, blank or given twice.
+
+A prompt: {"id", "messages": [{"role", "content"}], "family"} and either "category": a name or null, or "categories": a
+list. Optional: "hints": [{"source", "style", "confidence"}], "source", "licence", "framing". A case has the same keys
+and "truth": {"style", "clause", "harmful"}, "suite" and, optionally, "plain".
+"""
+
+import json
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from deliberant.errors import UserError
+from deliberant.mistakes import first_mistake
+from deliberant.prompts.types import Case, Hint, Message, Prompt, Style, Truth
+
+
+def _sound(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is blank; write some text")
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("holds half a surrogate pair, which is no character; repair that escape")
+    return text
+
+
+def _ends_on_user(messages: list["_Message"]) -> list["_Message"]:
+    if not messages or messages[-1].role != "user":
+        raise ValueError("must end on a user turn; remove what follows the last one")
+    return messages
+
+
+def _unique(names: list[str]) -> list[str]:
+    if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+        raise ValueError(f"name '{twice[0]}' twice; keep one of them")
+    return names
+
+
+Text = Annotated[str, AfterValidator(_sound)]
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Message(_Row):
+    role: Literal["system", "user", "assistant", "tool"]
+    content: Text
+
+
+class _Hint(_Row):
+    source: Text
+    style: Style
+    confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class PromptRow(_Row):
+    """A line of a prompt file."""
+
+    id: Text
+    messages: Annotated[list[_Message], AfterValidator(_ends_on_user)]
+    category: Text | None = None
+    categories: Annotated[list[Text], AfterValidator(_unique)] = []
+    family: Text
+    hints: list[_Hint] = []
+    source: Text | None = None
+    licence: Text | None = None
+    framing: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        given = self.model_fields_set & {"category", "categories"}
+        if not given:
+            raise ValueError("'category' is missing")
+        if len(given) == 2:
+            raise ValueError("'category' and 'categories' are both given; keep one of them")
+        if self.category is not None:
+            self.categories = [self.category]
+        return self
+
+    def prompt(self) -> Prompt:
+        return Prompt(
+            id=self.id,
+            messages=tuple(Message(role=message.role, content=message.content) for message in self.messages),
+            categories=tuple(self.categories),
+            family=self.family,
+            hints=tuple(Hint(hint.source, hint.style, hint.confidence) for hint in self.hints),
+            source=self.source,
+            licence=self.licence,
+            framing=self.framing,
+        )
+
+
+class _Truth(_Row):
+    style: Style
+    clause: Text | None
+    harmful: bool
+
+
+class CaseRow(PromptRow):
+    """A line of a file of cases."""
+
+    truth: _Truth
+    suite: Text
+    plain: Text | None = None
+
+    def case(self) -> Case:
+        truth = Truth(self.truth.style, self.truth.clause, self.truth.harmful)
+        return Case(self.prompt(), truth, self.suite, self.plain)
+
+
+AnyRow = TypeVar("AnyRow", bound=PromptRow)
+
+
+def prompt_row(prompt: Prompt) -> dict[str, Any]:
+    """A prompt as the JSON object that `parse` reads back."""
+    return {
+        "id": prompt.id,
+        "messages": prompt.messages,
+        "categories": prompt.categories,
+        "family": prompt.family,
+        "hints": prompt.hints,
+        "source": prompt.source,
+        "licence": prompt.licence,
+        "framing": prompt.framing,
+    }
+
+
+def case_row(case: Case) -> dict[str, Any]:
+    """A case as the JSON object that `parse` reads back."""
+    return {**prompt_row(case.prompt), "truth": case.truth, "suite": case.suite, "plain": case.plain}
+
+
+def parse(line: bytes, kind: type[AnyRow], here: str) -> AnyRow:
+    """A line of a prompt file as a row. UserError that starts with `here` and names the first mistake."""
+    return validate(json_object(line, here), kind, here)
+
+
+def validate(value: Any, kind: type[AnyRow], here: str) -> AnyRow:
+    """An object as a row. UserError that starts with `here` and names the first mistake."""
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        _, what = first_mistake(error, kind)
+        raise UserError(f"{here}: {what}") from error
+
+
+def json_object(line: bytes, here: str) -> dict[str, Any]:
+    """The JSON object on a line. UserError that starts with `here` where there is none, or a key is given twice."""
+    try:
+        value = json.loads(line, object_pairs_hook=_no_duplicates)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{here}: is not UTF-8; save the file as UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{here}: is no JSON object ({error}); write one object per line") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{here}: is no JSON object; write one object per line")
+    return value
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise ValueError(f"key '{twice}' is given twice")
+    return found

@@ -1,0 +1,190 @@
+"""Rows of other people's files: JSONL, CSV, Parquet, and data sets of Hugging Face, one at a time.
+
+What stands in a row is data and stays as it is: control characters, HTML, Markdown headings, words of ours.
+"""
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from deliberant.errors import UserError
+from deliberant.names import nearest
+from deliberant.prompts.lines import MAX_LINE, lines, text_of
+from deliberant.prompts.rows import json_object
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+JSON_LINES = (".jsonl", ".ndjson")
+
+
+class Record(NamedTuple):
+    """A row and where it stands, `file:line` or `file: row 5`; `values` is empty for a blank line."""
+
+    at: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """`at` is where the columns are named; `columns` are None where each row has its own keys.
+
+    `records` can be gone through once.
+    """
+
+    name: str
+    at: str
+    columns: tuple[str, ...] | None
+    records: Iterator[Record]
+
+
+def open_table(where: str, split: str | None = None, config: str | None = None) -> Table:
+    """A file (.jsonl, .csv, .tsv, .parquet), a folder or a Hub id with its `split` (default train) and `config`.
+
+    A row is read when it is asked for, and no value over `lines.MAX_LINE` bytes of a text file. UserError with file and
+    line or row for what can not be read, here or while the records are gone through.
+    """
+    path = Path(where)
+    if path.is_file():
+        if split or config:
+            raise UserError(f"{where}: --split and --config are for data sets; a file has neither")
+        suffix = path.suffix.lower()
+        if suffix in JSON_LINES:
+            return Table(path.stem, where, None, _json_lines(path))
+        if suffix in DELIMITERS:
+            return _delimited(path, DELIMITERS[suffix])
+        if suffix == ".parquet":
+            return _parquet(path)
+        raise UserError(f"{where}: unknown kind of file '{suffix}'; known are: .jsonl, .ndjson, .csv, .tsv, .parquet")
+    return _data_set(where, split or "train", config)
+
+
+def _json_lines(path: Path) -> Iterator[Record]:
+    for line in lines(path):
+        here = f"{path}:{line.number}"
+        text = text_of(line, path)
+        yield Record(here, json_object(text.encode(), here) if text.strip() else {})
+
+
+def _delimited(path: Path, delimiter: str) -> Table:
+    """A CSV file with a header. The csv module sees one line at a time, so that a huge one stops before it is held."""
+    csv.field_size_limit(MAX_LINE)
+    source = lines(path)
+    last = [0]
+
+    def texts() -> Iterator[str]:
+        for line in source:
+            last[0] = line.number
+            yield text_of(line, path)
+
+    reader = csv.reader(texts(), delimiter=delimiter, strict=True)
+
+    def row() -> tuple[int, list[str]] | None:
+        """The line where the next row starts, and its fields."""
+        first = last[0] + 1
+        try:
+            return first, next(reader)
+        except StopIteration:
+            return None
+        except csv.Error as error:
+            raise UserError(
+                f"{path}:{first}: is no CSV ({error}); quote fields that hold quotes or line ends"
+            ) from error
+
+    head = row()
+    header = head[1] if head else []
+    if not header or len(set(header)) < len(header) or not all(name.strip() for name in header):
+        raise UserError(f"{path}:1: has no header with a different name for each column; write one")
+
+    def records() -> Iterator[Record]:
+        while found := row():
+            first, fields = found
+            here = f"{path}:{first}"
+            if fields and len(fields) != len(header):
+                raise UserError(f"{here}: has {len(fields)} fields, the header has {len(header)}; repair that row")
+            yield Record(here, dict(zip(header, fields, strict=False)))
+
+    return Table(path.stem, f"{path}:1", tuple(header), records())
+
+
+def _parquet(path: Path) -> Table:
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    @contextmanager
+    def reading(here: str) -> Iterator[None]:
+        try:
+            yield
+        except (ArrowException, OSError, UnicodeDecodeError) as error:
+            what = str(error).split("\n")[0]
+            raise UserError(f"{here}: can not be read as Parquet ({what}); write the file anew") from error
+
+    with reading(str(path)):
+        file = ParquetFile(path)
+
+    def records() -> Iterator[Record]:
+        number = 0
+        batches = file.iter_batches(batch_size=256)
+        while True:
+            with reading(f"{path}: after row {number}"):
+                batch = next(batches, None)
+                rows = batch.to_pylist() if batch is not None else []
+            if batch is None:
+                return
+            for values in rows:
+                number += 1
+                yield Record(f"{path}: row {number}", values)
+
+    return Table(path.stem, str(path), tuple(file.schema_arrow.names), records())
+
+
+def _data_set(where: str, split: str, config: str | None) -> Table:
+    """A data set by Hub id or local folder, streamed; labels come as their names, not as their numbers."""
+    from datasets import ClassLabel, get_dataset_config_names, load_dataset, load_from_disk
+    from datasets.exceptions import DatasetsError
+
+    path = Path(where)
+    saved = path.is_dir() and any((path / name).exists() for name in ("state.json", "dataset_dict.json"))
+    try:
+        if saved:
+            loaded = load_from_disk(where)
+            loaded = loaded if (path / "state.json").exists() else _named(where, loaded, split)
+        else:
+            configs = get_dataset_config_names(where)
+            if config is None and len(configs) > 1 and "default" not in configs:
+                raise UserError(f"{where}: name one of its parts with --config; known are: {', '.join(configs)}")
+            if config is not None and config not in configs:
+                raise UserError(f"{where}: --config: unknown value '{config}'; {nearest(config, configs)}")
+            loaded = _named(where, load_dataset(where, config, streaming=True), split)
+    except UserError:
+        raise
+    except (DatasetsError, OSError, ValueError, RuntimeError) as error:
+        what = str(error).split("\n")[0]
+        raise UserError(f"{where}: is neither a file nor a data set that can be loaded ({what}); check it") from error
+    features = loaded.features or {}
+    labels = {name: kind for name, kind in features.items() if isinstance(kind, ClassLabel)}
+
+    def records() -> Iterator[Record]:
+        source, number = iter(loaded), 0
+        while True:
+            try:
+                values = next(source, None)
+            except (DatasetsError, OSError, ValueError, RuntimeError) as error:
+                what = str(error).split("\n")[0]
+                raise UserError(f"{where}: after row {number}: can not be read ({what}); repair it") from error
+            if values is None:
+                return
+            number += 1
+            for name, kind in labels.items():
+                label = values[name]
+                values[name] = None if label is None or label < 0 else kind.int2str(label)
+            yield Record(f"{where}: row {number}", values)
+
+    return Table(path.name, where, tuple(features) or None, records())
+
+
+def _named(where: str, splits: Any, split: str) -> Any:
+    if split not in splits:
+        raise UserError(f"{where}: --split: unknown value '{split}'; {nearest(split, list(splits))}")
+    return splits[split]

@@ -1,0 +1,170 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliberant.errors import UserError
+from deliberant.prompts import Hint, Prompt, read_prompts, write_prompts
+from deliberant.prompts.importing import FIELDS, Import, imported
+from deliberant.prompts.tables import Record, Table, open_table
+from tests.prompts.test_reader import prompts
+
+
+def run(
+    rows: list[dict[str, Any]],
+    mapped: dict[str, str] | None = None,
+    columns: bool = True,
+    categories: set[str] | None = None,
+) -> tuple[list[Prompt], Import]:
+    """The rows of a table called `set`; a mapping that begins with `=` is a constant."""
+    names = tuple(dict.fromkeys(name for row in rows for name in row)) if columns else None
+    table = Table("set", "set", names, iter(Record(f"set:{place}", row) for place, row in enumerate(rows, start=2)))
+    account = Import()
+    mapped = mapped or {}
+    constants = {name: value[1:] for name, value in mapped.items() if value.startswith("=")}
+    columns_of = {name: value for name, value in mapped.items() if not value.startswith("=")}
+    return list(imported(table, columns_of, constants, account, categories)), account
+
+
+def test_columns_become_fields_and_the_rest_is_told() -> None:
+    row = {"prompt": "hi", "label": "weapons", "group": 7, "sure": "0.5", "verdict": "refuse", "note": "x"}
+    [prompt], account = run(
+        [row],
+        dict(
+            text="prompt",
+            category="label",
+            family="group",
+            hint="verdict",
+            confidence="sure",
+            source="=xstest",
+            licence="=CC-BY-4.0",
+            framing="=plain",
+            system="=be brief",
+        ),
+    )
+    assert [dict(turn) for turn in prompt.messages] == [
+        {"role": "system", "content": "be brief"},
+        {"role": "user", "content": "hi"},
+    ]
+    assert (prompt.id, prompt.categories, prompt.family) == ("set-1", ("weapons",), "7")
+    assert prompt.hints == (Hint("xstest", "refuse", 0.5),)
+    assert (prompt.source, prompt.licence, prompt.framing) == ("xstest", "CC-BY-4.0", "plain")
+    assert account.row() == {"prompts": 1, "skipped": 0, "unused": ["note"], "defaulted": {"id": 1}}
+
+
+def test_rows_without_text_are_skipped_and_listed() -> None:
+    rows: list[dict[str, Any]] = [{"text": "a"}, {"text": " \n"}, {}, {"text": None}, {"text": "b"}]
+    found, account = run(rows)
+    assert [prompt.id for prompt in found] == ["set-1", "set-5"]
+    assert account.skipped == [("set:3", "has no text"), ("set:4", "is blank"), ("set:5", "has no text")]
+    assert run([{"messages": [{"role": "user", "content": " "}]}, {"messages": []}])[1].row()["skipped"] == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "column", "expected"),
+    [
+        ("weapons", "category", ("weapons",)),
+        ("", "category", ()),
+        (None, "category", ()),
+        (3, "category", ("3",)),
+        ("theft; weapons", "categories", ("theft", "weapons")),
+        (["theft", "weapons"], "categories", ("theft", "weapons")),
+        ([], "categories", ()),
+    ],
+)
+def test_categories_come_as_a_name_a_list_or_text(value: Any, column: str, expected: tuple[str, ...]) -> None:
+    [prompt], account = run([{"text": "a", column: value}])
+    assert prompt.categories == expected
+    assert account.defaulted["category"] == (not expected)
+
+
+@pytest.mark.parametrize(
+    ("row", "mapped", "words"),
+    [
+        (
+            {"promt": "a"},
+            {"text": "prompt"},
+            "set: --map text=prompt: there is no column 'prompt'; did you mean 'promt'",
+        ),
+        ({"text": "a"}, {"txt": "text"}, "--map txt=text: unknown field 'txt'; did you mean 'text'"),
+        ({"text": "a"}, {"licens": "=MIT"}, "--set licens=MIT: unknown field 'licens'; did you mean 'licence'"),
+        ({"prompt": "a"}, {}, "set: no column is 'text'; name it with --map text=COLUMN, columns are: prompt"),
+        ({"text": "a", "messages": []}, {}, "set: has columns 'text' and 'messages'; say which one"),
+        ({"a": "a"}, {"text": "a", "messages": "a"}, "'text' and 'messages' are both given"),
+        ({"a": "a"}, {"text": "a", "category": "=x", "categories": "=y"}, "'category' and 'categories' are both given"),
+        ({"text": 5}, {}, "set:2: messages.0.content: input should be a valid string, not 5"),
+        ({"text": "a", "hint": "no"}, {}, "set:2: hints.0.style: unknown value 'no'; known are: "),
+        ({"text": "a", "hint": "comply", "confidence": "high"}, {}, "set:2: hints.0.confidence: "),
+        ({"messages": [{"role": "assistant", "content": "x"}]}, {}, "set:2: messages: must end on a user turn"),
+        ({"messages": "x"}, {}, "set:2: messages"),
+        (
+            {"text": "a", "category": "wepons"},
+            {},
+            "set:2: category 'wepons' is not in the policy; did you",
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(row: dict[str, Any], mapped: dict[str, str], words: str) -> None:
+    with pytest.raises(UserError) as error:
+        run([row], mapped, categories={"weapons"})
+    assert str(error.value).startswith(words)
+
+
+def test_an_id_that_comes_twice_is_named() -> None:
+    with pytest.raises(UserError, match="set:3: id 'a' is that of an earlier row"):
+        run([{"id": "a", "text": "x"}, {"id": "a", "text": "y"}])
+
+
+def test_numbers_lists_and_blanks_are_not_taken_for_text() -> None:
+    with pytest.raises(UserError, match="set:2: messages: input should be a valid list, not 5"):
+        run([{"messages": 5, "system": "x"}])
+    [prompt], _ = run([{"text": "a", "categories": "; theft ;"}])
+    assert prompt.categories == ("theft",)
+
+
+def test_what_is_mapped_wins_over_a_column_of_that_name() -> None:
+    [prompt], account = run([{"text": "no", "messages": [], "prompt": "yes"}], {"text": "prompt"})
+    assert prompt.messages[-1]["content"] == "yes"
+    assert account.unused == {"text", "messages"}
+
+
+def test_rows_with_their_own_keys_are_mapped_one_by_one() -> None:
+    found, _ = run([{"text": "a"}, {"text": "b", "family": "f"}], columns=False)
+    assert [prompt.family for prompt in found] == ["set-1", "f"]
+    with pytest.raises(UserError, match="set:3: --map family=f: there is no column 'f'"):
+        run([{"text": "a", "f": "1"}, {"text": "b"}], {"family": "f"}, columns=False)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["role", "content"]), inner),
+    max_leaves=4,
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(sorted(FIELDS)), json_values), max_size=3), st.booleans())
+def test_any_row_is_a_prompt_or_skipped_or_a_user_error(rows: list[dict[str, Any]], columns: bool) -> None:
+    if columns:
+        rows = [{**dict.fromkeys(name for other in rows for name in other), **row} for row in rows]
+    try:
+        found, account = run(rows, columns=columns)
+    except UserError as error:
+        assert str(error).startswith("set")
+    else:
+        assert len(found) + len(account.skipped) == len(rows)
+
+
+@given(st.lists(prompts, unique_by=lambda prompt: prompt.id, max_size=4))
+def test_our_own_files_come_back_as_they_are(tmp_path_factory: pytest.TempPathFactory, given: list[Prompt]) -> None:
+    path = tmp_path_factory.getbasetemp() / "own.jsonl"
+    write_prompts(path, given)
+    account = Import()
+    assert list(imported(open_table(str(path)), {}, {}, account)) == given == read_prompts(path)
+    assert not account.skipped and not account.unused
+
+
+def test_every_field_is_explained_in_the_help() -> None:
+    from deliberant.cli_prompts import import_file
+
+    assert all(field in (import_file.__doc__ or "") for field in FIELDS)

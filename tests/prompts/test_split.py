@@ -1,0 +1,93 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deliberant.errors import UserError
+from deliberant.prompts import read_prompts
+from deliberant.prompts.clusters import Forest, Match
+from deliberant.prompts.split import _assert_apart, split
+from tests.prompts.sets import BREAD, BREAD_TOO, LOCK, ROSES, WAR, ids, prompt, prompts
+
+
+def many(path: Path, families: int = 50) -> Path:
+    return prompts(
+        path,
+        *(
+            prompt(f"{family}-{number}", f"{family:04x} {number:04x} " * 6, f"family {family}")
+            for family in range(families)
+            for number in range(4)
+        ),
+    )
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.1, 0.9), st.integers(0, 5))
+def test_families_stay_whole_and_the_share_is_met(
+    tmp_path_factory: pytest.TempPathFactory, share: float, seed: int
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    found = split(many(folder / "many.jsonl"), folder / "sets", share, seed)
+    train, held = (read_prompts(folder / "sets" / f"{name}.jsonl") for name in ("train", "held-out"))
+    assert len(train) + len(held) == found.rows == 200
+    assert not {each.family for each in train} & {each.family for each in held}
+    assert abs(len(held) - share * 200) < 5
+    assert (found.train, found.held_out) == (len(train), len(held))
+
+
+def test_the_same_seed_is_the_same_split_and_another_is_not(tmp_path: Path) -> None:
+    path = many(tmp_path / "many.jsonl")
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        split(path, tmp_path / name, 0.3, seed)
+    held = [ids(tmp_path / name / "held-out.jsonl") for name in "abc"]
+    assert held[0] == held[1] != held[2]
+
+
+def test_near_duplicates_stay_together_across_families(tmp_path: Path) -> None:
+    texts = {"a": BREAD, "b": BREAD_TOO, "c": LOCK, "d": LOCK, "e": ROSES, "f": WAR}
+    path = prompts(tmp_path / "in.jsonl", *(prompt(name, text) for name, text in texts.items()))
+    for seed in range(8):
+        found = split(path, tmp_path / "sets", 0.5, seed)
+        held = set(ids(tmp_path / "sets" / "held-out.jsonl"))
+        assert len(held & {"a", "b"}) != 1 and len(held & {"c", "d"}) != 1
+        assert (found.families, found.sets, found.joined, found.largest) == (6, 4, 4, 2)
+    assert json.loads((tmp_path / "sets" / "split.json").read_text()) == found.row()
+
+
+def test_a_chain_of_family_and_likeness_is_one_set(tmp_path: Path) -> None:
+    path = prompts(
+        tmp_path / "in.jsonl",
+        prompt("a", BREAD, "one"),
+        prompt("b", BREAD_TOO, "two"),
+        prompt("c", LOCK, "two"),
+        prompt("d", WAR),
+    )
+    found = split(path, tmp_path / "sets", 0.25, 0)
+    assert ids(tmp_path / "sets" / "held-out.jsonl") == ["d"]
+    assert (found.sets, found.largest) == (2, 3)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+def test_what_can_not_be_divided_is_an_error(tmp_path: Path, share: float) -> None:
+    path = prompts(tmp_path / "in.jsonl", prompt("a", BREAD, "one"), prompt("b", LOCK, "one"), prompt("c", WAR, "one"))
+    with pytest.raises(UserError, match=r"in\.jsonl: its 3 rows are 1 sets .* one side would be empty"):
+        split(path, tmp_path / "sets", share, 0)
+    assert not (tmp_path / "sets" / "train.jsonl").exists()
+
+
+def test_a_straddling_family_or_cluster_or_pair_is_an_invariant_broken() -> None:
+    held = np.array([True, False])
+    apart = np.array([0, 1])
+    families = np.array([7, 8], np.uint64)
+    _assert_apart(families, apart, held, Forest.of(2))
+    with pytest.raises(AssertionError, match="family"):
+        _assert_apart(np.array([7, 7], np.uint64), apart, held, Forest.of(2))
+    with pytest.raises(AssertionError, match="cluster"):
+        _assert_apart(families, np.array([0, 0]), held, Forest.of(2))
+    forest = Forest.of(2)
+    forest.matches.append(Match(1, 0, 0.9, False))
+    with pytest.raises(AssertionError, match="near-duplicates"):
+        _assert_apart(families, apart, held, forest)

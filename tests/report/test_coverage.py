@@ -1,0 +1,88 @@
+import re
+
+import pytest
+
+from deliberant.errors import RunError
+from deliberant.report.coverage import ALL, NO_CLAUSE, ClauseRow, Coverage, Tally, titles, total_of
+from deliberant.report.heatmap import heat_map
+from deliberant.report.terminal import coverage_table
+from tests.report.test_page import HOSTILE, Tags
+
+PLAIN, FICTION = ("plain", "xstest"), ("fiction", "xstest")
+CELLS = {PLAIN: Tally(3, 8, 6), FICTION: Tally(1, 2, 0)}
+FOUND = Coverage(
+    (FICTION, PLAIN),
+    (
+        ClauseRow("F1", "fire", "refuse", total_of(CELLS.values()), CELLS),
+        ClauseRow("F2", "fire", "safe_complete", Tally(), {}),
+        ClauseRow(NO_CLAUSE, None, None, Tally(1, 1, 0), {PLAIN: Tally(1, 1, 0)}),
+        ClauseRow(ALL, None, None, Tally(4, 11, 6), {PLAIN: Tally(3, 9, 6), FICTION: Tally(1, 2, 0)}),
+    ),
+)
+
+
+def test_a_tally_has_its_rate_and_interval() -> None:
+    row = Tally(3, 8, 6).row()
+    assert (row["prompts"], row["samples"], row["kept"], row["value"]) == (3, 8, 6, 0.75)
+    assert row["low"] == pytest.approx(0.4093, abs=1e-3) and row["high"] == pytest.approx(0.9285, abs=1e-3)
+    assert Tally().row()["value"] is None
+    assert FOUND.rows[0].total == Tally(4, 10, 6)
+
+
+def test_thin_clauses_are_named_and_other_rows_are_not() -> None:
+    assert [row.name for row in FOUND.thin(7)] == ["F1", "F2"]
+    with pytest.raises(RunError, match=r"coverage: 1 of 2 clauses have fewer than 6 kept samples: F2 \(0\); add"):
+        FOUND.check(6)
+    Coverage(FOUND.columns, FOUND.rows[:1]).check(6)
+
+
+def test_columns_are_called_by_what_differs() -> None:
+    assert titles([PLAIN, FICTION]) == ["plain", "fiction"]
+    assert titles([PLAIN, ("plain", "mine")]) == ["xstest", "mine"]
+    assert titles([PLAIN, ("fiction", "mine")]) == ["plain, xstest", "fiction, mine"]
+
+
+def test_json_has_every_row_with_its_cells() -> None:
+    rows = FOUND.json()
+    assert [row["clause"] for row in rows] == ["F1", "F2", "no clause", "all samples"]
+    assert rows[0]["style"] == "refuse" and rows[0]["kept"] == 6
+    assert [(cell["framing"], cell["samples"]) for cell in rows[0]["cells"]] == [("fiction", 2), ("plain", 8)]
+    assert rows[1]["cells"] == [] and rows[1]["value"] is None
+
+
+def test_the_table_shows_counts_rates_and_cells() -> None:
+    from rich.console import Console
+
+    console = Console(width=160)
+    with console.capture() as caught:
+        console.print(coverage_table(FOUND))
+    text = caught.get()
+    line = next(line for line in text.splitlines() if "F1" in line)
+    assert re.findall(r"[\w./-]+(?: \[[\d., ]+\])?", line)[0] == "F1"
+    assert "60.0 [31.3, 83.2]" in line and "6/8" in line and "0/2" in line
+
+
+def test_too_many_columns_are_left_to_json_and_said_so() -> None:
+    columns = tuple(("plain", f"source {number}") for number in range(9))
+    table = coverage_table(Coverage(columns, FOUND.rows))
+    assert len(table.columns) == 7
+    assert "9 framings and sources are too many to show: see --json" in str(table.caption)
+
+
+def test_the_map_says_in_words_what_it_shades() -> None:
+    page = Tags(str(heat_map(FOUND)))
+    assert dict(page.tags[0][1])["role"] == "img" and "one row per clause" in str(dict(page.tags[0][1])["aria-label"])
+    assert "F1, plain: 6 of 8 samples kept, from 3 prompts; 75.0% [40.9%, 92.9%]" in page.text
+    assert "F2, all: no samples" in page.text
+    assert page.text.count("6/8") == 1
+    shades = [float(str(dict(at)["fill-opacity"])) for tag, at in page.tags if dict(at).get("class") == "shade"]
+    assert len(shades) == 2 + 1 + 1 + 1 + 2 + 1
+    assert max(shades) < 0.65  # the counts stay readable on it
+
+
+def test_names_in_the_map_are_escaped() -> None:
+    column = (HOSTILE, HOSTILE)
+    rows = (ClauseRow(HOSTILE, "fire", "refuse", Tally(1, 1, 1), {column: Tally(1, 1, 1)}),)
+    page = Tags(str(heat_map(Coverage((column,), rows))))
+    assert {tag for tag, _ in page.tags} <= {"svg", "text", "tspan", "g", "rect", "title"}
+    assert HOSTILE in page.text

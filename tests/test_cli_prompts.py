@@ -1,0 +1,98 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from deliberant import cli
+from deliberant.prompts import read_prompts
+from tests.prompts.sets import BREAD, BREAD_TOO, LOCK, ROSES, WAR, cases, ids, prompt, prompts
+
+
+def invoke(*arguments: Any) -> Result:
+    return CliRunner().invoke(cli.app, [str(each) for each in ("prompts", *arguments)])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_import_says_what_it_did_and_what_it_skipped(folder: Path) -> None:
+    (folder / "x.csv").write_text("prompt,label,note\nhi,weapons,1\n , ,2\nbye,,3\n")
+    arguments = ("import", "x.csv", "--to", "x.jsonl", "--map", "text=prompt", "--map", "category=label")
+    result = invoke(*arguments, "--set", "source=x")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        "2 prompts in x.jsonl",
+        "1 rows skipped, listed in x.skipped.jsonl:",
+        "  x.csv:3: has no text",
+        "2 numbered for want of an id",
+        "2 a family of their own",
+        "1 outside every category",
+        "columns left out: note",
+    ]
+    assert [(each.id, each.categories, each.source) for each in read_prompts(folder / "x.jsonl")] == [
+        ("x-1", ("weapons",), "x"),
+        ("x-3", (), "x"),
+    ]
+    assert json.loads((folder / "x.skipped.jsonl").read_text()) == {"at": "x.csv:3", "why": "has no text"}
+    (folder / "x.csv").write_text("prompt,label\nhi,weapons\n")
+    assert json.loads(invoke(*arguments, "--json").stdout)["skipped"] == 0
+    assert not (folder / "x.skipped.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--map", "text"), "--map text: write it as FIELD=COLUMN"),
+        (("--set", "source="), "--set source=: write it as FIELD=VALUE"),
+        (("--map", "text=prompt", "--map", "text=label"), "--map text=label: 'text' is already prompt"),
+        (("--map", "text=promt"), "x.csv:1: --map text=promt: there is no column 'promt'; did you mean 'prompt'?"),
+    ],
+)
+def test_a_mistake_in_a_mapping_is_one_line_and_exit_2(folder: Path, arguments: tuple[str, ...], words: str) -> None:
+    (folder / "x.csv").write_text("prompt,label\nhi,weapons\n")
+    result = invoke("import", "x.csv", "--to", "x.jsonl", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"error: {words}") and result.stderr.count("\n") == 1
+    assert not (folder / "x.jsonl").exists()
+
+
+def test_check_counts_or_names_the_mistake(folder: Path) -> None:
+    prompts(folder / "p.jsonl", prompt("a", BREAD), prompt("b", LOCK, "a"))
+    shown = invoke("check", "p.jsonl", "--policy", "micro")
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.startswith("2 prompts in 1 families, no mistakes\ncategory: outside every category 2\n")
+    assert "categories without a prompt: " in shown.stdout
+    assert json.loads(invoke("check", "p.jsonl", "--json").stdout)["families"] == 1
+    (folder / "p.jsonl").write_bytes(b"\xff\n")
+    wrong = invoke("check", "p.jsonl")
+    assert (wrong.exit_code, wrong.stderr) == (2, "error: p.jsonl:1: is not UTF-8; save the file as UTF-8\n")
+
+
+def test_dedupe_and_split_say_what_became_of_the_rows(folder: Path) -> None:
+    given = {"a": BREAD, "b": BREAD_TOO, "c": LOCK, "d": LOCK, "e": ROSES, "f": WAR}
+    prompts(folder / "p.jsonl", *(prompt(name, text) for name, text in given.items()))
+    cases(folder / "c.jsonl", ("x", ROSES, None))
+    shown = invoke("dedupe", "p.jsonl", "--against", "c.jsonl", "--to", "q.jsonl")
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.splitlines() == [
+        "3 of 6 prompts stay",
+        "1 removed: like one of 1 texts of the evaluation",
+        "1 removed: exact duplicates",
+        "1 removed: near-duplicates (similarity 0.8 and more)",
+        "removed prompts, and what each was like: q.removed.jsonl",
+    ]
+    assert json.loads(invoke("dedupe", "p.jsonl", "--to", "r.jsonl", "--json").stdout)["kept"] == 4
+    shown = invoke("split", "p.jsonl", "--to", "sets", "--held-out", "0.34", "--seed", "1")
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.splitlines() == [
+        "4 to train on, 2 held out (33.3%), in sets",
+        "6 families in 4 sets that stay together, the largest of 2 prompts",
+        "4 families share a set with near-duplicates of theirs in another one",
+    ]
+    assert len(ids(folder / "sets" / "held-out.jsonl")) == 2
+    assert json.loads(invoke("split", "q.jsonl", "--to", "sets", "--json").stdout)["rows"] == 3
