@@ -165,7 +165,7 @@ def coded_row(rng: random.Random) -> list[Message]:
 
 
 def compare_row(rng: random.Random) -> list[Message]:
-    """Ids and styles set side by side, as a judge does: same or other. Warms the comparison as copying warms look-ups."""
+    """Ids and styles set side by side, as a judge does: same or other. As copying to look-ups, so this to judging."""
     row: list[Message] = []
     for _ in range(rng.randint(2, 3)):
         asked, found = [], []
@@ -235,7 +235,7 @@ def flawed_reply(ask: Ask, clause: Clause, shown: Shown, rng: random.Random) -> 
     other = rng.choice(shown.clauses)
     style = rng.choice([style for style in STYLES if style != clause.style])
     right = policy_reply(ask, clause, "", rng)
-    flaw = rng.choice(["clause", "clause", "answer", "id", "style", "misread", "stray", "silent"])
+    flaw = rng.choice(["clause", "clause", "answer", "id", "style", "misread", "stray", "stray", "stray", "silent"])
     start = opening(ask)
     if flaw == "clause" and other != clause:
         return policy_reply(ask, other, "", rng), True

@@ -45,12 +45,24 @@ FULL_MIX = {
     "words": 0.02,
     "copy": 0.01,
 }
+POLISH_MIX = {
+    "judge": 0.30,
+    "policy": 0.22,
+    "coded": 0.14,
+    "free": 0.10,
+    "lookup": 0.08,
+    "summary": 0.06,
+    "compare": 0.04,
+    "skill": 0.03,
+    "help": 0.03,
+}
 SCHEDULE = (
-    (0.065, COPY_MIX, Level(1)),
-    (0.165, EASY_MIX, Level(1, synonyms=False)),
-    (0.275, EASY_MIX, Level(3, synonyms=False)),
-    (0.42, EASY_MIX, Level(3)),
-    (1.0, FULL_MIX, HARDEST),
+    (0.052, COPY_MIX, Level(1)),
+    (0.132, EASY_MIX, Level(1, synonyms=False)),
+    (0.22, EASY_MIX, Level(3, synonyms=False)),
+    (0.336, EASY_MIX, Level(3)),
+    (0.8, FULL_MIX, HARDEST),
+    (1.0, POLISH_MIX, HARDEST),
 )
 """(until this share of the tokens, mix of rows, how hard the policies are).
 
@@ -67,7 +79,7 @@ class Plan:
     layers: int = 4
     heads: int = 8
     feed_forward: int = 640
-    tokens: int = 20_000_000
+    tokens: int = 25_000_000
     batch_tokens: int = 4096
     muon_rate: float = 0.02
     adam_rate: float = 3e-3
@@ -159,15 +171,18 @@ def token_loss(model: Any, ids: Any, mask: Any) -> tuple[Any, Any, Any]:
 
 
 def rate(done: float) -> float:
-    """Learning-rate factor after a share `done` of the budget: high while copying forms, then a third, falling to zero.
+    """Learning-rate factor after a share `done` of the budget: high while copying forms, then a third, falling to zero;
+    in the last phase a fifth, falling to zero again.
 
     A batch of 4,096 tokens is small for Muon, whose steps are as long when the gradient is noise: at the full rate
     nothing but copying was learned, and that was forgotten again.
     """
-    copying = SCHEDULE[0][0]
+    copying, polish = SCHEDULE[0][0], SCHEDULE[-2][0]
     if done < copying:
         return min(1.0, 0.01 + done / 0.02)
-    return 0.35 * max(0.0, (1 - done) / (1 - copying))
+    if done < polish:
+        return 0.35 * (polish - done) / (polish - copying)
+    return 0.2 * max(0.0, (1 - done) / (1 - polish))
 
 
 def exact_turns(model: Any, tokenizer: Any, seed: int, rows: int = 48) -> dict[str, float]:
