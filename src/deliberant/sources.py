@@ -8,6 +8,9 @@ from deliberant.policy import Policy
 from deliberant.prompts import Case, Prompt, assert_families_disjoint, read_cases, read_prompts
 from deliberant.recipe import BUILT_IN, Recipe
 
+DEFAULT = "default"
+"""The word for the policy that a team can start from."""
+
 SEEN = "seen"
 """The suite of new wordings of families that are trained on; every other suite is held out by family."""
 
@@ -19,11 +22,13 @@ class PromptSets(NamedTuple):
 
 
 def policy_folder(name: str) -> Path:
-    """The folder of a policy: the built-in one or a local one."""
+    """The folder of a policy: that of the built-in world, the default one, or a local one."""
     if name == BUILT_IN:
         from deliberant.micro import POLICY_DIR
 
         return POLICY_DIR
+    if name == DEFAULT:
+        return Path(__file__).parent / "policy" / DEFAULT
     return Path(name)
 
 

@@ -17,7 +17,7 @@ def print_policy(policy: Policy) -> dict[str, str]:
         files["rules.md"] = f"# Rules\n\n{policy.rules}\n"
     files["styles.md"] = "\n\n".join(["# Styles", *map(_guideline, policy.styles)]) + "\n"
     for category in policy.categories:
-        files[category.path or f"categories/{category.id}.md"] = _category(category)
+        files[category.file] = _category(category)
     return files
 
 

@@ -64,6 +64,11 @@ class Category:
     compressed: str = ""
     lines: tuple[int, ...] = field(default=(), compare=False)
 
+    @property
+    def file(self) -> str:
+        """`path`, or where it would be printed."""
+        return self.path or f"categories/{self.id}.md"
+
 
 @dataclass(frozen=True)
 class Policy:

@@ -28,7 +28,7 @@ def spec_view(policy: Policy, categories: Sequence[str], compressed: bool = Fals
     `compressed` shows their compressed text instead. Raises UserError for a category the policy lacks, or one without
     compressed text.
     """
-    block = _in_short if compressed else _in_full
+    block = _in_short if compressed else in_full
     return "\n".join([summary_view(policy), *(block(policy.category(id)) for id in dict.fromkeys(categories))])
 
 
@@ -41,7 +41,7 @@ def measure(view: str, count: Callable[[str], int], budget: int | None) -> int:
     return tokens
 
 
-def _in_full(category: Category) -> str:
+def in_full(category: Category) -> str:
     lines = [f"# {category.id}"]
     if category.definitions:
         lines.append(category.definitions)
@@ -54,7 +54,7 @@ def _in_short(category: Category) -> str:
     if not category.compressed:
         raise UserError(
             f"category {category.id!r} has no compressed text; add a section `## Compressed` to its file, "
-            f"{category.path}, or ask for the view in full"
+            f"{category.file}, or ask for the view in full"
         )
     return f"# {category.id}\n{category.compressed}"
 

@@ -1,0 +1,130 @@
+"""The `deliberant policy` verbs: read, check, compare, convert. No verb here needs a model, save `lint --with`.
+
+Answers go to stdout, counts and remarks to stderr. Everything heavy is imported inside the verbs.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deliberant.errors import UserError
+
+if TYPE_CHECKING:
+    from deliberant.policy import Finding, Policy
+    from deliberant.policy.tokens import TokenCounter
+
+policy_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Read, check, compare and convert a policy.")
+
+Which = Annotated[str, typer.Option("--policy", help="A policy folder, or one of the words micro, default.")]
+Tokenizer = Annotated[
+    str | None,
+    typer.Option(help="A tokenizer.json, a folder, a Hub id, or the word micro; without it, counts are estimated."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
+
+
+@policy_app.command()
+def show(
+    categories: Annotated[
+        list[str] | None, typer.Argument(metavar="CATEGORY", help="Show these in full, too.", show_default=False)
+    ] = None,
+    policy: Which = "micro",
+    compressed: Annotated[bool, typer.Option("--compressed", help="Their compressed text, not the full one.")] = False,
+    tokenizer: Tokenizer = None,
+    budget: Annotated[int | None, typer.Option(min=0, help="More tokens than this are an error.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a model is shown of a policy: summaries, rules and styles, and each named category in full.
+
+    \b
+    deliberant policy show
+    deliberant policy show weapons fraud --policy my-policy/
+    deliberant policy show weapons --tokenizer Qwen/Qwen3-0.6B --budget 8000
+    deliberant policy show weapons fraud --compressed --json | jq .tokens
+    """
+    from deliberant.policy import measure, spec_view, summary_view
+
+    loaded, names = _load(policy), list(dict.fromkeys(categories or []))
+    view = spec_view(loaded, names, compressed)
+    count, how = _counter(tokenizer)
+    try:
+        tokens = measure(view, count, budget)
+    except UserError as error:
+        raise UserError(f"{error} ({how})") from None
+    common = count(summary_view(loaded))
+    parts = {name: count(spec_view(loaded, [name], compressed)) - common for name in names}
+    if as_json:
+        shown = {
+            "policy": {"name": loaded.name, "version": loaded.version, "hash": loaded.hash},
+            "categories": names,
+            "compressed": compressed,
+            "tokens": {"view": tokens, "summaries, rules and styles": common, "categories": parts, "how": how},
+            "view": view,
+        }
+        typer.echo(json.dumps(shown, ensure_ascii=False, indent=1))
+        return
+    typer.echo(view)
+    split = "".join(f", {name} {part}" for name, part in parts.items())
+    typer.echo(f"{tokens} tokens: summaries, rules and styles {common}{split} ({how})", err=True)
+
+
+@policy_app.command()
+def lint(
+    policy: Which = "micro",
+    tokenizer: Tokenizer = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a policy: references to nothing, contradictions, vague words, clauses without examples, sizes.
+
+    Exit 0: clean, or notes only. 1: errors or warnings. 2: a policy that can not be loaded.
+
+    \b
+    deliberant policy lint
+    deliberant policy lint --policy my-policy/ --tokenizer Qwen/Qwen3-0.6B
+    deliberant policy lint --policy my-policy/ --json | jq '.[] | select(.severity == "error")'
+    """
+    from deliberant.policy import lint as check
+    from deliberant.policy.lint import broken
+    from deliberant.sources import policy_folder
+
+    folder, count = policy_folder(policy), _counter(tokenizer).count if tokenizer else None
+    try:
+        loaded = _load(policy)
+    except UserError as error:
+        _show_findings(folder, [broken(folder, error)], as_json)
+        raise typer.Exit(2) from None
+    findings = check(loaded, count)
+    _show_findings(folder, findings, as_json)
+    if any(each.severity != "note" for each in findings):
+        raise typer.Exit(1)
+
+
+def _show_findings(folder: Path, findings: "list[Finding]", as_json: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in findings], ensure_ascii=False, indent=1))
+        return
+    for each in findings:
+        typer.echo(f"{folder / each.path}:{each.line}: {each.severity}: {each.message} [{each.rule}]")
+    counts = Counter(each.severity for each in findings)
+    typer.echo(", ".join(f"{counts[name]} {name}s" for name in ("error", "warning", "note")), err=True)
+
+
+def _load(name: str) -> "Policy":
+    from deliberant.policy import load_policy
+    from deliberant.sources import policy_folder
+
+    return load_policy(policy_folder(name))
+
+
+def _counter(tokenizer: str | None) -> "TokenCounter":
+    from deliberant.micro import MODEL_DIR
+    from deliberant.policy.tokens import token_counter
+
+    if tokenizer == "micro":
+        return token_counter(str(MODEL_DIR))._replace(how="counted by micro")
+    return token_counter(tokenizer)
