@@ -5,15 +5,16 @@ Answers go to stdout, counts and remarks to stderr. Everything heavy is imported
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deliberant.errors import UserError
 
 if TYPE_CHECKING:
-    from deliberant.policy import Finding, Policy
+    from deliberant.policy import Diff, Finding, Policy
     from deliberant.policy.tokens import TokenCounter
 
 policy_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Read, check, compare and convert a policy.")
@@ -100,6 +101,75 @@ def lint(
     _show_findings(folder, findings, as_json)
     if any(each.severity != "note" for each in findings):
         raise typer.Exit(1)
+
+
+@policy_app.command()
+def diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A policy folder, or the word micro or default.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Likewise.")],
+    prompts: Annotated[Path | None, typer.Option(help="Prompts (JSONL): which of them does the change touch?")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two policies: clauses, categories, summaries, styles and rules; with --prompts, what must be sampled anew.
+
+    \b
+    deliberant policy diff micro my-policy/
+    deliberant policy diff my-policy.old/ my-policy/ --prompts train.jsonl
+    deliberant policy diff micro my-policy/ --json | jq .touched
+    """
+    from deliberant.policy import diff as compare
+
+    found = compare(_load(old), _load(new))
+    reached = {id: found.touches(id) for id in sorted(found.known)}
+    touched = [id for id, hit in reached.items() if hit]
+    asked: dict[str, list[str]] = {"touched": [], "untouched": []}
+    if prompts is not None:
+        from deliberant.prompts import read_prompts
+
+        for prompt in read_prompts(prompts, found.known):
+            asked["touched" if found.touches(prompt.category) else "untouched"].append(prompt.id)
+    if as_json:
+        row = {**_diff_row(found), "touched": touched, **({"prompts": asked} if prompts else {})}
+        typer.echo(json.dumps(row, ensure_ascii=False, indent=1))
+        return
+    for line in _diff_lines(found):
+        typer.echo(line)
+    whole = " (all: every spec view holds summaries, rules and styles)" if found.everywhere else ""
+    typer.echo(f"views touched: {', '.join(touched) or 'none'}{whole}")
+    if prompts is not None:
+        hit, total = len(asked["touched"]), len(asked["touched"]) + len(asked["untouched"])
+        typer.echo(f"prompts touched: {hit} of {total}")
+        typer.echo("".join(f"{id}\n" for id in asked["touched"]), nl=False)
+
+
+def _diff_lines(found: "Diff") -> Iterator[str]:
+    yield from (f"+ category {id}" for id in found.categories_added)
+    yield from (f"- category {id}" for id in found.categories_removed)
+    yield from (f"~ category {each.id}: {', '.join(each.what)}" for each in found.categories_changed)
+    yield from (f"+ {clause.id} {clause.title} ({clause.category}, {clause.style})" for clause in found.added)
+    yield from (f"- {clause.id} {clause.title} ({clause.category}, {clause.style})" for clause in found.removed)
+    for old, new, what in ((each.old, each.new, each.what) for each in found.changed):
+        notes = {"restyled": f"restyled {old.style} -> {new.style}", "moved": f"moved {old.category} -> {new.category}"}
+        yield f"~ {new.id} {new.title} ({new.category}): {', '.join(notes.get(each, each) for each in what)}"
+    yield from (f"~ style {name}" for name in found.styles)
+    yield from ["~ rules"] * found.rules
+    yield from (f"~ policy {name} (in no view)" for name in found.policy)
+    if found.empty:
+        yield "no difference"
+
+
+def _diff_row(found: "Diff") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    row = asdict(found)
+    for name in ("added", "removed"):
+        row[name] = [{key: clause[key] for key in ("id", "category", "title", "style")} for clause in row[name]]
+    row["changed"] = [
+        {"id": new.id, "category": new.category, "what": what, "style": [old.style, new.style]}
+        for old, new, what in ((each.old, each.new, each.what) for each in found.changed)
+    ]
+    del row["known"]
+    return row
 
 
 def _show_findings(folder: Path, findings: "list[Finding]", as_json: bool) -> None:
