@@ -110,7 +110,7 @@ def diff(
     prompts: Annotated[Path | None, typer.Option(help="Prompts (JSONL): which of them does the change touch?")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two policies: clauses, categories, summaries, styles and rules; with --prompts, what must be sampled anew.
+    """Compare two policies: clauses, categories, summaries, styles, rules; with --prompts, which prompts it touches.
 
     \b
     deliberant policy diff micro my-policy/

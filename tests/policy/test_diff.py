@@ -101,9 +101,7 @@ def test_what_no_view_holds_touches_nothing() -> None:
 
 
 def test_an_added_or_removed_category_touches_all_since_its_summary_stands_in_every_view() -> None:
-    more = WHOLE | {
-        "categories/drugs.md": WEAPONS.replace("weapons", "drugs").replace("[W", "[D").replace("[D9]", "[W1]")
-    }
+    more = WHOLE | {"categories/drugs.md": WEAPONS.replace("weapons", "drugs").replace("[W", "[D")}
     grown, shrunk = diff(loaded(WHOLE), loaded(more)), diff(loaded(more), loaded(WHOLE))
     assert grown.categories_added == shrunk.categories_removed == ("drugs",)
     assert [each.id for each in grown.added] == [each.id for each in shrunk.removed] == ["D2", "D1"]
@@ -113,7 +111,7 @@ def test_an_added_or_removed_category_touches_all_since_its_summary_stands_in_ev
         grown.touches("drug")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(policies(), policies())
 def test_touched_is_what_has_another_view(old: Policy, other: Policy) -> None:
     mixed = replace(old, styles=other.styles[:3], rules=other.rules)
@@ -121,11 +119,12 @@ def test_touched_is_what_has_another_view(old: Policy, other: Policy) -> None:
     for new in (old, other, mixed, replace(old, categories=(first, *old.categories[1:]))):
         found = diff(old, new)
         assert found.empty == (old == new)
-        here, there = ({each.id: each.compressed for each in policy.categories} for policy in (old, new))
-        for id in here.keys() | there.keys():
-            same = (
-                here.get(id) == there.get(id) and spec_view(old, [id]) == spec_view(new, [id])
-                if id in here and id in there
-                else False
-            )
-            assert found.touches(id) != same
+        for id in found.known:
+            assert found.touches(id) != (shown(old, id) == shown(new, id))
+
+
+def shown(policy: Policy, id: str) -> tuple[str, str] | str:
+    """All that the views of a category's prompts can hold."""
+    if id not in {each.id for each in policy.categories}:
+        return spec_view(policy, [])
+    return spec_view(policy, [id]), policy.category(id).compressed

@@ -63,16 +63,8 @@ class Diff:
     @property
     def empty(self) -> bool:
         """Whether the two are equal."""
-        lists = (
-            self.added,
-            self.removed,
-            self.changed,
-            self.categories_changed,
-            self.styles,
-            self.policy,
-            self.touched,
-        )
-        return not (any(lists) or self.rules or self.everywhere)
+        clauses = self.added or self.removed or self.changed or self.touched
+        return not (clauses or self.categories_changed or self.styles or self.rules or self.policy or self.everywhere)
 
 
 def diff(old: Policy, new: Policy) -> Diff:
