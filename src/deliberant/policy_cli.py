@@ -7,11 +7,12 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from deliberant.errors import UserError
+from deliberant.names import nearest
 
 if TYPE_CHECKING:
     from deliberant.policy import Diff, Finding, Policy
@@ -24,6 +25,7 @@ Tokenizer = Annotated[
     str | None,
     typer.Option(help="A tokenizer.json, a folder, a Hub id, or the word micro; without it, counts are estimated."),
 ]
+Word = TypeVar("Word", bound=str)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
 
@@ -140,6 +142,76 @@ def diff(
         hit, total = len(asked["touched"]), len(asked["touched"]) + len(asked["untouched"])
         typer.echo(f"prompts touched: {hit} of {total}")
         typer.echo("".join(f"{id}\n" for id in asked["touched"]), nl=False)
+
+
+@policy_app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The source; SpecBench's is a folder.")],
+    to: Annotated[Path, typer.Option(help="Folder of the policy; must not exist or be empty.")],
+    format: Annotated[
+        str | None, typer.Option(help="model-spec, specbench or single-file; without it, the content tells.")
+    ] = None,
+    style: Annotated[
+        str | None, typer.Option(help="Style of all clauses, where the source has none (model-spec, specbench).")
+    ] = None,
+) -> None:
+    """Make a policy of OpenAI's Model Spec, of SpecBench's JSON, or of a single file such as gpt-oss-safeguard reads.
+
+    Says what was found and what imported. Exit 1: something was skipped, and is listed.
+
+    \b
+    deliberant policy import model_spec/model_spec.md --to my-policy/ --style safe_complete
+    deliberant policy import SpecBench/data --to my-policy/ --style comply
+    deliberant policy import policy.txt --to my-policy/ --format single-file
+    """
+    from deliberant.policy.importers import FORMATS, import_policy, save_policy
+    from deliberant.prompts.types import STYLES
+
+    imported = import_policy(file, _choice("--format", format, FORMATS), _choice("--style", style, STYLES))
+    save_policy(imported.policy, to)
+    for count in imported.counts:
+        typer.echo(f"{count.what}: {count.found} found, {count.imported} imported", err=True)
+    for remark in imported.remarks:
+        typer.echo(f"note: {remark}", err=True)
+    for warning in imported.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo(to)
+    if imported.warnings:
+        raise typer.Exit(1)
+
+
+@policy_app.command()
+def export(
+    policy: Which = "micro",
+    to: Annotated[Path | None, typer.Option(help="File to write, which must not exist; default is stdout.")] = None,
+) -> None:
+    """Write a policy as one Markdown file in the form that gpt-oss-safeguard reads; `import` takes it back.
+
+    \b
+    deliberant policy export --policy my-policy/
+    deliberant policy export --policy my-policy/ --to my-policy.md
+    """
+    from deliberant.policy.importers import export_policy
+
+    text = export_policy(_load(policy))
+    if to is None:
+        typer.echo(text, nl=False)
+        return
+    if to.exists():
+        raise UserError(f"{to}: is there already; name another file")
+    from deliberant.files import write_atomically
+
+    write_atomically(to, text.encode())
+    typer.echo(to)
+
+
+def _choice(option: str, value: str | None, known: tuple[Word, ...]) -> Word | None:
+    if value is None:
+        return None
+    for word in known:
+        if word == value:
+            return word
+    raise UserError(f"{option}: unknown value '{value}'; {nearest(value, known)}")
 
 
 def _diff_lines(found: "Diff") -> Iterator[str]:

@@ -15,7 +15,7 @@ def print_policy(policy: Policy) -> dict[str, str]:
     files = {"policy.md": _front_matter(name=policy.name, version=policy.version) + intro}
     if policy.rules:
         files["rules.md"] = f"# Rules\n\n{policy.rules}\n"
-    files["styles.md"] = "\n\n".join(["# Styles", *map(_guideline, policy.styles)]) + "\n"
+    files["styles.md"] = "\n\n".join(["# Styles", *map(guideline_section, policy.styles)]) + "\n"
     for category in policy.categories:
         files[category.file] = _category(category)
     return files
@@ -44,7 +44,8 @@ def _category(category: Category) -> str:
     return _front_matter(id=category.id) + "\n\n".join(blocks) + "\n"
 
 
-def _guideline(guideline: Guideline) -> str:
+def guideline_section(guideline: Guideline) -> str:
+    """`## refuse` or `## safe_complete: <category id>`, and the text below it."""
     topic = f": {guideline.category}" if guideline.category else ""
     return f"## {guideline.style}{topic}\n{guideline.text}"
 
