@@ -19,7 +19,8 @@ from deliberant.run import Run
 from tests.runs import write_recipe
 
 VERBS = ["run", "helpful", "generate", "filter", "sft", "rl", "evaluate", "report", "results", "chat"]
-NESTED = [["policy", "show"], ["micro", "pretrain"], ["micro", "measure"]]
+POLICY_VERBS = ["show", "lint", "diff", "import", "export"]
+NESTED = [*(["policy", verb] for verb in POLICY_VERBS), ["micro", "pretrain"], ["micro", "measure"]]
 ROW = {
     "arm": "sft",
     "suite": "seen",
@@ -125,12 +126,6 @@ def test_results(tmp_path: Path) -> None:
     table = invoke("results", tmp_path).stdout
     for text in ("sft", "compliance", "0.500", "0.250 to 0.750", "40", "3"):
         assert text in table
-
-
-def test_policy_show(recipe: Path) -> None:
-    shown = invoke("policy", "show", "weapons", "--policy", recipe.parent / "policy").stdout
-    assert "- weapons: Things made to hurt." in shown and "### weapon instructions [W1] refuse" in shown
-    assert "[W1]" not in invoke("policy", "show", "--policy", recipe.parent / "policy").stdout
 
 
 SIDES = ("harmful_declined", "harmless_answered")

@@ -78,15 +78,21 @@ def show(
 def lint(
     policy: Which = "micro",
     tokenizer: Tokenizer = None,
+    with_: Annotated[
+        str | None, typer.Option("--with", metavar="MODEL", help="Also ask this model (a folder, a Hub id, or micro).")
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Of each of that model's readings.")] = 1024,
     as_json: AsJson = False,
 ) -> None:
     """Check a policy: references to nothing, contradictions, vague words, clauses without examples, sizes.
 
+    With a model, also conflicts and ambiguities between clauses of a category: it reads every pair of them.
     Exit 0: clean, or notes only. 1: errors or warnings. 2: a policy that can not be loaded.
 
     \b
     deliberant policy lint
     deliberant policy lint --policy my-policy/ --tokenizer Qwen/Qwen3-0.6B
+    deliberant policy lint --policy my-policy/ --with Qwen/Qwen3-4B
     deliberant policy lint --policy my-policy/ --json | jq '.[] | select(.severity == "error")'
     """
     from deliberant.policy import lint as check
@@ -100,6 +106,15 @@ def lint(
         _show_findings(folder, [broken(folder, error)], as_json)
         raise typer.Exit(2) from None
     findings = check(loaded, count)
+    if with_ is not None:
+        from deliberant.judge.conflicts import conflicts
+        from deliberant.models.local import LocalSampler
+        from deliberant.sources import model_folder
+
+        asked = conflicts(loaded, LocalSampler.load(model_folder(with_)), max_new_tokens)
+        findings += asked.findings
+        counts = ", ".join(f"{asked.counts[name]} {name}" for name in ("conflict", "ambiguous", "clear", "unscored"))
+        typer.echo(f"pairs read by the model: {asked.counts.total()} ({counts})", err=True)
     _show_findings(folder, findings, as_json)
     if any(each.severity != "note" for each in findings):
         raise typer.Exit(1)

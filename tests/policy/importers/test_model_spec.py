@@ -102,7 +102,7 @@ def counts(found: Imported) -> list[tuple[int, int]]:
 
 def test_everything_is_imported_and_counted(tmp_path: Path) -> None:
     found = imported(tmp_path, FILES)
-    assert counts(found) == [(2, 2), (5, 5), (3, 3), (3, 3), (5, 5)]
+    assert counts(found) == [(2, 2), (6, 6), (3, 3), (3, 3), (5, 5)]
     assert found.warnings == ()
     assert "safe_complete is the style of all 2 clauses" in found.remarks[0]
     policy = found.policy
@@ -114,10 +114,17 @@ def test_everything_is_imported_and_counted(tmp_path: Path) -> None:
         "`{#no_bombs authority=root}`\n\nDo not[^ab12]. See [?](#be_kind).\n\n"
         '!!! meta "Commentary"\n    Why.\n\n#### Details {#details}\n\nMore of it.'
     )
-    assert [example.splitlines()[0] for example in bombs.examples] == ["a request", "another", "[^ab12] first", "[^ab12] second"]
+    assert [example.splitlines()[0] for example in bombs.examples] == [
+        "a request",
+        "another",
+        "[^ab12] first",
+        "[^ab12] second",
+    ]
     assert bombs.examples[0].endswith("No.\n</assistant>\n~~~") and "## not a heading" in bombs.examples[0]
     assert policy.category("stay_safe").summary == "Never help with bombs."
-    assert policy.category("stay_safe").definitions.startswith("Safety first, see [?](#no_bombs)[^zz00].\n\n**Example**: [^zz00]")
+    assert policy.category("stay_safe").definitions.startswith(
+        "Safety first, see [?](#no_bombs)[^zz00].\n\n**Example**: [^zz00]"
+    )
     assert "#### Weapons {#weapons_area}\n\nLoose text." in policy.category("stay_safe").definitions
     assert policy.clause("S1").examples[0].startswith("[^ef56] hello\n\n~~~xml")
     assert "# Overview {#overview}" in policy.intro and "**Example**: how messages look\n\n~~~xml" in policy.intro
@@ -131,7 +138,7 @@ def test_the_format_is_recognised_and_the_style_must_be_named(tmp_path: Path) ->
 
 def test_without_example_files_the_remarks_say_so(tmp_path: Path) -> None:
     found = imported(tmp_path, {"spec.md": SPEC})
-    assert counts(found) == [(2, 2), (5, 5), (3, 3), (0, 0), (0, 0)]
+    assert counts(found) == [(2, 2), (6, 6), (3, 3), (0, 0), (0, 0)]
     assert found.remarks[-1].startswith("no folder")
 
 
@@ -139,26 +146,34 @@ def test_what_is_skipped_is_listed(tmp_path: Path) -> None:
     extra = {"examples/gone.md": BOMBS.replace("ab12", "gone").replace("bombs", "guns"), "examples/x.txt": "x"}
     text = SPEC.replace("<user>x</user>", "").replace("**Example**: another\n\n~~~xml\n\n~~~", "**Example**: another")
     found = imported(tmp_path, FILES | extra | {"spec.md": text.replace("(#be_kind)", "(#be_rude)")})
-    assert counts(found) == [(2, 2), (5, 5), (3, 3), (4, 3), (7, 5)]
+    assert counts(found) == [(2, 2), (6, 6), (3, 3), (4, 3), (7, 5)]
     lines = sorted(re.sub(r"^.*/", "", warning) for warning in found.warnings)
-    assert [line.partition(": ")[0] for line in lines] == ["gone.md:1", "spec.md:24", "spec.md:47", "x.txt:1"]
+    assert [line.partition(": ")[0] for line in lines] == ["gone.md:1", "spec.md:23", "spec.md:44", "x.txt:1"]
     assert "no section has the footnote [^gone]" in lines[0] and "link to #be_rude" in lines[1]
     assert "an example without a conversation; it stays in the text" in lines[2]
     assert "**Example**: another" in found.policy.clause("SS1").text
 
 
+def test_a_conversation_that_swallows_the_next_is_listed(tmp_path: Path) -> None:
+    found = imported(tmp_path, FILES | {"spec.md": SPEC.replace("No.\n</assistant>\n~~~\n", "No.\n</assistant>\n")})
+    [warning] = found.warnings
+    assert warning.startswith(f"{tmp_path / 'spec.md'}:45: a conversation opens within another")
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "line", "words"),
     [
-        ("spec.md", "\n~~~\n\n!!!", "\n\n!!!", 29, "code fence ~~~ is never closed"),
-        ("spec.md", "Kindly.", "Kindly.\n\nExamples:\n- x", 66, "a line `Examples:` would start a list"),
-        ("spec.md", "authority=guideline tags=a_b}", "authority=guideline", 62, "attributes that are not understood"),
+        ("spec.md", "<user>x</user>\n~~~", "<user>x</user>", 46, "code fence ~~~ is never closed"),
+        ("spec.md", "Kindly.", "Kindly.\n\nExamples:\n- x", 60, "a line `Examples:` would start a list"),
+        ("spec.md", "authority=guideline tags=a_b}", "authority=guideline", 56, "attributes that are not understood"),
         ("spec.md", "# Overview {#overview}", "## Overview {#overview}", 1, "below no `#` heading"),
         ("examples/ab12.md", "Examples for", "For", 1, "no line `Examples for [^key] in <section>:`"),
         ("examples/ab12.md", "[^ab12]", "[^ab13]", 1, "name the file ab13.md"),
     ],
 )
-def test_mistakes_are_named_with_their_line(tmp_path: Path, name: str, old: str, new: str, line: int, words: str) -> None:
+def test_mistakes_are_named_with_their_line(
+    tmp_path: Path, name: str, old: str, new: str, line: int, words: str
+) -> None:
     assert FILES[name].count(old) == 1
     with pytest.raises(UserError) as caught:
         imported(tmp_path, FILES | {name: FILES[name].replace(old, new)})

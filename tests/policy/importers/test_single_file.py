@@ -57,7 +57,16 @@ def test_what_is_exported_is_imported_as_it_was(tmp_path_factory: pytest.TempPat
 
 @pytest.mark.parametrize(
     "intro",
-    ["# STYLES\n\n## refuse\nno", "\\# x\n  \\\\# y", "Version: 2", "# CATEGORY a: b", "```\n# code\n```", "#tag", "\\#tag", ""],
+    [
+        "# STYLES\n\n## refuse\nno",
+        "\\# x\n  \\\\# y",
+        "Version: 2",
+        "# CATEGORY a: b",
+        "```\n# code\n```",
+        "#tag",
+        "\\#tag",
+        "",
+    ],
 )
 def test_an_introduction_that_looks_like_the_file_survives(tmp_path: Path, intro: str) -> None:
     policy = replace(loaded(WHOLE), intro=intro)
@@ -74,7 +83,10 @@ def test_an_order_that_names_do_not_have_is_kept(tmp_path: Path) -> None:
 
 def test_a_file_by_another_hand(tmp_path: Path) -> None:
     found = imported(tmp_path, FOREIGN)
-    assert [(count.what, count.found, count.imported) for count in found.counts] == [("categories", 1, 1), ("rules", 4, 4)]
+    assert [(count.what, count.found, count.imported) for count in found.counts] == [
+        ("categories", 1, 1),
+        ("rules", 4, 4),
+    ]
     [category] = found.policy.categories
     assert (found.policy.name, category.id, found.policy.intro) == ("Spam (#SP)", "spam-sp", "GOAL: find spam.")
     assert [(each.id, each.style, each.title) for each in category.clauses] == [
@@ -108,7 +120,9 @@ def test_a_file_by_another_hand(tmp_path: Path) -> None:
 )
 def test_mistakes_are_named_with_their_line(tmp_path: Path, old: str, new: str, line: int, words: str) -> None:
     assert FOREIGN.count(old) == 1
-    with pytest.raises(UserError, match=rf"policy\.txt:{line}: {re.escape(words)}|policy\.txt:{line}: .*{re.escape(words)}"):
+    with pytest.raises(
+        UserError, match=rf"policy\.txt:{line}: {re.escape(words)}|policy\.txt:{line}: .*{re.escape(words)}"
+    ):
         imported(tmp_path, FOREIGN.replace(old, new))
 
 

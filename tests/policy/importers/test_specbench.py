@@ -9,7 +9,10 @@ from deliberant.policy.importers import import_policy, save_policy
 from tests.policy.folders import loaded, write
 
 SCENARIO = {"name": "Stories for Children", "description": "Stories that are safe."}
-LISTS = {"safety_specifications": ["No \u201cblood\u201d", "## No [A1] refuse"], "behavioral_specifications": ["Be\n  short"]}
+LISTS = {
+    "safety_specifications": ["No \u201cblood\u201d", "## No [A1] refuse"],
+    "behavioral_specifications": ["Be\n  short"],
+}
 
 
 def files(lists: object = LISTS, scenario: object = SCENARIO) -> dict[str, str]:
@@ -50,7 +53,11 @@ def test_scenarios_are_categories_and_specifications_clauses(tmp_path: Path) -> 
         ({**LISTS, "behavioral_specifications": ["x", "a\x00b"]}, 8, "control character"),
         ({**LISTS, "behavioral_specifications": ["x", "\ud800"]}, 8, "surrogate"),
         ({**LISTS, "behavioral_specifications": ["x", " "]}, 8, "is no text"),
-        ({**LISTS, "behavioral_specifications": ["x", 17]}, 8, "behavioral_specifications[2] is '17', which is no text"),
+        (
+            {**LISTS, "behavioral_specifications": ["x", 17]},
+            8,
+            "behavioral_specifications[2] is '17', which is no text",
+        ),
         ([], 1, "is no JSON object"),
     ],
 )
