@@ -48,7 +48,7 @@ def test_show_counts_by_a_tokenizer_and_keeps_to_a_budget(folder: Path, tmp_path
 def test_lint_exits_by_what_it_finds(folder: Path, tmp_path: Path) -> None:
     found = invoke("lint", "--policy", folder)
     assert found.exit_code == 1
-    assert f"{folder}/categories/weapons.md:20: warning: clause W2 is reached by no example" in found.stdout
+    assert f"{folder}/categories/weapons.md:21: warning: clause W2 is reached by no example" in found.stdout
     rows = json.loads(invoke("lint", "--policy", folder, "--json").stdout)
     assert {row["rule"] for row in rows} >= {"no-example", "dangling-id", "category-size"}
     clean = {name: FILES[name] for name in ("policy.md", "styles.md")}
@@ -77,19 +77,13 @@ def test_lint_with_a_model_counts_what_it_could_not_read(folder: Path, tiny_llam
 
 
 def test_diff_names_changes_and_prompts(folder: Path, tmp_path: Path) -> None:
-    new = write(
-        tmp_path / "new",
-        WHOLE | {"categories/weapons.md": WHOLE["categories/weapons.md"].replace("[W1] refuse", "[W1] comply")},
-    )
+    text = WHOLE["categories/weapons.md"].replace("[W1] refuse", "[W1] comply")
+    new = write(tmp_path / "new", WHOLE | {"categories/weapons.md": text})
     rows = [("p1", "weapons"), ("p2", "self-harm"), ("p3", None)]
     prompts = tmp_path / "prompts.jsonl"
-    prompts.write_text(
-        "".join(
-            json.dumps({"id": id, "messages": [{"role": "user", "content": "x"}], "category": category, "family": id})
-            + "\n"
-            for id, category in rows
-        )
-    )
+    said = [{"role": "user", "content": "x"}]
+    lines = (json.dumps({"id": id, "messages": said, "category": name, "family": id}) for id, name in rows)
+    prompts.write_text("\n".join(lines))
     result = invoke("diff", folder, new, "--prompts", prompts)
     assert result.stdout.splitlines() == [
         "~ W1 weapon instructions (weapons): restyled refuse -> comply",
@@ -124,6 +118,16 @@ def test_an_import_that_skips_exits_1_and_lists(tmp_path: Path) -> None:
     assert (wrong.exit_code, wrong.stderr) == (2, "error: --style: unknown value 'refuze'; did you mean 'refuse'?\n")
 
 
+TIMED = """
+import resource, sys
+from deliberant.cli import app
+try:
+    app(sys.argv[1:])
+finally:
+    print(*sys.modules, resource.getrusage(resource.RUSAGE_SELF).ru_utime, file=sys.stderr)
+"""
+
+
 def test_a_large_policy_is_read_in_under_a_second_and_without_torch(tmp_path: Path) -> None:
     """12 categories of about 2,500 tokens each; processor time, since the machine may be busy."""
     for number in range(12):
@@ -138,11 +142,11 @@ def test_a_large_policy_is_read_in_under_a_second_and_without_torch(tmp_path: Pa
         write(tmp_path / "big", {f"categories/c{number:02}.md": text})
     big = write(tmp_path / "big", {name: FILES[name] for name in ("policy.md",)})
     write(big, {"styles.md": FILES["styles.md"].partition("\n## safe_complete: ")[0]})
-    code = "import resource, sys; from deliberant.cli import app\ntry: app(sys.argv[1:])\nfinally: print(*sys.modules, file=sys.stderr); print(resource.getrusage(resource.RUSAGE_SELF).ru_utime, file=sys.stderr)"
     for verb in (["lint", "--policy", str(big)], ["show", "c3", "--policy", str(big)], ["diff", str(big), str(big)]):
         times = []
         for _ in range(2):
-            done = subprocess.run([sys.executable, "-c", code, "policy", *verb], capture_output=True, text=True)
+            command = [sys.executable, "-c", TIMED, "policy", *verb]
+            done = subprocess.run(command, capture_output=True, text=True)
             assert done.returncode == 0, done.stdout + done.stderr
             times.append(float(done.stderr.split()[-1]))
         assert not {"torch", "transformers", "tokenizers", "numpy"} & set(done.stderr.split())

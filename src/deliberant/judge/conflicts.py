@@ -1,7 +1,7 @@
 """Asks a model for conflicts and ambiguities between clauses: `deliberant policy lint --with MODEL`.
 
-Every pair of clauses of a category is read once, greedily. The last line of the answer is the verdict; a reading without
-one is unscored: counted and shown, never taken for clear.
+Every pair of clauses of a category is read once, greedily. The last line of the answer is the verdict; a reading
+without one is unscored: counted and shown, never taken for clear.
 """
 
 import re
@@ -20,6 +20,7 @@ from deliberant.policy.printer import clause_heading, clause_parts
 from deliberant.prompts.types import Message
 
 PROMPT = Path(__file__).with_name("conflicts.txt")
+MENU = ("conflict", "ambiguous", "clear")
 VERDICT = re.compile(r"[\s*\"'`]*verdict[\s*\"'`]*:[\s*\"'`]*(conflict|ambiguous|clear)[\s*\"'`.]*", re.IGNORECASE)
 
 
@@ -67,7 +68,7 @@ def _findings(policy: Policy, pairs: list[tuple[Clause, Clause]], verdicts: list
     unread: dict[str, Counter[str]] = {category.id: Counter() for category in policy.categories}
     for (first, second), (verdict, answer) in zip(pairs, verdicts, strict=True):
         file = policy.category(first.category).file
-        if verdict in ("conflict", "ambiguous"):
+        if verdict in MENU[:2]:
             why = " ".join(" ".join(answer.strip().splitlines()[:-1]).split())
             what = f"a model reads {first.id} and {second.id} as {verdict}"
             yield Finding(file, second.line, f"model-{verdict}", "warning", f"{what}; it says: {why or 'nothing'}")

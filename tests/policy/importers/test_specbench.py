@@ -56,7 +56,7 @@ def test_scenarios_are_categories_and_specifications_clauses(tmp_path: Path) -> 
         (
             {**LISTS, "behavioral_specifications": ["x", 17]},
             8,
-            "behavioral_specifications[2] is '17', which is no text",
+            "[2] is '17', which is no text",
         ),
         ([], 1, "is no JSON object"),
     ],

@@ -14,21 +14,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
+from deliberant.policy.importers.conversations import EXAMPLE, ExampleFile, example_files, split_examples
 from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, prefixes
-from deliberant.policy.markdown import FENCE, Block, clip, mistake, read_document
+from deliberant.policy.markdown import Block, clip, mistake, read_document
 from deliberant.policy.parts import LABEL
 from deliberant.policy.types import Category, Clause, Policy
 from deliberant.prompts.types import Style
 
 HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*)$", re.MULTILINE)
 ATTRIBUTES = re.compile(r"(.*?)\s*(\{#([\w-]+)((?:\s+[\w-]+=[\w-]+)*)\s*\})")
-EXAMPLE = re.compile(r"^\*\*Example\*\*:[ \t]*", re.MULTILINE)
-OPENING = re.compile(r"^(?P<fence>~{3,}|`{3,})xml[ \t]*$", re.MULTILINE)
 FOOTNOTE = re.compile(r"\[\^([\w-]+)\]")
 LINK = re.compile(r"\]\(#([\w-]+)\)")
-HEADER = re.compile(r"\s*Examples for \[\^([\w-]+)\] in (.*):\s*")
 
 
 @dataclass
@@ -49,14 +46,6 @@ class Section:
         return "authority=" in self.tag
 
 
-class ExampleFile(NamedTuple):
-    """`section` is the title that its first line names."""
-
-    path: Path
-    section: str
-    examples: list[str]
-
-
 def import_model_spec(file: Path, style: Style) -> Imported:
     """The policy, with counts of sections and conversations found and imported.
 
@@ -68,10 +57,10 @@ def import_model_spec(file: Path, style: Style) -> Imported:
     before, parts = document.split(HEADING)
     sections = [_section(len(match[1]), match[2].strip(), body) for match, body in parts]
     warnings = list(_broken_links(document, {section.anchor for section in sections}))
-    files, strays = _example_files(file.parent / "examples")
+    files, strays = example_files(file.parent / "examples")
     warnings += strays
     for section in sections:
-        section.text, section.examples, more = _split(section.body)
+        section.text, section.examples, more = split_examples(section.body)
         warnings += more
     owners, by_title = _owners(sections, files)
     for key, section in owners.items():
@@ -108,47 +97,6 @@ def _section(level: int, title: str, body: Block) -> Section:
     if not found[1]:
         raise mistake(body.file, body.line, f"heading {clip(title)} has no title", "write one")
     return Section(level, found[1], found[2], found[3], body)
-
-
-def _split(body: Block) -> tuple[str, list[str], list[str]]:
-    """The text without its conversations, these, and a warning for each example that has none."""
-    before, parts = body.split(EXAMPLE)
-    texts, examples, warnings = [str(before)], [], []
-    for match, part in parts:
-        opening = OPENING.search(part.mask)
-        if opening and not FENCE.search(part.mask[: opening.start()]):
-            closing = re.compile(rf"^{opening['fence']}$", re.MULTILINE).search(part.text, opening.end())
-            assert closing, "the reader has refused fences that are never closed"
-            if inner := OPENING.search(part.text[opening.end() : closing.start()]):
-                line = part.line + part.text.count("\n", 0, opening.end() + inner.start())
-                warnings.append(f"{part.file}:{line}: a conversation opens within another; is the first one closed?")
-            title, end = part.text[: opening.start()].strip(), closing.end()
-            examples.append(f"{title}\n\n{part.text[opening.start() : end]}".strip())
-            texts.append(part.text[end:].strip("\n"))
-        else:
-            warnings.append(f"{part.file}:{part.line}: an example without a conversation; it stays in the text")
-            texts.append((match[0] + part.text).strip("\n"))
-    return "\n\n".join(text for text in texts if text), examples, warnings
-
-
-def _example_files(folder: Path) -> tuple[dict[str, ExampleFile], list[str]]:
-    files: dict[str, ExampleFile] = {}
-    warnings = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.suffix != ".md":
-            warnings.append(f"{path}:1: skipped, since it is no .md file; move it away")
-            continue
-        _, page = read_document(path)
-        header, _ = page.split(EXAMPLE)
-        found = HEADER.fullmatch(header.text)
-        if not found:
-            raise mistake(path, 1, "no line `Examples for [^key] in <section>:`", "start the file with it")
-        if found[1] != path.stem:
-            raise mistake(path, 1, f"examples for [^{found[1]}]", f"name the file {found[1]}.md")
-        _, examples, more = _split(page)
-        files[found[1]] = ExampleFile(path, found[2], examples)
-        warnings += more
-    return files, warnings
 
 
 def _owners(sections: list[Section], files: dict[str, ExampleFile]) -> tuple[dict[str, Section], list[str]]:
