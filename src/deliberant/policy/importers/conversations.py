@@ -1,4 +1,4 @@
-"""The Model Spec's example conversations: `**Example**: title` and a `~~~xml` block, inline or in files of their own."""
+"""The Model Spec's example conversations: `**Example**: title` and a `~~~xml` block, inline or in files."""
 
 import re
 from pathlib import Path

@@ -114,7 +114,7 @@ def import_single_file(file: Path) -> Imported:
         elif title == "RULES":
             rules.insert(0, str(body))
         elif title != "INSTRUCTIONS" or str(body) != INSTRUCTIONS:
-            rules.append(f"## {title}\n\n{body}".strip())
+            rules.append(f"{f'## {title}'.strip()}\n\n{body}".strip())
             remarks.append(f"line {body.line}: section {title!r} is kept in rules.md")
     _check(file, areas)
     version, text = _version(intro, remarks)
@@ -159,7 +159,7 @@ def _area(area: _Area, sections: list[tuple[re.Match[str], Block]]) -> _Area:
         elif label := LABEL.fullmatch(title):
             area.clauses += _clauses(area, _style(label[1]), body)
         else:
-            area.loose.append(f"#### {title}\n\n{_no_headings(body)}".strip())
+            area.loose.append(f"{f'#### {title}'.strip()}\n\n{_no_headings(body)}".strip())
     return area
 
 
@@ -201,7 +201,9 @@ def _clause(code: str, title: str, style: Style, category: str, block: Block) ->
 def _no_headings(block: Block) -> str:
     """Text in which `###` headings are one deeper, as definitions hold no clauses."""
     before, parts = block.split(THIRD)
-    return "\n".join([str(before), *(f"#### {match[1] or ''}{body.text}" for match, body in parts)]).strip("\n")
+    return "\n".join([str(before), *(f"#### {match[1] or ''}".rstrip() + body.text for match, body in parts)]).strip(
+        "\n"
+    )
 
 
 def _check(file: Path, areas: list[_Area]) -> None:
