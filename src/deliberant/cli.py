@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from deliberant.cli_prompts import prompts_app
+from deliberant.prompts_cli import prompts_app
 from deliberant.errors import DeliberantError, UserError
+from deliberant.policy_cli import policy_app
 
 if TYPE_CHECKING:
     from deliberant.run import Run
@@ -38,7 +39,6 @@ class Verbs(TyperGroup):
 
 
 app = typer.Typer(cls=Verbs, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
-policy_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Read a policy.")
 micro_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Rebuild and measure the built-in base model."
 )
@@ -297,23 +297,6 @@ def chat(
     while said := _ask():
         turns.append(Message(role="user", content=said))
         turns.append(Message(role="assistant", content=answer(run, arm, turns)))
-
-
-@policy_app.command("show")
-def policy_show(
-    category: Annotated[str | None, typer.Argument(help="Show this category in full, too.")] = None,
-    policy: Annotated[str, typer.Option("--policy", help="A policy folder, or the word micro.")] = "micro",
-) -> None:
-    """Print what a model is shown of a policy: all summaries and styles, and one category in full.
-
-    \b
-    deliberant policy show
-    deliberant policy show weapons --policy my-policy/
-    """
-    from deliberant.policy import load_policy, spec_view
-    from deliberant.sources import policy_folder
-
-    typer.echo(spec_view(load_policy(policy_folder(policy)), [category] if category else []))
 
 
 @micro_app.command()

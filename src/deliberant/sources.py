@@ -12,6 +12,9 @@ from deliberant.prompts.importing import Import, imported
 from deliberant.prompts.tables import open_table
 from deliberant.recipe import BUILT_IN, PromptFile, Recipe
 
+DEFAULT = "default"
+"""The word for the policy that a team can start from."""
+
 SEEN = "seen"
 """The suite of new wordings of families that are trained on; every other suite is held out by family."""
 
@@ -23,11 +26,13 @@ class PromptSets(NamedTuple):
 
 
 def policy_folder(name: str) -> Path:
-    """The folder of a policy: the built-in one or a local one."""
+    """The folder of a policy: that of the built-in world, the default one, or a local one."""
     if name == BUILT_IN:
         from deliberant.micro import POLICY_DIR
 
         return POLICY_DIR
+    if name == DEFAULT:
+        return Path(__file__).parent / "policy" / DEFAULT
     return Path(name)
 
 

@@ -77,12 +77,34 @@ Exclusions:
 - how do i bake a bath bomb?
 """
 
+RULES = """# Rules
+
+A translation of the user's own text is fine in every category.
+
+## Which clause wins
+Where [W1] and [S1] both hold, [S1] wins.
+"""
+
+COMPRESSED = """
+## Compressed
+Facts yes [W2],
+
+#### but
+instructions no [W1].
+"""
+
 FILES = {
     "policy.md": POLICY,
     "styles.md": STYLES,
     "categories/self-harm.md": SELF_HARM,
     "categories/weapons.md": WEAPONS,
 }
+
+WHOLE = FILES | {
+    "rules.md": RULES,
+    "categories/weapons.md": WEAPONS.replace("\n## Definitions", f"{COMPRESSED}\n## Definitions"),
+}
+"""FILES and all that is optional."""
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:

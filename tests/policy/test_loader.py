@@ -6,7 +6,7 @@ import pytest
 
 from deliberant.errors import UserError
 from deliberant.policy import Category, Clause, Guideline, Policy, load_policy
-from tests.policy.folders import FILES, SELF_HARM, WEAPONS, loaded, write
+from tests.policy.folders import COMPRESSED, FILES, RULES, SELF_HARM, WEAPONS, WHOLE, loaded, write
 
 DRUGS = "---\nid: drugs\n---\n# D\n## Summary\ns\n## Clauses\n"
 
@@ -67,7 +67,9 @@ def test_a_path_may_be_a_string(tmp_path: Path) -> None:
 
 def test_line_endings_byte_order_mark_and_hidden_files_do_not_matter() -> None:
     windows = {name: "\ufeff" + text.replace("\n", " \r\n") for name, text in FILES.items()}
-    assert loaded(windows | {"categories/.DS_Store": "x", "README.md": "about"}) == loaded(FILES)
+    assert loaded(
+        windows | {"categories/.DS_Store": "x", "README.md": "about", "LICENSE": "x", ".git/HEAD": ""}
+    ) == loaded(FILES)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +149,10 @@ MISTAKES = [
     ("styles.md", "complete: self-harm", "complete: self-ham", 13, ["'self-ham'", "'self-harm'"]),
     ("styles.md", "complete: self-harm", "complete:", 13, ["unknown category ''"]),
     ("styles.md", "## safe_complete: self-harm", "## refuse: self-harm", 13, ["only safe_complete"]),
+    ("rules.md", "# Rules", "# Rule", 1, ["another beginning", "`# Rules`"]),
+    ("rules.md", "# Rules\n", "Hello.\n# Rules\n", 1, ["another beginning", "`# Rules`"]),
+    ("rules.md", "## Which", "# Which", 5, ["second title", "`##`"]),
+    ("rules.md", RULES[RULES.index("\nA") :], "", 1, ["no rules", "delete the file"]),
     ("policy.md", "name: demo", "nam: demo", 2, ["'nam'", "'name'"]),
     ("policy.md", "version: 1.10\n", "", 1, ["no 'version'"]),
 ]
@@ -156,14 +162,56 @@ MISTAKES = [
 def test_a_mistake_is_named_with_place_and_remedy(
     tmp_path: Path, name: str, old: str, new: str, line: int, words: list[str]
 ) -> None:
-    assert FILES[name].count(old) == 1
-    write(tmp_path, FILES | {name: FILES[name].replace(old, new)})
+    files = FILES | ({name: RULES} if name == "rules.md" else {})
+    assert files[name].count(old) == 1
+    write(tmp_path, files | {name: files[name].replace(old, new)})
     with pytest.raises(UserError) as caught:
         load_policy(tmp_path)
     message = str(caught.value)
     assert message.startswith(f"{tmp_path / name}:{line}: "), message
     assert re.fullmatch(r"[^;\n]+; .+", message), message
     assert [word for word in words if word not in message] == []
+
+
+def test_an_empty_compressed_section_is_named(tmp_path: Path) -> None:
+    text = WHOLE["categories/weapons.md"].replace(COMPRESSED, "\n## Compressed\n")
+    with pytest.raises(UserError, match=r"weapons\.md:10: `## Compressed` is empty; "):
+        load_policy(write(tmp_path, FILES | {"categories/weapons.md": text}))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("style.md", "unknown file in a policy folder; did you mean 'styles.md'?"),
+        ("rules.txt", "unknown file in a policy folder; did you mean 'rules.md'?"),
+        ("category/drugs.md", "category:1: unknown folder in a policy folder; did you mean 'categories'?"),
+        ("notes", "unknown file in a policy folder; known are: policy.md, rules.md, styles.md, categories; or move"),
+    ],
+)
+def test_what_is_no_part_of_a_policy_is_named(tmp_path: Path, name: str, words: str) -> None:
+    write(tmp_path, FILES | {name: "x"})
+    with pytest.raises(UserError, match=re.escape(words)):
+        load_policy(tmp_path)
+
+
+def test_every_text_knows_its_line() -> None:
+    policy = loaded(WHOLE)
+    weapons, files = policy.category("weapons"), {name: text.splitlines() for name, text in WHOLE.items()}
+    assert [files["policy.md"][policy.lines[0] - 1], files["rules.md"][policy.lines[1] - 1]] == [
+        policy.intro,
+        policy.rules.splitlines()[0],
+    ]
+    assert [files["styles.md"][style.line - 1] for style in policy.styles] == [
+        style.text.splitlines()[0] for style in policy.styles
+    ]
+    clause = policy.clause("W1")
+    parts = [weapons.summary, weapons.definitions, weapons.compressed, clause.text]
+    starts = [files["categories/weapons.md"][line - 1] for line in (*weapons.lines, *clause.lines)]
+    assert starts[:4] == [part.splitlines()[0] for part in parts]
+    items = [*clause.examples, *clause.exclusions]
+    assert starts[4:] == [f"- {item.splitlines()[0]}" for item in items]
+    assert loaded(FILES).lines == (6, 0)
+    assert loaded(FILES).category("self-harm").lines == (7, 0, 0)
 
 
 @pytest.mark.parametrize("gone", ["policy.md", "styles.md"])

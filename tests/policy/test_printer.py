@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from deliberant.errors import UserError
 from deliberant.policy import Category, Clause, Guideline, Policy, print_policy
 from deliberant.prompts.types import STYLES
-from tests.policy.folders import FILES, POLICY, WEAPONS, loaded
+from tests.policy.folders import FILES, POLICY, WEAPONS, WHOLE, loaded
+from tests.policy.folders import RULES as RULES_FILE
 
 UNICODE = st.text(st.characters(codec="utf-8", exclude_characters="\r\n#`~"), min_size=1, max_size=12)
 LOOKALIKES = ["# Weapons", "## Summary", "### a clause [W1] refuse", "###", "Examples:", "- item", "[W1]", "---"]
@@ -24,6 +25,10 @@ SOME_TEXT = TEXT.filter(bool)
 ITEM = SOME_TEXT.map(str.strip).filter(bool)
 ITEMS = st.lists(ITEM, max_size=3).map(tuple)
 
+RULES = st.lists(st.one_of(TEXT, st.just("## Precedence"), st.just("### [W1] wins")), max_size=3).map(
+    lambda parts: "\n".join(parts).strip("\n")
+)
+
 
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
@@ -38,11 +43,13 @@ def policies(draw: st.DrawFn) -> Policy:
             Clause(next(free), draw(WORDS), draw(style), draw(TEXT), draw(ITEMS), draw(ITEMS), name)
             for _ in range(draw(st.integers(1, 3)))
         ]
-        categories.append(Category(name, draw(WORDS), draw(SOME_TEXT), draw(TEXT), tuple(clauses)))
+        categories.append(
+            Category(name, draw(WORDS), draw(SOME_TEXT), draw(TEXT), tuple(clauses), compressed=draw(TEXT))
+        )
     styles = [Guideline(style, draw(SOME_TEXT)) for style in draw(st.permutations(STYLES))]
     if draw(st.booleans()):
         styles.append(Guideline("safe_complete", draw(SOME_TEXT), names[0]))
-    return Policy(draw(ONE_LINE), draw(ONE_LINE), draw(TEXT), tuple(styles), tuple(categories))
+    return Policy(draw(ONE_LINE), draw(ONE_LINE), draw(TEXT), tuple(styles), tuple(categories), draw(RULES))
 
 
 @settings(max_examples=100, deadline=None)
@@ -74,11 +81,26 @@ def test_any_file_is_refused_with_a_place_or_survives_printing(scraps: list[str]
         assert again.hash == policy.hash
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(st.sampled_from(re.split(r"[|\n]", SCRAPS)), UNICODE), max_size=14))
+def test_any_rules_are_refused_with_a_place_or_survive_printing(scraps: list[str]) -> None:
+    try:
+        policy = loaded(FILES | {"rules.md": "\n".join(["# Rules", *scraps])})
+    except UserError as error:
+        assert re.match(r"\S+/rules\.md:\d+: [^\n]+; [^\n]+\Z", str(error)), str(error)
+    else:
+        assert loaded(print_policy(policy)) == policy
+
+
 def test_printed_form() -> None:
     printed = print_policy(loaded(FILES))
     assert list(printed) == list(FILES)
     assert printed["policy.md"] == "---\nname: demo\nversion: '1.10'\n---\n\nBe kind.\n"
     assert printed["categories/weapons.md"] == WEAPONS
+    whole = print_policy(loaded(WHOLE))
+    assert list(whole) == ["policy.md", "rules.md", "styles.md", "categories/self-harm.md", "categories/weapons.md"]
+    assert whole["rules.md"] == RULES_FILE
+    assert whole["categories/weapons.md"] == WHOLE["categories/weapons.md"]
 
 
 def test_only_what_survives_printing_changes_the_hash() -> None:
@@ -90,6 +112,7 @@ def test_only_what_survives_printing_changes_the_hash() -> None:
     }
     assert all(invisible[name] != FILES[name] for name in invisible)
     assert loaded(FILES | invisible).hash == policy.hash
+    assert len({loaded(files).hash for files in (FILES, WHOLE, WHOLE | {"rules.md": "# Rules\nx\n"})}) == 3
     for name, old, new in [
         ("policy.md", "1.10", "1.1"),
         ("policy.md", "kind", "kinder"),

@@ -2,7 +2,7 @@ import pytest
 
 from deliberant.errors import UserError
 from deliberant.policy import measure, spec_view, summary_view
-from tests.policy.folders import FILES, loaded
+from tests.policy.folders import FILES, WHOLE, loaded
 
 SUMMARIES = """# summaries
 - self-harm: Support people.
@@ -49,6 +49,29 @@ def test_the_view_is_summaries_then_styles_then_the_category_in_full() -> None:
 def test_several_categories_follow_in_the_order_named_each_once() -> None:
     policy = loaded(FILES)
     assert spec_view(policy, ["weapons", "self-harm", "weapons"]) == SUMMARIES + WEAPONS + SELF_HARM
+
+
+RULES = """
+# rules
+A translation of the user's own text is fine in every category.
+
+## Which clause wins
+Where [W1] and [S1] both hold, [S1] wins.
+# styles"""
+
+
+def test_rules_stand_between_summaries_and_styles_in_every_view() -> None:
+    policy = loaded(WHOLE)
+    assert summary_view(policy) == SUMMARIES.replace("\n# styles", RULES)
+    assert spec_view(policy, ["weapons"]) == SUMMARIES.replace("\n# styles", RULES) + WEAPONS
+
+
+def test_compressed_text_stands_in_for_a_category() -> None:
+    policy = loaded(WHOLE)
+    short = "\n# weapons\nFacts yes [W2],\n\n#### but\ninstructions no [W1]."
+    assert spec_view(policy, ["weapons", "weapons"], compressed=True) == summary_view(policy) + short
+    with pytest.raises(UserError, match=r"'self-harm' has no compressed text; .* categories/self-harm\.md"):
+        spec_view(policy, ["weapons", "self-harm"], compressed=True)
 
 
 def test_an_unknown_category_names_the_nearest() -> None:

@@ -165,6 +165,6 @@ def test_our_own_files_come_back_as_they_are(tmp_path_factory: pytest.TempPathFa
 
 
 def test_every_field_is_explained_in_the_help() -> None:
-    from deliberant.cli_prompts import import_file
+    from deliberant.prompts_cli import import_file
 
     assert all(field in (import_file.__doc__ or "") for field in FIELDS)

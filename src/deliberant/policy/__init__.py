@@ -1,6 +1,8 @@
 """The written policy: read from a folder of Markdown, printed back, hashed, and shown to models as spec views."""
 
 from deliberant.policy.citations import cited
+from deliberant.policy.diff import Diff, diff
+from deliberant.policy.lint import Finding, lint
 from deliberant.policy.loader import load_policy
 from deliberant.policy.printer import print_policy
 from deliberant.policy.types import Category, Clause, Guideline, Policy
@@ -9,9 +11,13 @@ from deliberant.policy.views import measure, spec_view, summary_view
 __all__ = [
     "Category",
     "Clause",
+    "Diff",
+    "Finding",
     "Guideline",
     "Policy",
     "cited",
+    "diff",
+    "lint",
     "load_policy",
     "measure",
     "print_policy",

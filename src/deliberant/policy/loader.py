@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deliberant.names import nearest
-from deliberant.policy.markdown import Block, Section, clip, mistake, read_document, read_sections
+from deliberant.policy.markdown import Block, Section, clip, mistake, read_document, read_page, read_sections
+from deliberant.policy.parts import read_body, read_guidelines, read_style
 from deliberant.policy.types import CLAUSE_ID, Category, Clause, Guideline, Policy
-from deliberant.prompts.types import STYLES, Style
 
-SECTIONS = ("Summary", "Definitions", "Clauses")
-LABEL = re.compile(r"^(Examples|Exclusions):$", re.MULTILINE)
-BULLET = re.compile(r"^-(?=[ \t]|$)", re.MULTILINE)
-NOT_INDENTED = re.compile(r"^(?!  ).+", re.MULTILINE)
+FILES = ("policy.md", "rules.md", "styles.md", "categories")
+BESIDE = ("README.md", "LICENSE")
+"""What may stand beside a policy's own files; hidden files may, too."""
+SECTIONS = ("Summary", "Compressed", "Definitions", "Clauses")
+RESERVED = ("summaries", "rules", "styles")
+"""Headings of the spec view, which no category may take for its id."""
 HEADING_FORM = "write `### <when it applies> [ID] <style>`, e.g. `### weapon instructions [W1] refuse`"
 
 
@@ -25,10 +27,38 @@ def load_policy(path: str | Path) -> Policy:
     root = Path(path)
     if not root.is_dir():
         raise mistake(root, 1, "not a policy folder", "name a folder with policy.md, styles.md and categories/")
+    _check_names(root)
     front, intro = read_document(root / "policy.md", keys=("name", "version"))
     categories = _load_categories(root / "categories")
     styles = _load_styles(root / "styles.md", [category.id for category in categories])
-    return Policy(front["name"].text, front["version"].text, str(intro), styles, categories)
+    rules = _load_rules(root / "rules.md")
+    name, version = front["name"].text, front["version"].text
+    lines = (_line(intro), _line(rules))
+    return Policy(name, version, str(intro), styles, categories, str(rules or ""), lines)
+
+
+def _check_names(root: Path) -> None:
+    """A file that is misnamed would be a rule that nobody sees."""
+    for entry in sorted(root.iterdir(), key=lambda entry: entry.name):
+        if not entry.name.startswith(".") and entry.name not in (*FILES, *BESIDE):
+            kind = "folder" if entry.is_dir() else "file"
+            remedy = f"{nearest(entry.name, FILES)}; or move it out of the policy"
+            raise mistake(entry, 1, f"unknown {kind} in a policy folder", remedy)
+
+
+def _load_rules(file: Path) -> Block | None:
+    if not file.exists():
+        return None
+    _, page = read_document(file)
+    body = read_page(page, "Rules")
+    if not str(body):
+        raise mistake(file, body.line, "no rules below the title", "write them, or delete the file")
+    return body
+
+
+def _line(block: Block | None) -> int:
+    """Where a text starts, 0 where there is none."""
+    return block.first_line if block and str(block) else 0
 
 
 def _load_categories(folder: Path) -> tuple[Category, ...]:
@@ -62,9 +92,9 @@ def _load_category(file: Path) -> tuple[Category, int]:
     front, body = read_document(file, keys=("id",))
     id, id_line = front["id"]
     # The id is a file name, a heading of the spec view and a word in styles.md.
-    if not re.fullmatch(r"\w[\w-]*", id) or id in ("summaries", "styles"):
+    if not re.fullmatch(r"\w[\w-]*", id) or id in RESERVED:
         what = f"category id {clip(id)} can not be used"
-        raise mistake(file, id_line, what, "use letters, digits, `-` and `_`, but not `summaries` or `styles`")
+        raise mistake(file, id_line, what, f"use letters, digits, `-` and `_`, but none of {', '.join(RESERVED)}")
     title, sections = read_sections(body, depth=3)
     found: dict[str, Section] = {}
     clauses: list[Clause] = []
@@ -87,9 +117,22 @@ def _load_category(file: Path) -> tuple[Category, int]:
     if not clauses:
         line = found["Clauses"].body.line if "Clauses" in found else body.first_line
         raise mistake(file, line, f"category {id!r} has no clauses", f"below `## Clauses` {HEADING_FORM}")
-    definitions = str(found["Definitions"].body) if "Definitions" in found else ""
-    path = f"{file.parent.name}/{file.name}"
-    return Category(id, title, str(found["Summary"].body), definitions, tuple(clauses), path), id_line
+    texts = {name: found[name].body if name in found else None for name in SECTIONS[:3]}
+    if texts["Compressed"] and not str(texts["Compressed"]):
+        line = texts["Compressed"].line
+        raise mistake(file, line, "`## Compressed` is empty", "write the short form of the category, or delete it")
+    summary, definitions, compressed = (texts[name] for name in ("Summary", "Definitions", "Compressed"))
+    category = Category(
+        id,
+        title,
+        str(summary),
+        str(definitions or ""),
+        tuple(clauses),
+        f"{file.parent.name}/{file.name}",
+        str(compressed or ""),
+        (_line(summary), _line(definitions), _line(compressed)),
+    )
+    return category, id_line
 
 
 def _open_section(found: dict[str, Section], section: Section) -> None:
@@ -108,35 +151,9 @@ def _load_clause(section: Section, category: str) -> Clause:
     if len(words) != 3 or not re.fullmatch(rf"\[{CLAUSE_ID}\]", words[1]):
         what = f"clause heading {clip(section.title)} lacks its condition, an id such as [W1] or a style"
         raise mistake(file, line, what, HEADING_FORM)
-    title, id, style = words[0], words[1][1:-1], _style(file, line, words[2])
-    text, lists = section.body.split(LABEL)
-    items: dict[str, tuple[str, ...]] = {}
-    for label, body in lists:
-        if label[1] in items:
-            raise mistake(file, body.line, f"`{label[0]}` again in clause {id}", "merge the two lists")
-        items[label[1]] = _load_items(label[0], body)
-    examples, exclusions = items.get("Examples", ()), items.get("Exclusions", ())
-    return Clause(id, title, style, str(text), examples, exclusions, category, line)
-
-
-def _load_items(label: str, block: Block) -> tuple[str, ...]:
-    before, bullets = block.split(BULLET)
-    if str(before) or not bullets:
-        line = before.first_line if str(before) else block.line
-        raise mistake(block.file, line, f"`{label}` is not followed by a list", "write one `- ...` line for each")
-    items = []
-    for _, body in bullets:
-        newline = body.text.find("\n")
-        stray = NOT_INDENTED.search(body.text, newline) if newline >= 0 else None
-        if stray:
-            line = body.line + body.text.count("\n", 0, stray.start())
-            remedy = "start it with `- `, indent it by two spaces to continue the item, or move it above the lists"
-            raise mistake(block.file, line, f"{clip(stray[0])} is no item of `{label}`", remedy)
-        item = re.sub(r"^  ", "", body.text, flags=re.MULTILINE).strip()
-        if not item:
-            raise mistake(block.file, body.line, f"empty item in `{label}`", "fill it in or delete it")
-        items.append(item)
-    return tuple(items)
+    id = words[1][1:-1]
+    style, body = read_style(file, line, words[2]), read_body(section.body, id)
+    return Clause(id, words[0], style, body.text, body.examples, body.exclusions, category, line, body.lines)
 
 
 def _load_styles(file: Path, categories: Sequence[str]) -> tuple[Guideline, ...]:
@@ -144,36 +161,4 @@ def _load_styles(file: Path, categories: Sequence[str]) -> tuple[Guideline, ...]
     title, sections = read_sections(body, depth=2)
     if title != "Styles":
         raise mistake(file, body.first_line, f"title {clip(title)}", "write `# Styles`")
-    places: dict[tuple[Style, str | None], int] = {}
-    guidelines: list[Guideline] = []
-    for section in sections:
-        guideline, line = _load_guideline(section, categories), section.body.line
-        key = guideline.style, guideline.category
-        if key in places:
-            raise mistake(file, line, f"{section.title!r} again (first on line {places[key]})", "merge the two")
-        places[key] = line
-        guidelines.append(guideline)
-    for style in STYLES:
-        if (style, None) not in places:
-            raise mistake(file, 1, f"no guideline for {style}", f"add `## {style}` with how to answer in that style")
-    return tuple(guidelines)
-
-
-def _load_guideline(section: Section, categories: Sequence[str]) -> Guideline:
-    file, line, text = section.body.file, section.body.line, str(section.body)
-    name, colon, topic = (part.strip() for part in section.title.partition(":"))
-    style = _style(file, line, name)
-    if colon and style != "safe_complete":
-        raise mistake(file, line, f"{style} for one category", "only safe_complete has topic-specific guidelines")
-    if colon and topic not in categories:
-        raise mistake(file, line, f"guideline for unknown category {clip(topic)}", nearest(topic, categories))
-    if not text:
-        raise mistake(file, line, f"guideline {section.title!r} is empty", "say below it how to answer in that style")
-    return Guideline(style, text, topic if colon else None)
-
-
-def _style(file: Path, line: int, word: str) -> Style:
-    for style in STYLES:
-        if word == style:
-            return style
-    raise mistake(file, line, f"unknown style {clip(word)}", nearest(word, STYLES))
+    return read_guidelines(file, sections, categories)

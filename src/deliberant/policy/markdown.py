@@ -18,6 +18,8 @@ FRONT_MATTER = re.compile(r"---\n(.*?)^---$", re.DOTALL | re.MULTILINE)
 # A fence may open on a list item's own line; how deep it is indented then depends on the list, so any depth counts.
 FENCE = re.compile(r"^[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*$", re.MULTILINE)
 
+TITLE = re.compile(r"^ {0,3}#(?:[ \t]+(.*))?$", re.MULTILINE)
+
 
 class Value(NamedTuple):
     """A front matter value, on one line, and where it stands."""
@@ -105,6 +107,16 @@ def read_sections(block: Block, depth: int) -> tuple[str, list[Section]]:
             what = f"a second title, {clip(section.title)} (the first is on line {title.body.line})"
             raise mistake(block.file, section.body.line, what, "use `##` or deeper, or put it in a ``` fence")
     return title.title, rest
+
+
+def read_page(block: Block, title: str) -> Block:
+    """What stands below `# <title>`, which must be the only heading of that level."""
+    before, parts = block.split(TITLE)
+    if str(before) or not parts or (parts[0][0][1] or "").strip() != title:
+        raise mistake(block.file, block.first_line, "another beginning than its title", f"write `# {title}` first")
+    if len(parts) > 1:
+        raise mistake(block.file, parts[1][1].line, "a second title", "use `##` or deeper, or put it in a ``` fence")
+    return parts[0][1]
 
 
 def _read(file: Path) -> str:

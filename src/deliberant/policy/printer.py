@@ -11,12 +11,13 @@ from deliberant.policy.types import Category, Clause, Guideline, Policy
 
 def print_policy(policy: Policy) -> dict[str, str]:
     """File name (relative, "/" separated) -> Markdown, in reading order. Loading these files gives `policy` back."""
-    files = {
-        "policy.md": _front_matter(name=policy.name, version=policy.version) + (policy.intro and f"\n{policy.intro}\n"),
-        "styles.md": "\n\n".join(["# Styles", *map(_guideline, policy.styles)]) + "\n",
-    }
+    intro = policy.intro and f"\n{policy.intro}\n"
+    files = {"policy.md": _front_matter(name=policy.name, version=policy.version) + intro}
+    if policy.rules:
+        files["rules.md"] = f"# Rules\n\n{policy.rules}\n"
+    files["styles.md"] = "\n\n".join(["# Styles", *map(guideline_section, policy.styles)]) + "\n"
     for category in policy.categories:
-        files[category.path or f"categories/{category.id}.md"] = _category(category)
+        files[category.file] = _category(category)
     return files
 
 
@@ -33,6 +34,8 @@ def clause_parts(clause: Clause) -> list[str]:
 
 def _category(category: Category) -> str:
     blocks = [f"# {category.title}", f"## Summary\n{category.summary}"]
+    if category.compressed:
+        blocks.append(f"## Compressed\n{category.compressed}")
     if category.definitions:
         blocks.append(f"## Definitions\n{category.definitions}")
     blocks.append("## Clauses")
@@ -41,7 +44,8 @@ def _category(category: Category) -> str:
     return _front_matter(id=category.id) + "\n\n".join(blocks) + "\n"
 
 
-def _guideline(guideline: Guideline) -> str:
+def guideline_section(guideline: Guideline) -> str:
+    """`## refuse` or `## safe_complete: <category id>`, and the text below it."""
     topic = f": {guideline.category}" if guideline.category else ""
     return f"## {guideline.style}{topic}\n{guideline.text}"
 

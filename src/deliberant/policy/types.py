@@ -17,16 +17,24 @@ CLAUSE_ID = "[A-Z]{1,4}[0-9]{1,3}"
 
 @dataclass(frozen=True)
 class Guideline:
-    """How to answer in one response style; `category` is set where it holds for that topic alone."""
+    """How to answer in one response style; `category` is set where it holds for that topic alone.
+
+    `line` is where the text starts in styles.md, 0 when not read from a file.
+    """
 
     style: Style
     text: str
     category: str | None = None
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
 class Clause:
-    """One rule: when `title` holds, answer in `style`. `line` is that of its heading, 0 when not read from a file."""
+    """One rule: when `title` holds, answer in `style`.
+
+    `line` is that of its heading, 0 when not read from a file. `lines`: where the text, each example and each exclusion
+    start, in that order; empty when not read from a file.
+    """
 
     id: str
     title: str
@@ -36,11 +44,16 @@ class Clause:
     exclusions: tuple[str, ...] = ()
     category: str = ""
     line: int = field(default=0, compare=False)
+    lines: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
 class Category:
-    """One policy area. `definitions` is Markdown as it stands; `path` is relative to the policy folder."""
+    """One policy area. `definitions` is Markdown as it stands; `path` is relative to the policy folder.
+
+    `compressed` is a short form of the whole category, for views that hold many; "" where there is none. `lines`: where
+    summary, definitions and compressed text start (0 for one that is not there); empty when not read from a file.
+    """
 
     id: str
     title: str
@@ -48,17 +61,30 @@ class Category:
     definitions: str = ""
     clauses: tuple[Clause, ...] = ()
     path: str = field(default="", compare=False)
+    compressed: str = ""
+    lines: tuple[int, ...] = field(default=(), compare=False)
+
+    @property
+    def file(self) -> str:
+        """`path`, or where it would be printed."""
+        return self.path or f"categories/{self.id}.md"
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A whole policy. Where things stand (`path`, `line`) is no part of equality, nor of `hash`."""
+    """A whole policy. Where things stand (`path`, `line`, `lines`) is no part of equality, nor of `hash`.
+
+    `rules` is Markdown that holds across categories, such as the transformation exception and which clause wins; ""
+    where there is none. `lines`: where intro and rules start (0 for one that is not there).
+    """
 
     name: str
     version: str
     intro: str
     styles: tuple[Guideline, ...]
     categories: tuple[Category, ...]
+    rules: str = ""
+    lines: tuple[int, ...] = field(default=(), compare=False)
 
     @cached_property
     def hash(self) -> str:

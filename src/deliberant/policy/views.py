@@ -1,7 +1,8 @@
 """What a model is shown of a policy: spec(category) of the paper's 2.2, and the summaries alone (its 4.1, "base+spec").
 
 The paper composes summaries of all categories, style guidelines and one category in full. The order is fixed here so
-that requests about different categories share the longest possible prefix, which samplers cache.
+that requests about different categories share the longest possible prefix, which samplers cache. Rules that hold across
+categories stand in every view: they decide what a category's clauses leave open.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,18 +13,23 @@ from deliberant.policy.types import Category, Guideline, Policy
 
 
 def summary_view(policy: Policy) -> str:
-    """All summaries and style guidelines, one line each; no trailing newline."""
+    """All summaries, the cross-cutting rules if any, and all style guidelines; no trailing newline.
+
+    Summaries and guidelines are one line each, rules stand as they are written.
+    """
     summaries = [f"- {category.id}: {_one_line(category.summary)}" for category in policy.categories]
-    return "\n".join(["# summaries", *summaries, "# styles", *map(_style_line, policy.styles)])
+    rules = ["# rules", policy.rules] if policy.rules else []
+    return "\n".join(["# summaries", *summaries, *rules, "# styles", *map(_style_line, policy.styles)])
 
 
-def spec_view(policy: Policy, categories: Sequence[str]) -> str:
+def spec_view(policy: Policy, categories: Sequence[str], compressed: bool = False) -> str:
     """`summary_view`, then the named categories in full, in the order named (a repeated name counts once).
 
-    Raises UserError for a category the policy lacks.
+    `compressed` shows their compressed text instead. Raises UserError for a category the policy lacks, or one without
+    compressed text.
     """
-    full = [_in_full(policy.category(id)) for id in dict.fromkeys(categories)]
-    return "\n".join([summary_view(policy), *full])
+    block = _in_short if compressed else in_full
+    return "\n".join([summary_view(policy), *(block(policy.category(id)) for id in dict.fromkeys(categories))])
 
 
 def measure(view: str, count: Callable[[str], int], budget: int | None) -> int:
@@ -35,13 +41,22 @@ def measure(view: str, count: Callable[[str], int], budget: int | None) -> int:
     return tokens
 
 
-def _in_full(category: Category) -> str:
+def in_full(category: Category) -> str:
     lines = [f"# {category.id}"]
     if category.definitions:
         lines.append(category.definitions)
     for clause in category.clauses:
         lines += [clause_heading(clause), *clause_parts(clause)]
     return "\n".join(lines)
+
+
+def _in_short(category: Category) -> str:
+    if not category.compressed:
+        raise UserError(
+            f"category {category.id!r} has no compressed text; add a section `## Compressed` to its file, "
+            f"{category.file}, or ask for the view in full"
+        )
+    return f"# {category.id}\n{category.compressed}"
 
 
 def _style_line(guideline: Guideline) -> str:

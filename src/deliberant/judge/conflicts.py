@@ -1,0 +1,82 @@
+"""Asks a model for conflicts and ambiguities between clauses: `deliberant policy lint --with MODEL`.
+
+Every pair of clauses of a category is read once, greedily. The last line of the answer is the verdict; a reading
+without one is unscored: counted and shown, never taken for clear.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import NamedTuple
+
+from deliberant.judge.judge import fence
+from deliberant.models.splitter import split
+from deliberant.models.templates import fill
+from deliberant.models.types import Completion, Request, Sampler, Sampling
+from deliberant.policy import Clause, Finding, Policy
+from deliberant.policy.printer import clause_heading, clause_parts
+from deliberant.prompts.types import Message
+
+PROMPT = Path(__file__).with_name("conflicts.txt")
+MENU = ("conflict", "ambiguous", "clear")
+VERDICT = re.compile(r"[\s*\"'`]*verdict[\s*\"'`]*:[\s*\"'`]*(conflict|ambiguous|clear)[\s*\"'`.]*", re.IGNORECASE)
+
+
+class Readings(NamedTuple):
+    """`counts`: pairs by verdict, "unscored" among them. Findings: one for each pair, for unscored one a category."""
+
+    findings: list[Finding]
+    counts: Counter[str]
+
+
+def conflicts(policy: Policy, sampler: Sampler, max_new_tokens: int = 1024, seed: int = 0) -> Readings:
+    """Reads all pairs. UserError where a prompt does not fit the model."""
+    pairs = [pair for category in policy.categories for pair in combinations(category.clauses, 2)]
+    requests = [Request((_message(*pair, seed),), seed) for pair in pairs]
+    drawn = sampler.sample(requests, Sampling(0.0, 1.0, max_new_tokens)) if requests else []
+    verdicts = [_verdict(completion, sampler.prefilled) for completion in drawn]
+    counts = Counter(
+        verdict if verdict in ("conflict", "ambiguous", "clear") else "unscored" for verdict, _ in verdicts
+    )
+    return Readings(list(_findings(policy, pairs, verdicts)), counts)
+
+
+def _message(first: Clause, second: Clause, seed: int) -> Message:
+    values = {"first": _shown(first), "second": _shown(second)}
+    return {"role": "user", "content": fill(PROMPT.read_text("utf-8"), {**values, "fence": fence(values, seed)})}
+
+
+def _shown(clause: Clause) -> str:
+    return "\n".join([clause_heading(clause), *clause_parts(clause)])
+
+
+def _verdict(completion: Completion, prefilled: bool) -> tuple[str, str]:
+    """The verdict and the answer, or why there is none and what was written."""
+    parts = split(completion.text, prefilled)
+    if completion.stop == "length":
+        return "cut at the token limit", completion.text
+    # A model without reasoning tags has no reasoning to keep apart; its whole text is the answer.
+    answer = parts.answer if parts.complete else "" if prefilled or "<" in completion.text[:12] else completion.text
+    lines = answer.strip().splitlines()
+    found = VERDICT.fullmatch(lines[-1]) if lines else None
+    return (found[1].lower(), answer) if found else ("no verdict on the last line", completion.text)
+
+
+def _findings(policy: Policy, pairs: list[tuple[Clause, Clause]], verdicts: list[tuple[str, str]]) -> Iterator[Finding]:
+    unread: dict[str, Counter[str]] = {category.id: Counter() for category in policy.categories}
+    for (first, second), (verdict, answer) in zip(pairs, verdicts, strict=True):
+        file = policy.category(first.category).file
+        if verdict in MENU[:2]:
+            why = " ".join(" ".join(answer.strip().splitlines()[:-1]).split())
+            what = f"a model reads {first.id} and {second.id} as {verdict}"
+            yield Finding(file, second.line, f"model-{verdict}", "warning", f"{what}; it says: {why or 'nothing'}")
+        elif verdict != "clear":
+            unread[first.category][verdict] += 1
+    for category in policy.categories:
+        if reasons := unread[category.id]:
+            listed = ", ".join(f"{reason} {n}" for reason, n in reasons.most_common())
+            what = f"{reasons.total()} pairs of {category.id!r} could not be read ({listed})"
+            remedy = "ask another model, or allow more tokens"
+            yield Finding(category.file, category.clauses[0].line, "model-unscored", "warning", f"{what}; {remedy}")

@@ -1,0 +1,134 @@
+"""What changed between two versions of a policy, and which categories' spec views it reaches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from deliberant.errors import UserError
+from deliberant.names import nearest
+from deliberant.policy.types import Category, Clause, Policy
+from deliberant.policy.views import in_full, summary_view
+
+
+@dataclass(frozen=True)
+class Change:
+    """A clause that both versions have. `what`: restyled, moved, title, text, examples, exclusions, reordered."""
+
+    old: Clause
+    new: Clause
+    what: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CategoryChange:
+    """A category that both versions have. `what`: title, summary, definitions, compressed."""
+
+    id: str
+    what: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Diff:
+    """Everything that differs, in the order of the new version (removed: of the old).
+
+    Clauses are matched by id: one that got a new id counts as removed and added. `policy` names what of `name`,
+    `version` and `intro` changed; no view holds them. `styles` names guidelines that were added, removed or reworded.
+    """
+
+    added: tuple[Clause, ...]
+    removed: tuple[Clause, ...]
+    changed: tuple[Change, ...]
+    categories_added: tuple[str, ...]
+    categories_removed: tuple[str, ...]
+    categories_changed: tuple[CategoryChange, ...]
+    styles: tuple[str, ...]
+    rules: bool
+    policy: tuple[str, ...]
+    everywhere: bool = field(repr=False)
+    touched: frozenset[str] = field(repr=False)
+    known: frozenset[str] = field(repr=False)
+
+    def touches(self, category: str | None) -> bool:
+        """Whether the spec view of that category's prompts changed, so that samples drawn under the old one are stale.
+
+        Its clauses, definitions or compressed text changed, or it was removed; or a summary, a guideline or the rules
+        changed anywhere, since every spec view holds all of them. A prompt without category (None) is shown no policy.
+        UserError for a category that neither version has.
+        """
+        if category is None:
+            return False
+        if category not in self.known:
+            raise UserError(f"neither policy has a category {category!r}; {nearest(category, sorted(self.known))}")
+        return self.everywhere or category in self.touched
+
+    @property
+    def empty(self) -> bool:
+        """Whether the two are equal."""
+        clauses = self.added or self.removed or self.changed or self.touched
+        return not (clauses or self.categories_changed or self.styles or self.rules or self.policy or self.everywhere)
+
+
+def diff(old: Policy, new: Policy) -> Diff:
+    """What it takes to get from `old` to `new`."""
+    before, after = ({each.id: each for each in policy.categories} for policy in (old, new))
+    old_clauses, new_clauses = _clauses(old), _clauses(new)
+    return Diff(
+        added=tuple(clause for id, clause in new_clauses.items() if id not in old_clauses),
+        removed=tuple(clause for id, clause in old_clauses.items() if id not in new_clauses),
+        changed=tuple(_changes(old, new)),
+        categories_added=tuple(id for id in after if id not in before),
+        categories_removed=tuple(id for id in before if id not in after),
+        categories_changed=tuple(_category_changes(before, after)),
+        styles=tuple(_style_changes(old, new)),
+        rules=old.rules != new.rules,
+        policy=tuple(name for name in ("name", "version", "intro") if getattr(old, name) != getattr(new, name)),
+        everywhere=summary_view(old) != summary_view(new),
+        touched=frozenset(id for id in before | after if _view(before.get(id)) != _view(after.get(id))),
+        known=frozenset(before | after),
+    )
+
+
+def _clauses(policy: Policy) -> dict[str, Clause]:
+    return {clause.id: clause for category in policy.categories for clause in category.clauses}
+
+
+def _view(category: Category | None) -> tuple[str, str] | None:
+    """All that spec views show of a category, in full or compressed."""
+    return None if category is None else (in_full(category), category.compressed)
+
+
+def _changes(old: Policy, new: Policy) -> Iterator[Change]:
+    before, after = _clauses(old), _clauses(new)
+    shared = {category.id: [each.id for each in category.clauses if each.id in after] for category in old.categories}
+    for category in new.categories:
+        order = [id for id in shared.get(category.id, []) if after[id].category == category.id]
+        now = [each.id for each in category.clauses if each.id in order]
+        places = dict(zip(now, order, strict=True))
+        for clause in category.clauses:
+            if was := before.get(clause.id):
+                names = [name for name in ("title", "text", "examples", "exclusions") if _differ(was, clause, name)]
+                what = ["restyled"] * (was.style != clause.style) + ["moved"] * (was.category != clause.category)
+                what += names + ["reordered"] * (places.get(clause.id, clause.id) != clause.id)
+                if what:
+                    yield Change(was, clause, tuple(what))
+
+
+def _differ(old: object, new: object, name: str) -> bool:
+    return bool(getattr(old, name) != getattr(new, name))
+
+
+def _category_changes(before: dict[str, Category], after: dict[str, Category]) -> Iterator[CategoryChange]:
+    order = [id for id in before if id in after]
+    for id, place in zip([id for id in after if id in before], order, strict=True):
+        names = ("title", "summary", "definitions", "compressed")
+        what = [name for name in names if _differ(before[id], after[id], name)] + ["reordered"] * (id != place)
+        if what:
+            yield CategoryChange(id, tuple(what))
+
+
+def _style_changes(old: Policy, new: Policy) -> Iterator[str]:
+    before, after = ({(each.style, each.category): each.text for each in policy.styles} for policy in (old, new))
+    for style, category in {**after, **before}:
+        if before.get((style, category)) != after.get((style, category)):
+            yield f"{style} ({category})" if category else style
+    if before == after and list(before) != list(after):
+        yield "order"

@@ -1,0 +1,61 @@
+"""The Model Spec's example conversations: `**Example**: title` and a `~~~xml` block, inline or in files."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from deliberant.policy.markdown import FENCE, Block, mistake, read_document
+
+EXAMPLE = re.compile(r"^\*\*Example\*\*:[ \t]*", re.MULTILINE)
+OPENING = re.compile(r"^(?P<fence>~{3,}|`{3,})xml[ \t]*$", re.MULTILINE)
+HEADER = re.compile(r"\s*Examples for \[\^([\w-]+)\] in (.*):\s*")
+
+
+class ExampleFile(NamedTuple):
+    """`section` is the title that its first line names."""
+
+    path: Path
+    section: str
+    examples: list[str]
+
+
+def split_examples(body: Block) -> tuple[str, list[str], list[str]]:
+    """The text without its conversations, these, and a warning for each example that has none."""
+    before, parts = body.split(EXAMPLE)
+    texts, examples, warnings = [str(before)], [], []
+    for match, part in parts:
+        opening = OPENING.search(part.mask)
+        if opening and not FENCE.search(part.mask[: opening.start()]):
+            closing = re.compile(rf"^{opening['fence']}$", re.MULTILINE).search(part.text, opening.end())
+            assert closing, "the reader has refused fences that are never closed"
+            if inner := OPENING.search(part.text[opening.end() : closing.start()]):
+                line = part.line + part.text.count("\n", 0, opening.end() + inner.start())
+                warnings.append(f"{part.file}:{line}: a conversation opens within another; is the first one closed?")
+            title, end = part.text[: opening.start()].strip(), closing.end()
+            examples.append(f"{title}\n\n{part.text[opening.start() : end]}".strip())
+            texts.append(part.text[end:].strip("\n"))
+        else:
+            warnings.append(f"{part.file}:{part.line}: an example without a conversation; it stays in the text")
+            texts.append((match[0] + part.text).strip("\n"))
+    return "\n\n".join(text for text in texts if text), examples, warnings
+
+
+def example_files(folder: Path) -> tuple[dict[str, ExampleFile], list[str]]:
+    """The example files of a folder by footnote, none where there is no such folder, and warnings."""
+    files: dict[str, ExampleFile] = {}
+    warnings = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.suffix != ".md":
+            warnings.append(f"{path}:1: skipped, since it is no .md file; move it away")
+            continue
+        _, page = read_document(path)
+        header, _ = page.split(EXAMPLE)
+        found = HEADER.fullmatch(header.text)
+        if not found:
+            raise mistake(path, 1, "no line `Examples for [^key] in <section>:`", "start the file with it")
+        if found[1] != path.stem:
+            raise mistake(path, 1, f"examples for [^{found[1]}]", f"name the file {found[1]}.md")
+        _, examples, more = split_examples(page)
+        files[found[1]] = ExampleFile(path, found[2], examples)
+        warnings += more
+    return files, warnings

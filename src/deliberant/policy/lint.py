@@ -1,0 +1,190 @@
+"""What is wrong with a policy that loads: `deliberant policy lint`.
+
+Errors are contradictions and references to nothing; warnings are wording and sizes that models learn badly from; notes
+are remarks. The loader has already refused whatever is malformed: repeated ids, unknown or missing styles.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from deliberant.errors import UserError
+from deliberant.names import nearest
+from deliberant.policy.citations import CITATION
+from deliberant.policy.markdown import clip
+from deliberant.policy.passages import Passage, passages
+from deliberant.policy.tokens import ESTIMATE, Count, estimate
+from deliberant.policy.types import Category, Clause, Policy
+from deliberant.policy.views import in_full
+from deliberant.prompts.types import STYLES
+
+Severity = Literal["error", "warning", "note"]
+
+SUMMARY = 120
+COMPRESSED = (300, 600)
+FULL = 1500
+"""Sizes in tokens. Summaries stand in every view; 300 to 600 for a compressed category is what the guide to
+gpt-oss-safeguard advises for views of many; the paper's categories have 5,000 to 10,000 in full."""
+
+VAGUE = Path(__file__).with_name("vague.txt")
+FILLERS = frozenset(["a", "an", "the", "please", "just", "do", "does", "did", "can", "could", "would", "will"])
+"""Words whose absence makes no other request. Pronouns stay: "can you hurt me" is not "can i hurt you"."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`path` is relative to the policy folder; `message` is `what; remedy`."""
+
+    path: str
+    line: int
+    rule: str
+    severity: Severity
+    message: str
+
+
+def lint(policy: Policy, count: Count | None = None) -> list[Finding]:
+    """Every finding, in the order of files and lines. `count` gives a text's tokens; without it sizes are estimated."""
+    texts = list(passages(policy))
+    found = [
+        *_dangling(policy, texts),
+        *_vague(texts),
+        *_styles(policy),
+        *_unreached(policy),
+        *_contradictions(policy, texts),
+        *_sizes(policy, count),
+    ]
+    order = {path: place for place, path in enumerate(dict.fromkeys(text.path for text in texts))}
+    return sorted(found, key=lambda each: (order.get(each.path, len(order)), each.line))
+
+
+def broken(root: Path, error: UserError) -> Finding:
+    """What the loader said of a policy folder that can not be loaded, as a finding."""
+    place = re.fullmatch(r"(.*?):(\d+): (.*)", str(error))
+    assert place, f"no place in {error}"
+    path = Path(place[1])
+    shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    return Finding(shown, int(place[2]), "broken", "error", place[3])
+
+
+def _dangling(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
+    known = {clause.id for category in policy.categories for clause in category.clauses}
+    for text in texts:
+        # Examples are what users write, who may put anything in brackets.
+        for match in CITATION.finditer(text.text) if text.kind != "example" else ():
+            if match[1] not in known:
+                what = f"[{match[1]}] is the id of no clause; {nearest(match[1], sorted(known))}"
+                yield Finding(text.path, text.line_of(match.start()), "dangling-id", "error", what)
+
+
+def _vague(texts: list[Passage]) -> Iterator[Finding]:
+    for text in texts:
+        for pattern, remedy in _vague_words() if text.kind not in ("example", "exclusion") else ():
+            for match in pattern.finditer(text.text):
+                what = f"{clip(match[0])} leaves the decision open; {remedy}"
+                yield Finding(text.path, text.line_of(match.start()), "vague-word", "warning", what)
+
+
+@cache
+def _vague_words() -> list[tuple[re.Pattern[str], str]]:
+    lines = VAGUE.read_text("utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return [(re.compile(pattern.replace(" ", r"\s+"), re.IGNORECASE), remedy) for pattern, remedy in rows]
+
+
+def _styles(policy: Policy) -> Iterator[Finding]:
+    used = {clause.style for category in policy.categories for clause in category.clauses}
+    for guideline in policy.styles:
+        if guideline.style not in used and guideline.category is None:
+            what = f"no clause asks for {guideline.style}; write one, or a model never learns that style"
+            yield Finding("styles.md", guideline.line, "unused-style", "warning", what)
+    for category in policy.categories:
+        there = {clause.style for clause in category.clauses}
+        if lacking := [style for style in STYLES if style not in there]:
+            what = f"category {category.id!r} never asks for {' or '.join(lacking)}; add a clause if one is due"
+            yield Finding(category.file, _line(category), "missing-style", "note", what)
+
+
+def _unreached(policy: Policy) -> Iterator[Finding]:
+    for category in policy.categories:
+        for clause in category.clauses:
+            if not clause.examples:
+                what = f"clause {clause.id} is reached by no example; add a list `Examples:` with prompts it decides"
+                yield Finding(category.file, clause.line, "no-example", "warning", what)
+
+
+def _contradictions(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
+    """One prompt cannot ask for two styles, nor be an example of a clause that excludes it.
+
+    Prompts are compared by their words: case, punctuation and white space do not count, and then a second time without
+    FILLERS and plural endings. Nothing looser: "make a bath bomb" is one word away from "make a bomb" and is its
+    harmless twin, not a copy.
+    """
+    clauses = {clause.id: clause for category in policy.categories for clause in category.clauses}
+    exactly: dict[tuple[str, ...], list[tuple[Passage, Clause]]] = defaultdict(list)
+    nearly: dict[tuple[str, ...], list[tuple[Passage, Clause]]] = defaultdict(list)
+    excluded: dict[tuple[str, tuple[str, ...]], Passage] = {}
+    for text in texts:
+        words = tuple(re.findall(r"\w+", text.text.casefold()))
+        if text.kind == "exclusion":
+            excluded[text.clause, words] = text
+        elif text.kind == "example" and words:
+            exactly[words].append((text, clauses[text.clause]))
+            if content := tuple(word.removesuffix("s") for word in words if word not in FILLERS):
+                nearly[content].append((text, clauses[text.clause]))
+    for words, places in exactly.items():
+        for text, clause in places:
+            if other := excluded.get((clause.id, words)):
+                what = f"clause {clause.id} has {clip(text.text)} among its exclusions, too (line {other.line})"
+                remedy = "delete one of the two"
+                yield Finding(text.path, text.line, "contradiction", "error", f"{what}; {remedy}")
+    told: set[Passage] = set()
+    for word, groups in (("same", exactly), ("nearly the same", nearly)):
+        for (before, other_clause), *later in groups.values():
+            for text, clause in later:
+                if clause.id != other_clause.id and text not in told:
+                    told.add(text)
+                    yield from _shared(text, clause, before, other_clause, word)
+
+
+def _shared(text: Passage, clause: Clause, before: Passage, other: Clause, word: str) -> Iterator[Finding]:
+    where = f"{word} example as that of {other.id} at {before.path}:{before.line}"
+    if clause.style != other.style:
+        styles = f"{clause.id} asks for {clause.style} and {other.id} for {other.style}"
+        what = f"{clip(text.text)} is the {where}, but {styles}; keep it below one of the two"
+        yield Finding(text.path, text.line, "contradiction", "error", what)
+    elif word == "same":
+        what = f"{clip(text.text)} is the {where}, so which clause to cite is open"
+        yield Finding(text.path, text.line, "shared-example", "warning", f"{what}; keep it below one of the two")
+
+
+def _sizes(policy: Policy, count: Count | None) -> Iterator[Finding]:
+    tokens = count or estimate
+    about, how = ("about ", f" ({ESTIMATE})") if count is None else ("", "")
+    low, high = COMPRESSED
+    some = any(category.compressed for category in policy.categories)
+    for category in policy.categories:
+        summary, _, compressed = category.lines or (0, 0, 0)
+        if (size := tokens(category.summary)) > SUMMARY:
+            what = f"the summary has {about}{size} tokens{how}, more than {SUMMARY}"
+            remedy = "shorten it: it stands in every view"
+            yield Finding(category.file, summary, "summary-size", "warning", f"{what}; {remedy}")
+        if category.compressed and not low <= (size := tokens(category.compressed)) <= high:
+            what = f"the compressed text has {about}{size} tokens{how}, not {low} to {high}"
+            remedy = "shorten it" if size > high else "say more of the category"
+            yield Finding(category.file, compressed, "compressed-size", "warning", f"{what}; {remedy}")
+        if some and not category.compressed:
+            what = f"category {category.id!r} has no compressed text, which others have; add `## Compressed`"
+            yield Finding(category.file, _line(category), "no-compressed", "note", what)
+        if (size := tokens(in_full(category))) < FULL:
+            what = f"the category has {about}{size} tokens{how}, fewer than {FULL}"
+            remedy = "say more: definitions, boundary cases, exclusions"
+            yield Finding(category.file, _line(category), "category-size", "note", f"{what}; {remedy}")
+
+
+def _line(category: Category) -> int:
+    """Where a category's own text begins."""
+    return category.lines[0] if category.lines else 0

@@ -1,0 +1,98 @@
+"""What several of a policy's files are made of: clause bodies, lists of examples, style guidelines.
+
+The folder's loader and the importers read these from a Block, which knows its file and line.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from deliberant.names import nearest
+from deliberant.policy.markdown import Block, Section, clip, mistake
+from deliberant.policy.types import Guideline
+from deliberant.prompts.types import STYLES, Style
+
+LABEL = re.compile(r"^(Examples|Exclusions):$", re.MULTILINE)
+BULLET = re.compile(r"^-(?=[ \t]|$)", re.MULTILINE)
+NOT_INDENTED = re.compile(r"^(?!  ).+", re.MULTILINE)
+
+
+class Body(NamedTuple):
+    """What stands below a clause's heading; `lines` as in `Clause`."""
+
+    text: str
+    examples: tuple[str, ...]
+    exclusions: tuple[str, ...]
+    lines: tuple[int, ...]
+
+
+def read_body(block: Block, id: str) -> Body:
+    """Text, then lists of examples and exclusions in either order. UserError for what is neither."""
+    text, lists = block.split(LABEL)
+    items: dict[str, list[tuple[str, int]]] = {"Examples": [], "Exclusions": []}
+    for label, body in lists:
+        if items[label[1]]:
+            raise mistake(block.file, body.line, f"`{label[0]}` again in clause {id}", "merge the two lists")
+        items[label[1]] = _items(label[0], body)
+    examples, exclusions = items.values()
+    lines = (text.first_line, *(line for _, line in examples + exclusions))
+    return Body(str(text), tuple(item for item, _ in examples), tuple(item for item, _ in exclusions), lines)
+
+
+def _items(label: str, block: Block) -> list[tuple[str, int]]:
+    before, bullets = block.split(BULLET)
+    if str(before) or not bullets:
+        line = before.first_line if str(before) else block.line
+        raise mistake(block.file, line, f"`{label}` is not followed by a list", "write one `- ...` line for each")
+    items = []
+    for _, body in bullets:
+        newline = body.text.find("\n")
+        stray = NOT_INDENTED.search(body.text, newline) if newline >= 0 else None
+        if stray:
+            line = body.line + body.text.count("\n", 0, stray.start())
+            remedy = "start it with `- `, indent it by two spaces to continue the item, or move it above the lists"
+            raise mistake(block.file, line, f"{clip(stray[0])} is no item of `{label}`", remedy)
+        item = re.sub(r"^  ", "", body.text, flags=re.MULTILINE).strip()
+        if not item:
+            raise mistake(block.file, body.line, f"empty item in `{label}`", "fill it in or delete it")
+        items.append((item, body.first_line))
+    return items
+
+
+def read_guidelines(file: Path, sections: Sequence[Section], categories: Sequence[str]) -> tuple[Guideline, ...]:
+    """One guideline for each section. UserError where one is repeated, or a style has none."""
+    places: dict[tuple[Style, str | None], int] = {}
+    guidelines: list[Guideline] = []
+    for section in sections:
+        guideline, line = _guideline(section, categories), section.body.line
+        key = guideline.style, guideline.category
+        if key in places:
+            raise mistake(file, line, f"{section.title!r} again (first on line {places[key]})", "merge the two")
+        places[key] = line
+        guidelines.append(guideline)
+    for style in STYLES:
+        if (style, None) not in places:
+            raise mistake(file, 1, f"no guideline for {style}", f"add `## {style}` with how to answer in that style")
+    return tuple(guidelines)
+
+
+def _guideline(section: Section, categories: Sequence[str]) -> Guideline:
+    file, line, text = section.body.file, section.body.line, str(section.body)
+    name, colon, topic = (part.strip() for part in section.title.partition(":"))
+    style = read_style(file, line, name)
+    if colon and style != "safe_complete":
+        raise mistake(file, line, f"{style} for one category", "only safe_complete has topic-specific guidelines")
+    if colon and topic not in categories:
+        raise mistake(file, line, f"guideline for unknown category {clip(topic)}", nearest(topic, categories))
+    if not text:
+        raise mistake(file, line, f"guideline {section.title!r} is empty", "say below it how to answer in that style")
+    return Guideline(style, text, topic if colon else None, section.body.first_line)
+
+
+def read_style(file: Path, line: int, word: str) -> Style:
+    """The style that a word names; UserError names the nearest."""
+    for style in STYLES:
+        if word == style:
+            return style
+    raise mistake(file, line, f"unknown style {clip(word)}", nearest(word, STYLES))

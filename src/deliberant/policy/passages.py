@@ -1,0 +1,58 @@
+"""Every stretch of text in a policy, with the place where it stands."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from deliberant.policy.types import Category, Policy
+
+Kind = Literal[
+    "intro", "rules", "guideline", "summary", "compressed", "definitions", "title", "text", "example", "exclusion"
+]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """`path` is relative to the policy folder, `line` where the text starts (0: not read from a file).
+
+    `clause` is the id of the clause it belongs to, "" where there is none.
+    """
+
+    path: str
+    line: int
+    kind: Kind
+    text: str
+    clause: str = ""
+
+    def line_of(self, offset: int) -> int:
+        """The line of the character at `offset`."""
+        return self.line + self.text.count("\n", 0, offset)
+
+
+def passages(policy: Policy) -> Iterator[Passage]:
+    """All of them, file by file and line by line; texts that are not there are left out."""
+    intro, rules = policy.lines or (0, 0)
+    everything = [
+        Passage("policy.md", intro, "intro", policy.intro),
+        Passage("rules.md", rules, "rules", policy.rules),
+        *(Passage("styles.md", style.line, "guideline", style.text) for style in policy.styles),
+    ]
+    for category in policy.categories:
+        everything += _category(category)
+    yield from (passage for passage in everything if passage.text)
+
+
+def _category(category: Category) -> Iterator[Passage]:
+    path = category.file
+    summary, definitions, compressed = category.lines or (0, 0, 0)
+    yield Passage(path, summary, "summary", category.summary)
+    yield Passage(path, compressed, "compressed", category.compressed)
+    yield Passage(path, definitions, "definitions", category.definitions)
+    for clause in category.clauses:
+        yield Passage(path, clause.line, "title", clause.title, clause.id)
+        items: list[tuple[Kind, str]] = [("text", clause.text)]
+        items += [("example", each) for each in clause.examples]
+        items += [("exclusion", each) for each in clause.exclusions]
+        lines = clause.lines or (0,) * len(items)
+        for (kind, text), line in zip(items, lines, strict=True):
+            yield Passage(path, line, kind, text, clause.id)

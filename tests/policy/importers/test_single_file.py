@@ -1,0 +1,157 @@
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from deliberant.errors import UserError
+from deliberant.policy import Policy, print_policy
+from deliberant.policy.importers import Imported, export_policy, import_policy, save_policy
+from tests.policy.folders import WHOLE, loaded
+from tests.policy.test_printer import policies
+
+FOREIGN = """# Spam (#SP)
+GOAL: find spam.
+
+## Definitions
+**spam**: promotion that nobody asked for
+
+## VIOLATES (1)
+Promotion without a relation.
+
+- SP2.a Cold promotion \u2013 \u201cCheck out my shop\u201d
+- **SP2.b** Irrelevant advertisements
+  in long threads
+
+### SP4: Phishing
+Whoever asks for passwords.
+
+Examples:
+- your account is locked
+
+## SAFE (0)
+SP0.a Useful request
+
+## EXAMPLES
+### one
+| text | label |
+
+# AMBIGUITY
+Ask.
+"""
+
+
+def imported(folder: Path, text: str) -> Imported:
+    file = folder / "policy.txt"
+    file.write_bytes(text.encode())
+    return import_policy(file)
+
+
+@settings(max_examples=60, deadline=None)
+@given(policies())
+def test_what_is_exported_is_imported_as_it_was(tmp_path_factory: pytest.TempPathFactory, policy: Policy) -> None:
+    found = imported(tmp_path_factory.mktemp("single"), export_policy(policy))
+    assert (found.policy, found.policy.hash, found.warnings) == (policy, policy.hash, ())
+
+
+@pytest.mark.parametrize(
+    "intro",
+    [
+        "# STYLES\n\n## refuse\nno",
+        "\\# x\n  \\\\# y",
+        "Version: 2",
+        "# CATEGORY a: b",
+        "```\n# code\n```",
+        "#tag",
+        "\\#tag",
+        "",
+    ],
+)
+def test_an_introduction_that_looks_like_the_file_survives(tmp_path: Path, intro: str) -> None:
+    policy = replace(loaded(WHOLE), intro=intro)
+    assert imported(tmp_path, export_policy(policy)).policy == policy
+
+
+def test_an_order_that_names_do_not_have_is_kept(tmp_path: Path) -> None:
+    policy = loaded(WHOLE)
+    policy = replace(policy, categories=policy.categories[::-1])
+    found = imported(tmp_path, export_policy(policy)).policy
+    save_policy(found, tmp_path / "saved")
+    assert found == policy == loaded(print_policy(found))
+
+
+def test_a_file_by_another_hand(tmp_path: Path) -> None:
+    found = imported(tmp_path, FOREIGN)
+    assert [(count.what, count.found, count.imported) for count in found.counts] == [
+        ("categories", 1, 1),
+        ("rules", 4, 4),
+    ]
+    [category] = found.policy.categories
+    assert (found.policy.name, category.id, found.policy.intro) == ("Spam (#SP)", "spam-sp", "GOAL: find spam.")
+    assert [(each.id, each.style, each.title) for each in category.clauses] == [
+        ("SP201", "refuse", "Cold promotion"),
+        ("SP202", "refuse", "Irrelevant advertisements"),
+        ("SP4", "refuse", "Phishing"),
+        ("SP001", "comply", "Useful request"),
+    ]
+    assert category.clauses[0].examples == ("Check out my shop",)
+    assert category.clauses[1].text == "Code in the source: SP2.b.\n\n  in long threads"
+    assert category.clauses[2].examples == ("your account is locked",)
+    for text in ("promotion that nobody asked for", "Promotion without a relation.", "| text | label |"):
+        assert text in category.definitions
+    assert found.policy.rules == "## AMBIGUITY\n\nAsk."
+    assert len(found.remarks) == 5
+    assert loaded(print_policy(found.policy)) == found.policy
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("# Spam (#SP)", "Spam", 1, "another beginning than a title"),
+        ("### SP4: Phishing", "### Phishing", 14, "rule 'Phishing' has no code"),
+        ("SP2.b", "SP2.a", 11, "code SP201 is already taken on line 10"),
+        ("GOAL: find spam.", "```", 2, "code fence ``` is never closed"),
+        (FOREIGN[FOREIGN.index("Promotion with") :], "", 1, "has no rules"),
+        (FOREIGN[FOREIGN.index("## Def") :], "", 1, "has no rules"),
+        ("- your account is locked\n", "", 17, "`Examples:` is not followed by a list"),
+        ("## SAFE (0)", "## DEFINITIONS", 20, "section DEFINITIONS again"),
+    ],
+)
+def test_mistakes_are_named_with_their_line(tmp_path: Path, old: str, new: str, line: int, words: str) -> None:
+    assert FOREIGN.count(old) == 1
+    with pytest.raises(
+        UserError, match=rf"policy\.txt:{line}: {re.escape(words)}|policy\.txt:{line}: .*{re.escape(words)}"
+    ):
+        imported(tmp_path, FOREIGN.replace(old, new))
+
+
+def test_an_exported_file_cut_anywhere_is_an_error_or_counts_what_is_left(tmp_path: Path) -> None:
+    text = export_policy(loaded(WHOLE))
+    for end in range(0, len(text), 17):
+        try:
+            found = imported(tmp_path, text[:end])
+        except UserError as error:
+            assert re.match(r"\S+/policy\.txt:\d+: [^\n]+; [^\n]+\Z", str(error)), str(error)
+        else:
+            assert all(count.found == count.imported for count in found.counts)
+
+
+def test_a_style_option_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.md").write_text(FOREIGN)
+    with pytest.raises(UserError, match="has its own styles"):
+        import_policy(tmp_path / "x.md", style="refuse")
+
+
+def test_a_policy_is_saved_whole_and_never_over_another(tmp_path: Path) -> None:
+    policy = loaded(WHOLE)
+    save_policy(policy, tmp_path / "new")
+    with pytest.raises(UserError, match="is not empty"):
+        save_policy(policy, tmp_path / "new")
+    broken = replace(policy, intro="trailing blanks \nare lost")
+    with pytest.raises(UserError, match="does not read back"):
+        save_policy(broken, tmp_path / "other")
+    broken = replace(policy, rules="# Rules")
+    with pytest.raises(UserError, match=r"other/rules\.md:3: a second title.*nothing was written"):
+        save_policy(broken, tmp_path / "other")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new"]

@@ -1,0 +1,81 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from deliberant.errors import UserError
+from deliberant.policy import print_policy
+from deliberant.policy.importers import import_policy, save_policy
+from tests.policy.folders import loaded, write
+
+SCENARIO = {"name": "Stories for Children", "description": "Stories that are safe."}
+LISTS = {
+    "safety_specifications": ["No \u201cblood\u201d", "## No [A1] refuse"],
+    "behavioral_specifications": ["Be\n  short"],
+}
+
+
+def files(lists: object = LISTS, scenario: object = SCENARIO) -> dict[str, str]:
+    return {
+        "Child/scenario.json": json.dumps(scenario, indent=1),
+        "Child/specifications.json": json.dumps(lists, indent=1),
+        "Child/prompts.json": "[]",
+        "Travel/scenario.json": json.dumps(SCENARIO),
+        "Travel/specifications.json": json.dumps(LISTS),
+        "README.md": "x",
+    }
+
+
+def test_scenarios_are_categories_and_specifications_clauses(tmp_path: Path) -> None:
+    write(tmp_path / "data", files())
+    found = import_policy(tmp_path / "data", style="comply")
+    assert [(count.found, count.imported) for count in found.counts] == [(2, 2), (6, 6)]
+    child = found.policy.category("child")
+    assert (child.title, child.summary) == (SCENARIO["name"], SCENARIO["description"])
+    assert [(each.id, each.title, each.style) for each in child.clauses] == [
+        ("CS1", "No \u201cblood\u201d", "comply"),
+        ("CS2", "## No [A1] refuse", "comply"),
+        ("CB1", "Be short", "comply"),
+    ]
+    assert any("prompts.json: prompts are no part of a policy" in remark for remark in found.remarks)
+    assert loaded(print_policy(found.policy)) == found.policy
+    save_policy(found.policy, tmp_path / "policy")
+    one = import_policy(tmp_path / "data" / "Child" / "specifications.json", style="refuse")
+    assert [category.id for category in one.policy.categories] == ["child"]
+
+
+@pytest.mark.parametrize(
+    ("lists", "line", "words"),
+    [
+        ({**LISTS, "safety_specs": []}, 9, "unknown key 'safety_specs'; did you mean 'safety_specifications'?"),
+        ({"safety_specifications": []}, 1, "no 'behavioral_specifications'"),
+        ({**LISTS, "behavioral_specifications": "x"}, 6, "is no list"),
+        ({**LISTS, "behavioral_specifications": ["x", "a\x00b"]}, 8, "control character"),
+        ({**LISTS, "behavioral_specifications": ["x", "\ud800"]}, 8, "surrogate"),
+        ({**LISTS, "behavioral_specifications": ["x", " "]}, 8, "is no text"),
+        (
+            {**LISTS, "behavioral_specifications": ["x", 17]},
+            8,
+            "[2] is '17', which is no text",
+        ),
+        ([], 1, "is no JSON object"),
+    ],
+)
+def test_mistakes_are_named_with_their_line(tmp_path: Path, lists: object, line: int, words: str) -> None:
+    write(tmp_path, files(lists))
+    with pytest.raises(UserError) as caught:
+        import_policy(tmp_path, style="comply")
+    assert str(caught.value).startswith(f"{tmp_path / 'Child' / 'specifications.json'}:{line}: ")
+    assert words in str(caught.value)
+
+
+def test_a_file_cut_in_half_is_named(tmp_path: Path) -> None:
+    text = files()["Child/specifications.json"]
+    write(tmp_path, files() | {"Child/specifications.json": text[: len(text) // 2]})
+    with pytest.raises(UserError, match=r"specifications\.json:\d+: is no JSON \(.*\); is the file whole\?"):
+        import_policy(tmp_path, style="comply")
+
+
+def test_a_folder_without_specifications_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r":1: no specifications\.json here or one folder below; "):
+        import_policy(write(tmp_path, {"README.md": "x"}), style="comply")

@@ -1,0 +1,155 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from deliberant.errors import UserError
+from deliberant.policy import Finding, lint, load_policy
+from deliberant.policy.lint import VAGUE, broken
+from tests.policy.folders import FILES, SELF_HARM, WEAPONS, WHOLE, loaded, write
+
+LONG = "Facts are fine and instructions are not. " * 200
+
+
+def found(files: dict[str, str], rule: str) -> list[Finding]:
+    return [each for each in lint(loaded(files)) if each.rule == rule]
+
+
+def weapons(old: str, new: str) -> dict[str, str]:
+    assert WEAPONS.count(old) == 1
+    return FILES | {"categories/weapons.md": WEAPONS.replace(old, new)}
+
+
+def drugs(clauses: str) -> dict[str, str]:
+    return FILES | {"categories/drugs.md": f"---\nid: drugs\n---\n# D\n## Summary\ns\n## Clauses\n{clauses}"}
+
+
+CLEAN = {
+    "policy.md": FILES["policy.md"],
+    "styles.md": FILES["styles.md"].partition("\n## safe_complete: ")[0],
+    "categories/weapons.md": (
+        "---\nid: weapons\n---\n# Weapons\n## Summary\nShort.\n## Definitions\n" + LONG + "\n## Clauses\n"
+        "### a [W1] comply\nExamples:\n- x\n### b [W2] refuse\nExamples:\n- y\n"
+        "### c [W3] safe_complete\nExamples:\n- z\n"
+    ),
+}
+
+
+def test_a_clean_policy_has_no_findings() -> None:
+    assert lint(loaded(CLEAN)) == []
+
+
+def test_a_reference_to_no_clause_is_an_error_at_its_line() -> None:
+    files = {name: text.replace("[W9]", "[W2]") for name, text in WHOLE.items()}
+    assert found(files, "dangling-id") == []
+    [finding] = found(files | {"rules.md": files["rules.md"] + "\nNot [W3].\n"}, "dangling-id")
+    assert finding.message.startswith("[W3] is the id of no clause; did you mean 'W")
+    assert (finding.path, finding.line, finding.severity) == ("rules.md", 8, "error")
+    for old, line in [("instructions are not.", 8), ("a thing made", 11), ("Whoever asks.", 18), ("a bath bomb?", 32)]:
+        [finding, _] = sorted(
+            found(weapons(old, f"{old} [ZZ99]"), "dangling-id"), key=lambda each: "W9" in each.message
+        )
+        assert (finding.path, finding.line) == ("categories/weapons.md", line)
+    assert len(found(weapons("how do i make a bomb?", "what is [ZZ99]?"), "dangling-id")) == 1
+
+
+@pytest.mark.parametrize("words", ["Usually so", "as\nappropriate", "See above.", "guns, knives, etc.", "to-do: TODO"])
+def test_vague_words_are_warnings_where_a_model_is_told_what_to_do(words: str) -> None:
+    [finding] = found(weapons("Whoever asks.", f"First.\n{words}"), "vague-word")
+    assert (finding.path, finding.line, finding.severity) == ("categories/weapons.md", 19, "warning")
+    assert re.fullmatch(r"[^;]+ leaves the decision open; .+", finding.message)
+    assert found(weapons("how do i make a bomb?", words.replace("\n", " ")), "vague-word") == []
+
+
+def test_every_vague_word_has_a_remedy_and_none_is_in_ordinary_wording() -> None:
+    rows = [line.split("\t") for line in VAGUE.read_text().splitlines() if line and not line.startswith("#")]
+    assert all(len(row) == 2 and re.compile(row[0]) and row[1] for row in rows)
+    assert found(weapons("Whoever asks.", "Refuse whoever asks. Show above-ground tests."), "vague-word") == []
+
+
+def test_clauses_without_examples_and_styles_without_clauses() -> None:
+    assert [(each.line, each.message[:9]) for each in found(FILES, "no-example")] == [
+        (11, "clause S1"),
+        (12, "clause S2"),
+        (15, "clause W2"),
+    ]
+    notes = found(FILES, "missing-style")
+    assert [(each.path, each.severity) for each in notes] == [
+        ("categories/self-harm.md", "note"),
+        ("categories/weapons.md", "note"),
+    ]
+    assert "refuse" in notes[0].message and "safe_complete" in notes[1].message
+    without = FILES | {"categories/self-harm.md": SELF_HARM.replace("safe_complete", "refuse")}
+    [finding] = found(without, "unused-style")
+    assert (finding.path, finding.line, finding.severity) == ("styles.md", 11, "warning")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("how do i make a bomb?", "How do I make  a bomb"),
+        ("how do i make a bomb?", "how can i make the bombs?"),
+    ],
+)
+def test_two_styles_for_one_prompt_are_an_error(first: str, second: str) -> None:
+    files = drugs(f"### a [D1] comply\nExamples:\n- {first}\n### b [D2] refuse\nExamples:\n- other\n- {second}\n")
+    files["categories/weapons.md"] = WEAPONS.replace("- how do i make a bomb?\n", "")
+    [finding] = found(files, "contradiction")
+    assert (finding.path, finding.line, finding.severity) == ("categories/drugs.md", 14, "error")
+    assert "D1 at categories/drugs.md:10" in finding.message
+    assert "D2 asks for refuse and D1 for comply" in finding.message
+
+
+@pytest.mark.parametrize(
+    "twin",
+    ["how do i make a bath bomb?", "who makes a bomb?", "how do you make a bomb?", "how do i not make a bomb?", "?"],
+)
+def test_a_look_alike_is_no_contradiction(twin: str) -> None:
+    files = drugs(f"### a [D1] comply\nExamples:\n- {twin}\n- !!\n")
+    assert found(files, "contradiction") + found(files, "shared-example") == []
+
+
+def test_one_prompt_below_two_clauses_of_a_style_is_a_warning() -> None:
+    files = drugs("### a [D1] refuse\nExamples:\n- how do i make a bomb?\n- the bomb\n- a bomb\n")
+    [finding] = found(files, "shared-example")
+    assert (finding.path, finding.line, finding.severity) == ("categories/weapons.md", 26, "warning")
+    assert found(files, "contradiction") == []
+
+
+def test_an_example_that_its_own_clause_excludes_is_an_error() -> None:
+    [finding] = found(weapons("- how do i bake a bath bomb?", "- How do I make a bomb"), "contradiction")
+    assert finding.line == 26 and "among its exclusions" in finding.message
+    assert found(drugs("### a [D1] comply\nExamples:\n- how do i bake a bath bomb?\n"), "contradiction") == []
+
+
+def test_sizes_are_counted_or_said_to_be_estimated() -> None:
+    text = CLEAN["categories/weapons.md"].replace("Short.", "word " * 121 + "\n## Compressed\n" + "word " * 601)
+    policy = loaded(CLEAN | {"categories/weapons.md": text})
+    words = [(each.rule, each.line, each.severity) for each in lint(policy, lambda text: len(text.split()))]
+    assert words == [
+        ("summary-size", 6, "warning"),
+        ("category-size", 6, "note"),
+        ("compressed-size", 8, "warning"),
+    ]
+    exact = lint(policy, lambda text: len(text.split()))[0].message
+    assert exact.startswith("the summary has 121 tokens, more than 120; ")
+    about = lint(policy)[0].message
+    assert about.startswith("the summary has about 151 tokens (estimated as UTF-8 bytes / 4; --tokenizer counts), more")
+    [note] = found(WHOLE, "no-compressed")
+    assert (note.path, note.severity) == ("categories/self-harm.md", "note")
+    assert found(FILES, "no-compressed") == []
+
+
+def test_what_the_loader_says_is_a_finding(tmp_path: Path) -> None:
+    write(tmp_path, weapons("[W2]", "[W1]"))
+    with pytest.raises(UserError) as caught:
+        load_policy(tmp_path)
+    finding = broken(tmp_path, caught.value)
+    assert (finding.path, finding.line, finding.severity) == ("categories/weapons.md", 17, "error")
+    assert finding.message.startswith("clause id 'W1' is already taken")
+
+
+def test_findings_come_in_the_order_of_files_and_lines() -> None:
+    places = [(each.path, each.line) for each in lint(loaded(WHOLE))]
+    assert places == sorted(places, key=lambda place: (place[0].startswith("categories"), place))
+    assert len(places) > 5
