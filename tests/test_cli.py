@@ -130,10 +130,18 @@ def test_results(tmp_path: Path) -> None:
         assert text in table
 
 
-VERBS = ["run", "helpful", "generate", "filter", "sft", "rl", "evaluate", "report", "results", "coverage", "chat"]
-NESTED = [["policy", verb] for verb in ("show", "lint", "diff", "import", "export")]
-NESTED += [["prompts", verb] for verb in ("import", "check", "dedupe", "split")]
-NESTED += [["micro", "pretrain"], ["micro", "measure"]]
+def test_coverage(tmp_path: Path) -> None:
+    run = filtered_run(tmp_path)
+    rows = json.loads(invoke("coverage", run.root, "--json").stdout)[:3]
+    assert [(row["clause"], row["kept"], row["samples"]) for row in rows] == [("F1", 3, 3), ("F2", 1, 1), ("T1", 1, 1)]
+    table = invoke("coverage", run.root, "--min", 1)
+    assert (table.exit_code, table.stderr) == (0, "")
+    assert "100.0 [43.9, 100.0]" in table.stdout and "not stated" in table.stdout
+    thin = invoke("coverage", run.root, "--min", 2)
+    assert (thin.exit_code, thin.stdout) == (1, table.stdout)
+    assert thin.stderr.startswith("error: coverage: 2 of 3 clauses have fewer than 2 kept samples: F2 (1), T1 (1); ")
+
+
 SIDES = ("harmful_declined", "harmless_answered")
 
 

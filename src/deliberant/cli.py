@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from deliberant.prompts_cli import prompts_app
 from deliberant.errors import DeliberantError, UserError
 from deliberant.policy_cli import policy_app
+from deliberant.prompts_cli import prompts_app
 
 if TYPE_CHECKING:
     from deliberant.run import Run

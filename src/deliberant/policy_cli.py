@@ -144,7 +144,8 @@ def diff(
         from deliberant.prompts import read_prompts
 
         for prompt in read_prompts(prompts, found.known):
-            asked["touched" if found.touches(prompt.category) else "untouched"].append(prompt.id)
+            hit = any(map(found.touches, prompt.categories))
+            asked["touched" if hit else "untouched"].append(prompt.id)
     if as_json:
         row = {**_diff_row(found), "touched": touched, **({"prompts": asked} if prompts else {})}
         typer.echo(json.dumps(row, ensure_ascii=False, indent=1))
@@ -154,8 +155,8 @@ def diff(
     whole = " (all: every spec view holds summaries, rules and styles)" if found.everywhere else ""
     typer.echo(f"views touched: {', '.join(touched) or 'none'}{whole}")
     if prompts is not None:
-        hit, total = len(asked["touched"]), len(asked["touched"]) + len(asked["untouched"])
-        typer.echo(f"prompts touched: {hit} of {total}")
+        count = len(asked["touched"])
+        typer.echo(f"prompts touched: {count} of {count + len(asked['untouched'])}")
         typer.echo("".join(f"{id}\n" for id in asked["touched"]), nl=False)
 
 

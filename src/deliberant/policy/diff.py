@@ -47,15 +47,13 @@ class Diff:
     touched: frozenset[str] = field(repr=False)
     known: frozenset[str] = field(repr=False)
 
-    def touches(self, category: str | None) -> bool:
+    def touches(self, category: str) -> bool:
         """Whether the spec view of that category's prompts changed, so that samples drawn under the old one are stale.
 
         Its clauses, definitions or compressed text changed, or it was removed; or a summary, a guideline or the rules
-        changed anywhere, since every spec view holds all of them. A prompt without category (None) is shown no policy.
+        changed anywhere, since every spec view holds all of them.
         UserError for a category that neither version has.
         """
-        if category is None:
-            return False
         if category not in self.known:
             raise UserError(f"neither policy has a category {category!r}; {nearest(category, sorted(self.known))}")
         return self.everywhere or category in self.touched
