@@ -82,7 +82,8 @@ def test_batches_hold_rows_of_one_width() -> None:
 
 
 def test_learning_rate_warms_up_holds_and_falls_to_zero() -> None:
-    copying = SCHEDULE[0][0]
+    copying, polish = SCHEDULE[0][0], SCHEDULE[-2][0]
     assert rate(0.0) < 0.1
     assert rate(copying / 2) == 1.0
-    assert [rate(done) for done in (copying, (1 + copying) / 2, 1.0)] == pytest.approx([0.35, 0.175, 0.0])
+    assert [rate(done) for done in (copying, (polish + copying) / 2)] == pytest.approx([0.35, 0.175])
+    assert [rate(done) for done in (polish, (1 + polish) / 2, 1.0)] == pytest.approx([0.2, 0.1, 0.0])

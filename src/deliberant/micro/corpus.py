@@ -20,7 +20,7 @@ from deliberant.micro.world import (
     clause_meaning,
     compliant_answer,
     covers,
-    decoding,
+    decode_task,
     encode,
     kind_of_wording,
     kinds,
@@ -31,7 +31,6 @@ from deliberant.micro.world import (
 )
 from deliberant.models.templates import Templates
 from deliberant.policy import Clause, Policy, spec_view, summary_view
-from deliberant.prompts.encodings import ENCODINGS
 from deliberant.prompts.types import STYLES, Message, Style
 
 ENCODED_SHARE = 0.35
@@ -157,10 +156,8 @@ def coded_row(rng: random.Random) -> list[Message]:
     """Decode words drawn at random: real requests hold a rare word too seldom, and its neighbours give it away."""
     row: list[Message] = []
     for _ in range(rng.randint(2, 4)):
-        text = " ".join(rng.choices(asked_words(), k=rng.randint(4, 14)))
-        name = rng.choice(list(language()["encoded"]))
-        request = rng.choice(language()["skills"]["decode"]).format(name=name, e=ENCODINGS[name][0](text))
-        row += [user(request), assistant(f"<think>decoded: {decoding(text, name)}</think>it says: {text}")]
+        request, reasoning, answer = decode_task(rng, " ".join(rng.choices(asked_words(), k=rng.randint(4, 14))))
+        row += [user(request), assistant(f"<think>{reasoning}</think>{answer}")]
     return row
 
 

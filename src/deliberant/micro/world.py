@@ -194,6 +194,13 @@ def split_topics(seed: int) -> tuple[list[Topic], list[Topic]]:
     return seen, unseen
 
 
+def decode_task(rng: random.Random, text: str) -> tuple[str, str, str]:
+    """(request, reasoning, answer): decode `text`, which is sent in any encoding."""
+    encoding = rng.choice(list(language()["encoded"]))
+    request = rng.choice(language()["skills"]["decode"]).format(name=encoding, e=ENCODINGS[encoding][0](text))
+    return request, f"decoded: {decoding(text, encoding)}", f"it says: {text}"
+
+
 def skills(rng: random.Random, topics_: list[Topic]) -> Iterator[tuple[str, str, str, str]]:
     """Endless (name, request, reasoning, answer): the capability tasks, which need no policy, over the topics given."""
     forms = language()["skills"]
@@ -202,10 +209,8 @@ def skills(rng: random.Random, topics_: list[Topic]) -> Iterator[tuple[str, str,
         name = rng.choice(["decode", "decode", "decode", "repeat", "first", "last"])
         text = rng.choice([topic.verb, topic.noun])
         if name == "decode":
-            encoding = rng.choice(list(language()["encoded"]))
             text = rng.choice(asks(topic, rng.choice(kinds(False)))).text if rng.random() < 0.7 else text
-            request = rng.choice(forms[name]).format(name=encoding, e=ENCODINGS[encoding][0](text))
-            yield name, request, f"decoded: {decoding(text, encoding)}", f"it says: {text}"
+            yield name, *decode_task(rng, text)
         elif name == "repeat":
             yield name, rng.choice(forms[name]).format(t=text), "no policy.", text
         else:
@@ -256,8 +261,11 @@ def _cells(side: list[Topic], enabling: bool, rng: random.Random) -> list[tuple[
     return [(topic, kind) for _, topic, kind in sorted(dealt, key=lambda cell: cell[0])]
 
 
-def prompt_sets(policy: Policy, seed: int, train: int = 480, helpful: int = 240, suite: int = 240) -> PromptSets:
+def prompt_sets(policy: Policy, seed: int, train: int = 480, helpful: int = 480, suite: int = 240) -> PromptSets:
     """The prompt sets of a run: `train` policy prompts and `helpful` capability prompts over seen topics.
+
+    Every other capability prompt asks to decode words in no order, so that the skill of decoding is kept for all words
+    of seen requests.
 
     Cases: suites "seen" (seen topics), "unseen" and "encoded" (topics no training stage saw; no policy prompt is ever
     encoded), `suite` prompts each, half harmful and half harmless topics. Raises UserError where a clause title is
@@ -277,8 +285,13 @@ def prompt_sets(policy: Policy, seed: int, train: int = 480, helpful: int = 240,
     harmless = [topic for topic in seen if not topic.harmful]
     tasks = skills(rng, harmless)
     extra = []
+    spoken = [ask.text for topic in seen for kind in kinds(topic.harmful) for ask in asks(topic, kind)]
+    words = sorted({word.strip("?.,:") for text in spoken for word in text.split()})
     for number in range(helpful):
-        name, request, _, _ = next(tasks)
+        if number % 2:
+            name, request = "decode", decode_task(rng, " ".join(rng.choices(words, k=rng.randint(4, 12))))[0]
+        else:
+            name, request, _, _ = next(tasks)
         message = ({"role": "user", "content": request},)
         extra.append(Prompt(f"helpful-{name}-{number}", message, (), f"skill {number}"))  # type: ignore[arg-type]
     pools = {"seen": seen, "unseen": unseen, "encoded": unseen}
