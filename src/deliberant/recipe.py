@@ -93,7 +93,11 @@ class Helpful(_Drawing):
 
 
 class Sft(_Settings):
-    """`helpful_ratio` helpful rows per policy row; rows over `max_tokens` are dropped and counted."""
+    """`helpful_ratio` helpful rows per policy row; rows over `max_tokens` are dropped and counted.
+
+    Without `train_embeddings` input and output embeddings stay as they are: a few thousand rows hold only some of the
+    tokens, and Adam moves the others, too.
+    """
 
     epochs: Count = 3
     learning_rate: Rate = 1e-5
@@ -101,6 +105,7 @@ class Sft(_Settings):
     helpful_ratio: Annotated[float, Field(ge=0)] = 1.0
     max_tokens: Count = 8192
     warmup_ratio: Share = 0.05
+    train_embeddings: bool = True
     save_steps: Count = 50
 
 
@@ -108,7 +113,7 @@ class Rl(_Settings):
     """Group-relative policy optimisation: `group_size` completions for each of `prompts_per_step` prompts.
 
     `judge_k` readings per answer, `beta` weighs the KL term, `helpful_share` of the prompts are harmless ones outside
-    the policy, `batch_size` is the number of completions in one forward pass.
+    the policy, `batch_size` is the number of completions in one forward pass; `train_embeddings` as in `sft`.
     """
 
     steps: Count = 100
@@ -120,6 +125,7 @@ class Rl(_Settings):
     max_new_tokens: Count = 4096
     helpful_share: Share = 0.25
     judge_k: Count = 1
+    train_embeddings: bool = True
     save_steps: Count = 10
     batch_size: Count = 16
 

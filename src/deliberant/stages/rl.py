@@ -78,7 +78,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
     resume = training.last_checkpoint(folder.dir / TRAINER)
     done = training.cut_back(metrics_file, resume)
     training.cut_back(rollouts_file, resume)
-    model, tokenizer = training.trainable(start)
+    model, tokenizer = training.trainable(start, recipe.train_embeddings)
     judge = Judge(
         run.sampler("judge"),
         run.templates,

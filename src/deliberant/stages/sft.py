@@ -83,7 +83,7 @@ def fit(run: "Run", folder: StageFolder, rows: list[TrainingRow]) -> None:
 
     resume = training.last_checkpoint(folder.dir / TRAINER)
     training.cut_back(folder.dir / "metrics.jsonl", resume)
-    model, tokenizer = training.trainable(base)
+    model, tokenizer = training.trainable(base, recipe.train_embeddings)
     with training.quiet(), run.progress(folder.name, steps) as bar:
         trainer = training.OrderedSFTTrainer(
             model=model,

@@ -176,9 +176,15 @@ def _steps(checkpoint: Path) -> int:
     return int(checkpoint.name.split("-")[1])
 
 
-def trainable(sampler: Any) -> tuple[Any, Any]:
-    """Copies of a sampler's model, with fp32 weights, and tokenizer: the sampler goes on sampling from its own."""
-    return copy.deepcopy(sampler.model).float(), copy.deepcopy(sampler.tokenizer)
+def trainable(sampler: Any, embeddings: bool) -> tuple[Any, Any]:
+    """Copies of a sampler's model, with fp32 weights, and tokenizer: the sampler goes on sampling from its own.
+
+    `embeddings`: whether input and output embeddings are trained, too.
+    """
+    model = copy.deepcopy(sampler.model).float()
+    for matrix in (model.get_input_embeddings(), model.get_output_embeddings()):
+        matrix.weight.requires_grad_(embeddings)
+    return model, copy.deepcopy(sampler.tokenizer)
 
 
 def train(trainer: Any, resume: Path | None, checkpoint: Path) -> None:
