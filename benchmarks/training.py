@@ -101,7 +101,7 @@ def stage_seconds(folder: Path) -> float:
 
 
 def plain_sft_seconds(sampler: LocalSampler, rows: list[TrainingRow]) -> float:
-    model, tokenizer = training.trainable(sampler)
+    model, tokenizer = training.trainable(sampler, embeddings=True)
     collate = DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id)
     bf16 = training.common_settings(Path(), 0, 1)["bf16"]
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)

@@ -202,3 +202,19 @@ def test_steps_after_the_checkpoint_and_torn_rows_vanish(tmp_path: Path) -> None
     path.write_text("".join(json.dumps({"step": step}) + "\n" for step in (1, 2, 3)) + '{"st')
     assert cut_back(path, tmp_path / "checkpoint-2") == [{"step": 1}, {"step": 2}] == read_rows(path)
     assert cut_back(path, None) == [] == read_rows(path)
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_embeddings_are_trained_only_where_the_recipe_says_so(tmp_path: Path, tiny_model: Path, train: bool) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    run = trained(tmp_path, tiny_model, train_embeddings=train)
+    before, after = (
+        AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        for folder in (tiny_model, run.root / "sft" / "checkpoint")
+    )
+    same = torch.equal(before.get_input_embeddings().weight, after.get_input_embeddings().weight)
+    assert same != train
+    changed = [not torch.equal(a, b) for a, b in zip(before.parameters(), after.parameters(), strict=True)]
+    assert any(changed)
