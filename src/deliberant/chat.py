@@ -20,9 +20,8 @@ def answer(run: Run, arm: str, turns: Sequence[Message]) -> str:
     notes = Console(stderr=True, highlight=False, soft_wrap=True)
     if not parts.complete:
         notes.print("no answer: the reasoning was not closed properly", style="red")
-    known = {clause.id: clause for category in run.policy.categories for clause in category.clauses}
     for id in dict.fromkeys(cited(f"{parts.reasoning} {parts.answer}")):
-        clause = known.get(id)
+        clause = run.policy.clauses.get(id)
         text = f"{clause.title} → {clause.style}. {clause.text}".strip() if clause else "is not a clause of this policy"
         notes.print(f"[{id}] {text}", markup=False)
     return parts.answer

@@ -68,7 +68,7 @@ class Diff:
 def diff(old: Policy, new: Policy) -> Diff:
     """What it takes to get from `old` to `new`."""
     before, after = ({each.id: each for each in policy.categories} for policy in (old, new))
-    old_clauses, new_clauses = _clauses(old), _clauses(new)
+    old_clauses, new_clauses = old.clauses, new.clauses
     return Diff(
         added=tuple(clause for id, clause in new_clauses.items() if id not in old_clauses),
         removed=tuple(clause for id, clause in old_clauses.items() if id not in new_clauses),
@@ -85,17 +85,13 @@ def diff(old: Policy, new: Policy) -> Diff:
     )
 
 
-def _clauses(policy: Policy) -> dict[str, Clause]:
-    return {clause.id: clause for category in policy.categories for clause in category.clauses}
-
-
 def _view(category: Category | None) -> tuple[str, str] | None:
     """All that spec views show of a category, in full or compressed."""
     return None if category is None else (in_full(category), category.compressed)
 
 
 def _changes(old: Policy, new: Policy) -> Iterator[Change]:
-    before, after = _clauses(old), _clauses(new)
+    before, after = old.clauses, new.clauses
     shared = {category.id: [each.id for each in category.clauses if each.id in after] for category in old.categories}
     for category in new.categories:
         order = [id for id in shared.get(category.id, []) if after[id].category == category.id]

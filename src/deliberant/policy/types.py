@@ -101,14 +101,15 @@ class Policy:
 
     def clause(self, id: str) -> Clause:
         """The clause of that id; UserError names the nearest valid one."""
-        if id not in self._clauses:
-            raise UserError(f"policy {self.name} has no clause {id!r}; {nearest(id, self._clauses)}")
-        return self._clauses[id]
+        if id not in self.clauses:
+            raise UserError(f"policy {self.name} has no clause {id!r}; {nearest(id, self.clauses)}")
+        return self.clauses[id]
 
     @cached_property
     def _categories(self) -> dict[str, Category]:
         return {category.id: category for category in self.categories}
 
     @cached_property
-    def _clauses(self) -> dict[str, Clause]:
+    def clauses(self) -> dict[str, Clause]:
+        """Every clause by its id, in the order of the policy."""
         return {clause.id: clause for category in self.categories for clause in category.clauses}

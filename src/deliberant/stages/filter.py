@@ -105,8 +105,7 @@ def fault(row: Row, leaks: Leaks, policy: Policy) -> tuple[str, str] | None:
         return LEAK, passage
     if not row["cited"]:
         return NO_CLAUSE, ""
-    known = {clause.id for category in policy.categories for clause in category.clauses}
-    unknown = [name for name in row["cited"] if name not in known]
+    unknown = [name for name in row["cited"] if name not in policy.clauses]
     return (UNKNOWN_CLAUSE, ", ".join(dict.fromkeys(unknown))) if unknown else None
 
 
