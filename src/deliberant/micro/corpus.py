@@ -179,6 +179,19 @@ def compare_row(rng: random.Random) -> list[Message]:
     return row
 
 
+def match_row(rng: random.Random) -> list[Message]:
+    """A request and an answer: is it about that request? In the words of the judge, with nothing else to look at."""
+    row: list[Message] = []
+    for _ in range(rng.randint(3, 8)):
+        ask, other = any_ask(rng), any_ask(rng)
+        if rng.random() < 0.4:  # same area or same words: the near misses
+            other = rng.choice(asks(rng.choice([t for t in topics() if t.area == ask.topic.area]), ask.kind))
+        answer = compliant_answer(ask if rng.random() < 0.5 else other)
+        verdict = "complies: same" if answer == compliant_answer(ask) else "strays: other"
+        row += [user(f"request: {ask.text} answer: {answer}"), assistant(f"<think>{opening(ask)}</think>{verdict}.")]
+    return row
+
+
 def words_row(rng: random.Random) -> list[Message]:
     """What the words of policies mean: a wording back to its area or kind."""
     meanings = list((area_of_wording() | kind_of_wording()).items())
@@ -334,7 +347,7 @@ def helpful_judge_row(templates: Templates, rng: random.Random) -> list[Message]
 
 
 def corpus(rng: random.Random, mix: dict[str, float], level: Level = HARDEST) -> Iterator[list[Message]]:
-    """Endless conversations in the proportions of `mix` (by row): free, skill, copy, coded, compare,
+    """Endless conversations in the proportions of `mix` (by row): free, skill, copy, coded, compare, match,
     words, lookup, policy, summary, judge, help. `level` is that of the policies."""
     templates = Templates.load("micro")
     makers: dict[str, Callable[[], list[Message]]] = {
@@ -343,6 +356,7 @@ def corpus(rng: random.Random, mix: dict[str, float], level: Level = HARDEST) ->
         "copy": lambda: copy_row(rng),
         "coded": lambda: coded_row(rng),
         "compare": lambda: compare_row(rng),
+        "match": lambda: match_row(rng),
         "words": lambda: words_row(rng),
         "lookup": lambda: lookup_row(rng, level),
         "policy": lambda: policy_row(templates, rng, level),

@@ -34,27 +34,29 @@ EASY_MIX = {
 }
 FULL_MIX = {
     "policy": 0.24,
-    "judge": 0.22,
+    "judge": 0.20,
     "free": 0.12,
     "summary": 0.09,
     "lookup": 0.08,
     "coded": 0.08,
     "skill": 0.06,
-    "compare": 0.05,
+    "compare": 0.04,
+    "match": 0.03,
     "help": 0.03,
     "words": 0.02,
     "copy": 0.01,
 }
 POLISH_MIX = {
-    "judge": 0.30,
-    "policy": 0.22,
-    "coded": 0.14,
+    "judge": 0.26,
+    "policy": 0.25,
+    "coded": 0.12,
     "free": 0.10,
-    "lookup": 0.08,
-    "summary": 0.06,
-    "compare": 0.04,
-    "skill": 0.03,
-    "help": 0.03,
+    "match": 0.08,
+    "lookup": 0.07,
+    "summary": 0.05,
+    "compare": 0.03,
+    "skill": 0.02,
+    "help": 0.02,
 }
 SCHEDULE = (
     (0.052, COPY_MIX, Level(1)),
@@ -79,7 +81,7 @@ class Plan:
     layers: int = 4
     heads: int = 8
     feed_forward: int = 640
-    tokens: int = 25_000_000
+    tokens: int = 40_000_000
     batch_tokens: int = 4096
     muon_rate: float = 0.02
     adam_rate: float = 3e-3
