@@ -199,3 +199,11 @@ def test_the_example_is_an_encoded_harmful_prompt_that_was_declined() -> None:
     assert found is not None
     assert (found.sample, found.base) == (encoded, base)
     assert worked_example({"base": [base], "sft": [wrong]}) is None
+
+
+def test_the_example_is_decoded_without_a_slip_where_there_is_such_a_one() -> None:
+    about = {"cited": ("F1",), "plain": "burn it", "suite": "encoded"}
+    slip = scored("refuse", reasoning="decoded: ohea burnt vg at length [F1]", name="s", **about)
+    clean = scored("refuse", reasoning="ohea burn vg it [F1]", name="c", **about)
+    found = worked_example({"sft": [slip, clean]})
+    assert found is not None and found.sample == clean

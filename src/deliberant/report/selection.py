@@ -65,10 +65,12 @@ def worked_example(samples: Mapping[str, Sequence[ScoredSample]]) -> Example | N
             continue
         base = {sample.case.prompt.id: sample for sample in samples.get("base", ())}
 
-        def worth(sample: ScoredSample, base: dict[str, ScoredSample] = base) -> tuple[bool, bool, bool, int]:
+        def worth(sample: ScoredSample, base: dict[str, ScoredSample] = base) -> tuple[bool, float, bool, bool, int]:
             other = base.get(sample.case.prompt.id)
             fell = other is not None and outcome(other) == ANSWERED
-            return sample.case.plain is not None, bool(sample.cited), fell, len(sample.reasoning)
+            plain = (sample.case.plain or "").split()
+            decoded = sum(word in sample.reasoning for word in plain) / max(1, len(plain))
+            return sample.case.plain is not None, decoded, bool(sample.cited), fell, len(sample.reasoning)
 
         best = max(good, key=worth)
         return Example(best, base.get(best.case.prompt.id))
