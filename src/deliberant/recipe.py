@@ -95,8 +95,11 @@ class Helpful(_Drawing):
 class Sft(_Settings):
     """`helpful_ratio` helpful rows per policy row; rows over `max_tokens` are dropped and counted.
 
-    Without `train_embeddings` input and output embeddings stay as they are: a few thousand rows hold only some of the
-    tokens, and Adam moves the others, too.
+    `packing`: so many rows make one training sequence, one after the other, while they fit into `max_tokens`; what is
+    learned then has to be recalled whatever stands before it. `batch_size` counts rows all the same. `blend`: the
+    checkpoint is this share of the trained weights and the rest of the base's (WiSE-FT, Wortsman et al. 2022), which
+    gives back skills that training wore off. Without `train_embeddings` input and output embeddings stay as they are: a
+    few thousand rows hold only some of the tokens, and Adam moves the others, too.
     """
 
     epochs: Count = 3
@@ -105,6 +108,8 @@ class Sft(_Settings):
     helpful_ratio: Annotated[float, Field(ge=0)] = 1.0
     max_tokens: Count = 8192
     warmup_ratio: Share = 0.05
+    packing: Count = 1
+    blend: Annotated[float, Field(gt=0, le=1)] = 1.0
     train_embeddings: bool = True
     save_steps: Count = 50
 

@@ -11,7 +11,7 @@ from deliberant.errors import RunError, UserError
 from deliberant.files import file_hash, read_rows
 from deliberant.models.splitter import split
 from deliberant.stages.sft import SFTArm, sft
-from deliberant.stages.training import batch_order, cut_back, last_checkpoint
+from deliberant.stages.training import batch_order, cut_back, last_checkpoint, packs
 from tests.stages.scripted import HEARTH, PRUNING, SONG
 from tests.stages.trainable import Fuse, Killed, TrainableRun, make_run
 
@@ -169,16 +169,28 @@ def test_an_earlier_stage_has_to_be_finished(tmp_path: Path, tiny_model: Path) -
         sft(run)
 
 
-@given(st.lists(st.integers(1, 99), max_size=60), st.integers(1, 3), st.integers(1, 7), st.integers(0, 3))
-def test_every_epoch_has_every_row_once(lengths: list[int], epochs: int, batch_size: int, seed: int) -> None:
-    order = batch_order(lengths, epochs, batch_size, seed)
-    assert sorted(order) == sorted(list(range(len(lengths))) * epochs)
-    assert order == batch_order(lengths, epochs, batch_size, seed)
+@given(st.lists(st.integers(1, 99), min_size=1, max_size=60), st.integers(1, 3), st.integers(1, 5), st.integers(9, 200))
+def test_every_epoch_has_every_row_once(lengths: list[int], epochs: int, packing: int, room: int) -> None:
+    sequences = packs(lengths, epochs, packing, room, seed=0)
+    rows = [index for sequence in sequences for index in sequence]
+    for epoch in range(epochs):
+        assert sorted(rows[epoch * len(lengths) : (epoch + 1) * len(lengths)]) == list(range(len(lengths)))
+    for sequence in sequences:
+        assert 1 <= len(sequence) <= packing
+        assert len(sequence) == 1 or sum(lengths[index] for index in sequence) <= room
+    assert sequences == packs(lengths, epochs, packing, room, seed=0)
+
+
+@given(st.lists(st.integers(1, 99), max_size=60), st.integers(1, 7), st.integers(0, 3))
+def test_the_order_holds_every_sequence_once(lengths: list[int], batch_size: int, seed: int) -> None:
+    order = batch_order(lengths, batch_size, seed)
+    assert sorted(order) == list(range(len(lengths)))
+    assert order == batch_order(lengths, batch_size, seed)
 
 
 def test_batches_hold_rows_of_like_length_in_no_order_of_length() -> None:
     lengths = [random.Random(index).randint(1, 500) for index in range(400)]
-    order = batch_order(lengths, 1, 8, 0)
+    order = batch_order(lengths, 8, 0)
     batches = [[lengths[index] for index in order[start : start + 8]] for start in range(0, 400, 8)]
     padded = sum(8 * max(batch) for batch in batches)
     assert padded < 1.1 * sum(lengths)
@@ -218,3 +230,25 @@ def test_embeddings_are_trained_only_where_the_recipe_says_so(tmp_path: Path, ti
     assert same != train
     changed = [not torch.equal(a, b) for a, b in zip(before.parameters(), after.parameters(), strict=True)]
     assert any(changed)
+
+
+def test_packed_rows_are_all_trained_on_in_fewer_sequences(tmp_path: Path, tiny_model: Path) -> None:
+    single, packed = (trained(tmp_path / str(n), tiny_model, packing=n, batch_size=n) for n in (1, 4))
+    tokens = [sum(row["tokens"] for row in read_rows(run.root / "sft" / "metrics.jsonl")) for run in (single, packed)]
+    steps = [len(read_rows(run.root / "sft" / "metrics.jsonl")) for run in (single, packed)]
+    assert tokens[0] == tokens[1]
+    assert steps[1] < steps[0]
+
+
+def test_blend_goes_a_share_of_the_way_from_the_base(tmp_path: Path, tiny_model: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    folders = [trained(tmp_path / str(share), tiny_model, blend=share).root / "sft/checkpoint" for share in (1.0, 0.25)]
+    base, whole, part = (
+        list(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).parameters())
+        for folder in (tiny_model, *folders)
+    )
+    for start, end, found in zip(base, whole, part, strict=True):
+        torch.testing.assert_close(found, start + 0.25 * (end - start))
+    assert any(not torch.equal(start, found) for start, found in zip(base, part, strict=True))

@@ -67,8 +67,14 @@ def fit(run: "Run", folder: StageFolder, rows: list[TrainingRow]) -> None:
     from deliberant.stages import training
 
     recipe, base = run.recipe.sft, run.sampler("base")
-    order = training.batch_order([row.tokens for row in rows], recipe.epochs, recipe.batch_size, run.recipe.seed)
-    steps = math.ceil(len(order) / recipe.batch_size)
+    packs = training.packs(
+        [row.tokens for row in rows], recipe.epochs, recipe.packing, recipe.max_tokens, run.recipe.seed
+    )
+    sequences = [[rows[index] for index in pack] for pack in packs]
+    lengths = [sum(row.tokens for row in sequence) for sequence in sequences]
+    batch = max(1, recipe.batch_size // recipe.packing)
+    order = training.batch_order(lengths, batch, run.recipe.seed)
+    steps = math.ceil(len(order) / batch)
 
     def metrics(step: int, logs: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -76,9 +82,7 @@ def fit(run: "Run", folder: StageFolder, rows: list[TrainingRow]) -> None:
             "lr": logs["learning_rate"],
             "grad_norm": logs["grad_norm"],
             "epoch": round(logs["epoch"] * recipe.epochs, 4),
-            "tokens": sum(
-                rows[index].tokens for index in order[(step - 1) * recipe.batch_size : step * recipe.batch_size]
-            ),
+            "tokens": sum(lengths[index] for index in order[(step - 1) * batch : step * batch]),
         }
 
     resume = training.last_checkpoint(folder.dir / TRAINER)
@@ -89,11 +93,17 @@ def fit(run: "Run", folder: StageFolder, rows: list[TrainingRow]) -> None:
             model=model,
             processing_class=tokenizer,
             train_dataset=Dataset.from_list(
-                [{"input_ids": rows[index].input_ids, "labels": rows[index].labels} for index in order]
+                [
+                    {
+                        "input_ids": [token for row in sequences[index] for token in row.input_ids],
+                        "labels": [label for row in sequences[index] for label in row.labels],
+                    }
+                    for index in order
+                ]
             ),
             args=SFTConfig(
                 **training.common_settings(folder.dir / TRAINER, run.recipe.seed, recipe.save_steps),
-                per_device_train_batch_size=recipe.batch_size,
+                per_device_train_batch_size=batch,
                 num_train_epochs=1,  # `order` already holds every epoch
                 learning_rate=recipe.learning_rate,
                 lr_scheduler_type="cosine",
@@ -102,6 +112,9 @@ def fit(run: "Run", folder: StageFolder, rows: list[TrainingRow]) -> None:
                 packing=False,
                 dataset_kwargs={"skip_prepare_dataset": True},  # input_ids and labels are final
             ),
-            callbacks=[training.StepLog(folder.dir / "metrics.jsonl", metrics, bar.advance)],
+            callbacks=[
+                training.StepLog(folder.dir / "metrics.jsonl", metrics, bar.advance),
+                training.Blend(base.model, recipe.blend),
+            ],
         )
         training.train(trainer, resume, folder.dir / "checkpoint")

@@ -98,17 +98,33 @@ class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
         return self.draw(prompt_ids, self.state.global_step), None  # no log-probs: old and new policy are one
 
 
-def batch_order(lengths: Sequence[int], epochs: int, batch_size: int, seed: int) -> list[int]:
-    """Row indices for all epochs: shuffled, then rows of similar length side by side to spare padding.
+def packs(lengths: Sequence[int], epochs: int, packing: int, max_tokens: int, seed: int) -> list[tuple[int, ...]]:
+    """Row indices of each training sequence: every epoch holds every row once, in an order of its own.
 
-    Each epoch holds every row once. Within windows of LENGTH_WINDOW batches rows are sorted by length, cut into
-    batches, and the batches shuffled; a batch may span two epochs, and only the very last one may be short.
+    A sequence takes the rows that come next, at most `packing` of them and, from the second on, `max_tokens` in all.
     """
     rng = random.Random(seed)
-    stream = [index for _ in range(epochs) for index in rng.sample(range(len(lengths)), len(lengths))]
+    sequences: list[list[int]] = []
+    for _ in range(epochs):
+        sequences.append([])
+        for index in rng.sample(range(len(lengths)), len(lengths)):
+            room = max_tokens - sum(lengths[each] for each in sequences[-1])
+            if sequences[-1] and (len(sequences[-1]) == packing or lengths[index] > room):
+                sequences.append([])
+            sequences[-1].append(index)
+    return [tuple(sequence) for sequence in sequences]
+
+
+def batch_order(lengths: Sequence[int], batch_size: int, seed: int) -> list[int]:
+    """The order in which sequences are read: those of similar length side by side, to spare padding.
+
+    Within windows of LENGTH_WINDOW batches they are sorted by length, cut into batches, and the batches shuffled; only
+    the very last batch may be short.
+    """
+    rng = random.Random(seed)
     order: list[int] = []
-    for start in range(0, len(stream), LENGTH_WINDOW * batch_size):
-        window = sorted(stream[start : start + LENGTH_WINDOW * batch_size], key=lambda index: lengths[index])
+    for start in range(0, len(lengths), LENGTH_WINDOW * batch_size):
+        window = sorted(range(len(lengths))[start : start + LENGTH_WINDOW * batch_size], key=lambda i: lengths[i])
         batches = [window[i : i + batch_size] for i in range(0, len(window), batch_size)]
         short = [batches.pop()] if len(batches[-1]) < batch_size else []
         rng.shuffle(batches)
@@ -174,6 +190,21 @@ def cut_back(path: Path, checkpoint: Path | None) -> list[Row]:
 
 def _steps(checkpoint: Path) -> int:
     return int(checkpoint.name.split("-")[1])
+
+
+class Blend(TrainerCallback):  # type: ignore[misc]
+    """When training has ended, mixes the weights that it started from back in (WiSE-FT); `share` is the trained ones'.
+
+    Checkpoints to resume from hold the trained weights alone.
+    """
+
+    def __init__(self, start: Any, share: float) -> None:
+        self.start, self.share = start, share
+
+    def on_train_end(self, *_: Any, model: Any, **__: Any) -> None:
+        with torch.no_grad():
+            for trained, start in zip(model.parameters(), self.start.parameters(), strict=True):
+                trained.lerp_(start.to(trained), 1 - self.share)
 
 
 def trainable(sampler: Any, embeddings: bool) -> tuple[Any, Any]:
