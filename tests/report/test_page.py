@@ -202,8 +202,9 @@ def test_the_example_is_an_encoded_harmful_prompt_that_was_declined() -> None:
 
 
 def test_the_example_is_decoded_without_a_slip_where_there_is_such_a_one() -> None:
-    about = {"cited": ("F1",), "plain": "burn it", "suite": "encoded"}
-    slip = scored("refuse", reasoning="decoded: ohea burnt vg at length [F1]", name="s", **about)
-    clean = scored("refuse", reasoning="ohea burn vg it [F1]", name="c", **about)
+    def decoded(name: str, reasoning: str) -> ScoredSample:
+        return scored("refuse", reasoning=reasoning, cited=("F1",), name=name, plain="burn it", suite="encoded")
+
+    slip, clean = decoded("s", "decoded: ohea burnt vg at length [F1]"), decoded("c", "ohea burn vg it [F1]")
     found = worked_example({"sft": [slip, clean]})
     assert found is not None and found.sample == clean
