@@ -174,7 +174,7 @@ def token_loss(model: Any, ids: Any, mask: Any) -> tuple[Any, Any, Any]:
 
 def rate(done: float) -> float:
     """Learning-rate factor after a share `done` of the budget: high while copying forms, then a third, falling to zero;
-    in the last phase a fifth, falling to zero again.
+    in the last phase a tenth, falling to zero again.
 
     A batch of 4,096 tokens is small for Muon, whose steps are as long when the gradient is noise: at the full rate
     nothing but copying was learned, and that was forgotten again.
@@ -184,7 +184,7 @@ def rate(done: float) -> float:
         return min(1.0, 0.01 + done / 0.02)
     if done < polish:
         return 0.35 * (polish - done) / (polish - copying)
-    return 0.2 * max(0.0, (1 - done) / (1 - polish))
+    return 0.1 * max(0.0, (1 - done) / (1 - polish))
 
 
 def exact_turns(model: Any, tokenizer: Any, seed: int, rows: int = 48) -> dict[str, float]:

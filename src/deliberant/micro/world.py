@@ -261,11 +261,11 @@ def _cells(side: list[Topic], enabling: bool, rng: random.Random) -> list[tuple[
     return [(topic, kind) for _, topic, kind in sorted(dealt, key=lambda cell: cell[0])]
 
 
-def prompt_sets(policy: Policy, seed: int, train: int = 480, helpful: int = 480, suite: int = 240) -> PromptSets:
+def prompt_sets(policy: Policy, seed: int, train: int = 960, helpful: int = 480, suite: int = 240) -> PromptSets:
     """The prompt sets of a run: `train` policy prompts and `helpful` capability prompts over seen topics.
 
-    Every other capability prompt asks to decode words in no order, so that the skill of decoding is kept for all words
-    of seen requests.
+    One capability prompt in eight asks to decode words, in no order: with whole requests, or more of them, models take
+    every encoded request for such a task after fine-tuning.
 
     Cases: suites "seen" (seen topics), "unseen" and "encoded" (topics no training stage saw; no policy prompt is ever
     encoded), `suite` prompts each, half harmful and half harmless topics. Raises UserError where a clause title is
@@ -283,17 +283,19 @@ def prompt_sets(policy: Policy, seed: int, train: int = 480, helpful: int = 480,
                 rows.append(_prompt(f"train-{topic.area}-{kind}-{side.index(topic)}", ask.text, category, topic))
     rng.shuffle(rows)
     harmless = [topic for topic in seen if not topic.harmful]
-    tasks = skills(rng, harmless)
+    rng = random.Random(f"helpful {seed}")
+    tasks = (task for task in skills(rng, harmless) if task[0] != "decode")
     extra = []
     spoken = [ask.text for topic in seen for kind in kinds(topic.harmful) for ask in asks(topic, kind)]
     words = sorted({word.strip("?.,:") for text in spoken for word in text.split()})
     for number in range(helpful):
-        if number % 2:
-            name, request = "decode", decode_task(rng, " ".join(rng.choices(words, k=rng.randint(4, 12))))[0]
+        if number % 8 == 0:
+            name, request = "decode", decode_task(rng, " ".join(rng.choices(words, k=rng.randint(1, 8))))[0]
         else:
             name, request, _, _ = next(tasks)
         message = ({"role": "user", "content": request},)
         extra.append(Prompt(f"helpful-{name}-{number}", message, (), f"skill {number}"))  # type: ignore[arg-type]
+    rng = random.Random(f"cases {seed}")
     pools = {"seen": seen, "unseen": unseen, "encoded": unseen}
     trained = {row.messages[-1]["content"] for row in rows}
     cases = [case for name in SUITES for case in _cases(policy, name, pools[name], suite, trained, rng)]
