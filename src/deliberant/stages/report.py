@@ -15,6 +15,7 @@ from deliberant.folder import read_manifest
 from deliberant.report import Evidence, render
 from deliberant.stages.coverage import coverage
 from deliberant.stages.evaluate import read_samples, results
+from deliberant.stages.moved import cost, read_moved
 
 if TYPE_CHECKING:
     from deliberant.run import Run
@@ -51,6 +52,7 @@ def gather(run: "Run") -> Evidence:
         "prompt files": f"{run.recipe.templates}, hash {run.covers['templates']}",
         "prompts": f"{len(run.train_prompts())} to train on, {len(run.helpful_prompts())} helpful, "
         f"{len(run.cases())} cases; hash {run.covers['prompts']}",
+        **({"continues": f"{run.recipe.from_run}, hash {run.covers['from_run']}"} if run.recipe.from_run else {}),
         "seed": str(run.recipe.seed),
         "evaluation sampling": f"temperature {run.recipe.evaluate.temperature:g}, at most "
         f"{run.recipe.evaluate.max_new_tokens} new tokens, reasoning included",
@@ -71,5 +73,7 @@ def gather(run: "Run") -> Evidence:
         rows=results(run.root),
         samples={arm: read_samples(run.root, arm) for arm in arms},
         metrics=metrics,
+        moved=read_moved(run.root),
+        cost=cost(run.root),
         coverage=coverage(run.root) if read_manifest(run.root / "filter") is not None else None,
     )
