@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from typer.testing import CliRunner
 
+from deliberant import cli
+from deliberant.cli import work
 from deliberant.errors import RunError, UserError
-from deliberant.files import read_rows
+from deliberant.files import file_hash, read_rows
 from deliberant.models.checkpoint import model_hash
 from deliberant.recipe import Recipe
 from deliberant.run import Run
 from deliberant.stages.evaluate import read_samples, results
 from deliberant.stages.moved import cost, read_moved
 from tests.stages.edited import SETTINGS, TRAIN, EditedRun, edited, finish, prompt, recipe
+from tests.stages.scripted import Scripted
 from tests.stages.trainable import Fuse, Killed
 
 ROWS = ("generate/samples.jsonl", "filter/kept.jsonl", "filter/rejected.jsonl", "helpful/samples.jsonl")
@@ -192,8 +197,6 @@ def test_a_kept_sample_that_cites_a_clause_that_is_gone_is_rejected(old: EditedR
             if row["id"] == "tools-0#0":
                 row["cited"] = ["T1", "F1"]
         path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-        from deliberant.files import file_hash
-
         found = json.loads(manifest.read_text())
         found["outputs"][file]["sha256"] = file_hash(path)
         manifest.write_text(json.dumps(found))
@@ -203,8 +206,6 @@ def test_a_kept_sample_that_cites_a_clause_that_is_gone_is_rejected(old: EditedR
     cases = tmp_path / "cases.jsonl"
     cases.write_text("".join(line for line in cases.open() if '"F1"' not in line))
     run = EditedRun.open(made, tmp_path / "runs")
-    from deliberant.cli import work
-
     work(run, "generate")
     work(run, "filter")
     rejected = {row["id"]: row["reason"] for row in read_rows(run.root / "filter" / "rejected.jsonl")}
@@ -266,13 +267,29 @@ def test_an_unfinished_run_is_refused_with_the_command_that_finishes_it(old: Edi
 
 def test_no_kept_sample_of_a_touched_prompt_stops_the_run(old: EditedRun, tmp_path: Path) -> None:
     run = EditedRun.open(edited(old.recipe, old.root, tmp_path), tmp_path / "runs")
-    run.sampler("judge").script = lambda request: "<think></think>score: 1"
-    from deliberant.cli import work
-
+    run.__dict__["judge"] = Scripted(lambda request: "<think></think>score: 1", "judge")
     for stage in ("helpful", "generate", "filter"):
         work(run, stage)
     with pytest.raises(RunError, match="no sample of a touched prompt was kept"):
         work(run, "sft")
+
+
+def test_the_command_ends_with_what_moved_and_what_it_cost(
+    old: EditedRun, new: EditedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = edited(old.recipe, old.root, tmp_path, from_run=None)
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(made.model_dump(mode="json")))
+    monkeypatch.setattr("deliberant.run.Run", EditedRun)
+    monkeypatch.chdir(old.root.parent)
+    shown = CliRunner().invoke(cli.app, ["run", str(tmp_path / "recipe.yaml"), "--from", old.root.name])
+    assert shown.exit_code == 0, shown.output
+    assert f"run folder: runs/{new.root.name}" in shown.stderr
+    words = shown.stdout[shown.stdout.index("moved since") :]
+    for part in ("restyled comply -> refuse", "prompts touched: 4 of 8", "generate 8 and 8", "asked anew", "untouched"):
+        assert part in words
+    assert "s that the same stages of" in words and words.endswith("report.html\n")
+    settled = CliRunner().invoke(cli.app, ["run", str(new.root), "--from", str(old.root)])
+    assert settled.exit_code == 2 and "(--from likewise)" in settled.stderr
 
 
 @pytest.mark.slow
@@ -283,7 +300,7 @@ def test_every_arm_goes_on(tmp_path: Path, tiny_model: Path) -> None:
     start = {"sft": old, "no-cot": old, "rl": old, "sft+rl": new}
     for arm, run in start.items():
         folder = "sft" if arm == "sft+rl" else arm
-        assert new.manifest(arm)["inputs"]["model"] == model_hash(run.root / folder / "checkpoint")  # type: ignore[arg-type]
+        assert new.manifest(arm)["inputs"]["model"] == model_hash(run.root / folder / "checkpoint")
     for arm in ("rl", "sft+rl"):
         assert len(read_rows(new.root / arm / "metrics.jsonl")) == 2, "half of four steps"
         asked = {row["prompt_id"][:4] for row in read_rows(new.root / arm / "rollouts.jsonl")}

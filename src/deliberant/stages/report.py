@@ -6,6 +6,7 @@ Reads what the other stages left and nothing else, so the same run gives the sam
 """
 
 from importlib.metadata import version
+from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,11 @@ def gather(run: "Run") -> Evidence:
         "prompt files": f"{run.recipe.templates}, hash {run.covers['templates']}",
         "prompts": f"{len(run.train_prompts())} to train on, {len(run.helpful_prompts())} helpful, "
         f"{len(run.cases())} cases; hash {run.covers['prompts']}",
-        **({"continues": f"{run.recipe.from_run}, hash {run.covers['from_run']}"} if run.recipe.from_run else {}),
+        **(
+            {"continues": f"{Path(run.recipe.from_run).name}, hash {run.covers['from_run']}"}
+            if run.recipe.from_run
+            else {}
+        ),
         "seed": str(run.recipe.seed),
         "evaluation sampling": f"temperature {run.recipe.evaluate.temperature:g}, at most "
         f"{run.recipe.evaluate.max_new_tokens} new tokens, reasoning included",
