@@ -53,11 +53,6 @@ def gather(run: "Run") -> Evidence:
         "prompt files": f"{run.recipe.templates}, hash {run.covers['templates']}",
         "prompts": f"{len(run.train_prompts())} to train on, {len(run.helpful_prompts())} helpful, "
         f"{len(run.cases())} cases; hash {run.covers['prompts']}",
-        **(
-            {"continues": f"{Path(run.recipe.from_run).name}, hash {run.covers['from_run']}"}
-            if run.recipe.from_run
-            else {}
-        ),
         "seed": str(run.recipe.seed),
         "evaluation sampling": f"temperature {run.recipe.evaluate.temperature:g}, at most "
         f"{run.recipe.evaluate.max_new_tokens} new tokens, reasoning included",
@@ -68,6 +63,8 @@ def gather(run: "Run") -> Evidence:
         ),
         "code": ", ".join(sorted({stage["code"] for stage in stages})),
     }
+    if run.recipe.from_run:
+        facts["continues"] = f"{Path(run.recipe.from_run).name}, hash {run.covers['from_run']}"
     return Evidence(
         name=run.root.name,
         policy=run.policy,
