@@ -80,7 +80,9 @@ def report(id: str, seed: int, sets: Sequence[str], runs: Path) -> str:
     share = times["incremental"][0] / times["full"][0]
     same = sum(seconds_ for stage, seconds_ in seconds(full) if stage in dict(seconds(ours)))
     policy = load_policy(into)
-    after = {name: read([root], [FINAL])[FINAL] for name, root in (("full", full), ("incremental", ours))}
+    arms = list(dict.fromkeys(each.arm for each in rows))
+    final = FINAL if FINAL in arms else arms[-1]
+    after = {name: read([root], [final])[final] for name, root in (("full", full), ("incremental", ours))}
     parts = [
         f"[{id}] -> {policy.clause(id).style}, seed {seed}.\n",
         *moved_lines(found),
@@ -119,11 +121,10 @@ def report(id: str, seed: int, sets: Sequence[str], runs: Path) -> str:
         ),
         "",
         *(
-            f"{FINAL}, {name}: {id}'s prompts that follow the new style: {interval(asdict(followed(samples, id)))}"
+            f"{final}, {name}: {id}'s prompts that follow the new style: {interval(asdict(followed(samples, id)))}"
             for name, samples in after.items()
-            if samples
         ),
-        f"{FINAL}, right style on all other prompts, incremental minus full, in points: "
+        f"{final}, right style on all other prompts, incremental minus full, in points: "
         f"{interval(asdict(moved(after['full'], after['incremental'], id)))}",
     ]
     return "\n".join(parts)

@@ -87,7 +87,7 @@ def plan(arms: Sequence[str]) -> list[str]:
 
 def command(stage: str, where: Path) -> str:
     """The command that runs one stage of a run."""
-    verb = {"no-cot": "sft", "sft+rl": "rl"}.get(stage, stage)
+    verb = {"no-cot": "sft", "sft+rl": "rl"}.get(stage, stage.partition("/")[0])
     return f"deliberant {verb} {where}" + (f" --arm {stage}" if verb in ("sft", "rl") else "")
 
 

@@ -1,6 +1,7 @@
 """Incremental alignment: a finished run goes on after an edit of its policy."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from benchmarks import incremental
+from benchmarks.results import Cost
 from deliberant import cli
 from deliberant.cli import work
 from deliberant.errors import RunError, UserError
@@ -290,6 +293,24 @@ def test_the_command_ends_with_what_moved_and_what_it_cost(
     assert "s that the same stages of" in words and words.endswith("report.html\n")
     settled = CliRunner().invoke(cli.app, ["run", str(new.root), "--from", str(old.root)])
     assert settled.exit_code == 2 and "(--from likewise)" in settled.stderr
+
+
+def test_the_benchmark_compares_both_runs(
+    old: EditedRun, new: EditedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def done(overrides: list[str], runs: Path) -> tuple[Path, Cost | None]:
+        if "from_run" in overrides[-1]:
+            return new.root, Cost(30, 1)
+        return (new.root, Cost(100, 1)) if "policy" in overrides[-1] else (old.root, None)
+
+    monkeypatch.setattr(incremental, "complete", done)
+    monkeypatch.setattr(incremental, "flip", lambda source, id, into: shutil.copytree(new.root / "policy", into))
+    shown = incremental.report("F2", 0, [], tmp_path)
+    for part in ("[F2] -> refuse, seed 0", "at most 35% of the full run's time: 30.0%, yes", "30 (wall) | 30.0%"):
+        assert part in shown
+    found = re.search(r"within the full run's interval: (\d+) of (\d+)", shown)
+    assert found and found[1] == found[2] and int(found[1]) > 5, "a run is within its own intervals"
+    assert "sft, incremental: F2's prompts that follow the new style: 0.0 [0.0, " in shown
 
 
 @pytest.mark.slow
