@@ -61,10 +61,10 @@ class Lineage:
                 "there, or leave --from out for a full run"
             )
         if not self.touched:
-            what = "a change of the policy" if not self.diff.empty else "the policy is the same and no change"
+            what = "policy and prompts are those" if self.diff.empty else "the edit touches no training prompt"
             raise UserError(
-                f"from_run: nothing to make anew: {what} touches no training prompt of {where}; edit the policy, add "
-                "prompts that the edit decides, or leave --from out for a full run"
+                f"from_run: nothing to make anew: {what} of {where}; edit the policy, add prompts that the edit decides, "
+                "or leave --from out for a full run"
             )
 
     def rows(self, stage: str, *files: str) -> dict[str, Row]:

@@ -241,8 +241,8 @@ def settings(**changes: Any) -> Callable[[Recipe], Recipe]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (no_edit, "nothing to make anew: the policy is the same and no change touches"),
-        (rename_policy, "nothing to make anew: a change of the policy touches no training prompt"),
+        (no_edit, "nothing to make anew: policy and prompts are those of"),
+        (rename_policy, "nothing to make anew: the edit touches no training prompt of"),
         (another_base, "differs in base, so its rows do not hold here; set that as it is there"),
         (settings(templates="micro"), "differs in templates"),
         (settings(seed=3), r"differs in seed \(0, here 3\)"),
