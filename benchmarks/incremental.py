@@ -27,6 +27,8 @@ from deliberant.stages.moved import cost, read_moved
 
 SHARE = 0.35
 """Of a full run's time, what an incremental one may take."""
+ROUNDING = 1e-9
+"""Wilson's interval of 0 or 1 ends there only up to floating point."""
 COMPARED = ("compliance", "style", "harmful_declined", "harmless_answered")
 
 
@@ -42,7 +44,8 @@ class Figure:
 
     @property
     def within(self) -> bool:
-        return bool(self.full["low"] <= self.ours["value"] <= self.full["high"])
+        value: float = self.ours["value"]
+        return bool(self.full["low"] - ROUNDING <= value <= self.full["high"] + ROUNDING)
 
 
 def figures(full: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]]) -> list[Figure]:

@@ -63,8 +63,8 @@ class Lineage:
         if not self.touched:
             what = "policy and prompts are those" if self.diff.empty else "the edit touches no training prompt"
             raise UserError(
-                f"from_run: nothing to make anew: {what} of {where}; edit the policy, add prompts that the edit decides, "
-                "or leave --from out for a full run"
+                f"from_run: nothing to make anew: {what} of {where}; edit the policy, add prompts that the edit "
+                "decides, or leave --from out for a full run"
             )
 
     def rows(self, stage: str, *files: str) -> dict[str, Row]:
