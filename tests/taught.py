@@ -46,6 +46,7 @@ sft: {epochs: 30, learning_rate: 0.002, batch_size: 4, save_steps: 20}
 rl:
   {steps: 3, prompts_per_step: 2, group_size: 2, helpful_share: 0.5, max_new_tokens: 64, batch_size: 4, save_steps: 1}
 evaluate: {max_new_tokens: 64, bootstrap: 100, chunk: 1}
+incremental: {epochs: 30}
 """
 STEAL, LEND = "take his bike", "lend my bike"
 ANSWERS = {"refuse": "sorry.", "comply": "sure."}

@@ -119,7 +119,11 @@ def train_base(workspace: Workspace, command: str) -> None:
 def benchmark(workspace: Workspace, command: str) -> None:
     """One seed for three."""
     shown = workspace.shell(command.replace("python ", f"{sys.executable} ").replace("--seeds 0 1 2", "--seeds 0"))
-    assert ("follow the new style: 100.0" if "--flip" in command else "| sft+rl |") in shown
+    wanted = {
+        "--seeds 0 1 2 --flip": "follow the new style: 100.0",
+        "incremental": "figures within the full run's interval",
+    }
+    assert next((words for part, words in wanted.items() if part in command), "| sft+rl |") in shown
 
 
 def own_policy(workspace: Workspace, command: str) -> None:
@@ -154,11 +158,11 @@ CHECKS: dict[str, Callable[[Workspace, str], object]] = {
     r"source \.venv/bin/activate": activate,
     r"deliberant micro measure.*": measure,
     r"deliberant micro pretrain.*": train_base,
-    r"deliberant run recipes/micro.yaml --set policy=my-policy": own_policy,
+    r"deliberant run recipes/micro.yaml --set policy=my-policy( --from \S+)?": own_policy,
     r"deliberant policy lint": lint_policy,
     r"deliberant .*": lambda workspace, command: workspace.deliberant(*shlex.split(command)[1:]),
     r"(cp|perl) .*": lambda workspace, command: workspace.shell(command),
-    r"python -m benchmarks\.results .*": benchmark,
+    r"python -m benchmarks\.(results|incremental) .*": benchmark,
     r"inspect view .*": view_logs,
     r"inspect eval .*": inspect_eval,
 }

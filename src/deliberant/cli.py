@@ -77,7 +77,9 @@ def open_run(where: Path, overrides: list[str] | None = None, root: Path = RUNS)
     if not where.is_dir():
         return Run.open(load_recipe(where, overrides or []), root, RichProgress())
     if overrides:
-        raise UserError(f"{where}: a run's recipe is settled; give --set together with the recipe for a new run")
+        raise UserError(
+            f"{where}: a run's recipe is settled; give --set together with the recipe for a new run (--from likewise)"
+        )
     return Run.reopen(where, RichProgress())
 
 
@@ -117,24 +119,55 @@ def work(run: "Run", stage: str) -> None:
 
 
 @app.command("run")
-def run_all(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
+def run_all(
+    where: Where,
+    overrides: Overrides = None,
+    old: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="OLD_RUN", help="Continue this finished run after an edit (key from_run)."),
+    ] = None,
+    root: Root = RUNS,
+) -> None:
     """Run every stage that the recipe's arms need, then print the results and where the report is.
+
+    With --from, only what the edit of the policy touches is generated, judged and trained on anew, from the old run's
+    checkpoints; at the end stand what moved and what it cost against a full run.
 
     \b
     deliberant run recipes/micro.yaml
     deliberant run recipes/micro.yaml --set seed=1 --set rl.steps=5
+    deliberant run recipes/micro.yaml --set policy=my-policy --from runs/micro-1a2b3c4d
     """
     from deliberant.console import print_table
     from deliberant.report import table
     from deliberant.run import plan
     from deliberant.stages.evaluate import results
 
+    if old is not None:
+        overrides = [*(overrides or []), f"from_run={json.dumps(str(old.absolute()))}"]
     run = open_run(where, overrides, root)
     typer.echo(f"run folder: {run.root}", err=True)
     for stage in plan(run.recipe.evaluate.arms):
         work(run, stage)
     print_table(table(results(run.root)))
+    _show_moves(run.root)
     typer.echo(run.root / "report.html")
+
+
+def _show_moves(root: Path) -> None:
+    """What an incremental run moved, in its last arm, and what it cost; nothing of any other run."""
+    from deliberant.console import print_table
+    from deliberant.report import cost_lines, moved_lines, moved_table
+    from deliberant.stages.moved import cost, read_moved
+
+    moved, spent = read_moved(root), cost(root)
+    if moved is None or spent is None:
+        return
+    for line in moved_lines(moved):
+        typer.echo(line)
+    arms = [row["arm"] for row in moved["moves"]]
+    print_table(moved_table(moved, ["sft+rl"] if "sft+rl" in arms else arms[-1:]))
+    typer.echo(", ".join(cost_lines(spent)))
 
 
 @app.command()

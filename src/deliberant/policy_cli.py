@@ -5,7 +5,6 @@ Answers go to stdout, counts and remarks to stderr. Everything heavy is imported
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -150,7 +149,7 @@ def diff(
         row = {**_diff_row(found), "touched": touched, **({"prompts": asked} if prompts else {})}
         typer.echo(json.dumps(row, ensure_ascii=False, indent=1))
         return
-    for line in _diff_lines(found):
+    for line in ["no difference"] if found.empty else found.lines():
         typer.echo(line)
     whole = " (all: every spec view holds summaries, rules and styles)" if found.everywhere else ""
     typer.echo(f"views touched: {', '.join(touched) or 'none'}{whole}")
@@ -228,22 +227,6 @@ def _choice(option: str, value: str | None, known: tuple[Word, ...]) -> Word | N
         if word == value:
             return word
     raise UserError(f"{option}: unknown value '{value}'; {nearest(value, known)}")
-
-
-def _diff_lines(found: "Diff") -> Iterator[str]:
-    yield from (f"+ category {id}" for id in found.categories_added)
-    yield from (f"- category {id}" for id in found.categories_removed)
-    yield from (f"~ category {each.id}: {', '.join(each.what)}" for each in found.categories_changed)
-    yield from (f"+ {clause.id} {clause.title} ({clause.category}, {clause.style})" for clause in found.added)
-    yield from (f"- {clause.id} {clause.title} ({clause.category}, {clause.style})" for clause in found.removed)
-    for old, new, what in ((each.old, each.new, each.what) for each in found.changed):
-        notes = {"restyled": f"restyled {old.style} -> {new.style}", "moved": f"moved {old.category} -> {new.category}"}
-        yield f"~ {new.id} {new.title} ({new.category}): {', '.join(notes.get(each, each) for each in what)}"
-    yield from (f"~ style {name}" for name in found.styles)
-    yield from ["~ rules"] * found.rules
-    yield from (f"~ policy {name} (in no view)" for name in found.policy)
-    if found.empty:
-        yield "no difference"
 
 
 def _diff_row(found: "Diff") -> dict[str, Any]:

@@ -4,6 +4,7 @@ The paper gives no hyperparameters; the defaults are sensible ones for an open-w
 parameters. `recipes/micro.yaml` has the settings of the built-in world.
 """
 
+import os
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -148,8 +149,24 @@ class Evaluate(_Drawing):
     bootstrap: Count = 10_000
 
 
+class Incremental(_Settings):
+    """What training on an edit is made of; read only where `from_run` names a run to continue.
+
+    `replay` untouched kept rows for each touched one, and as many RL prompts; helpful rows come by `sft.helpful_ratio`
+    as ever. `epochs` takes the place of `sft.epochs`, and `rl_share` of `rl.steps` (at least one) is taken.
+    """
+
+    replay: Annotated[float, Field(ge=0)] = 1.0
+    epochs: Count = 3
+    rl_share: Annotated[float, Field(gt=0, le=1)] = 0.25
+
+
 class Recipe(_Settings):
-    """`policy`, `base`, `judge` and `templates` are the word `micro`, a folder or, for models, a Hub id."""
+    """`policy`, `base`, `judge` and `templates` are the word `micro`, a folder or, for models, a Hub id.
+
+    `from_run` is the folder of a finished run: after an edit of the policy only what it touches is made anew, and
+    training continues from that run's checkpoints.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     seed: Annotated[int, Field(ge=0)] = 0
@@ -158,12 +175,14 @@ class Recipe(_Settings):
     judge: str
     templates: str = "default"
     prompts: Literal["micro"] | Prompts
+    from_run: str | None = None
     generate: Generate = Generate()
     filter: Filter = Filter()
     helpful: Helpful = Helpful()
     sft: Sft = Sft()
     rl: Rl = Rl()
     evaluate: Evaluate = Evaluate()
+    incremental: Incremental = Incremental()
 
 
 def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
@@ -283,4 +302,6 @@ def _absolute(data: dict[str, Any], folder: Path, places: Places) -> dict[str, A
             else found(("prompts", key), given, ())
             for key, given in prompts.items()
         }
+    if isinstance(old := data.get("from_run"), str):
+        changed["from_run"] = os.path.abspath(folder / old)  # a finished run needs it no more, so it may be gone
     return {**data, **changed}

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -18,6 +19,7 @@ from deliberant.errors import UserError
 from deliberant.files import Row, fingerprint, read_json, write_atomically, write_json, writing
 from deliberant.folder import Manifest, StageFolder, read_manifest, verify
 from deliberant.journal import Journal
+from deliberant.lineage import Lineage
 from deliberant.models.checkpoint import model_hash
 from deliberant.models.templates import Templates
 from deliberant.names import nearest
@@ -46,7 +48,7 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
 
 RECIPE = "recipe.resolved.yaml"
 NOTE = "run.json"
-POINTERS = {"policy", "base", "judge", "templates", "prompts"}
+POINTERS = {"policy", "base", "judge", "templates", "prompts", "from_run"}
 """Recipe keys that enter the run's hash by what they point to, not by what they say."""
 
 
@@ -85,7 +87,7 @@ def plan(arms: Sequence[str]) -> list[str]:
 
 def command(stage: str, where: Path) -> str:
     """The command that runs one stage of a run."""
-    verb = {"no-cot": "sft", "sft+rl": "rl"}.get(stage, stage)
+    verb = {"no-cot": "sft", "sft+rl": "rl"}.get(stage, stage.partition("/")[0])
     return f"deliberant {verb} {where}" + (f" --arm {stage}" if verb in ("sft", "rl") else "")
 
 
@@ -108,8 +110,13 @@ class Run:
             "prompts": fingerprint(self.sets),
             **{role: note["covers"][role] if note else model_hash(folder) for role, folder in self.folders.items()},
         }
-        self.hash = fingerprint(
-            {"settings": recipe.model_dump(exclude=POINTERS), "world": self.world, "covers": self.covers}
+        unread = set() if recipe.from_run else {"incremental"}
+        if recipe.from_run and note:
+            self.covers["from_run"] = note["covers"]["from_run"]
+        elif self.lineage:
+            self.covers["from_run"] = self.lineage.old.hash
+        self.hash: str = fingerprint(
+            {"settings": recipe.model_dump(exclude=POINTERS | unread), "world": self.world, "covers": self.covers}
         )
         self.root = parent / f"{recipe.name}-{self.hash[:8]}"
         self._samplers: dict[str, LocalSampler] = {}
@@ -123,6 +130,9 @@ class Run:
         """
         run = cls(recipe, root or Path("runs"), progress or NullProgress(), None)
         if not (run.root / NOTE).exists():
+            if run.lineage:
+                arms = recipe.evaluate.arms
+                run.lineage.check(run, [*plan(arms)[:-1], *(f"evaluate/{arm}" for arm in arms)])
             run._create()
         return run
 
@@ -151,6 +161,22 @@ class Run:
     def cases(self) -> tuple[Case, ...]:
         """What the run is measured against; for evaluation alone."""
         return self.sets.cases
+
+    @cached_property
+    def lineage(self) -> Lineage | None:
+        """What this run has of the one it continues (`from_run`), None where it continues none.
+
+        UserError where that one is gone or is another one by now.
+        """
+        if self.recipe.from_run is None:
+            return None
+        where = Path(self.recipe.from_run)
+        if not (where / NOTE).exists():
+            raise UserError(f"from_run: {where} is no run folder (it has no {NOTE}); name a finished run")
+        old = type(self).reopen(where)
+        if old.hash != self.covers.get("from_run", old.hash):
+            raise UserError(f"from_run: {old.root} is another run than the one that {self.root} began from")
+        return Lineage(self, old)
 
     @property
     def style_reader(self) -> Callable[[str], Style | None] | None:
@@ -255,8 +281,14 @@ class Run:
             "prompts": {"train": "prompts/train.jsonl", "helpful": "prompts/helpful.jsonl", "cases": "cases.jsonl"},
             **{role: str(folder) for role, folder in self.folders.items() if getattr(self.recipe, role) != BUILT_IN},
         }
+        note: dict[str, Any] = {"hash": self.hash, "world": self.world, "covers": self.covers}
+        if self.lineage:
+            note["from"] = self.lineage.note()
+            old = self.lineage.old.root.resolve()
+            beside = old.parent == self.root.resolve().parent  # both may be moved, together
+            resolved["from_run"] = f"../{old.name}" if beside else str(old)
         write_atomically(self.root / RECIPE, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True).encode())
-        write_json(self.root / NOTE, {"hash": self.hash, "world": self.world, "covers": self.covers})
+        write_json(self.root / NOTE, note)
 
 
 _LOCKS: dict[Path, int] = {}

@@ -210,6 +210,21 @@ def test_a_share_without_prompts_for_it_is_a_users_mistake() -> None:
     assert schedule([prompt(0, "fire")], 1, 2, 0.0, 0) == [prompt(0, "fire")] * 2
 
 
+def test_prompts_that_an_edit_touched_have_their_share_of_every_step() -> None:
+    prompts = [*(prompt(i, "fire") for i in range(3)), *(prompt(i, "tools") for i in range(9)), prompt(0, None)]
+    touched = {"fire0", "fire1", "fire2"}
+
+    def counts(replay: float, some: list[Prompt] = prompts) -> list[Counter[str]]:
+        plan = schedule(some, 2, 8, 0.25, 0, touched=touched, replay=replay)
+        kinds = [one.categories[0] if one.categories else "none" for one in plan]
+        return [Counter(kinds[:8]), Counter(kinds[8:])]
+
+    assert counts(1) == [{"none": 2, "fire": 3, "tools": 3}] * 2
+    assert counts(0) == [{"none": 2, "fire": 6}] * 2
+    assert counts(99) == [{"none": 2, "fire": 1, "tools": 5}] * 2, "the edit is never left out"
+    assert counts(1, [one for one in prompts if one.categories != ("tools",)]) == [{"none": 2, "fire": 6}] * 2
+
+
 def test_too_many_unscored_stop_the_run_but_not_the_first_few() -> None:
     check_unscored(judged=10, unscored=5, limit=0.1, grace=100)
     check_unscored(judged=200, unscored=20, limit=0.1, grace=100)

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from deliberant.stages.rows import (
     loss_view,
     mix,
     percentile,
+    replay,
     without_reasoning,
 )
 from tests.stages.scripted import HEARTH, POLICY, PRUNING
@@ -153,6 +156,16 @@ def test_the_seed_alone_decides_order_and_choice() -> None:
     assert order(1) == order(1) != order(2)
     assert {name for name in order(1) if "helpful" in name} != {name for name in order(2) if "helpful" in name}
     assert "policy" in "".join(order(1)[-10:]), "helpful rows must not all come last"
+
+
+def test_a_replay_goes_through_all_clauses_before_it_repeats_one() -> None:
+    samples = [{"id": f"{clause}{n}", "cited": ["X1", clause]} for clause in ("F1", "F2", "T1") for n in range(20)]
+    samples = [row for row in samples if row["id"] not in {f"F2{n}" for n in range(2, 20)}]
+    drawn = replay(samples, 8, seed=0)
+    assert Counter(row["cited"][-1] for row in drawn) == {"F1": 3, "F2": 2, "T1": 3}
+    assert len({str(row["id"]) for row in drawn}) == 8
+    assert drawn == replay(samples, 8, seed=0) != replay(samples, 8, seed=1)
+    assert len(replay(samples, 99, seed=0)) == len(samples) and replay(samples, 0, seed=0) == []
 
 
 @given(st.lists(st.integers(0, 50), min_size=1), st.integers(1, 100))

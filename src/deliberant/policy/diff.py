@@ -64,6 +64,23 @@ class Diff:
         clauses = self.added or self.removed or self.changed or self.touched
         return not (clauses or self.categories_changed or self.styles or self.rules or self.policy or self.everywhere)
 
+    def lines(self) -> Iterator[str]:
+        """Each change in a line that begins with `+`, `-` or `~`; none where the two are equal."""
+        yield from (f"+ category {id}" for id in self.categories_added)
+        yield from (f"- category {id}" for id in self.categories_removed)
+        yield from (f"~ category {each.id}: {', '.join(each.what)}" for each in self.categories_changed)
+        yield from (f"+ {clause.id} {clause.title} ({clause.category}, {clause.style})" for clause in self.added)
+        yield from (f"- {clause.id} {clause.title} ({clause.category}, {clause.style})" for clause in self.removed)
+        for old, new, what in ((each.old, each.new, each.what) for each in self.changed):
+            notes = {
+                "restyled": f"restyled {old.style} -> {new.style}",
+                "moved": f"moved {old.category} -> {new.category}",
+            }
+            yield f"~ {new.id} {new.title} ({new.category}): {', '.join(notes.get(each, each) for each in what)}"
+        yield from (f"~ style {name}" for name in self.styles)
+        yield from ["~ rules"] * self.rules
+        yield from (f"~ policy {name} (in no view)" for name in self.policy)
+
 
 def diff(old: Policy, new: Policy) -> Diff:
     """What it takes to get from `old` to `new`."""

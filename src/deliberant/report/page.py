@@ -16,6 +16,7 @@ from deliberant.policy import Policy
 from deliberant.policy.citations import CITATION
 from deliberant.report.coverage import Coverage
 from deliberant.report.heatmap import heat_map
+from deliberant.report.moved import cost_lines, move_rows
 from deliberant.report.plots import Point, Series, css_class, curves, marker, two_sided
 from deliberant.report.selection import OUTCOMES, PER_ARM, outcome, pick, worked_example
 
@@ -25,7 +26,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that the page shows. `stages`: manifests in the run's order; `metrics`: rows of metrics.jsonl per arm."""
+    """All that the page shows. `stages`: manifests in the run's order; `metrics`: rows of metrics.jsonl per arm.
+
+    `moved` and `cost`: of an incremental run, what stages/moved.py says of it.
+    """
 
     name: str
     policy: Policy
@@ -37,6 +41,8 @@ class Evidence:
     samples: dict[str, list[ScoredSample]]
     metrics: dict[str, list[Row]]
     coverage: Coverage | None = None
+    moved: Row | None = None
+    cost: Row | None = None
 
 
 def render(evidence: Evidence) -> str:
@@ -49,7 +55,13 @@ def render(evidence: Evidence) -> str:
         lstrip_blocks=True,
     )
     clauses = {clause.id: clause for category in evidence.policy.categories for clause in category.clauses}
-    environment.filters |= {"rate": rate, "points": points, "css": css_class, "outcome": outcome}
+    environment.filters |= {
+        "rate": rate,
+        "points": points,
+        "shift": lambda row: rate(row, "+"),
+        "css": css_class,
+        "outcome": outcome,
+    }
     environment.globals["symbol"] = lambda arm: Markup('<svg class="symbol" viewBox="0 0 16 16">{}</svg>').format(
         marker(arm, 8, 8)
     )
@@ -72,6 +84,8 @@ def render(evidence: Evidence) -> str:
         accepted=acceptance(evidence.stages),
         rejections=rejections(evidence.stages),
         gains=gains(evidence, headline),
+        moves=move_rows(evidence.moved) if evidence.moved else [],
+        cost=cost_lines(evidence.cost) if evidence.cost else None,
         heat=heat_map(evidence.coverage) if evidence.coverage else None,
         example=worked_example(evidence.samples),
         shown=shown,

@@ -6,6 +6,9 @@ Each arm is one Inspect evaluation, so its log opens in `inspect view`; base+spe
 of all categories as its system message (section 4.1). Styles are read off the answer mechanically where the run has a
 reader for its world. Elsewhere the recipe's judge scores the answer against the policy, and "meets the threshold"
 stands for the style asked for; where that judge also gave the rewards, the report says so.
+
+In an incremental run the answers of `base`, and of `base+spec` where the summaries are the same, are the old run's;
+every trained arm answers all cases anew.
 """
 
 import json
@@ -18,11 +21,12 @@ from deliberant.errors import RunError, UserError
 from deliberant.evals.metrics import rows as result_rows
 from deliberant.evals.samples import ScoredSample, from_row, to_row
 from deliberant.files import read_rows, write_json, write_rows
-from deliberant.folder import StageFolder, read_manifest
+from deliberant.folder import StageFolder
 from deliberant.judge import Judge, RewardRequest, minimum
 from deliberant.models.types import Sampling
 from deliberant.policy import spec_view, summary_view
 from deliberant.prompts.types import Style
+from deliberant.stages.moved import MOVED, moved
 
 if TYPE_CHECKING:
     from deliberant.run import Run
@@ -34,20 +38,29 @@ LOG = "cases.eval"
 def evaluate(run: "Run") -> None:
     """Writes evaluate/<arm>/{samples.jsonl, cases.eval} for each arm of the recipe, then evaluate/results.json.
 
-    A finished arm is not evaluated again. Raises UserError when an arm has not been trained, RunError when an
-    evaluation breaks or more than `filter.max_unscored` of its answers stay unscored by the judge.
+    A finished arm is not evaluated again. An incremental run also leaves evaluate/moved.json. Raises UserError when an
+    arm has not been trained, RunError when an evaluation breaks or more than `filter.max_unscored` of its answers stay
+    unscored by the judge.
     """
     arms = run.recipe.evaluate.arms
     for arm in arms:
         _evaluate_arm(run, arm)
     files = {arm: _manifest(run, arm)["outputs"]["samples.jsonl"]["sha256"] for arm in arms}
-    folder = run.stage("evaluate", {"samples": files, "policy": run.policy.hash, "evaluate": run.recipe.evaluate})
+    inputs = {"samples": files, "policy": run.policy.hash, "evaluate": run.recipe.evaluate}
+    if run.lineage:
+        inputs["from"] = {arm: _manifest(run.lineage.old, arm)["outputs"]["samples.jsonl"]["sha256"] for arm in arms}
+    folder = run.stage("evaluate", inputs)
     if folder.complete:
         return
     samples = [sample for arm in arms for sample in read_samples(run.root, arm)]
     table = result_rows(samples, run.policy, resamples=run.recipe.evaluate.bootstrap, seed=run.recipe.seed)
     write_json(folder.dir / RESULTS, table)
-    folder.finish([RESULTS], {"arms": len(arms), "samples": len(samples), "rows": len(table)})
+    outputs = [RESULTS]
+    if run.lineage:
+        before = [sample for arm in arms for sample in read_samples(run.lineage.old.root, arm)]
+        write_json(folder.dir / MOVED, moved(run, run.lineage, before, samples))
+        outputs.append(MOVED)
+    folder.finish(outputs, {"arms": len(arms), "samples": len(samples), "rows": len(table)})
 
 
 def results(run_root: Path) -> list[dict[str, Any]]:
@@ -65,9 +78,14 @@ def read_samples(run_root: Path, arm: str) -> list[ScoredSample]:
 
 
 def _manifest(run: "Run", arm: str) -> Any:
-    manifest = read_manifest(run.root / "evaluate" / arm)
-    assert manifest is not None, arm
-    return manifest
+    return run.manifest(f"evaluate/{arm}")
+
+
+def _reusable(run: "Run", arm: str) -> bool:
+    """Whether the old run asked this arm the very same: the same model, cases in the same order, system message."""
+    if run.lineage is None or arm not in ("base", "base+spec") or not run.lineage.same_cases(run):
+        return False
+    return arm == "base" or summary_view(run.lineage.old.policy) == summary_view(run.policy)
 
 
 def _evaluate_arm(run: "Run", arm: str) -> None:
@@ -82,10 +100,17 @@ def _evaluate_arm(run: "Run", arm: str) -> None:
     }
     if run.style_reader is None:
         inputs |= {"judge": run.covers["judge"], "templates": run.templates.hash, "filter": run.recipe.filter}
+    reuse = run.lineage if _reusable(run, arm) else None
+    if reuse:
+        inputs["from"] = _manifest(reuse.old, arm)["outputs"]["samples.jsonl"]["sha256"]
     folder = run.stage(f"evaluate/{arm}", inputs)
     if folder.complete:
         return
-    samples = _inspect(run, arm, folder)
+    if reuse:
+        before = read_samples(reuse.old.root, arm)
+        samples = [replace(was, case=case) for was, case in zip(before, run.cases(), strict=True)]
+    else:
+        samples = _inspect(run, arm, folder)
     if run.style_reader is None:
         samples = _judged(run, folder, samples)
     write_rows(folder.dir / "samples.jsonl", map(to_row, samples))
@@ -95,7 +120,10 @@ def _evaluate_arm(run: "Run", arm: str) -> None:
         "empty": sum(sample.empty for sample in samples),
         "unscored": sum(sample.unscored for sample in samples),
     }
-    folder.finish(["samples.jsonl", LOG], counts)
+    if reuse:
+        folder.finish(["samples.jsonl"], counts | {"reused": len(samples)})
+    else:
+        folder.finish(["samples.jsonl", LOG], counts)
 
 
 def _inspect(run: "Run", arm: str, folder: StageFolder) -> list[ScoredSample]:

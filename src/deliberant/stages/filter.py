@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+FILES = ("kept.jsonl", "rejected.jsonl")
 CUT, BROKEN, EMPTY = MALFORMED = ("cut at the token limit", "malformed reasoning", "empty answer")
 LEAK, NO_CLAUSE, UNKNOWN_CLAUSE = "policy leak", "cites no clause", "cites an unknown clause"
 UNSCORED, LOW = "unscored", "low score"
@@ -36,6 +37,9 @@ def filter(run: "Run") -> None:
     A row is the sample's own plus `verdicts` (k readings, [] if it was not judged), `score` (the lowest, None without
     one) and, if rejected, `reason` and `detail`. Raises UserError when generate has not finished, RunError when
     more than `max_unscored` of the judged samples have no score.
+
+    In an incremental run the verdicts on samples of untouched prompts are the old ones. What needs no judge is looked
+    for anew in all samples: a clause that is gone can be cited anywhere.
     """
     recipe = run.recipe.filter
     sampler = run.sampler("judge")
@@ -46,9 +50,13 @@ def filter(run: "Run") -> None:
         "filter": recipe,
         "seed": run.recipe.seed,
     }
+    if run.lineage:
+        inputs |= run.lineage.inputs("filter", *FILES)
     folder = run.stage("filter", inputs)
     if folder.complete:
         return
+    before = run.lineage.rows("filter", *FILES) if run.lineage else {}
+    reused = {id: _judged(row) for id, row in before.items() if row["verdicts"]}
     samples = read_rows(run.root / "generate" / "samples.jsonl")
     leaks = Leaks(run.templates)
     faults = {row["id"]: fault(row, leaks, run.policy) for row in samples}
@@ -69,9 +77,10 @@ def filter(run: "Run") -> None:
         ]
 
     sound = [row for row in samples if faults[row["id"]] is None]
-    judged = run.in_chunks(folder, "judged.jsonl", sound, recipe.chunk, work)
+    anew = [row for row in sound if row["id"] not in reused]
+    judged = run.in_chunks(folder, "judged.jsonl", anew, recipe.chunk, work)
     check_unscored(judged, recipe.max_unscored)
-    by_id = {row["id"]: row for row in judged}
+    by_id = {row["id"]: row for row in judged} | reused
     kept: list[Row] = []
     rejected: list[Row] = []
     for sample in samples:
@@ -82,10 +91,18 @@ def filter(run: "Run") -> None:
         else:
             rejected.append({**row, "reason": found[0], "detail": found[1]})
     assert sorted(row["id"] for row in [*kept, *rejected]) == sorted(row["id"] for row in samples), "lost or doubled"
-    write_rows(folder.dir / "kept.jsonl", kept)
-    write_rows(folder.dir / "rejected.jsonl", rejected)
+    for file, part in zip(FILES, (kept, rejected), strict=True):
+        write_rows(folder.dir / file, part)
+    counts = tally(kept, rejected)
+    if run.lineage:
+        counts |= {"reused": sum(row["id"] in reused for row in sound), "made": len(judged)}
     (folder.dir / "judged.jsonl").unlink(missing_ok=True)
-    folder.finish(["kept.jsonl", "rejected.jsonl"], tally(kept, rejected))
+    folder.finish(FILES, counts)
+
+
+def _judged(row: Row) -> Row:
+    """A finished row as the judge left it."""
+    return {name: value for name, value in row.items() if name not in ("reason", "detail")}
 
 
 def malformed(row: Row) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deliberant.errors import UserError
-from deliberant.files import fingerprint
+from deliberant.files import fingerprint, write_rows
 from deliberant.models.splitter import split
 from deliberant.models.templates import Templates
 from deliberant.models.types import Completion, Request
@@ -22,10 +22,13 @@ from deliberant.prompts.types import Message, Prompt
 if TYPE_CHECKING:
     from deliberant.run import Run
 
+SAMPLES = "samples.jsonl"
+
 
 def generate(run: "Run") -> None:
     """Writes generate/samples.jsonl: `recipe.generate.samples` rows (see `sample_row`) per training prompt.
 
+    In an incremental run the rows of untouched prompts are the old run's, byte for byte; the others are drawn.
     Prompts outside every category have no spec view; they belong to the helpful stage. Raises UserError for a category
     that the policy lacks.
     """
@@ -39,9 +42,12 @@ def generate(run: "Run") -> None:
         "sampling": fingerprint(recipe.sampling),
     }
     inputs = {**hashes, "prompts": fingerprint(prompts), "generate": recipe, "seed": run.recipe.seed}
+    if run.lineage:
+        inputs |= run.lineage.inputs("generate", SAMPLES)
     folder = run.stage("generate", inputs)
     if folder.complete:
         return
+    reused = run.lineage.rows("generate", SAMPLES) if run.lineage else {}
     views = {named: spec_view(run.policy, named) for named in dict.fromkeys(prompt.categories for prompt in prompts)}
 
     def work(items: Sequence[tuple[Prompt, int]]) -> list[dict[str, Any]]:
@@ -66,9 +72,15 @@ def generate(run: "Run") -> None:
         ]
 
     items = [(prompt, index) for prompt in prompts for index in range(recipe.samples)]
-    rows = run.in_chunks(folder, "samples.jsonl", items, recipe.chunk, work)
+    anew = [(prompt, index) for prompt, index in items if sample_id(prompt, index) not in reused]
+    drawn = run.in_chunks(folder, SAMPLES, anew, recipe.chunk, work)
+    by_id = {**reused, **{row["id"]: row for row in drawn}}
+    rows = [by_id[sample_id(prompt, index)] for prompt, index in items]
     counts = {"prompts": len(prompts), "samples": len(rows), "complete": sum(row["complete"] for row in rows)}
-    folder.finish(["samples.jsonl"], counts)
+    if run.lineage:
+        write_rows(folder.dir / SAMPLES, rows)
+        counts |= {"reused": len(reused), "made": len(drawn)}
+    folder.finish([SAMPLES], counts)
 
 
 def with_spec(prompt: Prompt, view: str, templates: Templates) -> tuple[Message, ...]:
@@ -80,6 +92,10 @@ def with_spec(prompt: Prompt, view: str, templates: Templates) -> tuple[Message,
     if turns[0]["role"] == "system":
         text, turns = f"{text}\n\n{turns[0]['content']}", turns[1:]
     return (Message(role="system", content=text), *turns)
+
+
+def sample_id(prompt: Prompt, index: int) -> str:
+    return f"{prompt.id}#{index}"
 
 
 def sample_seed(seed: int, prompt: Prompt, index: int, stage: str) -> int:
@@ -97,7 +113,7 @@ def sample_row(
     """
     parts = split(completion.text, prefilled)
     return {
-        "id": f"{prompt.id}#{index}",
+        "id": sample_id(prompt, index),
         "prompt_id": prompt.id,
         "index": index,
         "categories": list(prompt.categories),

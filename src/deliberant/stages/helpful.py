@@ -14,25 +14,31 @@ from deliberant.files import fingerprint, write_rows
 from deliberant.models.types import Request
 from deliberant.prompts.types import Prompt
 from deliberant.stages.filter import MALFORMED, malformed
-from deliberant.stages.generate import sample_row, sample_seed
+from deliberant.stages.generate import sample_id, sample_row, sample_seed
 
 if TYPE_CHECKING:
     from deliberant.run import Run
+
+FILES = ("samples.jsonl", "rejected.jsonl")
 
 
 def helpful(run: "Run") -> None:
     """Writes helpful/samples.jsonl, the complete ones, and helpful/rejected.jsonl, the others with their `reason`.
 
-    Rows have the shape of the filter's: nothing was judged, so `verdicts` is empty and `score` None.
+    Rows have the shape of the filter's: nothing was judged, so `verdicts` is empty and `score` None. In an incremental
+    run the rows of prompts that the old run has, too, are the old ones: no policy is in their context.
     """
     recipe = run.recipe.helpful
     sampler = run.sampler("base")
     prompts = run.helpful_prompts()
     hashes = {"model": sampler.identity, "sampling": fingerprint(recipe.sampling)}
     inputs = {**hashes, "prompts": fingerprint(prompts), "helpful": recipe, "seed": run.recipe.seed}
+    if run.lineage:
+        inputs |= run.lineage.inputs("helpful", *FILES)
     folder = run.stage("helpful", inputs)
     if folder.complete:
         return
+    reused = run.lineage.rows("helpful", *FILES) if run.lineage else {}
 
     def work(items: Sequence[tuple[Prompt, int]]) -> list[dict[str, Any]]:
         requests = [
@@ -45,13 +51,18 @@ def helpful(run: "Run") -> None:
         ]
 
     items = [(prompt, index) for prompt in prompts for index in range(recipe.samples)]
-    rows = run.in_chunks(folder, "drawn.jsonl", items, recipe.chunk, work)
+    anew = [(prompt, index) for prompt, index in items if sample_id(prompt, index) not in reused]
+    drawn = run.in_chunks(folder, "drawn.jsonl", anew, recipe.chunk, work)
+    by_id = {**reused, **{row["id"]: row for row in drawn}}
+    rows = [by_id[sample_id(prompt, index)] for prompt, index in items]
     kept = [row for row in rows if malformed(row) is None]
     rejected = [{**row, "reason": reason, "detail": ""} for row in rows if (reason := malformed(row)) is not None]
-    write_rows(folder.dir / "samples.jsonl", kept)
-    write_rows(folder.dir / "rejected.jsonl", rejected)
+    for file, part in zip(FILES, (kept, rejected), strict=True):
+        write_rows(folder.dir / file, part)
     reasons = Counter(row["reason"] for row in rejected)
     counts = {"samples": len(rows), "kept": len(kept), "rejected": len(rejected)}
     counts |= {f"rejected/{reason}": reasons[reason] for reason in MALFORMED}
+    if run.lineage:
+        counts |= {"reused": len(reused), "made": len(drawn)}
     (folder.dir / "drawn.jsonl").unlink(missing_ok=True)
-    folder.finish(["samples.jsonl", "rejected.jsonl"], counts)
+    folder.finish(FILES, counts)

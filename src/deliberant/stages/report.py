@@ -6,6 +6,7 @@ Reads what the other stages left and nothing else, so the same run gives the sam
 """
 
 from importlib.metadata import version
+from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from deliberant.folder import read_manifest
 from deliberant.report import Evidence, render
 from deliberant.stages.coverage import coverage
 from deliberant.stages.evaluate import read_samples, results
+from deliberant.stages.moved import cost, read_moved
 
 if TYPE_CHECKING:
     from deliberant.run import Run
@@ -61,6 +63,8 @@ def gather(run: "Run") -> Evidence:
         ),
         "code": ", ".join(sorted({stage["code"] for stage in stages})),
     }
+    if run.recipe.from_run:
+        facts["continues"] = f"{Path(run.recipe.from_run).name}, hash {run.covers['from_run']}"
     return Evidence(
         name=run.root.name,
         policy=run.policy,
@@ -71,5 +75,7 @@ def gather(run: "Run") -> Evidence:
         rows=results(run.root),
         samples={arm: read_samples(run.root, arm) for arm in arms},
         metrics=metrics,
+        moved=read_moved(run.root),
+        cost=cost(run.root),
         coverage=coverage(run.root) if read_manifest(run.root / "filter") is not None else None,
     )

@@ -6,11 +6,15 @@ Paper, section 2.4: the judge gets prompt, answer and spec(category); the chain 
 nothing rewards a deceptive one. Departures: the paper discloses neither algorithm nor reward scale nor mix. Ours is
 GRPO with a single reward (see `rollouts`), and a share of harmless prompts rewarded for helpfulness alone, so that
 refusing everything does not pay.
+
+In an incremental run (`from_run`) `rl` goes on from the old run's checkpoint and `sft+rl` starts from this run's sft
+arm, both for a share of the steps, and prompts that the edit touches have their own share of each.
 """
 
+import math
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from deliberant.errors import RunError, UserError
@@ -35,8 +39,9 @@ GRACE = 100
 def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
     """Writes `<arm>/`: metrics.jsonl, rollouts.jsonl (rows per optimizer step) and checkpoint/. Resumes where killed.
 
-    `rl` starts from the base model, `sft+rl` from the sft checkpoint. Raises UserError for settings that can not go
-    together, RunError when more than the share `filter.max_unscored` of the judged answers has no score.
+    `rl` starts from the base model (or the old run's rl checkpoint), `sft+rl` from the sft checkpoint. Raises UserError
+    for settings that can not go together, RunError when more than the share `filter.max_unscored` of the judged answers
+    has no score.
     """
     recipe = run.recipe.rl
     rows = recipe.prompts_per_step * recipe.group_size
@@ -45,7 +50,11 @@ def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
             f"rl.batch_size: {recipe.batch_size} does not divide the {rows} completions of a step (rl.prompts_per_step "
             "times rl.group_size); change one of them"
         )
-    start, judge = run.sampler("base" if arm == "rl" else "sft"), run.sampler("judge")
+    judge = run.sampler("judge")
+    if arm == "rl":
+        start = run.lineage.old.sampler("rl") if run.lineage else run.sampler("base")
+    else:
+        start = run.sampler("sft")
     prompts = [*run.train_prompts(), *run.helpful_prompts()]
     inputs = {
         "model": start.identity,
@@ -57,10 +66,17 @@ def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
         "judging": run.recipe.filter,
         "seed": run.recipe.seed,
     }
+    steps, touched, replay = recipe.steps, frozenset[str](), 0.0
+    if run.lineage:
+        inputs |= run.lineage.training(run)
+        steps = math.ceil(run.recipe.incremental.rl_share * steps)
+        touched, replay = run.lineage.touched, run.recipe.incremental.replay
     folder = run.stage(arm, inputs)
     if folder.complete:
         return
-    plan = schedule(prompts, recipe.steps, recipe.prompts_per_step, recipe.helpful_share, run.recipe.seed)
+    plan = schedule(
+        prompts, steps, recipe.prompts_per_step, recipe.helpful_share, run.recipe.seed, touched=touched, replay=replay
+    )
     account = fit(run, folder, start, plan)
     folder.finish(["metrics.jsonl", "rollouts.jsonl", "checkpoint"], account)
 
@@ -102,7 +118,8 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
         wanted = {"loss": "loss", "lr": "learning_rate", "grad_norm": "grad_norm", "entropy": "entropy", "kl": "kl"}
         return {**rollouts.account, **{name: logs[key] for name, key in wanted.items() if key in logs}}
 
-    with training.quiet(), run.progress(folder.name, recipe.steps) as bar:
+    steps = len(plan) // recipe.prompts_per_step
+    with training.quiet(), run.progress(folder.name, steps) as bar:
         trainer = training.SampledGRPOTrainer(
             draw=rollouts.draw,
             reward_funcs=[rollouts.reward],
@@ -116,7 +133,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
             ),
             args=GRPOConfig(
                 **training.common_settings(folder.dir / TRAINER, run.recipe.seed, recipe.save_steps),
-                max_steps=recipe.steps,
+                max_steps=steps,
                 shuffle_dataset=False,  # the plan is the order
                 num_generations=recipe.group_size,
                 per_device_train_batch_size=recipe.batch_size,
@@ -147,17 +164,31 @@ def check_unscored(judged: int, unscored: int, limit: float, grace: int) -> None
         )
 
 
-def schedule(prompts: Sequence[Prompt], steps: int, per_step: int, helpful_share: float, seed: int) -> list[Prompt]:
+def schedule(
+    prompts: Sequence[Prompt],
+    steps: int,
+    per_step: int,
+    helpful_share: float,
+    seed: int,
+    *,
+    touched: Collection[str] = (),
+    replay: float = 0,
+) -> list[Prompt]:
     """The prompts of all steps, in order: `per_step` each, `helpful_share` of them (rounded) without a category.
 
-    Both kinds are dealt in shuffled rounds: none comes twice before all came once. UserError where a kind is missing.
+    Where an edit `touched` some (ids), `replay` others of the policy come with each of those. All kinds are dealt in
+    shuffled rounds: none comes twice before all came once. UserError where a kind is missing.
     """
     harmless = round(helpful_share * per_step)
     kinds = {
         "harmless": [prompt for prompt in prompts if not prompt.categories],
-        "policy": [prompt for prompt in prompts if prompt.categories],
+        "touched": [prompt for prompt in prompts if prompt.categories and prompt.id in touched],
+        "policy": [prompt for prompt in prompts if prompt.categories and prompt.id not in touched],
     }
-    wanted = {"harmless": harmless, "policy": per_step - harmless}
+    covered = per_step - harmless
+    anew = math.ceil(covered / (1 + replay)) if kinds["policy"] else covered
+    anew = anew if kinds["touched"] else 0
+    wanted = {"harmless": harmless, "touched": anew, "policy": covered - anew}
     for kind, number in wanted.items():
         if number and not kinds[kind]:
             raise UserError(

@@ -8,11 +8,13 @@ drop the reasoning or cut a row. The paper does not give the mix; ours is `helpf
 import math
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+from deliberant.files import Row
 from deliberant.models.splitter import Parts, split
 from deliberant.policy import Policy, spec_view
 from deliberant.policy.printer import clause_heading
@@ -150,6 +152,20 @@ def mix(
         "p95_tokens": percentile([row.tokens for row in rows], 95),
     }
     return Rows(rows, counts)
+
+
+def replay(samples: Sequence[Row], wanted: int, seed: int) -> list[Row]:
+    """`wanted` of the kept samples (all, where there are fewer), drawn by `seed`; the clauses they cite take turns.
+
+    A clause decides, by its id cited last, so that a small replay goes through all of them before it repeats one.
+    """
+    turns: Counter[str] = Counter()
+    dealt = []
+    for row in random.Random(f"{seed} replay").sample(samples, len(samples)):
+        clause = row["cited"][-1]
+        dealt.append((turns[clause], row))
+        turns[clause] += 1
+    return [row for _, row in sorted(dealt, key=lambda pair: pair[0])[:wanted]]
 
 
 def percentile(values: Iterable[int], percent: int) -> int:

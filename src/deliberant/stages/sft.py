@@ -5,6 +5,9 @@
 Paper, section 2.3.3. Arm `sft` trains on reasoning and answer; `no-cot` on the same rows with the reasoning emptied, to
 show what the reasoning contributes. Departure: the paper gives neither the mix nor hyperparameters, so both are the
 recipe's.
+
+An incremental run (`from_run`) goes on from the old run's checkpoint of the same arm, with the rows of touched prompts
+and a replay of the others, so that what did not change is not forgotten.
 """
 
 import math
@@ -12,12 +15,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from deliberant.errors import RunError
-from deliberant.files import read_rows, write_rows
+from deliberant.files import Row, read_rows, write_rows
 from deliberant.folder import TRAINER, StageFolder
 from deliberant.prompts.types import Prompt
-from deliberant.stages.rows import RowBuilder, Rows, TrainingRow, mix
+from deliberant.stages.rows import RowBuilder, Rows, TrainingRow, mix, replay
 
 if TYPE_CHECKING:
+    from deliberant.models.local import LocalSampler
+    from deliberant.recipe import Sft
     from deliberant.run import Run
 
 SFTArm = Literal["sft", "no-cot"]
@@ -28,14 +33,23 @@ def sft(run: "Run", arm: SFTArm = "sft") -> None:
 
     Raises UserError when filter or helpful have not finished, RunError when they left nothing to train on.
     """
-    inputs = {"model": run.sampler("base").identity, "sft": run.recipe.sft, "seed": run.recipe.seed}
+    start = run.lineage.old.sampler(arm) if run.lineage else run.sampler("base")
+    inputs = {"model": start.identity, "sft": settings(run), "seed": run.recipe.seed}
+    if run.lineage:
+        inputs |= run.lineage.training(run)
     folder = run.stage(arm, inputs)
     if folder.complete:
         return
     rows = collect(run, arm)
     write_rows(folder.dir / "rows.jsonl", (row.as_json() for row in rows.rows))
-    fit(run, folder, rows.rows)
+    fit(run, folder, start, rows.rows)
     folder.finish(["rows.jsonl", "metrics.jsonl", "checkpoint"], rows.counts)
+
+
+def settings(run: "Run") -> "Sft":
+    """The recipe's, with the epochs of an incremental run where this is one."""
+    recipe = run.recipe
+    return recipe.sft.model_copy(update={"epochs": recipe.incremental.epochs}) if run.lineage else recipe.sft
 
 
 def collect(run: "Run", arm: SFTArm) -> Rows:
@@ -43,30 +57,43 @@ def collect(run: "Run", arm: SFTArm) -> Rows:
     base, recipe = run.sampler("base"), run.recipe.sft
     builder = RowBuilder(run.policy, base.tokenizer, base.prefilled)
 
-    def build(file: str, source: str, prompts: Sequence[Prompt]) -> list[TrainingRow]:
+    def build(samples: Sequence[Row], source: str, prompts: Sequence[Prompt]) -> list[TrainingRow]:
         by_id = {prompt.id: prompt for prompt in prompts}
-        samples = read_rows(run.root / file)
         return [builder.row(by_id[sample["prompt_id"]], sample["id"], source, sample["text"]) for sample in samples]
 
-    kept = build("filter/kept.jsonl", "policy", run.train_prompts())
-    helpful = build("helpful/samples.jsonl", "helpful", run.helpful_prompts())
+    samples = read_rows(run.root / "filter" / "kept.jsonl")
+    counts: dict[str, int] = {}
+    if run.lineage:
+        touched = [row for row in samples if row["prompt_id"] in run.lineage.touched]
+        if not touched:
+            raise RunError(
+                f"{run.root / 'filter' / 'kept.jsonl'}: no sample of a touched prompt was kept, so the edit can not be "
+                "taught; see rejected.jsonl beside it"
+            )
+        others = [row for row in samples if row["prompt_id"] not in run.lineage.touched]
+        again = replay(others, round(run.recipe.incremental.replay * len(touched)), run.recipe.seed)
+        samples = touched + again
+        counts = {"touched": len(touched), "replayed": len(again)}
+    kept = build(samples, "policy", run.train_prompts())
+    helpful = build(read_rows(run.root / "helpful" / "samples.jsonl"), "helpful", run.helpful_prompts())
     mixed = mix(kept, helpful, recipe.helpful_ratio, recipe.max_tokens, run.recipe.seed)
     if not mixed.counts["policy"]:
         raise RunError(
             f"{run.root / 'filter' / 'kept.jsonl'}: no row to train on ({len(kept)} kept, all over sft.max_tokens "
             f"{recipe.max_tokens}); see rejected.jsonl beside it, or raise sft.max_tokens"
         )
-    return Rows([builder.without_reasoning(row) for row in mixed.rows], mixed.counts) if arm == "no-cot" else mixed
+    rows = [builder.without_reasoning(row) for row in mixed.rows] if arm == "no-cot" else mixed.rows
+    return Rows(rows, mixed.counts | counts)
 
 
-def fit(run: "Run", folder: StageFolder, rows: list[TrainingRow]) -> None:
-    """Train the base model on `rows`, `recipe.sft.epochs` times over; leaves metrics.jsonl and checkpoint/."""
+def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[TrainingRow]) -> None:
+    """Train `start`'s model on `rows`, as often as the settings say; leaves metrics.jsonl and checkpoint/."""
     from datasets import Dataset
     from trl import SFTConfig
 
     from deliberant.stages import training
 
-    recipe, base = run.recipe.sft, run.sampler("base")
+    recipe = settings(run)
     packs = training.packs(
         [row.tokens for row in rows], recipe.epochs, recipe.packing, recipe.max_tokens, run.recipe.seed
     )
@@ -87,7 +114,7 @@ def fit(run: "Run", folder: StageFolder, rows: list[TrainingRow]) -> None:
 
     resume = training.last_checkpoint(folder.dir / TRAINER)
     training.cut_back(folder.dir / "metrics.jsonl", resume)
-    model, tokenizer = training.trainable(base, recipe.train_embeddings)
+    model, tokenizer = training.trainable(start, recipe.train_embeddings)
     with training.quiet(), run.progress(folder.name, steps) as bar:
         trainer = training.OrderedSFTTrainer(
             model=model,
@@ -114,7 +141,7 @@ def fit(run: "Run", folder: StageFolder, rows: list[TrainingRow]) -> None:
             ),
             callbacks=[
                 training.StepLog(folder.dir / "metrics.jsonl", metrics, bar.advance),
-                training.Blend(base.model, recipe.blend),
+                training.Blend(start.model, recipe.blend),
             ],
         )
         training.train(trainer, resume, folder.dir / "checkpoint")

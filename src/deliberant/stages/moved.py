@@ -1,0 +1,79 @@
+"""What an incremental run moved, and what it cost, read from its folder.
+
+`evaluate` writes evaluate/moved.json; the report and the end of `deliberant run` show it beside the cost.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deliberant.evals import ScoredSample
+from deliberant.evals.moves import moves
+from deliberant.files import read_json
+from deliberant.folder import read_manifest
+from deliberant.lineage import Lineage, seconds
+
+if TYPE_CHECKING:
+    from deliberant.run import Run
+
+MOVED = "moved.json"
+ROWS = ("helpful", "generate", "filter")
+
+
+def moved(run: "Run", lineage: Lineage, old: Sequence[ScoredSample], new: Sequence[ScoredSample]) -> dict[str, Any]:
+    """{from, policy, prompts, rows, cases, moves}: the edit, what it touched, what was reused, and what it did."""
+    counts = {stage: manifest["counts"] for stage in ROWS if (manifest := read_manifest(run.root / stage))}
+    touched, train = lineage.touched, {each.id for each in run.train_prompts() if each.categories}
+    before = {each.id for each in lineage.old.train_prompts() if each.categories}
+    cases = run.cases()
+    known = {case.prompt.id: case.prompt.messages for case in lineage.old.cases()}
+    return {
+        "from": lineage.old.root.name,
+        "policy": list(lineage.diff.lines()),
+        "prompts": {
+            "touched": len(touched),
+            "untouched": len(train - touched),
+            "added": len(train - before),
+            "removed": len(before - train),
+        },
+        "rows": {stage: {name: found[name] for name in ("reused", "made")} for stage, found in counts.items()},
+        "cases": {
+            "touched": sum(map(lineage.touches, cases)),
+            "untouched": sum(not lineage.touches(case) for case in cases),
+            "not compared": sum(known.get(case.prompt.id) != case.prompt.messages for case in cases),
+        },
+        "moves": moves(
+            old, new, run.policy, lineage.touches, resamples=run.recipe.evaluate.bootstrap, seed=run.recipe.seed
+        ),
+    }
+
+
+def read_moved(root: Path) -> dict[str, Any] | None:
+    """What `moved` left in a run folder, None where the run continues none."""
+    path = root / "evaluate" / MOVED
+    if not path.exists():
+        return None
+    found: dict[str, Any] = json.loads(path.read_bytes())
+    return found
+
+
+def cost(root: Path) -> dict[str, Any] | None:
+    """Seconds of an incremental run by stage, beside those of the last full run; None where the run continues none.
+
+    {full, stages: [{stage, seconds, full}], seconds, same, whole}: `full` names that run, `same` is what the stages of
+    this one took there, `whole` all of its stages. Seconds are those of the process that finished a stage.
+    """
+    note = read_json(root / "run.json", "give the recipe, which writes it anew").get("from")
+    if note is None:
+        return None
+    before: dict[str, float] = note["seconds"]
+    now = dict(seconds(root))
+    order = sorted(now, key=lambda stage: list(before).index(stage) if stage in before else len(before))
+    return {
+        "full": note["full"],
+        "stages": [{"stage": stage, "seconds": now[stage], "full": before.get(stage)} for stage in order],
+        "seconds": sum(now.values()),
+        "same": sum(taken for stage, taken in before.items() if stage in now),
+        "whole": sum(before.values()),
+    }
