@@ -1,19 +1,21 @@
 """How far two readers of the same samples agree: rates, Cohen's kappa, Krippendorff's alpha, each with its interval.
 
-Cohen's kappa (1960) is scikit-learn's, Krippendorff's alpha for nominal data (2011) the package's of that name. Both
-correct for agreement by chance; alpha takes any number of readers, each of whom may have read only some of the samples.
+Cohen's kappa (1960) is scikit-learn's, Krippendorff's alpha for nominal data (2011) Inspect's (the package
+`krippendorff` is under the GPL). Both correct for agreement by chance; alpha takes any number of readers, each of whom
+may have read only some of the samples.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deliberant.evals import Estimate, Tally, rate
-from deliberant.evals.statistics import coefficient
+from deliberant.evals.statistics import RESAMPLES, coefficient
 
 
 @dataclass(frozen=True)
@@ -66,25 +68,42 @@ def rates(pairs: Sequence[Pair]) -> list[Figure]:
     return found
 
 
-def kappa(pairs: Sequence[Pair], name: str = "Cohen's kappa") -> Figure:
+def kappa(pairs: Sequence[Pair], resamples: int = RESAMPLES) -> Figure:
     """Cohen's kappa of people and judge."""
     scored = [pair for pair in pairs if pair.judge is not None]
-    people = np.array([pair.people for pair in scored], dtype=np.int64)
-    judge = np.array([pair.judge for pair in scored], dtype=np.int64)
-
-    def estimated(weights: NDArray[np.float64]) -> Estimate:
-        return coefficient(lambda at: cohen(people[at], judge[at], weights[at]), [pair.family for pair in scored])
-
-    weighted = estimated(np.array([pair.weight for pair in scored]))
-    return Figure(name, estimated(np.ones(len(scored))), weighted, len(pairs) - len(scored))
+    estimated = [
+        _kappa(scored, weights, resamples) for weights in ([1.0] * len(scored), [pair.weight for pair in scored])
+    ]
+    return Figure("Cohen's kappa", estimated[0], estimated[1], len(pairs) - len(scored))
 
 
-def judge_alpha(pairs: Sequence[Pair]) -> Figure:
-    """Krippendorff's alpha of two readers, the people and the judge; the library takes no weights."""
+def reviewer_kappa(pairs: Sequence[Pair], reviewer: str, resamples: int = RESAMPLES) -> Figure:
+    """Cohen's kappa of one reviewer and the judge, on what both have read."""
     scored = [pair for pair in pairs if pair.judge is not None]
-    table = np.array([[float(pair.people), float(pair.judge or False)] for pair in scored]).reshape(-1, 2).T
-    found = coefficient(lambda at: alpha(table[:, at]), [pair.family for pair in scored])
+    found = _kappa(scored, [1.0] * len(scored), resamples)
+    return Figure(f"Cohen's kappa, judge and {reviewer}", found, None, len(pairs) - len(scored))
+
+
+def judge_alpha(pairs: Sequence[Pair], resamples: int = RESAMPLES) -> Figure:
+    """Krippendorff's alpha of two readers, the people and the judge; it takes no weights."""
+    scored = [pair for pair in pairs if pair.judge is not None]
+    found = _alpha([(pair.people, pair.judge is True) for pair in scored], [pair.family for pair in scored], resamples)
     return Figure("Krippendorff's alpha", found, None, len(pairs) - len(scored))
+
+
+def reviewers_alpha(
+    decisions: Mapping[tuple[str, str], bool], families: Mapping[str, str], resamples: int = RESAMPLES
+) -> Figure:
+    """Krippendorff's alpha between reviewers, over samples that at least two have read.
+
+    `decisions`: (sample, reviewer) -> accepted; `families`: sample -> family. `unscored`: samples that one alone read.
+    """
+    read: dict[str, list[bool]] = defaultdict(list)
+    for (sample, _), decision in decisions.items():
+        read[sample].append(decision)
+    several = [sample for sample, words in read.items() if len(words) > 1]
+    found = _alpha([read[sample] for sample in several], [families[sample] for sample in several], resamples)
+    return Figure("Krippendorff's alpha", found, None, len(read) - len(several))
 
 
 def both(tallies: Sequence[Tally], pairs: Sequence[Pair]) -> tuple[Estimate, Estimate]:
@@ -104,37 +123,32 @@ def confusion(pairs: Sequence[Pair]) -> dict[str, dict[str, int]]:
     }
 
 
-def reviewers_alpha(decisions: Mapping[tuple[str, str], bool], families: Mapping[str, str]) -> Figure:
-    """Krippendorff's alpha between reviewers, over samples that at least two have read.
-
-    `decisions`: (sample, reviewer) -> accepted; `families`: sample -> family. Samples that one alone has read are in
-    `unscored`.
-    """
-    readers = sorted({reviewer for _, reviewer in decisions})
-    samples = list(dict.fromkeys(sample for sample, _ in decisions))
-    table = np.array(
-        [[float(decisions.get((sample, reader), math.nan)) for sample in samples] for reader in readers]
-    ).reshape(len(readers), len(samples))
-    several = np.flatnonzero((~np.isnan(table)).sum(axis=0) >= 2)
-    table = table[:, several]
-    found = coefficient(lambda at: alpha(table[:, at]), [families[samples[place]] for place in several])
-    return Figure("Krippendorff's alpha", found, None, len(samples) - len(several))
-
-
-def cohen(first: NDArray[np.int64], second: NDArray[np.int64], weights: NDArray[np.float64]) -> float:
-    """Cohen's kappa; NaN where both say the same of every sample, since chance alone would do that."""
+def _kappa(scored: Sequence[Pair], weights: Sequence[float], resamples: int) -> Estimate:
+    """NaN, so no value, where both say the same of every sample: chance alone would do that."""
     from sklearn.metrics import cohen_kappa_score
 
-    if len(first) == 0 or (first.min() == first.max() == second.min() == second.max()):
-        return math.nan
-    return float(cohen_kappa_score(first, second, labels=[0, 1], sample_weight=weights))
+    people = np.array([pair.people for pair in scored], dtype=np.int64)
+    judge = np.array([pair.judge for pair in scored], dtype=np.int64)
+    weight = np.array(weights)
+
+    def kappa(at: NDArray[np.intp]) -> float:
+        if len(set(people[at]) | set(judge[at])) < 2:
+            return math.nan
+        return float(cohen_kappa_score(people[at], judge[at], labels=[0, 1], sample_weight=weight[at]))
+
+    return coefficient(kappa, [pair.family for pair in scored], resamples=resamples)
 
 
-def alpha(table: NDArray[np.float64]) -> float:
-    """Krippendorff's alpha of readers by samples, NaN = not read; NaN where only one decision was ever made."""
-    import krippendorff
+def _alpha(read: Sequence[Sequence[bool]], families: Sequence[str], resamples: int) -> Estimate:
+    """`read`: the decisions on each sample, two or more. No value where only one decision was ever made."""
+    from inspect_ai.scorer import SampleScore, Score, krippendorff_alpha
 
-    values = np.unique(table[~np.isnan(table)])
-    if len(values) < 2:
-        return math.nan
-    return float(krippendorff.alpha(reliability_data=table, level_of_measurement="nominal", value_domain=[0.0, 1.0]))
+    scores = [SampleScore(score=Score(value=list(words))) for words in read]
+    compute = cast(Callable[[list[SampleScore]], float], krippendorff_alpha(level="nominal"))
+
+    def alpha(at: NDArray[np.intp]) -> float:
+        if len({word for place in at for word in read[place]}) < 2:
+            return math.nan
+        return compute([scores[place] for place in at])
+
+    return coefficient(alpha, families, resamples=resamples)

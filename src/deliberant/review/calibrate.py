@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from deliberant.evals import Tally
 from deliberant.judge import Verdict, minimum
-from deliberant.review.agreement import Figure, Pair, both, confusion, judge_alpha, kappa, rates, reviewers_alpha
+from deliberant.review.agreement import (
+    Figure,
+    Pair,
+    both,
+    confusion,
+    judge_alpha,
+    kappa,
+    rates,
+    reviewer_kappa,
+    reviewers_alpha,
+)
 from deliberant.review.people import Labelled, People
 from deliberant.review.samples import Entry, Samples
 
@@ -63,30 +73,35 @@ class Calibration:
         }
 
 
-def calibrate(samples: Samples, people: People, progress: "Progress", readings: Verdicts | None = None) -> Calibration:
+def calibrate(
+    samples: Samples,
+    people: People,
+    progress: "Progress",
+    readings: Verdicts | None = None,
+    resamples: int = RESAMPLES,
+) -> Calibration:
     """Every figure. `readings` of the judged samples take the place of the filter's own, to see a larger k."""
     judged = [each for each in people.labelled if each.entry.judged]
     verdicts = {each.entry.id: (readings or {}).get(each.entry.id, each.readings) for each in judged}
     weight = weights(samples.entries, [each.entry for each in people.labelled])
     pairs = [pair(each, accepted(verdicts[each.entry.id], samples.threshold), weight) for each in judged]
     names = people.reviewers if len(people.reviewers) > 1 else []
-    with progress("intervals", 3 + len(names)) as bar:
+    with progress("intervals", 2 + len(names)) as bar:
         measured = rates(pairs)
         for coefficient in (kappa, judge_alpha):
-            measured.append(coefficient(pairs))
+            measured.append(coefficient(pairs, resamples=resamples))
             bar.advance()
         between = []
         if names:
-            between.append(reviewers_alpha(people.decisions, people.families))
+            between.append(reviewers_alpha(people.decisions, people.families, resamples=resamples))
         for name in names:
             own = [
                 pair(each, accepted(verdicts[each.entry.id], samples.threshold), weight, decision)
                 for each in judged
                 if (decision := people.decisions.get((each.entry.id, name))) is not None
             ]
-            between.append(kappa(own, f"Cohen's kappa, judge and {name}"))
+            between.append(reviewer_kappa(own, name, resamples=resamples))
             bar.advance()
-        bar.advance()
     strata = Counter(map(_stratum, samples.entries))
     covered = {_stratum(each.entry) for each in people.labelled}
     return Calibration(
@@ -111,7 +126,7 @@ def calibrate(samples: Samples, people: People, progress: "Progress", readings: 
 
 
 def pair(each: Labelled, judge: bool | None, weight: Mapping[Entry, float], people: bool | None = None) -> Pair:
-    """A labelled sample beside one decision of the judge or the filter; `people`: one reviewer's, not the majority's."""
+    """A labelled sample beside a decision of the judge or the filter; `people`: one reviewer's, not the majority's."""
     return Pair(each.prompt.family, each.people if people is None else people, judge, weight[each.entry])
 
 

@@ -68,8 +68,8 @@ def hinted(run: "Run", samples: Samples, people: People, k: int) -> Hinted:
     known = [each for each in judged if each.clause is not None]
     if not known:
         raise UserError(
-            f"{samples.root}: no labelled sample has a clause that people say applies, so no hint is known to be wrong; "
-            "accept samples that cite one clause, or name the clause"
+            f"{samples.root}: people name no clause of any judged sample, so no hint is known to be wrong; "
+            "accept samples that cite one clause, or choose the clause that applies"
         )
     right, wrong = {}, {}
     for each in known:

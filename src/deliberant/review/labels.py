@@ -44,7 +44,8 @@ def _comment(text: str) -> str:
 class Label(BaseModel):
     """One decision. `clause`: the clause that applies, where the reviewer named one (a correction, or a confirmation).
 
-    `blind`: the judge's verdict was hidden until then; None where nobody recorded it. `sample`: fingerprint of the text.
+    `blind`: the judge's verdict was hidden until then; None where nobody recorded it. `sample`: fingerprint of its
+    text.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -36,7 +36,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class People:
-    """`labels` count by (sample, reviewer); `families`: of every sample that has one; `stale`: labels of other texts."""
+    """`labels` count by (sample, reviewer); `families`: of all labelled samples; `stale`: labels of other texts."""
 
     labelled: list[Labelled]
     labels: dict[tuple[str, str], Label]
@@ -75,7 +75,7 @@ def people_of(samples: Samples, labels: Sequence[Label]) -> People:
     if not counted:
         other = f" ({stale} are of other texts)" if stale else ""
         raise UserError(
-            f"{samples.root}: has no labels{other}; run `deliberant review {samples.root}`, or name a file with --labels"
+            f"{samples.root}: has no labels{other}; run `deliberant review {samples.root}`, or give --labels FILE"
         )
     by_sample: dict[str, list[Label]] = defaultdict(list)
     for (name, _), label in counted.items():
@@ -87,8 +87,8 @@ def people_of(samples: Samples, labels: Sequence[Label]) -> People:
         mine, row = by_sample[entry.id], samples.row(entry)
         accepts = majority([label.decision == "accept" for label in mine])
         if accepts is not None:
-            clause = majority([name for label in mine if (name := meant(label, row["cited"]))])
-            labelled.append(Labelled(entry, row, prompts[entry.prompt_id], accepts, clause))
+            named = [clause for label in mine if (clause := meant(label, row["cited"])) is not None]
+            labelled.append(Labelled(entry, row, prompts[entry.prompt_id], accepts, majority(named)))
     return People(labelled, counted, {entry.id: prompts[entry.prompt_id].family for entry in entries}, stale)
 
 

@@ -28,7 +28,7 @@ def read_again(
 ) -> dict[str, list[Verdict]]:
     """k readings of each sample by the run's judge, with the filter's settings: sample -> verdicts.
 
-    `hints`: by sample, for each of them, in place of the prompt's own. Raises UserError where another process works in the run.
+    `hints`: by sample, for each of them, in place of the prompt's own. UserError where another process works here.
     """
     sampler = run.sampler("judge")
     rows = sorted(rows, key=lambda row: str(row["id"]))

@@ -71,7 +71,8 @@ def count_lines(counts: dict[str, int]) -> Iterator[str]:
     """On what the figures stand, and what was left out."""
     yield (
         f"{counts['labels']} labels of {counts['reviewers']} reviewers on {counts['samples']} samples; "
-        f"the judge read {counts['judged']} of them ({counts['readings']} readings, {counts['readings_unscored']} unscored)"
+        f"the judge read {counts['judged']} of them "
+        f"({counts['readings']} readings, {counts['readings_unscored']} unscored)"
     )
     left = {
         "conflicting": "samples left out: reviewers are divided",
@@ -106,7 +107,7 @@ def _shown(each: Estimate, scale: int, digits: int) -> str:
     if each.value is None:
         return f"- n={each.n}"
     interval = (
-        "[no interval]"
+        "(no interval)"
         if each.low is None or each.high is None
         else f"[{scale * each.low:.{digits}f}, {scale * each.high:.{digits}f}]"
     )
