@@ -14,6 +14,7 @@ from math import comb
 from typing import TYPE_CHECKING, Any
 
 from deliberant.evals import Tally
+from deliberant.evals.statistics import RESAMPLES
 from deliberant.judge import Verdict, minimum
 from deliberant.review.agreement import (
     Figure,
