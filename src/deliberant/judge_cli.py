@@ -51,7 +51,7 @@ def calibrate(
         from deliberant.run import Run
 
         run = Run.reopen(where, RichProgress())
-        judged = [each for each in people.labelled if each.entry.judged]
+        judged = [each for each in people.read if each.entry.judged]
         if k is not None and judged:
             prompts = {each.prompt.id: each.prompt for each in judged}
             readings = read_again(run, "again", [each.row for each in judged], prompts, k, run.recipe.seed)

@@ -83,9 +83,12 @@ def calibrate(
 ) -> Calibration:
     """Every figure. `readings` of the judged samples take the place of the filter's own, to see a larger k."""
     judged = [each for each in people.labelled if each.entry.judged]
-    verdicts = {each.entry.id: (readings or {}).get(each.entry.id, each.readings) for each in judged}
+    verdicts = {
+        each.entry.id: (readings or {}).get(each.entry.id, each.readings) for each in people.read if each.entry.judged
+    }
+    said = {name: accepted(found, samples.threshold) for name, found in verdicts.items()}
     weight = weights(samples.entries, [each.entry for each in people.labelled])
-    pairs = [pair(each, accepted(verdicts[each.entry.id], samples.threshold), weight) for each in judged]
+    pairs = [pair(each, said[each.entry.id], weight) for each in judged]
     names = people.reviewers if len(people.reviewers) > 1 else []
     with progress("intervals", 2 + len(names)) as bar:
         measured = rates(pairs)
@@ -97,9 +100,9 @@ def calibrate(
             between.append(reviewers_alpha(people.decisions, people.families, resamples=resamples))
         for name in names:
             own = [
-                pair(each, accepted(verdicts[each.entry.id], samples.threshold), weight, decision)
-                for each in judged
-                if (decision := people.decisions.get((each.entry.id, name))) is not None
+                Pair(each.prompt.family, decision, said[each.entry.id])
+                for each in people.read
+                if each.entry.judged and (decision := people.decisions.get((each.entry.id, name))) is not None
             ]
             between.append(reviewer_kappa(own, name, resamples=resamples))
             bar.advance()
@@ -126,9 +129,9 @@ def calibrate(
     )
 
 
-def pair(each: Labelled, judge: bool | None, weight: Mapping[Entry, float], people: bool | None = None) -> Pair:
-    """A labelled sample beside a decision of the judge or the filter; `people`: one reviewer's, not the majority's."""
-    return Pair(each.prompt.family, each.people if people is None else people, judge, weight[each.entry])
+def pair(each: Labelled, judge: bool | None, weight: Mapping[Entry, float]) -> Pair:
+    """A labelled sample beside a decision of the judge or the filter."""
+    return Pair(each.prompt.family, each.people, judge, weight[each.entry])
 
 
 def accepted(verdicts: Sequence[Verdict], threshold: int) -> bool | None:

@@ -19,14 +19,12 @@ Word = TypeVar("Word", bool, str)
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """One sample on which people agree. `clause`: the one they say applies, None where they do not say or disagree."""
+class Read:
+    """One sample that somebody has read."""
 
     entry: Entry
     row: Row
     prompt: Prompt
-    people: bool
-    clause: str | None
 
     @property
     def readings(self) -> list[Verdict]:
@@ -35,13 +33,29 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class People:
-    """`labels` count by (sample, reviewer); `families`: of all labelled samples; `stale`: labels of other texts."""
+class Labelled(Read):
+    """One sample on which people agree. `clause`: the one they say applies, None where they do not say or disagree."""
 
+    people: bool
+    clause: str | None
+
+
+@dataclass(frozen=True)
+class People:
+    """`read`: every sample that counts; `labelled`: without those on which reviewers are divided.
+
+    `labels` count, by (sample, reviewer); `stale`: labels of other texts.
+    """
+
+    read: list[Read]
     labelled: list[Labelled]
     labels: dict[tuple[str, str], Label]
-    families: dict[str, str]
     stale: int
+
+    @property
+    def families(self) -> dict[str, str]:
+        """Sample -> family."""
+        return {each.entry.id: each.prompt.family for each in self.read}
 
     @property
     def reviewers(self) -> list[str]:
@@ -62,34 +76,40 @@ class People:
             "labels_of_other_texts": self.stale,
             "labels_not_blind": sum(label.blind is False for label in self.labels.values()),
             "reviewers": len(self.reviewers),
-            "samples": len(self.families),
-            "conflicting": len(self.families) - len(self.labelled),
+            "samples": len(self.read),
+            "conflicting": len(self.read) - len(self.labelled),
             "clause_known": len(known),
             "clause_corrected": sum(each.clause not in each.row["cited"] for each in known),
         }
 
 
-def people_of(samples: Samples, labels: Sequence[Label]) -> People:
-    """Each labelled sample with people's word on it. UserError where no label speaks of this run's samples."""
+def counting(samples: Samples, labels: Sequence[Label]) -> tuple[dict[tuple[str, str], Label], int]:
+    """The labels that count, by (sample, reviewer), and how many are of other texts. UserError where none counts."""
     counted, stale = current(labels, samples)
     if not counted:
         other = f" ({stale} are of other texts)" if stale else ""
         raise UserError(
-            f"{samples.root}: has no labels{other}; run `deliberant review {samples.root}`, or give --labels FILE"
+            f"{samples.root}: has no labels{other}; make some with `deliberant review {samples.root}`, or import a file"
         )
+    return counted, stale
+
+
+def people_of(samples: Samples, labels: Sequence[Label]) -> People:
+    """Each labelled sample with people's word on it. UserError where no label counts."""
+    counted, stale = counting(samples, labels)
     by_sample: dict[str, list[Label]] = defaultdict(list)
     for (name, _), label in counted.items():
         by_sample[name].append(label)
     entries = [samples.by_id[name] for name in by_sample]
     prompts = samples.prompts(entries)
-    labelled = []
-    for entry in entries:
-        mine, row = by_sample[entry.id], samples.row(entry)
+    read, labelled = [Read(entry, samples.row(entry), prompts[entry.prompt_id]) for entry in entries], []
+    for each in read:
+        mine, cited = by_sample[each.entry.id], each.row["cited"]
         accepts = majority([label.decision == "accept" for label in mine])
         if accepts is not None:
-            named = [clause for label in mine if (clause := meant(label, row["cited"])) is not None]
-            labelled.append(Labelled(entry, row, prompts[entry.prompt_id], accepts, majority(named)))
-    return People(labelled, counted, {entry.id: prompts[entry.prompt_id].family for entry in entries}, stale)
+            named = [clause for label in mine if (clause := meant(label, cited)) is not None]
+            labelled.append(Labelled(each.entry, each.row, each.prompt, accepts, majority(named)))
+    return People(read, labelled, counted, stale)
 
 
 def meant(label: Label, cited: Sequence[str]) -> str | None:
