@@ -6,8 +6,10 @@ Host header must be ours, so no other name can be pointed at this server.
 """
 
 import secrets
+import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from deliberant.errors import DeliberantError, UserError
@@ -41,6 +43,11 @@ class Server(ThreadingHTTPServer):
         self.base = f"/{self.token}/"
         self.url = f"http://{HOST}:{self.server_port}{self.base}"
         self.origins = {f"http://{name}:{self.server_port}" for name in (HOST, "localhost")}
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that hangs up is no error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Refusal(Exception):
