@@ -3,7 +3,8 @@
 The paper tells the judge what another AI determined, and that it may be wrong (2.3.2); a judge that follows a wrong
 hint would turn other people's labelling errors into rewards. The right style is that of the clause that people say
 applies; the wrong one is one of the other two, by chance. Reading without a hint a second time, with another seed,
-shows how many verdicts change by themselves.
+shows how many verdicts change by themselves. All four readings have other seeds than the filter's: samples were kept,
+rejected and drawn by those, and a rare low score does not come twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,7 +80,7 @@ def hinted(run: "Run", samples: Samples, people: People, k: int) -> Hinted:
         wrong[each.entry.id] = (Hint(SOURCE, others[int(fingerprint([each.entry.id, run.recipe.seed]), 16) % 2]),)
     none: dict[str, tuple[Hint, ...]] = {each.entry.id: () for each in known}
     prompts = {each.prompt.id: each.prompt for each in known}
-    rows, seed = [each.row for each in known], run.recipe.seed
+    rows, seed = [each.row for each in known], run.recipe.seed + 1
     plain = read_again(run, "no-hint", rows, prompts, k, seed, none)
     found = {
         "none, other seed": read_again(run, "no-hint-again", rows, prompts, k, seed + 1, none),
