@@ -79,6 +79,7 @@ def test_deciding_goes_through_all_undecided_and_back_again(samples: Samples) ->
     assert sorted([*seen, "hearth#1", "pruning#0"]) == [entry.id for entry in found.entries]
     assert found.reviewed == 12 and "Nothing undecided is left" in page(found)
     assert found.next(view, -1) is not None, "back goes to decided ones, too"
+    assert "with the verdict in view" not in page(found, at=at(found, "hearth#1")), "an imported label does not say"
     again = session(samples)
     assert again.reviewed == 12 and again.decided["stove#0"].comment == "no\nway"
     assert "no\nway</textarea>" in page(again, at=at(again, "stove#0"))
