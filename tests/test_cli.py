@@ -20,9 +20,10 @@ from tests.runs import write_recipe
 from tests.stages.test_coverage import filtered_run
 
 VERBS = ["run", "helpful", "generate", "filter", "sft", "rl", "evaluate", "report", "results", "coverage", "chat"]
+VERBS += ["review"]
 NESTED = [["policy", verb] for verb in ("show", "lint", "diff", "import", "export")]
-NESTED += [["prompts", verb] for verb in ("import", "check", "dedupe", "split")]
-NESTED += [["micro", "pretrain"], ["micro", "measure"]]
+NESTED += [["prompts", verb] for verb in ("import", "check", "dedupe", "split", "hints")]
+NESTED += [["judge", "calibrate"], ["micro", "pretrain"], ["micro", "measure"]]
 ROW = {
     "arm": "sft",
     "suite": "seen",

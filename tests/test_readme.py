@@ -139,6 +139,16 @@ def lint_policy(workspace: Workspace, command: str) -> None:
     assert result.exit_code == 1 and "no-example" in result.stdout, result.output
 
 
+def review(workspace: Workspace, command: str) -> None:
+    """The page is a server; what people would decide there comes from a file, and calibration reads it later."""
+    *arguments, sample, n = shlex.split(command)[1:]
+    assert (sample, n) == ("--sample", "200")
+    kept = (workspace.folder / arguments[1] / "filter/kept.jsonl").read_text(encoding="utf-8").splitlines()
+    labels = [f"{json.loads(line)['id']},accept" for line in kept[:4]]
+    (workspace.folder / "labels.csv").write_text("\n".join(["sample_id,decision", *labels]), encoding="utf-8")
+    workspace.deliberant(*arguments, "--import", "labels.csv", "--reviewer", "ana")
+
+
 def view_logs(workspace: Workspace, command: str) -> None:
     """The viewer is a server; what it would list is there and can be read."""
     from inspect_ai.log import list_eval_logs, read_eval_log
@@ -160,6 +170,7 @@ CHECKS: dict[str, Callable[[Workspace, str], object]] = {
     r"deliberant micro pretrain.*": train_base,
     r"deliberant run recipes/micro.yaml --set policy=my-policy( --from \S+)?": own_policy,
     r"deliberant policy lint": lint_policy,
+    r"deliberant review .*": review,
     r"deliberant .*": lambda workspace, command: workspace.deliberant(*shlex.split(command)[1:]),
     r"(cp|perl) .*": lambda workspace, command: workspace.shell(command),
     r"python -m benchmarks\.(results|incremental) .*": benchmark,
@@ -188,7 +199,7 @@ def test_every_verb_has_an_example_in_the_readme() -> None:
     from typer.main import get_command
 
     text = "\n".join(blocks("README.md", "bash"))
-    groups = {("policy",), ("prompts",), ("micro",), ()}
+    groups = {("policy",), ("prompts",), ("micro",), ("judge",), ()}
     for path in set(verbs(get_command(cli.app))) - groups:
         assert f"deliberant {' '.join(path)}" in text, path
 

@@ -15,8 +15,10 @@ import typer
 from typer.core import TyperGroup
 
 from deliberant.errors import DeliberantError, UserError
+from deliberant.judge_cli import judge_app
 from deliberant.policy_cli import policy_app
 from deliberant.prompts_cli import prompts_app
+from deliberant.review_cli import review
 
 if TYPE_CHECKING:
     from deliberant.run import Run
@@ -44,7 +46,10 @@ micro_app = typer.Typer(
 )
 app.add_typer(policy_app, name="policy")
 app.add_typer(prompts_app, name="prompts")
+app.add_typer(judge_app, name="judge")
 app.add_typer(micro_app, name="micro")
+
+app.command()(review)
 
 Where = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a recipe (.yaml).", show_default=False)]
 Overrides = Annotated[

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deliberant.prompts.dedupe import Deduped
     from deliberant.prompts.importing import Import
     from deliberant.prompts.split import Split
+    from deliberant.review.hints import Account
 
 COLUMNS = ("arm", "suite", "metric", "value", "95% interval", "n", "unscored", "truncated", "empty")
 SHOWN = 20
@@ -128,6 +129,17 @@ def split_lines(found: "Split", to: Path) -> Iterator[str]:
     if found.joined:
         yield f"{found.joined} families share a set with near-duplicates of theirs in another one"
     yield from _skipped(found.skipped)
+
+
+def hint_lines(account: "Account", to: Path) -> Iterator[str]:
+    """What `prompts hints` did."""
+    styles = ", ".join(f"{style} {count}" for style, count in account.styles.most_common()) or "none"
+    yield f"{account.hinted} of {account.prompts} prompts have a hint of the review ({styles}), in {to}"
+    left = {"conflicting": "left out: reviewers are divided", "undecided": "left out: a reviewer says two styles"}
+    left |= {"silent": "left out: no label tells a style", "other_text": "left out: another text was read"}
+    yield from (f"{count} {what}" for name, what in left.items() if (count := getattr(account, name)))
+    if account.stale:
+        yield f"{account.stale} labels left out: of other texts than this run's"
 
 
 def _skipped(count: int) -> Iterator[str]:

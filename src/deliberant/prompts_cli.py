@@ -127,6 +127,36 @@ def split(
     _show(found.row(), split_lines(found, to), as_json)
 
 
+@prompts_app.command()
+def hints(
+    file: Annotated[Path, typer.Argument(metavar="PROMPTS", help="A JSONL file of prompts.", show_default=False)],
+    run: Annotated[Path, typer.Option("--from", metavar="RUN", help="The run whose samples people have labelled.")],
+    to: Annotated[Path, typer.Option(help="The JSONL file to write.")],
+    least: Annotated[
+        float, typer.Option("--min-share", min=0.5, max=1.0, help="Share of a prompt's reviewers that have to agree.")
+    ] = 1.0,
+    as_json: AsJson = False,
+) -> None:
+    """Give prompts the response style that people found right, as a hint for the judge of a later run.
+
+    The hint's source is review:NAME, its confidence the share of reviewers. Where reviewers conflict
+    there is none; how many, and why, is counted.
+
+    \b
+    deliberant prompts hints train.jsonl --from runs/micro-1a2b3c4d --to hinted.jsonl
+    deliberant prompts hints train.jsonl --from runs/micro-1a2b3c4d --to hinted.jsonl --min-share 0.6
+    """
+    from deliberant.console import hint_lines
+    from deliberant.prompts import iterate_prompts, write_prompts
+    from deliberant.review import Labels, Samples
+    from deliberant.review.hints import Account, with_hints
+
+    samples, account = Samples(run), Account()
+    labels = Labels(samples).read()
+    write_prompts(to, with_hints(iterate_prompts(file), samples, labels, account, least))
+    _show(account.row(), hint_lines(account, to), as_json)
+
+
 def _pairs(option: str, given: Pairs) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in given or ():

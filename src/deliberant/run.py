@@ -254,8 +254,8 @@ class Run:
 
     def _upstream(self, name: str) -> tuple[str, ...]:
         stage, _, arm = name.partition("/")
-        if stage == "report":
-            return ("evaluate",)
+        if stage in ("report", "review"):
+            return ("evaluate",) if stage == "report" else ("filter",)
         if stage == "evaluate":
             return tuple(each for each in UPSTREAM if each == arm or (not arm and each in self.recipe.evaluate.arms))
         return UPSTREAM[stage]

@@ -6,7 +6,7 @@ family alone) the interval is Wilson's, with families, not prompts, as its count
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,10 +29,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Tally:
-    """What one sample adds to a rate: `hits` out of `trials`; (0, 0) where the metric does not apply to it."""
+    """What one sample adds to a rate: `hits` out of `trials`; (0, 0) where the metric does not apply to it.
 
-    hits: int
-    trials: int
+    Fractions are expectations, such as the chance that one of its readings is drawn.
+    """
+
+    hits: float
+    trials: float
 
 
 def wilson(value: float, n: int) -> tuple[float, float]:
@@ -43,12 +46,22 @@ def wilson(value: float, n: int) -> tuple[float, float]:
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
-def rate(tallies: Sequence[Tally], families: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
+def rate(
+    tallies: Sequence[Tally],
+    families: Sequence[str],
+    *,
+    weights: Sequence[float] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate:
     """Sum of hits over sum of trials, with a percentile bootstrap over families.
 
-    `tallies[i]` belongs to `families[i]`. The same input and seed give the same interval.
+    `tallies[i]` belongs to `families[i]`. `weights[i]`: how many samples of the whole it stands for, where samples were
+    not drawn evenly; `n` counts trials unweighted. The same input and seed give the same interval.
     """
-    sums = _by_family([tallies], families)
+    scale = weights or [1] * len(tallies)
+    counted = [Tally(each.hits * w, each.trials * w) for each, w in zip(tallies, scale, strict=True)]
+    sums = _by_family([counted], families)
     if not len(sums):
         return Estimate(None, None, None, 0)
     hits, trials = sums.sum(axis=0)
@@ -57,7 +70,37 @@ def rate(tallies: Sequence[Tally], families: Sequence[str], *, resamples: int = 
     low, high = _percentiles(drawn[:, 0] / drawn[:, 1])
     if low == high:
         low, high = wilson(value, len(sums))
-    return Estimate(value, low, high, int(trials))
+    return Estimate(value, low, high, round(sum(each.trials for each in tallies)))
+
+
+def coefficient(
+    statistic: Callable[[NDArray[np.intp]], float],
+    families: Sequence[str],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate:
+    """Any statistic of samples, such as a coefficient of agreement, with a percentile bootstrap over families.
+
+    `statistic` takes the indices of samples, repeats allowed, and returns NaN where it is not defined (all alike); so
+    does a resample, which is then left out. No interval where all resamples agree: unlike a rate's, a coefficient's
+    has no formula to fall back on.
+    """
+    members: dict[str, list[int]] = {}
+    for place, family in enumerate(families):
+        members.setdefault(family, []).append(place)
+    value = statistic(np.arange(len(families))) if families else math.nan
+    if math.isnan(value):
+        return Estimate(None, None, None, len(families))
+    groups = [np.array(each) for each in members.values()]
+    rng = np.random.default_rng(seed)
+    drawn = [
+        statistic(np.concatenate([groups[group] for group in rng.integers(len(groups), size=len(groups))]))
+        for _ in range(resamples)
+    ]
+    defined = np.array([each for each in drawn if not math.isnan(each)])
+    low, high = _percentiles(defined) if len(defined) else (value, value)
+    return Estimate(value, None, None, len(families)) if low == high else Estimate(value, low, high, len(families))
 
 
 def difference(

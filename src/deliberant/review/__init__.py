@@ -1,0 +1,23 @@
+"""People in the loop: they read samples, their labels stay beside the run, and the judge is held against them.
+
+Importing this is light; the server, statistics and models are imported where they are used.
+"""
+
+from deliberant.review.labels import COLUMNS, Label, Labels, current, latest, new_label, read_labels
+from deliberant.review.samples import Entry, Samples, draw
+from deliberant.review.summary import added, summary
+
+__all__ = [
+    "COLUMNS",
+    "Entry",
+    "Label",
+    "Labels",
+    "Samples",
+    "added",
+    "current",
+    "draw",
+    "latest",
+    "new_label",
+    "read_labels",
+    "summary",
+]

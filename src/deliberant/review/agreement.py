@@ -1,0 +1,154 @@
+"""How far two readers of the same samples agree: rates, Cohen's kappa, Krippendorff's alpha, each with its interval.
+
+Cohen's kappa (1960) is scikit-learn's, Krippendorff's alpha for nominal data (2011) Inspect's (the package
+`krippendorff` is under the GPL). Both correct for agreement by chance; alpha takes any number of readers, each of whom
+may have read only some of the samples.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deliberant.evals import Estimate, Tally, rate
+from deliberant.evals.statistics import RESAMPLES, coefficient
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One sample read by both: what `people` said and what the other one, the judge, said (None: it gave no score).
+
+    `weight`: how many samples of the run it stands for.
+    """
+
+    family: str
+    people: bool
+    judge: bool | None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measure: `labelled` over the samples that were labelled, `run` weighted to all that the run has.
+
+    `run` is None where weighting has no meaning. `unscored`: samples that this measure would count if they had a score.
+    """
+
+    name: str
+    labelled: Estimate
+    run: Estimate | None
+    unscored: int
+
+    def row(self) -> dict[str, Any]:
+        """As JSON; `run` null where it has no meaning."""
+        run = None if self.run is None else {key: getattr(self.run, key) for key in ("value", "low", "high")}
+        return {"figure": self.name, **asdict(self.labelled), "unscored": self.unscored, "run": run}
+
+
+def rates(pairs: Sequence[Pair]) -> list[Figure]:
+    """Accuracy, and precision and recall of accepting and of rejecting, people being right."""
+    scored = [pair for pair in pairs if pair.judge is not None]
+    unscored = {word: sum(pair.judge is None and pair.people is word for pair in pairs) for word in (True, False)}
+    nobody = sum(unscored.values())
+    kinds: list[tuple[str, Callable[[Pair], bool], int]] = [
+        ("accuracy", lambda pair: True, nobody),
+        ("precision of accept", lambda pair: pair.judge is True, nobody),
+        ("recall of accept", lambda pair: pair.people, unscored[True]),
+        ("precision of reject", lambda pair: pair.judge is False, nobody),
+        ("recall of reject", lambda pair: not pair.people, unscored[False]),
+    ]
+    found = []
+    for name, applies, missing in kinds:
+        tallies = [Tally(pair.people is pair.judge, 1) if applies(pair) else Tally(0, 0) for pair in scored]
+        found.append(Figure(name, *both(tallies, scored), missing))
+    return found
+
+
+def kappa(pairs: Sequence[Pair], resamples: int = RESAMPLES) -> Figure:
+    """Cohen's kappa of people and judge."""
+    scored = [pair for pair in pairs if pair.judge is not None]
+    estimated = [
+        _kappa(scored, weights, resamples) for weights in ([1.0] * len(scored), [pair.weight for pair in scored])
+    ]
+    return Figure("Cohen's kappa", estimated[0], estimated[1], len(pairs) - len(scored))
+
+
+def reviewer_kappa(pairs: Sequence[Pair], reviewer: str, resamples: int = RESAMPLES) -> Figure:
+    """Cohen's kappa of one reviewer and the judge, on what both have read."""
+    scored = [pair for pair in pairs if pair.judge is not None]
+    found = _kappa(scored, [1.0] * len(scored), resamples)
+    return Figure(f"Cohen's kappa, judge and {reviewer}", found, None, len(pairs) - len(scored))
+
+
+def judge_alpha(pairs: Sequence[Pair], resamples: int = RESAMPLES) -> Figure:
+    """Krippendorff's alpha of two readers, the people and the judge; it takes no weights."""
+    scored = [pair for pair in pairs if pair.judge is not None]
+    found = _alpha([(pair.people, pair.judge is True) for pair in scored], [pair.family for pair in scored], resamples)
+    return Figure("Krippendorff's alpha", found, None, len(pairs) - len(scored))
+
+
+def reviewers_alpha(
+    decisions: Mapping[tuple[str, str], bool], families: Mapping[str, str], resamples: int = RESAMPLES
+) -> Figure:
+    """Krippendorff's alpha between reviewers, over samples that at least two have read.
+
+    `decisions`: (sample, reviewer) -> accepted; `families`: sample -> family. `unscored`: samples that one alone read.
+    """
+    read: dict[str, list[bool]] = defaultdict(list)
+    for (sample, _), decision in decisions.items():
+        read[sample].append(decision)
+    several = [sample for sample, words in read.items() if len(words) > 1]
+    found = _alpha([read[sample] for sample in several], [families[sample] for sample in several], resamples)
+    return Figure("Krippendorff's alpha", found, None, len(read) - len(several))
+
+
+def both(tallies: Sequence[Tally], pairs: Sequence[Pair]) -> tuple[Estimate, Estimate]:
+    """A rate of the labelled samples and the same weighted to the run."""
+    families = [pair.family for pair in pairs]
+    return rate(tallies, families), rate(tallies, families, weights=[pair.weight for pair in pairs])
+
+
+def confusion(pairs: Sequence[Pair]) -> dict[str, dict[str, int]]:
+    """people's decision -> judge's decision, or unscored -> samples."""
+    words = {True: "accept", False: "reject", None: "unscored"}
+    return {
+        words[people]: {
+            words[judge]: sum(pair.people is people and pair.judge is judge for pair in pairs) for judge in words
+        }
+        for people in (True, False)
+    }
+
+
+def _kappa(scored: Sequence[Pair], weights: Sequence[float], resamples: int) -> Estimate:
+    """NaN, so no value, where both say the same of every sample: chance alone would do that."""
+    from sklearn.metrics import cohen_kappa_score
+
+    people = np.array([pair.people for pair in scored], dtype=np.int64)
+    judge = np.array([pair.judge for pair in scored], dtype=np.int64)
+    weight = np.array(weights)
+
+    def kappa(at: NDArray[np.intp]) -> float:
+        if len(set(people[at]) | set(judge[at])) < 2:
+            return math.nan
+        return float(cohen_kappa_score(people[at], judge[at], labels=[0, 1], sample_weight=weight[at]))
+
+    return coefficient(kappa, [pair.family for pair in scored], resamples=resamples)
+
+
+def _alpha(read: Sequence[Sequence[bool]], families: Sequence[str], resamples: int) -> Estimate:
+    """`read`: the decisions on each sample, two or more. No value where only one decision was ever made."""
+    from inspect_ai.scorer import SampleScore, Score, krippendorff_alpha
+
+    scores = [SampleScore(score=Score(value=list(words))) for words in read]
+    compute = cast(Callable[[list[SampleScore]], float], krippendorff_alpha(level="nominal"))
+
+    def alpha(at: NDArray[np.intp]) -> float:
+        if len({word for place in at for word in read[place]}) < 2:
+            return math.nan
+        return compute([scores[place] for place in at])
+
+    return coefficient(alpha, families, resamples=resamples)

@@ -1,0 +1,136 @@
+"""What a hint does to the judge: it reads labelled samples again with a right one, with a wrong one, and with none.
+
+The paper tells the judge what another AI determined, and that it may be wrong (2.3.2); a judge that follows a wrong
+hint would turn other people's labelling errors into rewards. The right style is that of the clause that people say
+applies; the wrong one is one of the other two, by chance. Reading without a hint a second time, with another seed,
+shows how many verdicts change by themselves. All four readings have other seeds than the filter's: samples were kept,
+rejected and drawn by those, and a rare low score does not come twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from deliberant.errors import UserError
+from deliberant.evals import Estimate, Tally, difference
+from deliberant.files import fingerprint
+from deliberant.judge import Verdict
+from deliberant.prompts import STYLES, Hint
+from deliberant.review.agreement import Figure, both
+from deliberant.review.calibrate import accepted, pair, weights
+from deliberant.review.people import Labelled, People
+from deliberant.review.readings import read_again
+from deliberant.review.samples import Entry, Samples
+
+if TYPE_CHECKING:
+    from deliberant.run import Run
+
+SOURCE = "calibration"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one kind of hint does, beside reading without one. `more_flips`: than a second reading without one."""
+
+    hint: str
+    figures: list[Figure]
+    more_flips: Estimate | None
+
+
+@dataclass(frozen=True)
+class Hinted:
+    """`n` samples were read `k` times under each condition; of `without_style` people's word tells no right style."""
+
+    n: int
+    k: int
+    without_style: int
+    effects: list[Effect]
+
+    def json(self) -> dict[str, Any]:
+        """As one JSON object."""
+        return {
+            "samples": self.n,
+            "k": self.k,
+            "without_style": self.without_style,
+            "effects": [
+                {
+                    "hint": each.hint,
+                    "figures": [figure.row() for figure in each.figures],
+                    "more_flips": each.more_flips and asdict(each.more_flips),
+                }
+                for each in self.effects
+            ],
+        }
+
+
+def hinted(run: "Run", samples: Samples, people: People, k: int) -> Hinted:
+    """Reads four times over, resumably. UserError where no judged sample has a clause that people say applies."""
+    judged = [each for each in people.labelled if each.entry.judged]
+    known = [each for each in judged if each.clause is not None]
+    if not known:
+        raise UserError(
+            f"{samples.root}: people name no clause of any judged sample, so no hint is known to be wrong; "
+            "accept samples that cite one clause, or choose the clause that applies"
+        )
+    right, wrong = {}, {}
+    for each in known:
+        style = samples.policy.clauses[each.clause or ""].style
+        others = [other for other in STYLES if other != style]
+        right[each.entry.id] = (Hint(SOURCE, style),)
+        wrong[each.entry.id] = (Hint(SOURCE, others[int(fingerprint([each.entry.id, run.recipe.seed]), 16) % 2]),)
+    none: dict[str, tuple[Hint, ...]] = {each.entry.id: () for each in known}
+    prompts = {each.prompt.id: each.prompt for each in known}
+    rows, seed = [each.row for each in known], run.recipe.seed + 1
+    plain = read_again(run, "no-hint", rows, prompts, k, seed, none)
+    found = {
+        "none, other seed": read_again(run, "no-hint-again", rows, prompts, k, seed + 1, none),
+        "right": read_again(run, "right-hint", rows, prompts, k, seed, right),
+        "wrong": read_again(run, "wrong-hint", rows, prompts, k, seed, wrong),
+    }
+    weight = weights(samples.entries, [each.entry for each in people.labelled])
+    effects: list[Effect] = []
+    base: list[Tally] = []
+    for name, verdicts in found.items():
+        flips = [_flip(plain[each.entry.id], verdicts[each.entry.id], samples.threshold) for each in known]
+        figures = _effect(known, plain, verdicts, weight, samples.threshold, flips)
+        families = [each.prompt.family for each in known]
+        effects.append(Effect(name, figures, difference(flips, base, families) if base else None))
+        base = base or flips
+    return Hinted(len(known), k, len(judged) - len(known), effects)
+
+
+def _flip(before: Sequence[Verdict], after: Sequence[Verdict], threshold: int, was: bool | None = None) -> Tally:
+    """Whether the decision changes; no trial where either has no score, or the first was not `was`."""
+    first, second = accepted(before, threshold), accepted(after, threshold)
+    if first is None or second is None or (was is not None and first is not was):
+        return Tally(0, 0)
+    return Tally(first is not second, 1)
+
+
+def _effect(
+    known: Sequence[Labelled],
+    plain: Mapping[str, Sequence[Verdict]],
+    verdicts: Mapping[str, Sequence[Verdict]],
+    weight: Mapping[Entry, float],
+    threshold: int,
+    flips: Sequence[Tally],
+) -> list[Figure]:
+    pairs = [pair(each, None, weight) for each in known]
+    both_read = [(plain[each.entry.id], verdicts[each.entry.id]) for each in known]
+    lost = sum(not flip.trials for flip in flips)
+    figures = [Figure("verdict flips", *both(flips, pairs), lost)]
+    for name, was in (("accept turns to reject", True), ("reject turns to accept", False)):
+        turned = [_flip(before, after, threshold, was) for before, after in both_read]
+        missing = sum(accepted(b, threshold) is was and accepted(a, threshold) is None for b, a in both_read)
+        figures.append(Figure(name, *both(turned, pairs), missing))
+    decided = [accepted(after, threshold) for _, after in both_read]
+    right = [
+        Tally(0, 0) if one is None else Tally(one is each.people, 1) for each, one in zip(known, decided, strict=True)
+    ]
+    figures.append(Figure("agrees with people", *both(right, pairs), decided.count(None)))
+    said = [[one.agrees for one in after] for _, after in both_read]
+    if any(word is not None for words in said for word in words):
+        against = [Tally(words.count(False), len(words) - words.count(None)) for words in said]
+        silent = sum(words.count(None) for words in said)
+        figures.append(Figure("readings that disagree with the hint", *both(against, pairs), silent))
+    return figures

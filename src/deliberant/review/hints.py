@@ -1,0 +1,88 @@
+"""Reviewed labels as hints on prompts: what people say the ideal response style is, with its source.
+
+    deliberant prompts hints PROMPTS --from RUN --to FILE
+
+A reviewer's word on a prompt is the style of the clause that applies by their labels of its samples: the clause they
+named, or the only one that an accepted sample cites. The judge is shown the style alone, as what "another AI"
+determined (2.3.2); `source` says whose word it was, `confidence` the share of its reviewers.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from deliberant.prompts import Hint, Prompt, Style
+from deliberant.review.labels import Label
+from deliberant.review.people import counting, meant
+from deliberant.review.samples import Samples
+
+SOURCE = "review:"
+
+
+@dataclass
+class Account:
+    """What became of each prompt, filled as prompts go by.
+
+    `silent`: labelled, and no label tells a style; `undecided`: every reviewer says two styles of its samples.
+    """
+
+    prompts: int = 0
+    hinted: int = 0
+    conflicting: int = 0
+    undecided: int = 0
+    silent: int = 0
+    other_text: int = 0
+    stale: int = 0
+    styles: Counter[str] = field(default_factory=Counter)
+
+    def row(self) -> dict[str, Any]:
+        """As JSON."""
+        return {**vars(self), "styles": dict(self.styles)}
+
+
+def with_hints(
+    prompts: Iterable[Prompt], samples: Samples, labels: Sequence[Label], account: Account, least: float = 1.0
+) -> Iterator[Prompt]:
+    """The prompts, in order, those that people have labelled with their hint, in place of an earlier review's.
+
+    A style enters where at least the share `least` of the prompt's reviewers say it; others are conflicts, counted and
+    left without. Prompts whose text is not the one that was read are counted and left as they are.
+    """
+    counted, account.stale = counting(samples, labels)
+    entries = [samples.by_id[name] for name, _ in counted]
+    read = samples.prompts(entries)
+    words: dict[str, dict[str, set[Style]]] = defaultdict(lambda: defaultdict(set))
+    for (name, reviewer), label in counted.items():
+        entry = samples.by_id[name]
+        clause = meant(label, samples.row(entry)["cited"])
+        words[entry.prompt_id][reviewer] |= {samples.policy.clauses[clause].style} if clause else set()
+    for prompt in prompts:
+        account.prompts += 1
+        if prompt.id not in words:
+            yield prompt
+        elif prompt.messages != read[prompt.id].messages:
+            account.other_text += 1
+            yield prompt
+        else:
+            yield _hinted(prompt, words[prompt.id], account, least)
+
+
+def _hinted(prompt: Prompt, words: dict[str, set[Style]], account: Account, least: float) -> Prompt:
+    said = {reviewer: styles for reviewer, styles in words.items() if styles}
+    clear = {reviewer: style for reviewer, styles in said.items() if len(styles) == 1 for style in styles}
+    if not said:
+        account.silent += 1
+        return prompt
+    if not clear:
+        account.undecided += 1
+        return prompt
+    style, n = Counter(clear.values()).most_common(1)[0]
+    if n / len(said) < least or 2 * n <= len(said):
+        account.conflicting += 1
+        return prompt
+    account.hinted += 1
+    account.styles[style] += 1
+    source = SOURCE + "+".join(sorted(reviewer for reviewer, word in clear.items() if word == style))
+    kept = tuple(hint for hint in prompt.hints if not hint.source.startswith(SOURCE))
+    return replace(prompt, hints=(*kept, Hint(source, style, round(n / len(said), 3))))

@@ -1,0 +1,192 @@
+"""What people decided, stored beside the run: RUN/review/labels.jsonl, one row for each decision, never rewritten.
+
+A later row of the same reviewer for the same sample counts. Each row has the hashes of the policy and of the sample's
+text, so that a label never speaks of another text than the one that was read.
+"""
+
+import fcntl
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from deliberant.errors import UserError
+from deliberant.files import append_durably, json_line, writing
+from deliberant.mistakes import first_mistake
+from deliberant.names import nearest
+from deliberant.prompts.lines import lines
+from deliberant.prompts.rows import json_object
+from deliberant.prompts.tables import open_table
+from deliberant.review.samples import Entry, Samples
+
+Decision = Literal["accept", "reject"]
+COLUMNS = ("sample_id", "decision", "reviewer", "clause", "comment", "time", "blind", "policy", "sample")
+LONGEST = 10_000
+"""Letters of the longest comment."""
+
+
+def _name(text: str) -> str:
+    if not text.strip() or len(text) > 100 or not text.isprintable():
+        raise ValueError("a reviewer's name is 1 to 100 printable letters")
+    return text.strip()
+
+
+def _comment(text: str) -> str:
+    if len(text) > LONGEST:
+        raise ValueError(f"a comment has at most {LONGEST} letters")
+    text.encode()  # a lone surrogate has no UTF-8: ValueError
+    return text
+
+
+class Label(BaseModel):
+    """One decision. `clause`: the clause that applies, where the reviewer named one (a correction, or a confirmation).
+
+    `blind`: the judge's verdict was hidden until then; None where nobody recorded it. `sample`: fingerprint of its
+    text.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    sample_id: str
+    reviewer: Annotated[str, AfterValidator(_name)]
+    decision: Decision
+    clause: str | None = None
+    comment: Annotated[str, AfterValidator(_comment)] = ""
+    time: str
+    blind: bool | None = None
+    policy: str
+    sample: str
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What the label says, without when it was said."""
+        return (self.decision, self.clause, self.comment, self.policy, self.sample)
+
+
+def new_label(samples: Samples, entry: Entry, given: dict[str, Any], here: str) -> Label:
+    """A label of a sample of this run, as it is now. UserError that starts with `here` and names the first mistake."""
+    if (clause := given.get("clause")) is not None and clause not in samples.policy.clauses:
+        raise UserError(f"{here}: clause '{clause}' is not in the policy; {nearest(clause, samples.policy.clauses)}")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    row = {"time": now, "policy": samples.policy.hash, "sample": entry.hash, **given, "sample_id": entry.id}
+    if (row["policy"], row["sample"]) != (samples.policy.hash, entry.hash):
+        raise UserError(f"{here}: is about another text of '{entry.id}' than this run's; import it into that run")
+    return _label(row, here)
+
+
+class Labels:
+    """The labels of a run: append-only, every append synced before it returns."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+        self.path = samples.root / "review" / "labels.jsonl"
+
+    def read(self) -> list[Label]:
+        """Every label, in order; a row that a kill cut short was never acknowledged and does not count.
+
+        UserError with file:line for anything else that is wrong.
+        """
+        if not self.path.exists():
+            return []
+        found = []
+        for number, _, data in lines(self.path):
+            if data.endswith(b"\n"):
+                here = f"{self.path}:{number}"
+                found.append(_label(json_object(data, here), here))
+        return found
+
+    def append(self, labels: Sequence[Label]) -> None:
+        """One write, one fsync. RunError on a full disk, which leaves what was there before."""
+        if not labels:
+            return
+        with writing(self.path, "the labels before are kept"), self._alone():
+            self._drop_torn_row()
+            append_durably(self.path, b"".join(json_line(label) for label in labels))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Several reviewers, each with a process, may write at once."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with (self.path.parent / ".lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _drop_torn_row(self) -> None:
+        if not self.path.exists():
+            return
+        data = self.path.read_bytes()
+        if data and not data.endswith(b"\n"):
+            with self.path.open("r+b") as file:
+                file.truncate(data.rfind(b"\n") + 1)
+
+
+class Account(NamedTuple):
+    """What an import found. `unused`: columns that mean nothing here."""
+
+    labels: list[Label]
+    unused: list[str]
+
+
+def read_labels(file: Path, samples: Samples, reviewer: str) -> Account:
+    """Labels from a CSV, TSV, JSONL or Parquet file with columns sample_id and decision, others of `COLUMNS` optional.
+
+    `reviewer` stands in where the file names none. UserError with file and line for the first mistake, an unknown
+    sample among them.
+    """
+    if not file.is_file():
+        raise UserError(f"{file}: there is no such file; give a .jsonl, .csv, .tsv or .parquet file of labels")
+    reviewer = check_reviewer(reviewer)
+    found, unused = [], set[str]()
+    for at, values in open_table(str(file)).records:
+        if not values:
+            continue
+        unused |= values.keys() - set(COLUMNS)
+        given = {name: value for name in COLUMNS if (value := values.get(name)) not in (None, "")}
+        for name in ("sample_id", "decision"):
+            if name not in given:
+                raise UserError(f"{at}: has no {name}; each row needs sample_id and decision (accept or reject)")
+        name = str(given.pop("sample_id"))
+        if name not in samples.by_id:
+            raise UserError(f"{at}: sample '{name}' is not in {samples.root}; take it out, or name its run")
+        if isinstance(blind := given.get("blind"), str):
+            words = {"true": True, "false": False}
+            if blind.lower() not in words:
+                raise UserError(f"{at}: blind: unknown value {blind!r}; known are: true, false")
+            given["blind"] = words[blind.lower()]
+        found.append(new_label(samples, samples.by_id[name], {"reviewer": reviewer, **given}, at))
+    return Account(found, sorted(unused))
+
+
+def latest(labels: Iterable[Label]) -> dict[tuple[str, str], Label]:
+    """(sample, reviewer) -> the label that counts: the last one."""
+    return {(label.sample_id, label.reviewer): label for label in labels}
+
+
+def current(labels: Iterable[Label], samples: Samples) -> tuple[dict[tuple[str, str], Label], int]:
+    """The labels that count and speak of this run's texts, and how many speak of others and are left out."""
+    found = latest(labels)
+    kept = {
+        key: label
+        for key, label in found.items()
+        if (entry := samples.by_id.get(label.sample_id))
+        and (label.policy, label.sample) == (samples.policy.hash, entry.hash)
+    }
+    return kept, len(found) - len(kept)
+
+
+def check_reviewer(name: str) -> str:
+    """The name, trimmed. UserError where it could not stand in a label."""
+    try:
+        return _name(name)
+    except ValueError as error:
+        raise UserError(f"--reviewer: {error}") from None
+
+
+def _label(row: dict[str, Any], here: str) -> Label:
+    try:
+        return Label.model_validate(row)
+    except ValidationError as error:
+        raise UserError(f"{here}: {first_mistake(error, Label)[1]}") from error

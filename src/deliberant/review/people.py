@@ -1,0 +1,127 @@
+"""What people say of a run's samples, one word for each: the majority of its reviewers.
+
+A tie is a conflict: counted and left out. So are labels of other texts than the run has.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from deliberant.errors import UserError
+from deliberant.files import Row
+from deliberant.judge import Verdict
+from deliberant.prompts import Prompt
+from deliberant.review.labels import Label, current
+from deliberant.review.samples import Entry, Samples
+
+Word = TypeVar("Word", bool, str)
+
+
+@dataclass(frozen=True)
+class Read:
+    """One sample that somebody has read."""
+
+    entry: Entry
+    row: Row
+    prompt: Prompt
+
+    @property
+    def readings(self) -> list[Verdict]:
+        """The judge's, as the filter left them."""
+        return [Verdict(**verdict) for verdict in self.row["verdicts"]]
+
+
+@dataclass(frozen=True)
+class Labelled(Read):
+    """One sample on which people agree. `clause`: the one they say applies, None where they do not say or disagree."""
+
+    people: bool
+    clause: str | None
+
+
+@dataclass(frozen=True)
+class People:
+    """`read`: every sample that counts; `labelled`: without those on which reviewers are divided.
+
+    `labels` count, by (sample, reviewer); `stale`: labels of other texts.
+    """
+
+    read: list[Read]
+    labelled: list[Labelled]
+    labels: dict[tuple[str, str], Label]
+    stale: int
+
+    @property
+    def families(self) -> dict[str, str]:
+        """Sample -> family."""
+        return {each.entry.id: each.prompt.family for each in self.read}
+
+    @property
+    def reviewers(self) -> list[str]:
+        """By name."""
+        return sorted({reviewer for _, reviewer in self.labels})
+
+    @property
+    def decisions(self) -> dict[tuple[str, str], bool]:
+        """(sample, reviewer) -> whether they accept it."""
+        return {key: label.decision == "accept" for key, label in self.labels.items()}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What there was to go by. `clause_corrected`: people's clause is not one that the sample cites."""
+        known = [each for each in self.labelled if each.clause is not None]
+        return {
+            "labels": len(self.labels),
+            "labels_of_other_texts": self.stale,
+            "labels_not_blind": sum(label.blind is False for label in self.labels.values()),
+            "reviewers": len(self.reviewers),
+            "samples": len(self.read),
+            "conflicting": len(self.read) - len(self.labelled),
+            "clause_known": len(known),
+            "clause_corrected": sum(each.clause not in each.row["cited"] for each in known),
+        }
+
+
+def counting(samples: Samples, labels: Sequence[Label]) -> tuple[dict[tuple[str, str], Label], int]:
+    """The labels that count, by (sample, reviewer), and how many are of other texts. UserError where none counts."""
+    counted, stale = current(labels, samples)
+    if not counted:
+        other = f" ({stale} are of other texts)" if stale else ""
+        raise UserError(
+            f"{samples.root}: has no labels{other}; make some with `deliberant review {samples.root}`, or import a file"
+        )
+    return counted, stale
+
+
+def people_of(samples: Samples, labels: Sequence[Label]) -> People:
+    """Each labelled sample with people's word on it. UserError where no label counts."""
+    counted, stale = counting(samples, labels)
+    by_sample: dict[str, list[Label]] = defaultdict(list)
+    for (name, _), label in counted.items():
+        by_sample[name].append(label)
+    entries = [samples.by_id[name] for name in by_sample]
+    prompts = samples.prompts(entries)
+    read, labelled = [Read(entry, samples.row(entry), prompts[entry.prompt_id]) for entry in entries], []
+    for each in read:
+        mine, cited = by_sample[each.entry.id], each.row["cited"]
+        accepts = majority([label.decision == "accept" for label in mine])
+        if accepts is not None:
+            named = [clause for label in mine if (clause := meant(label, cited)) is not None]
+            labelled.append(Labelled(each.entry, each.row, each.prompt, accepts, majority(named)))
+    return People(read, labelled, counted, stale)
+
+
+def meant(label: Label, cited: Sequence[str]) -> str | None:
+    """The clause that a label says applies: the one it names, or, in an accepted sample, the only one cited."""
+    if label.clause is not None:
+        return label.clause
+    names = set(cited)
+    return names.pop() if label.decision == "accept" and len(names) == 1 else None
+
+
+def majority(words: Sequence[Word]) -> Word | None:
+    """What more than half of them say, None where there is no such word."""
+    for word, n in Counter(words).most_common(1):
+        return word if 2 * n > len(words) else None
+    return None

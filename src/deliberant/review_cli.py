@@ -1,0 +1,110 @@
+"""The `deliberant review` verb: people read a run's samples. The page's address goes to stdout, the rest to stderr."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from getpass import getuser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from deliberant.review import Samples
+
+
+def review(
+    where: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    reviewer: Annotated[str | None, typer.Option(help="Whose labels these are; default is your login name.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Read this many, drawn evenly over category by kept and rejected.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of that draw, and of the order.")] = 0,
+    blind: Annotated[bool, typer.Option(help="Hide the judge's verdict until you have decided.")] = True,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 is any free one.")] = 0,
+    open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
+    import_: Annotated[
+        Path | None, typer.Option("--import", metavar="FILE", help="Add the labels of a file; serve no page.")
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the labels that count as JSONL; serve no page.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The labels so far in counts; serve no page.")] = False,
+) -> None:
+    """Read a run's samples in a local web page: accept, reject, correct the clause, comment.
+
+    Labels are stored in RUN/review/labels.jsonl, each as soon as it is made. A file to import is CSV,
+    TSV, JSONL or Parquet with columns sample_id and decision (accept, reject); reviewer, clause and
+    comment are optional.
+
+    \b
+    deliberant review runs/micro-1a2b3c4d --sample 200 --reviewer ana
+    deliberant review runs/micro-1a2b3c4d --import labels.csv --reviewer ben
+    deliberant review runs/micro-1a2b3c4d --export labels.jsonl
+    deliberant review runs/micro-1a2b3c4d --json
+    """
+    from deliberant.files import write_rows
+    from deliberant.review import Labels, Samples, added, current, read_labels, summary
+
+    samples = Samples(where)
+    store = Labels(samples)
+    name = reviewer if reviewer is not None else getuser()
+    if import_ is not None:
+        found = read_labels(import_, samples, name)
+        new = added(store, found.labels)
+        typer.echo(f"{len(found.labels)} labels read, {new} added, {len(found.labels) - new} known before", err=True)
+        if found.unused:
+            typer.echo(f"columns left out: {', '.join(found.unused)}", err=True)
+    labels = store.read()
+    counted, stale = current(labels, samples)
+    if export is not None:
+        write_rows(export, counted.values())
+        left = f", {stale} of other texts left out" if stale else ""
+        typer.echo(f"{len(counted)} labels in {export}{left}", err=True)
+    if import_ is None and export is None and not as_json:
+        _serve(samples, name, sample, seed, blind, port, open_browser)
+        labels = store.read()
+    counts = summary(samples, labels)
+    for line in [json.dumps(counts, ensure_ascii=False)] if as_json else _lines(counts):
+        typer.echo(line, err=not as_json)
+
+
+def _serve(
+    samples: "Samples", reviewer: str, n: int | None, seed: int, blind: bool, port: int, open_browser: bool
+) -> None:
+    """Serve the page until Ctrl-C."""
+    import webbrowser
+
+    from deliberant.review import Labels, draw
+    from deliberant.review.server import Server
+    from deliberant.review.session import Session
+
+    drawn = draw(samples.entries, n, seed)
+    if n is not None and n > len(drawn):
+        typer.echo(f"--sample {n}: the run has {len(drawn)} samples, so all are shown", err=True)
+    session = Session(samples, Labels(samples), drawn, reviewer, blind)
+    with Server(session, port) as server:
+        typer.echo(
+            f"{session.reviewed} of {len(session.entries)} reviewed by {reviewer}; "
+            f"labels go to {session.labels.path}; Ctrl-C ends",
+            err=True,
+        )
+        typer.echo(server.url)
+        sys.stdout.flush()
+        # without a display Python would start a browser in this terminal
+        if open_browser and (sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()):
+            webbrowser.open(server.url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            typer.echo("", err=True)
+
+
+def _lines(counts: dict[str, Any]) -> Iterator[str]:
+    yield f"{counts['labelled']} of {counts['samples']} samples have a label"
+    for name, mine in counts["reviewers"].items():
+        yield f"  {name}: " + ", ".join(f"{value} {word.replace('_', ' ')}" for word, value in mine.items())
+    for name in ("read_by_several", "conflicting", "replaced", "of_other_texts"):
+        if counts[name]:
+            yield f"{counts[name]} {name.replace('_', ' ')}"
