@@ -135,6 +135,13 @@ def lint_policy(workspace: Workspace, command: str) -> None:
     assert result.exit_code == 1 and "no-example" in result.stdout, result.output
 
 
+def write_prompts(workspace: Workspace, command: str) -> None:
+    """By a tiny random model, which writes no prompt: everything is asked for, and malformed."""
+    arguments = shlex.split(command.replace("Qwen/Qwen3-4B", str(workspace.model)))[1:]
+    shown = json.loads(workspace.deliberant(*arguments, "--max-new-tokens", "8", "--json"))["yields"][-1]
+    assert shown["asked"] == shown["malformed"] > 0
+
+
 def view_logs(workspace: Workspace, command: str) -> None:
     """The viewer is a server; what it would list is there and can be read."""
     from inspect_ai.log import list_eval_logs, read_eval_log
@@ -156,6 +163,7 @@ CHECKS: dict[str, Callable[[Workspace, str], object]] = {
     r"deliberant micro pretrain.*": train_base,
     r"deliberant run recipes/micro.yaml --set policy=my-policy": own_policy,
     r"deliberant policy lint": lint_policy,
+    r"deliberant prompts generate (twins|clauses) .*": write_prompts,
     r"deliberant .*": lambda workspace, command: workspace.deliberant(*shlex.split(command)[1:]),
     r"(cp|perl) .*": lambda workspace, command: workspace.shell(command),
     r"python -m benchmarks\.results .*": benchmark,
@@ -184,7 +192,7 @@ def test_every_verb_has_an_example_in_the_readme() -> None:
     from typer.main import get_command
 
     text = "\n".join(blocks("README.md", "bash"))
-    groups = {("policy",), ("prompts",), ("micro",), ()}
+    groups = {("policy",), ("prompts",), ("prompts", "generate"), ("micro",), ()}
     for path in set(verbs(get_command(cli.app))) - groups:
         assert f"deliberant {' '.join(path)}" in text, path
 

@@ -20,7 +20,7 @@ from deliberant.models.types import Request, Sampler, Sampling
 from deliberant.progress import Progress
 from deliberant.prompts.types import Message, Prompt
 
-PROMPT = re.compile(r"(?im)^[ \t*\"'`]*prompt[ \t*\"'`]*:(?P<text>.*)$")
+PROMPT = re.compile(r"(?im)^[ \t*\"'`]*prompt[ \t*\"'`]*:\**(?P<text>.*)$")
 CATEGORY = re.compile(r"(?im)^[ \t*\"'`]*categor(?:y|ies)[ \t*\"'`]*:(?P<names>.*)$")
 QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "**": "**"}
 
