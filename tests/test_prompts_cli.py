@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 from deliberant import cli
 from deliberant.prompts import read_prompts
 from tests.prompts.sets import BREAD, BREAD_TOO, LOCK, ROSES, WAR, cases, ids, prompt, prompts
+from tests.stages.test_coverage import filtered_run
 
 
 def invoke(*arguments: Any) -> Result:
@@ -169,3 +170,19 @@ def test_a_mistake_in_generate_is_one_line_and_exit_2(folder: Path, arguments: t
     result = invoke("generate", *arguments, "--to", "q.jsonl")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith(f"error: {words}") and result.stderr.count("\n") == 1
+
+
+def test_a_run_or_its_coverage_says_which_clauses_want_prompts(folder: Path, tiny_model: Path) -> None:
+    from deliberant.stages.coverage import coverage
+
+    run = filtered_run(folder)
+    rows = coverage(run.root).json()
+    (folder / "coverage.json").write_text(json.dumps(rows))
+    wanted = {f"clauses:{row['clause']}": 2 - row["prompts"] for row in rows if row["category"] and row["prompts"] < 2}
+    assert wanted and "clauses:F1" not in wanted
+    options = ("--policy", run.root / "policy", "--with", tiny_model, "--max-new-tokens", 4, "--min", 2, "--json")
+    for source in (run.root, "coverage.json"):
+        shown = invoke("generate", "clauses", source, "--to", "q.jsonl", *options)
+        assert shown.exit_code == 0, shown.output
+        found = {row["generator"]: row["asked"] for row in json.loads(shown.stdout)["yields"]}
+        assert found == {**wanted, "all": sum(wanted.values())}
