@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from deliberant.errors import RunError, UserError
 from deliberant.files import Row, fingerprint, read_rows, write_atomically
 from deliberant.folder import StageFolder, read_manifest
-from deliberant.journal import Journal
+from deliberant.journal import Journal, forget, in_chunks
+from deliberant.progress import NullProgress
 
 CHUNKS: list[list[Row]] = [[{"id": 1, "text": "a\n# chunk 0"}, {"id": 2}], [], [{"id": 3, "text": "é\u2028"}]]
 
@@ -248,3 +249,27 @@ def test_kill_9_anywhere_ends_with_the_rows_of_an_undisturbed_run(tmp_path: Path
     manifests = [read_manifest(tmp_path / each / "generate") for each in ("whole", "killed")]
     assert manifests[0] is not None and manifests[1] is not None
     assert manifests[0]["outputs"] == manifests[1]["outputs"]
+
+
+def test_work_outside_a_run_is_kept_in_chunks_and_resumed_only_with_its_inputs(tmp_path: Path) -> None:
+    asked: list[int] = []
+    dying = True
+
+    def work(numbers: Sequence[int]) -> list[Row]:
+        if dying and 5 in numbers:
+            raise KeyboardInterrupt
+        asked.extend(numbers)
+        return [{"n": number} for number in numbers]
+
+    def go(inputs: str) -> list[Row]:
+        return in_chunks(tmp_path / "o.jsonl", inputs, [1, 2, 3, 4, 5], 2, work, NullProgress(), "x")
+
+    with pytest.raises(KeyboardInterrupt):
+        go("a")
+    with pytest.raises(UserError, match=r"o\.jsonl\.journal: was begun with another"):
+        go("b")
+    dying = False
+    assert go("a") == go("a") == [{"n": number} for number in range(1, 6)]
+    assert asked == [1, 2, 3, 4, 5], "what is done is not done again"
+    forget(tmp_path / "o.jsonl")
+    assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 from deliberant import cli
 from deliberant.prompts import read_prompts
 from tests.prompts.sets import BREAD, BREAD_TOO, LOCK, ROSES, WAR, cases, ids, prompt, prompts
+from tests.stages.test_coverage import filtered_run
 
 
 def invoke(*arguments: Any) -> Result:
@@ -96,3 +97,92 @@ def test_dedupe_and_split_say_what_became_of_the_rows(folder: Path) -> None:
     ]
     assert len(ids(folder / "sets" / "held-out.jsonl")) == 2
     assert json.loads(invoke("split", "q.jsonl", "--to", "sets", "--json").stdout)["rows"] == 3
+
+
+def test_label_keeps_labels_names_what_is_missing_and_compares(folder: Path) -> None:
+    from deliberant.micro import POLICY_DIR
+    from deliberant.micro.world import prompt_sets
+    from deliberant.policy import load_policy
+    from deliberant.prompts import write_prompts
+
+    sets = prompt_sets(load_policy(POLICY_DIR), 0).train[:6]
+    write_prompts(folder / "p.jsonl", sets)
+    rows = [json.loads(line) for line in (folder / "p.jsonl").read_text().splitlines()]
+    for row in rows[:3]:
+        del row["categories"]
+    (folder / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = ("--policy", "micro", "--with", "micro", "--max-new-tokens", 64, "--readings", 1, "--check")
+    shown = invoke("label", "p.jsonl", *options, "--to", "q.jsonl", "--json")
+    assert shown.exit_code == 0, shown.output
+    row = json.loads(shown.stdout)
+    assert (row["kept"], row["labelled"], row["unlabelled"]) == (3, 3, 0)
+    assert row["confusion"]["n"] == 3 and row["confusion"]["accuracy"]["value"] == 1.0
+    assert [each.categories for each in read_prompts(folder / "q.jsonl")] == [each.categories for each in sets]
+    words = invoke("label", "p.jsonl", *options, "--to", "q.jsonl").stdout
+    assert words.startswith("6 prompts in q.jsonl: 3 labelled before, 3 by the model\n")
+    assert "accuracy" in words and "labelled (rows)" in words
+
+
+def test_generate_says_its_yield_and_keeps_the_rejects(folder: Path) -> None:
+    prompts(folder / "p.jsonl", prompt("a", BREAD), prompt("b", "bread"))
+    arguments = ("generate", "multi-turn", "p.jsonl", "--only", "in-halves", "--to", "q.jsonl", "--rejected", "r.jsonl")
+    shown = invoke(*arguments, "--json")
+    assert shown.exit_code == 0, shown.output
+    [one, every] = json.loads(shown.stdout)["yields"]
+    assert (one["generator"], every["generator"]) == ("multi-turn:in-halves", "all")
+    assert (one["asked"], one["made"], one["malformed"], one["kept"], one["value"]) == (2, 1, 1, 1, 0.5)
+    assert [each.family for each in read_prompts(folder / "q.jsonl")] == ["a"]
+    rejected = json.loads((folder / "r.jsonl").read_text())
+    assert (rejected["of"], rejected["why"], rejected["text"]) == ("b", "malformed", "bread")
+    assert "1 rejected; listed in r.jsonl" in invoke(*arguments).stdout
+    first = (folder / "q.jsonl").read_bytes()
+    assert invoke(*arguments).exit_code == 0 and (folder / "q.jsonl").read_bytes() == first
+
+
+def test_generate_with_a_model_that_babbles_says_so(folder: Path, tiny_model: Path) -> None:
+    prompts(folder / "p.jsonl", prompt("a", "hi"))
+    options = ("--policy", "micro", "--with", tiny_model, "--max-new-tokens", 8, "--json")
+    shown = invoke("generate", "twins", "p.jsonl", "--to", "q.jsonl", *options)
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.stdout)["yields"][-1]["malformed"] == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["p.jsonl", "q.jsonl"]
+    shown = invoke("generate", "clauses", "p.jsonl", "--to", "q.jsonl", "--clause", "T1", "--min", 2, *options)
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.stdout)["yields"][0]["generator"] == "clauses:T1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("framings", "p.jsonl", "--only", "fictoin"), "--only: unknown value 'fictoin'; did you mean 'fiction'?"),
+        (("framings", "p.jsonl", "--policy", "micro"), "p.jsonl:1: category 'weapons' is not in the policy"),
+        (
+            ("twins", "p.jsonl", "--policy", "micro", "--with", "x", "--towards", "harm"),
+            "--towards: unknown value 'harm'",
+        ),
+        (("clauses", "p.json", "--policy", "micro", "--with", "x"), "p.json: can not read it"),
+    ],
+)
+def test_a_mistake_in_generate_is_one_line_and_exit_2(folder: Path, arguments: tuple[str, ...], words: str) -> None:
+    (folder / "p.jsonl").write_text(
+        '{"id": "a", "family": "a", "category": "weapons", "messages": [{"role": "user", "content": "x"}]}\n'
+    )
+    result = invoke("generate", *arguments, "--to", "q.jsonl")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"error: {words}") and result.stderr.count("\n") == 1
+
+
+def test_a_run_or_its_coverage_says_which_clauses_want_prompts(folder: Path, tiny_model: Path) -> None:
+    from deliberant.stages.coverage import coverage
+
+    run = filtered_run(folder)
+    rows = coverage(run.root).json()
+    (folder / "coverage.json").write_text(json.dumps(rows))
+    wanted = {f"clauses:{row['clause']}": 2 - row["prompts"] for row in rows if row["category"] and row["prompts"] < 2}
+    assert wanted and "clauses:F1" not in wanted
+    options = ("--policy", run.root / "policy", "--with", tiny_model, "--max-new-tokens", 4, "--min", 2, "--json")
+    for source in (run.root, "coverage.json"):
+        shown = invoke("generate", "clauses", source, "--to", "q.jsonl", *options)
+        assert shown.exit_code == 0, shown.output
+        found = {row["generator"]: row["asked"] for row in json.loads(shown.stdout)["yields"]}
+        assert found == {**wanted, "all": sum(wanted.values())}

@@ -149,6 +149,13 @@ def review(workspace: Workspace, command: str) -> None:
     workspace.deliberant(*arguments, "--import", "labels.csv", "--reviewer", "ana")
 
 
+def write_prompts(workspace: Workspace, command: str) -> None:
+    """By a tiny random model, which writes no prompt: everything is asked for, and malformed."""
+    arguments = shlex.split(command.replace("Qwen/Qwen3-4B", str(workspace.model)))[1:]
+    shown = json.loads(workspace.deliberant(*arguments, "--max-new-tokens", "8", "--json"))["yields"][-1]
+    assert shown["asked"] == shown["malformed"] > 0
+
+
 def view_logs(workspace: Workspace, command: str) -> None:
     """The viewer is a server; what it would list is there and can be read."""
     from inspect_ai.log import list_eval_logs, read_eval_log
@@ -171,6 +178,7 @@ CHECKS: dict[str, Callable[[Workspace, str], object]] = {
     r"deliberant run recipes/micro.yaml --set policy=my-policy( --from \S+)?": own_policy,
     r"deliberant policy lint": lint_policy,
     r"deliberant review .*": review,
+    r"deliberant prompts generate (twins|clauses) .*": write_prompts,
     r"deliberant .*": lambda workspace, command: workspace.deliberant(*shlex.split(command)[1:]),
     r"(cp|perl) .*": lambda workspace, command: workspace.shell(command),
     r"python -m benchmarks\.(results|incremental) .*": benchmark,
@@ -199,7 +207,7 @@ def test_every_verb_has_an_example_in_the_readme() -> None:
     from typer.main import get_command
 
     text = "\n".join(blocks("README.md", "bash"))
-    groups = {("policy",), ("prompts",), ("micro",), ("judge",), ()}
+    groups = {("policy",), ("prompts",), ("prompts", "generate"), ("micro",), ("judge",), ()}
     for path in set(verbs(get_command(cli.app))) - groups:
         assert f"deliberant {' '.join(path)}" in text, path
 

@@ -1,6 +1,7 @@
 """What the command line shows: progress on stderr, tables and streamed answers. Imported inside the verbs."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,6 +15,7 @@ from rich.table import Table
 from deliberant.models.splitter import Parts, split
 
 if TYPE_CHECKING:
+    from deliberant.judge.labelling import Labelled
     from deliberant.micro.measure import Figure
     from deliberant.prompts.census import Census
     from deliberant.prompts.dedupe import Deduped
@@ -140,6 +142,21 @@ def hint_lines(account: "Account", to: Path) -> Iterator[str]:
     yield from (f"{count} {what}" for name, what in left.items() if (count := getattr(account, name)))
     if account.stale:
         yield f"{account.stale} labels left out: of other texts than this run's"
+
+
+def label_lines(found: "Labelled", to: Path) -> Iterator[str]:
+    """What `prompts label` did."""
+    from deliberant.judge.labelling import readings_file, unlabelled_file
+
+    named = [label for label in found.labels.values() if label.categories is not None]
+    yield f"{found.kept + len(named)} prompts in {to}: {found.kept} labelled before, {len(named)} by the model"
+    if named:
+        unanimous = sum(label.share == 1 for label in named)
+        yield f"of those {len(named)}, all readings agree on {unanimous}; every reading: {readings_file(to)}"
+    if found.unlabelled:
+        reasons = Counter(label.unscored for label in found.labels.values() if label.categories is None)
+        listed = ", ".join(f"{why} {count}" for why, count in reasons.most_common())
+        yield f"{found.unlabelled} without a label ({listed}), in {unlabelled_file(to)}"
 
 
 def _skipped(count: int) -> Iterator[str]:

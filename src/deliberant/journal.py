@@ -7,12 +7,15 @@ last marker was never finished and vanishes on reopening; damage before it can n
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from deliberant.errors import RunError
-from deliberant.files import Row, append_durably, json_line, write_atomically, writing
+from deliberant.errors import RunError, UserError
+from deliberant.files import Row, append_durably, fingerprint, json_line, write_atomically, writing
+from deliberant.progress import Progress
+
+Item = TypeVar("Item")
 
 MARKER = re.compile(rb"^# chunk (\d+) sha256 ([0-9a-f]{64})\n", re.MULTILINE)
 
@@ -78,3 +81,42 @@ class Journal:
             bodies.append(body)
             end = marker.end()
         return bodies, end
+
+
+def in_chunks(
+    path: Path,
+    inputs: Any,
+    items: Sequence[Item],
+    size: int,
+    work: Callable[[Sequence[Item]], Sequence[Mapping[str, Any]]],
+    progress: Progress,
+    name: str,
+) -> list[Row]:
+    """`Run.in_chunks` for a verb that has no run folder: `work` on `items`, `size` at a time, kept beside `path`.
+
+    Returns the rows in item order, as read back from JSON; `name` is what the progress calls the work. The first chunk
+    names the `inputs`, everything that shapes the rows: UserError where a journal was begun with others. Whoever has
+    written what comes of the rows deletes the journal (`forget`), so that a kill before that resumes.
+    """
+    journal = Journal(path)
+    begun = [{"inputs": fingerprint({"inputs": inputs, "size": size})}]
+    if not len(journal):
+        journal.append(begun)
+    elif journal.chunk(0) != begun:
+        raise UserError(
+            f"{journal.file}: was begun with another file, policy, model or option; "
+            "give the same ones to resume it, or delete it to begin anew"
+        )
+    done = (len(journal) - 1) * size
+    with progress(name, len(items)) as bar:
+        bar.advance(min(done, len(items)))
+        for start in range(done, len(items), size):
+            chunk = items[start : start + size]
+            journal.append(work(chunk))
+            bar.advance(len(chunk))
+    return journal.rows[1:]
+
+
+def forget(path: Path) -> None:
+    """Delete the journal of finished work."""
+    path.with_name(path.name + ".journal").unlink(missing_ok=True)

@@ -8,8 +8,23 @@ from typing import Annotated, Any
 import typer
 
 from deliberant.errors import UserError
+from deliberant.generate_cli import (
+    Chunk,
+    Model,
+    NewTokens,
+    PolicyOf,
+    Readings,
+    Seed,
+    Temperature,
+    TemplatesOf,
+    generate_app,
+    labeller_of,
+)
 
-prompts_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Import, check, clean and split prompts.")
+prompts_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Import, check, clean, split, label and generate prompts."
+)
+prompts_app.add_typer(generate_app, name="generate")
 
 AsJson = Annotated[bool, typer.Option("--json", help="The counts as one JSON object.")]
 Threshold = Annotated[
@@ -155,6 +170,52 @@ def hints(
     labels = Labels(samples).read()
     write_prompts(to, with_hints(iterate_prompts(file), samples, labels, account, least))
     _show(account.row(), hint_lines(account, to), as_json)
+
+
+def label(
+    file: Annotated[Path, typer.Argument(help="A JSONL file of prompts; category may be left out.")],
+    policy: PolicyOf,
+    with_: Model,
+    to: Annotated[Path, typer.Option(help="The JSONL file to write; the readings go beside it.")],
+    check: Annotated[bool, typer.Option("--check", help="Read the labelled ones, too, and compare.")] = False,
+    keep_none: Annotated[
+        bool, typer.Option("--keep-none", help="A blank category is a label, too: outside every category.")
+    ] = False,
+    readings: Readings = 3,
+    templates: TemplatesOf = None,
+    temperature: Temperature = 0.7,
+    max_new_tokens: NewTokens = 1024,
+    chunk: Chunk = 64,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Let a model name the categories of prompts that have none; labels that are there stay.
+
+    It reads each prompt several times; a label is what more than half of the
+    readings say. What gets none is not in the output but in a file beside it.
+    The same command resumes.
+
+    \b
+    deliberant prompts label new.jsonl --policy my-policy/ --with Qwen/Qwen3-4B --to labelled.jsonl
+    deliberant prompts label train.jsonl --policy micro --with micro --to checked.jsonl --check
+    """
+    from deliberant.console import RichProgress, label_lines, print_table
+    from deliberant.judge.labelling import label as labelled
+    from deliberant.models import Sampling
+    from deliberant.policy import load_policy
+    from deliberant.report.confusion import confusion, matrix_table, rates_table
+    from deliberant.sources import policy_folder
+
+    sampling = Sampling(temperature, 1.0, max_new_tokens)
+    labeller = labeller_of(with_, load_policy(policy_folder(policy)), templates, sampling, readings, seed)
+    found = labelled(file, to, labeller, with_, check=check, keep_none=keep_none, chunk=chunk, progress=RichProgress())
+    report = confusion(found.checked, labeller.rule.menu) if check else None
+    row: dict[str, Any] = {"rows": found.rows, "kept": found.kept, "labelled": len(found.labels) - found.unlabelled}
+    row |= {"unlabelled": found.unlabelled, "confusion": report.json() if report else None}
+    _show(row, label_lines(found, to), as_json)
+    if report is not None and not as_json:
+        print_table(matrix_table(report))
+        print_table(rates_table(report))
 
 
 def _pairs(option: str, given: Pairs) -> dict[str, str]:

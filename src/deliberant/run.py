@@ -8,10 +8,9 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
@@ -24,6 +23,7 @@ from deliberant.models.checkpoint import model_hash
 from deliberant.models.templates import Templates
 from deliberant.names import nearest
 from deliberant.policy import Policy, load_policy
+from deliberant.progress import Bar, NullProgress, Progress
 from deliberant.prompts import Case, Prompt, Style, write_cases, write_prompts
 from deliberant.recipe import ARMS, BUILT_IN, Recipe, load_recipe
 from deliberant.sources import model_folder, policy_folder, prompt_sets
@@ -50,28 +50,6 @@ RECIPE = "recipe.resolved.yaml"
 NOTE = "run.json"
 POINTERS = {"policy", "base", "judge", "templates", "prompts", "from_run"}
 """Recipe keys that enter the run's hash by what they point to, not by what they say."""
-
-
-class Bar(Protocol):
-    """One piece of work in progress."""
-
-    def advance(self, n: int = 1) -> None: ...
-
-
-class Progress(Protocol):
-    """Announces a piece of work of `total` steps."""
-
-    def __call__(self, label: str, total: int) -> AbstractContextManager[Bar]: ...
-
-
-class NullProgress:
-    """Says nothing."""
-
-    def __call__(self, label: str, total: int) -> AbstractContextManager[Bar]:
-        return nullcontext(self)
-
-    def advance(self, n: int = 1) -> None:
-        pass
 
 
 def plan(arms: Sequence[str]) -> list[str]:

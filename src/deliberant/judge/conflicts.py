@@ -11,8 +11,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
+from deliberant.judge.answers import CUT, answer_of
 from deliberant.judge.judge import fence
-from deliberant.models.splitter import split
 from deliberant.models.templates import fill
 from deliberant.models.types import Completion, Request, Sampler, Sampling
 from deliberant.policy import Clause, Finding, Policy
@@ -54,11 +54,9 @@ def _shown(clause: Clause) -> str:
 
 def _verdict(completion: Completion, prefilled: bool) -> tuple[str, str]:
     """The verdict and the answer, or why there is none and what was written."""
-    parts = split(completion.text, prefilled)
-    if completion.stop == "length":
-        return "cut at the token limit", completion.text
-    # A model without reasoning tags has no reasoning to keep apart; its whole text is the answer.
-    answer = parts.answer if parts.complete else "" if prefilled or "<" in completion.text[:12] else completion.text
+    answer, why = answer_of(completion, prefilled)
+    if why == CUT:
+        return why, completion.text
     lines = answer.strip().splitlines()
     found = VERDICT.fullmatch(lines[-1]) if lines else None
     return (found[1].lower(), answer) if found else ("no verdict on the last line", completion.text)

@@ -73,7 +73,7 @@ class Judge:
         if not readings:
             return []
         drawn = self.sampler.sample(
-            [Request(messages, _number(seed, messages, index, attempt) % 2**31) for _, messages, index in readings],
+            [Request(messages, request_seed(seed, messages, index, attempt)) for _, messages, index in readings],
             self.sampling,
         )
         return [
@@ -103,6 +103,11 @@ def fence(values: Mapping[str, str], seed: int) -> str:
 def _hinted(request: JudgeRequest) -> bool:
     """Whether the judge was shown a hint: the helpfulness rubric has none."""
     return bool(request.prompt.hints) and not (isinstance(request, RewardRequest) and request.spec_view is None)
+
+
+def request_seed(seed: int, messages: tuple[Message, ...], index: int, attempt: int) -> int:
+    """The seed of one reading: it hangs on what is shown, not on the neighbours in its batch."""
+    return _number(seed, messages, index, attempt) % 2**31
 
 
 def _number(*parts: object) -> int:

@@ -30,8 +30,13 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return _replace(template, values)
 
 
+def placeholders(template: str) -> set[str]:
+    """The names that `fill` wants values for."""
+    return {match[1] for match in _PLACEHOLDER.finditer(template)}
+
+
 def _check(template: str, values: Mapping[str, str], where: str) -> None:
-    names = {match[1] for match in _PLACEHOLDER.finditer(template)}
+    names = placeholders(template)
     for name in sorted(names - values.keys()):
         raise UserError(f"{where}: unknown placeholder {{{{{name}}}}}; {nearest(name, sorted(values))}")
     for name in sorted(values.keys() - names):

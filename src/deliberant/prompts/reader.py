@@ -7,7 +7,7 @@ from deliberant.errors import UserError
 from deliberant.files import write_rows
 from deliberant.names import nearest
 from deliberant.prompts.lines import lines
-from deliberant.prompts.rows import AnyRow, CaseRow, PromptRow, case_row, parse, prompt_row
+from deliberant.prompts.rows import AnyRow, CaseRow, PartlyLabelledRow, PromptRow, case_row, parse, prompt_row
 from deliberant.prompts.types import Case, Prompt
 
 
@@ -22,6 +22,11 @@ def read_prompts(path: Path, categories: Collection[str] | None = None) -> list[
     UserError with file:line for anything unknown, missing, blank, duplicated, over-long or not ending on a user turn.
     """
     return list(iterate_prompts(path, categories))
+
+
+def read_partly_labelled(path: Path, categories: Collection[str] | None = None) -> list[tuple[Prompt, bool]]:
+    """As `read_prompts`, of a file whose rows may leave their category out; with each prompt, whether it is stated."""
+    return [(row.prompt(), row.stated) for row in _rows(path, PartlyLabelledRow, categories, None)]
 
 
 def read_cases(

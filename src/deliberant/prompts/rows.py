@@ -6,7 +6,7 @@ and "truth": {"style", "clause", "harmful"}, "suite" and, optionally, "plain".
 """
 
 import json
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -66,10 +66,17 @@ class PromptRow(_Row):
     licence: Text | None = None
     framing: Text | None = None
 
+    may_be_unstated: ClassVar[bool] = False
+
+    @property
+    def stated(self) -> bool:
+        """Whether the line says where the prompt belongs, be it that it is outside every category."""
+        return bool(self.model_fields_set & {"category", "categories"})
+
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         given = self.model_fields_set & {"category", "categories"}
-        if not given:
+        if not given and not self.may_be_unstated:
             raise ValueError("'category' is missing")
         if len(given) == 2:
             raise ValueError("'category' and 'categories' are both given; keep one of them")
@@ -88,6 +95,12 @@ class PromptRow(_Row):
             licence=self.licence,
             framing=self.framing,
         )
+
+
+class PartlyLabelledRow(PromptRow):
+    """A line of a prompt file that may leave category and categories out: nobody has said yet."""
+
+    may_be_unstated: ClassVar[bool] = True
 
 
 class _Truth(_Row):

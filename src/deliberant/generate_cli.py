@@ -1,0 +1,313 @@
+"""The `deliberant prompts generate` verbs: prompts made of prompts, or of clauses, each with its yield.
+
+Everything heavy is imported inside the verbs.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deliberant.errors import UserError
+from deliberant.names import nearest
+
+if TYPE_CHECKING:
+    from deliberant.generators import Job, Settled
+    from deliberant.judge.labelling import Labeller
+    from deliberant.models import Sampler, Sampling, Templates
+    from deliberant.policy import Policy
+    from deliberant.prompts import Prompt
+
+generate_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Make prompts of prompts, or of clauses.",
+)
+
+File = Annotated[Path, typer.Argument(help="A JSONL file of prompts.")]
+To = Annotated[Path, typer.Option(help="The JSONL file to write.")]
+Rejected = Annotated[Path | None, typer.Option(help="Write what was not kept to this file, with reasons.")]
+PolicyOf = Annotated[str, typer.Option("--policy", help="A policy folder, or one of the words micro, default.")]
+AnyPolicy = Annotated[
+    str | None, typer.Option("--policy", help="A policy folder, or micro, default: are the categories its own?")
+]
+Model = Annotated[str, typer.Option("--with", metavar="MODEL", help="A folder, a Hub id, or the word micro.")]
+Checker = Annotated[
+    str | None, typer.Option("--check-with", metavar="MODEL", help="Who checks the category; default is --with.")
+]
+TemplatesOf = Annotated[
+    str | None,
+    typer.Option("--templates", help="Prompt files: a folder, default or micro; without it, those of the model."),
+]
+Readings = Annotated[int, typer.Option("--readings", min=1, help="How often each prompt's category is read.")]
+Temperature = Annotated[float, typer.Option(min=0.0, help="Of the model's sampling; 0 is greedy.")]
+NewTokens = Annotated[int, typer.Option(min=1, help="Of each completion, reasoning included.")]
+Chunk = Annotated[int, typer.Option(min=1, help="Prompts that are done, and kept, together.")]
+Seed = Annotated[int, typer.Option(min=0, help="Another seed draws other wordings or completions.")]
+Only = Annotated[list[str] | None, typer.Option(help="Only this one, by name; may be repeated.")]
+Each = Annotated[int | None, typer.Option(min=1, help="How many each prompt gets, drawn by the seed; default is all.")]
+Data = Annotated[Path | None, typer.Option(help="A data file of your own in place of the built-in one.")]
+Alike = Annotated[
+    float, typer.Option("--threshold", min=0.5, max=1.0, help="Jaccard similarity from which on two are duplicates.")
+]
+CHECKING = 0.7
+"""Temperature at which categories are read."""
+AsJson = Annotated[bool, typer.Option("--json", help="The yields as one JSON object.")]
+
+
+WRAPPING = {
+    "framings": """The same request, put otherwise: fiction, role-play, research, urgent, authority, ...
+
+    Family, licence and categories stay; hints where the framing asks the same.
+
+    \b
+    deliberant prompts generate framings train.jsonl --to framed.jsonl --each 2
+    deliberant prompts generate framings train.jsonl --to framed.jsonl --only fiction --only urgent
+    """,
+    "multi-turn": """Conversations that lead to the request over several turns: rapport, commitment, in-halves, ...
+
+    \b
+    deliberant prompts generate multi-turn train.jsonl --to turns.jsonl --each 1 --seed 1
+    """,
+    "transform": """Transformation requests around the text of a prompt: translate, summarise, classify, ...
+
+    How to answer them is the policy's to say (its transformation exception), so
+    hints of the source are dropped, and counted.
+
+    \b
+    deliberant prompts generate transform train.jsonl --to transformed.jsonl --only translate
+    """,
+    "encode": """The request in lower case and encoded: rot13, caesar, atbash, leet, reversed, spaced.
+
+    \b
+    deliberant prompts generate encode train.jsonl --to encoded.jsonl --each 1
+    """,
+}
+
+
+def _wrapping(kind: str) -> None:
+    @generate_app.command(kind, help=WRAPPING[kind])
+    def verb(
+        file: File,
+        to: To,
+        policy: AnyPolicy = None,
+        only: Only = None,
+        each: Each = None,
+        data: Data = None,
+        seed: Seed = 0,
+        threshold: Alike = 1.0,
+        rejected: Rejected = None,
+        as_json: AsJson = False,
+    ) -> None:
+        from deliberant.generators import load_wrappers, settle, wrap
+        from deliberant.prompts import read_prompts
+
+        categories = {category.id for category in _policy(policy).categories} if policy else None
+        wrappers = load_wrappers(kind, only or (), data)
+        prompts = read_prompts(file, categories)
+        _finish(settle(wrap(prompts, wrappers, each, seed), prompts, threshold), to, rejected, as_json)
+
+
+for _kind in WRAPPING:
+    _wrapping(_kind)
+
+
+@generate_app.command()
+def twins(
+    file: File,
+    to: To,
+    policy: PolicyOf,
+    with_: Model,
+    towards: Annotated[str, typer.Option(help="harmless (of harmful prompts), or harmful.")] = "harmless",
+    check_with: Checker = None,
+    templates: TemplatesOf = None,
+    temperature: Temperature = 1.0,
+    max_new_tokens: NewTokens = 1024,
+    readings: Readings = 3,
+    chunk: Chunk = 64,
+    seed: Seed = 0,
+    threshold: Alike = 1.0,
+    rejected: Rejected = None,
+    as_json: AsJson = False,
+) -> None:
+    """Twins that share a prompt's words and not its intent, written by a model and checked by one.
+
+    The writer names the twin's category, or none; a twin stays where the
+    checker reads the same. The same command resumes.
+
+    \b
+    deliberant prompts generate twins harmful.jsonl --to twins.jsonl --policy default --with Qwen/Qwen3-4B
+    """
+    from deliberant.generators import TOWARDS, twin_jobs
+    from deliberant.prompts import read_prompts
+
+    if towards not in TOWARDS:
+        raise UserError(f"--towards: unknown value '{towards}'; {nearest(towards, TOWARDS)}")
+    loaded = _policy(policy)
+    prompts = read_prompts(file, {category.id for category in loaded.categories})
+
+    def jobs(templates: "Templates", model: str) -> "list[Job]":
+        return twin_jobs(prompts, loaded, templates, model, towards, seed)
+
+    models = _Models(with_, check_with, templates, temperature, max_new_tokens, readings, chunk, seed)
+    _finish(models.write(jobs, loaded, prompts, threshold, to), to, rejected, as_json)
+
+
+@generate_app.command()
+def clauses(
+    file: Annotated[
+        Path, typer.Argument(help="A run folder, what `coverage RUN --json` printed (.json), or prompts (.jsonl).")
+    ],
+    to: To,
+    policy: PolicyOf,
+    with_: Model,
+    least: Annotated[int, typer.Option("--min", min=1, help="Clauses with fewer prompts than this get more.")] = 10,
+    clause: Annotated[list[str] | None, typer.Option(help="Only this clause, by id; may be repeated.")] = None,
+    existing: Annotated[list[Path] | None, typer.Option(help="Prompts that must not be repeated.")] = None,
+    check_with: Checker = None,
+    templates: TemplatesOf = None,
+    temperature: Temperature = 1.0,
+    max_new_tokens: NewTokens = 1024,
+    readings: Readings = 3,
+    chunk: Chunk = 64,
+    seed: Seed = 0,
+    threshold: Alike = 0.8,
+    rejected: Rejected = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prompts for clauses that have too few, written by a model that is shown the clause, and checked by one.
+
+    Of a run, prompts count whose samples cite the clause; of a prompt file,
+    those that were made for it. The same command resumes.
+
+    \b
+    deliberant prompts generate clauses runs/mine-1a2b3c4d --to more.jsonl --policy default --with Qwen/Qwen3-4B
+    deliberant prompts generate clauses more.jsonl --to yet-more.jsonl --policy default --with Qwen/Qwen3-4B --min 5
+    """
+    from deliberant.generators import clause_jobs, counts_of_coverage, counts_of_prompts
+    from deliberant.generators.clauses import of_policy
+    from deliberant.prompts import read_prompts
+
+    loaded = _policy(policy)
+    known = [prompt for path in existing or () for prompt in read_prompts(path)]
+    if file.is_dir():
+        from deliberant.stages.coverage import coverage
+
+        found = {row.name: row.total.prompts for row in coverage(file).clauses()}
+        counts = of_policy(found, loaded, str(file))
+        known += read_prompts(file / "prompts" / "train.jsonl")
+    elif file.suffix == ".jsonl":
+        prompts = read_prompts(file, {category.id for category in loaded.categories})
+        counts = counts_of_prompts(prompts, loaded)
+        known += prompts
+    else:
+        counts = counts_of_coverage(file, loaded)
+
+    def jobs(templates: "Templates", model: str) -> "list[Job]":
+        return clause_jobs(loaded, counts, least, clause or (), templates, model, seed)
+
+    models = _Models(with_, check_with, templates, temperature, max_new_tokens, readings, chunk, seed)
+    _finish(models.write(jobs, loaded, known, threshold, to), to, rejected, as_json)
+
+
+def labeller_of(
+    model: str,
+    policy: "Policy",
+    templates: str | None,
+    sampling: "Sampling",
+    readings: int,
+    seed: int,
+    sampler: "Sampler | None" = None,
+) -> "Labeller":
+    """A labeller by the words of the command line; `sampler` is the model, where it is loaded already."""
+    from deliberant.judge.labelling import Labeller
+
+    return Labeller(sampler or _sampler(model), _templates(templates, model), sampling, policy, readings, seed)
+
+
+@dataclass(frozen=True)
+class _Models:
+    """The options of the verbs that ask a model."""
+
+    writer: str
+    checker: str | None
+    templates: str | None
+    temperature: float
+    max_new_tokens: int
+    readings: int
+    chunk: int
+    seed: int
+
+    def write(
+        self,
+        jobs: "Callable[[Templates, str], list[Job]]",
+        policy: "Policy",
+        known: "Sequence[Prompt]",
+        threshold: float,
+        to: Path,
+    ) -> "Settled":
+        from deliberant.console import RichProgress
+        from deliberant.generators import write
+        from deliberant.models import Sampling
+
+        sampler = _sampler(self.writer)
+        todo = jobs(_templates(self.templates, self.writer), sampler.identity)
+        checker = self.checker or self.writer
+        same = sampler if checker == self.writer else None
+        reading = Sampling(CHECKING, 1.0, self.max_new_tokens)
+        labeller = labeller_of(checker, policy, self.templates, reading, self.readings, self.seed, same)
+        sampling = Sampling(self.temperature, 1.0, self.max_new_tokens)
+        progress = RichProgress()
+        return write(todo, sampler, sampling, labeller, known, threshold, to, self.chunk, self.seed, progress)
+
+
+def _sampler(name: str) -> "Sampler":
+    from deliberant.models.local import LocalSampler
+    from deliberant.sources import model_folder
+
+    return LocalSampler.load(model_folder(name))
+
+
+def _templates(name: str | None, model: str) -> "Templates":
+    from deliberant.models import Templates
+    from deliberant.recipe import BUILT_IN
+
+    return Templates.load(name or (BUILT_IN if model == BUILT_IN else "default"))
+
+
+def _policy(name: str) -> "Policy":
+    from deliberant.policy import load_policy
+    from deliberant.sources import policy_folder
+
+    return load_policy(policy_folder(name))
+
+
+def _finish(found: "Settled", to: Path, rejected: Path | None, as_json: bool) -> None:
+    """Write what was kept and, where wanted, what was not; then the journals have done their work."""
+    from deliberant.console import print_table
+    from deliberant.files import write_rows
+    from deliberant.generators import forget_journals
+    from deliberant.prompts import write_prompts
+    from deliberant.report.yields import yields, yields_table
+
+    if rejected is not None:
+        write_rows(rejected, found.rejected)
+    write_prompts(to, found.kept)
+    forget_journals(to)
+    rows = yields(found)
+    if as_json:
+        row = {"yields": rows, "hints_dropped": found.hints, "not_compared": found.skipped}
+        typer.echo(json.dumps(row, ensure_ascii=False))
+        return
+    print_table(yields_table(rows))
+    typer.echo(f"{len(found.kept)} prompts in {to}")
+    if found.rejected:
+        where = f"listed in {rejected}" if rejected else "list them with --rejected FILE"
+        typer.echo(f"{len(found.rejected)} rejected; {where}")
+    if found.hints:
+        typer.echo(f"{found.hints} hints of source prompts dropped: what is asked is something else now")
+    if found.skipped:
+        typer.echo(f"{found.skipped} prompts, in groups of many that look alike, were not compared with all of them")

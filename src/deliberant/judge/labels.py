@@ -1,0 +1,134 @@
+"""From a model's completions to the categories of a prompt.
+
+How a completion is read belongs to the prompt file that asked for it, so it stands beside it: `label.yaml`. By the
+default rule the model reasons first and closes with a line `category: ID, ID` or `category: none`; its own think block
+is not read, and the last line that names categories of the policy and nothing else wins. What can not be read is
+*unscored* with a reason: never "none", which is a category like any other here.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from deliberant.errors import UserError
+from deliberant.judge.answers import CUT, NO_ANSWER, answer_of
+from deliberant.mistakes import first_mistake
+from deliberant.models.splitter import split
+from deliberant.models.templates import Templates
+from deliberant.models.types import Completion
+
+FILE = "label.yaml"
+NONE = "none"
+"""What a model says of a prompt outside every category."""
+MARKS = " \t*\"'`.[]"
+
+Categories = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading. Exactly one of `categories`, () for none, and `unscored` (the reason, a few words) is set."""
+
+    categories: Categories | None
+    unscored: str | None
+    text: str
+
+    def __post_init__(self) -> None:
+        assert (self.categories is None) != (self.unscored is None), "a reading names categories or says why not"
+
+
+@dataclass(frozen=True)
+class Label:
+    """What most readings say: `share` of all k agree, unscored ones do not. None, and why, without a majority."""
+
+    categories: Categories | None
+    share: float
+    unscored: str | None
+    readings: tuple[Reading, ...]
+
+
+class _RuleFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    part: Literal["answer", "reasoning"]
+    pattern: str
+
+
+class Rule:
+    """Reads completions by the `label.yaml` of a folder of prompt files; `menu` are the policy's category ids."""
+
+    def __init__(self, templates: Templates, menu: Sequence[str]) -> None:
+        """UserError naming the file where it is missing, no rule, or holds no regular expression with `names`."""
+        where = templates.folder / FILE
+        if FILE not in templates.files:
+            raise UserError(f"{where}: is missing; copy the one of the default prompt files")
+        try:
+            rule = _RuleFile.model_validate(yaml.safe_load(templates.files[FILE]))
+            self.pattern = re.compile(rule.pattern)
+        except yaml.YAMLError as error:
+            raise UserError(f"{where}: is no YAML ({' '.join(str(error).split())}); repair it") from error
+        except ValidationError as error:
+            raise UserError(f"{where}: {first_mistake(error, _RuleFile)[1]}") from error
+        except re.error as error:
+            raise UserError(f"{where}: pattern is no regular expression ({error}); repair it") from error
+        if "names" not in self.pattern.groupindex:
+            raise UserError(f"{where}: pattern has no group 'names'; write (?P<names>...) around the ids")
+        if NONE in menu:
+            raise UserError(f"the policy has a category '{NONE}', which here means no category; give it another id")
+        self.part = rule.part
+        self.menu = tuple(menu)
+
+    def read(self, completion: Completion, prefilled: bool) -> Reading:
+        """One completion as a reading; never raises, whatever the text."""
+        text, why = self._part(completion, prefilled)
+        if why is not None:
+            return Reading(None, why, completion.text.strip())
+        written = [match["names"] or "" for match in self.pattern.finditer(text)]
+        found = [categories for names in written if (categories := self.categories(names)) is not None]
+        if found:
+            return Reading(found[-1], None, text)
+        return Reading(None, f"off-menu category {written[-1].strip()[:24]!r}" if written else "no category", text)
+
+    def categories(self, names: str) -> Categories | None:
+        """`a, b` or `none` as categories in the policy's order; None where anything else is named."""
+        known = {id.casefold(): id for id in self.menu}
+        folded = [name.strip(MARKS).casefold() for name in names.split(",")]
+        if folded == [NONE]:
+            return ()
+        chosen = {known[name] for name in folded if name in known}
+        return tuple(id for id in self.menu if id in chosen) if all(name in known for name in folded) else None
+
+    def _part(self, completion: Completion, prefilled: bool) -> tuple[str, str | None]:
+        if self.part == "answer":
+            return answer_of(completion, prefilled)
+        if completion.stop == "length":
+            return "", CUT
+        parts = split(completion.text, prefilled)
+        return (parts.reasoning, None) if parts.complete else ("", NO_ANSWER)
+
+
+def majority(readings: Sequence[Reading]) -> Label:
+    """The categories that more than half of all readings name, as a set; unscored ones count against."""
+    named = Counter(reading.categories for reading in readings if reading.categories is not None)
+    best, votes = named.most_common(1)[0] if named else (None, 0)
+    share = votes / len(readings)
+    if votes * 2 > len(readings):
+        return Label(best, share, None, tuple(readings))
+    reasons = Counter(reading.unscored for reading in readings if reading.unscored is not None)
+    why = "no majority" if named else reasons.most_common(1)[0][0]
+    return Label(None, share, why, tuple(readings))
+
+
+def label_of(row: dict[str, Any]) -> Label:
+    """A label that went through JSON."""
+    readings = [Reading(_tuple(each["categories"]), each["unscored"], each["text"]) for each in row["readings"]]
+    return Label(_tuple(row["categories"]), row["share"], row["unscored"], tuple(readings))
+
+
+def _tuple(names: Sequence[str] | None) -> Categories | None:
+    return None if names is None else tuple(names)
