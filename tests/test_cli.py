@@ -22,6 +22,7 @@ from tests.stages.test_coverage import filtered_run
 VERBS = ["run", "helpful", "generate", "filter", "sft", "rl", "evaluate", "report", "results", "coverage", "chat"]
 NESTED = [["policy", verb] for verb in ("show", "lint", "diff", "import", "export")]
 NESTED += [["prompts", verb] for verb in ("import", "check", "dedupe", "split")]
+NESTED += [["data", "export"]]
 NESTED += [["micro", "pretrain"], ["micro", "measure"]]
 ROW = {
     "arm": "sft",

@@ -184,7 +184,7 @@ def test_every_verb_has_an_example_in_the_readme() -> None:
     from typer.main import get_command
 
     text = "\n".join(blocks("README.md", "bash"))
-    groups = {("policy",), ("prompts",), ("micro",), ()}
+    groups = {("policy",), ("prompts",), ("data",), ("micro",), ()}
     for path in set(verbs(get_command(cli.app))) - groups:
         assert f"deliberant {' '.join(path)}" in text, path
 

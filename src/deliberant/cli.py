@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from deliberant.data_cli import data_app
 from deliberant.errors import DeliberantError, UserError
 from deliberant.policy_cli import policy_app
 from deliberant.prompts_cli import prompts_app
@@ -44,6 +45,7 @@ micro_app = typer.Typer(
 )
 app.add_typer(policy_app, name="policy")
 app.add_typer(prompts_app, name="prompts")
+app.add_typer(data_app, name="data")
 app.add_typer(micro_app, name="micro")
 
 Where = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a recipe (.yaml).", show_default=False)]
