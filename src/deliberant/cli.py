@@ -284,6 +284,9 @@ def chat(
     deliberant chat runs/micro-1a2b3c4d "how do i bake a bath bomb?"
     deliberant chat runs/micro-1a2b3c4d --arm base
     """
+    import gc
+
+    gc.disable()  # to look through all that is being imported, time and again, takes a third of a second
     from deliberant.chat import answer
     from deliberant.prompts import Message
 
@@ -292,6 +295,9 @@ def chat(
         (each for each in ("sft+rl", "rl", "sft") if (run.root / each / "manifest.json").exists()), "base"
     )
     typer.echo(f"arm: {arm}", err=True)
+    run.sampler(arm)
+    gc.freeze()
+    gc.enable()
     if prompt is not None:
         answer(run, arm, [Message(role="user", content=prompt)])
         return
