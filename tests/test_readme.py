@@ -129,12 +129,6 @@ def own_policy(workspace: Workspace, command: str) -> None:
     assert len(set((workspace.folder / "runs").iterdir()) - before) == 1
 
 
-def lint_policy(workspace: Workspace, command: str) -> None:
-    """The built-in policy has no examples, which is a warning for each clause: exit 1."""
-    result = CliRunner().invoke(cli.app, shlex.split(command)[1:])
-    assert result.exit_code == 1 and "no-example" in result.stdout, result.output
-
-
 def view_logs(workspace: Workspace, command: str) -> None:
     """The viewer is a server; what it would list is there and can be read."""
     from inspect_ai.log import list_eval_logs, read_eval_log
@@ -155,7 +149,6 @@ CHECKS: dict[str, Callable[[Workspace, str], object]] = {
     r"deliberant micro measure.*": measure,
     r"deliberant micro pretrain.*": train_base,
     r"deliberant run recipes/micro.yaml --set policy=my-policy": own_policy,
-    r"deliberant policy lint": lint_policy,
     r"deliberant .*": lambda workspace, command: workspace.deliberant(*shlex.split(command)[1:]),
     r"(cp|perl) .*": lambda workspace, command: workspace.shell(command),
     r"python -m benchmarks\.results .*": benchmark,

@@ -1,4 +1,4 @@
-"""A run whose training data can be exported: generated and filtered by script, the rows of sft real, nothing trained."""
+"""A run whose training data can be exported: samples and verdicts by script, real rows of sft, nothing trained."""
 
 from dataclasses import replace
 from pathlib import Path

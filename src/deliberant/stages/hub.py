@@ -26,9 +26,9 @@ def push(folder: Path, name: str, public: bool = False, force: bool = False) -> 
     UserError where it exists and `force` is not set, or where it exists and all can see it though `public` is not set;
     RunError where the Hub refuses or can not be reached.
     """
+    from httpx2 import HTTPError  # what the Hub's client raises where it has no error of its own
     from huggingface_hub import create_repo, repo_info, upload_folder
     from huggingface_hub.errors import RepositoryNotFoundError
-    from httpx2 import HTTPError  # what the Hub's client raises where it has no error of its own
 
     try:
         try:
