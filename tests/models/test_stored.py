@@ -72,7 +72,7 @@ def edit_config(**changes: Any) -> Callable[[Path], None]:
     return edit
 
 
-def edit_tensors(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
+def edit_tensors(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
     def edit(folder: Path) -> None:
         from safetensors.torch import load_file, save_file
 
@@ -83,7 +83,7 @@ def edit_tensors(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], N
     return edit
 
 
-EDITS: dict[str, Callable[[Path], None]] = {
+EDITS: dict[str, Callable[[Path], object]] = {
     "another rotary": edit_config(rope_parameters={"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}),
     "part of the rotary": edit_config(
         rope_parameters={"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5}
@@ -94,18 +94,18 @@ EDITS: dict[str, Callable[[Path], None]] = {
     "quantised": edit_config(quantization_config={"quant_method": "gptq"}),
     "biases": edit_config(attention_bias=True),
     "a tensor more": edit_tensors(lambda tensors: tensors.update({"extra": torch.zeros(1)})),
-    "a tensor less": edit_tensors(lambda tensors: tensors.pop("model.norm.weight") and None),
-    "an adapter": lambda folder: (folder / "adapter_config.json").write_text("{}") and None,
+    "a tensor less": edit_tensors(lambda tensors: tensors.pop("model.norm.weight")),
+    "an adapter": lambda folder: (folder / "adapter_config.json").write_text("{}"),
     "shards": lambda folder: (folder / "model.safetensors").rename(folder / "model-1-of-2.safetensors") and None,
-    "damaged weights": lambda folder: (folder / "model.safetensors").write_bytes(b"\xff" * 64) and None,
-    "a damaged config": lambda folder: (folder / "config.json").write_text("{") and None,
-    "no object": lambda folder: (folder / "config.json").write_text("[]") and None,
+    "damaged weights": lambda folder: (folder / "model.safetensors").write_bytes(b"\xff" * 64),
+    "a damaged config": lambda folder: (folder / "config.json").write_text("{"),
+    "no object": lambda folder: (folder / "config.json").write_text("[]"),
 }
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
 def test_what_leaves_something_to_interpret_is_left_to_transformers(
-    tiny_llama: Path, tmp_path: Path, edit: Callable[[Path], None]
+    tiny_llama: Path, tmp_path: Path, edit: Callable[[Path], object]
 ) -> None:
     copy = shutil.copytree(tiny_llama, tmp_path / "copy")
     assert stored(copy) is not None

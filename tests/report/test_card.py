@@ -1,6 +1,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -41,10 +42,10 @@ def card(text: str = "plain") -> Card:
 def test_the_front_matter_is_what_the_hub_reads() -> None:
     from huggingface_hub import DatasetCard
 
-    read = DatasetCard(render_card(card()))
+    read: Any = DatasetCard(render_card(card()))
     assert read.data.to_dict() == front_matter(card())
-    assert [each["config_name"] for each in read.data.configs or ()] == ["sft", "rl"]
-    assert read.data.license == "other" and "not-for-all-audiences" in (read.data.tags or ())
+    assert [each["config_name"] for each in read.data.configs] == ["sft", "rl"]
+    assert read.data.license == "other" and "not-for-all-audiences" in read.data.tags
     assert "**Content warning.**" in read.text
 
 

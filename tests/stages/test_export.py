@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +94,7 @@ def test_draws_are_those_of_the_arms_plan(tmp_path: Path) -> None:
 
 
 def test_an_id_in_both_prompt_files_is_no_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import tests.stages.scripted as scripted
-
-    monkeypatch.setattr(scripted, "SONG", scripted.Prompt("hearth", SONG.messages, (), "song"))
+    monkeypatch.setattr("tests.stages.scripted.SONG", replace(SONG, id="hearth"))
     run = exportable(tmp_path)
     export(run, tmp_path / "out")
     texts = {(row["source"], row["prompt"][0]["content"]) for row in load(tmp_path / "out", "sft", tmp_path / "cache")}
