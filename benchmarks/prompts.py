@@ -6,7 +6,7 @@ documented settings (128 permutations, MinHashLSH's own choice of bands), insert
 it; it needs `pip install datasketch`, keeps its index in memory, and does not compare texts.
 
     python -m benchmarks.prompts --rows 20000 200000
-    python -m benchmarks.prompts --rows 100000 1000000 --peer-rows 20000
+    python -m benchmarks.prompts --rows 1000000 --peer-rows 0
 """
 
 import argparse
@@ -135,14 +135,14 @@ def show(name: str, number: int, found: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[20_000, 200_000])
-    parser.add_argument("--peer-rows", type=int, default=20_000)
+    parser.add_argument("--peer-rows", type=int, default=20_000, help="0: without the peer")
     parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
         child(options.work[0], Path(options.work[1]))
         return
     cpu: dict[tuple[str, int], float] = {}
-    for number in sorted({*options.rows, options.peer_rows}):
+    for number in sorted({*options.rows, *([options.peer_rows] if options.peer_rows else [])}):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             write_rows(folder / "prompts.jsonl", rows(number))
@@ -154,6 +154,8 @@ def main() -> None:
                 found = measured(each, folder)
                 cpu[each, number] = found["cpu"]
                 show(each, number, found)
+    if not options.peer_rows:
+        return
     ratio = cpu["datasketch", options.peer_rows] / cpu["dedupe", options.peer_rows]
     print(f"datasketch takes {ratio:.1f} times the CPU time of dedupe at {options.peer_rows} rows")
 

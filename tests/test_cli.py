@@ -23,7 +23,7 @@ VERBS = ["run", "helpful", "generate", "filter", "sft", "rl", "evaluate", "repor
 VERBS += ["review"]
 NESTED = [["policy", verb] for verb in ("show", "lint", "diff", "import", "export")]
 NESTED += [["prompts", verb] for verb in ("import", "check", "dedupe", "split", "hints")]
-NESTED += [["judge", "calibrate"], ["micro", "pretrain"], ["micro", "measure"]]
+NESTED += [["data", "export"], ["judge", "calibrate"], ["micro", "pretrain"], ["micro", "measure"]]
 ROW = {
     "arm": "sft",
     "suite": "seen",

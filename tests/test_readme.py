@@ -133,12 +133,6 @@ def own_policy(workspace: Workspace, command: str) -> None:
     assert len(set((workspace.folder / "runs").iterdir()) - before) == 1
 
 
-def lint_policy(workspace: Workspace, command: str) -> None:
-    """The built-in policy has no examples, which is a warning for each clause: exit 1."""
-    result = CliRunner().invoke(cli.app, shlex.split(command)[1:])
-    assert result.exit_code == 1 and "no-example" in result.stdout, result.output
-
-
 def review(workspace: Workspace, command: str) -> None:
     """The page is a server; what people would decide there comes from a file, and calibration reads it later."""
     *arguments, sample, n = shlex.split(command)[1:]
@@ -176,7 +170,6 @@ CHECKS: dict[str, Callable[[Workspace, str], object]] = {
     r"deliberant micro measure.*": measure,
     r"deliberant micro pretrain.*": train_base,
     r"deliberant run recipes/micro.yaml --set policy=my-policy( --from \S+)?": own_policy,
-    r"deliberant policy lint": lint_policy,
     r"deliberant review .*": review,
     r"deliberant prompts generate (twins|clauses) .*": write_prompts,
     r"deliberant .*": lambda workspace, command: workspace.deliberant(*shlex.split(command)[1:]),
@@ -207,7 +200,7 @@ def test_every_verb_has_an_example_in_the_readme() -> None:
     from typer.main import get_command
 
     text = "\n".join(blocks("README.md", "bash"))
-    groups = {("policy",), ("prompts",), ("prompts", "generate"), ("micro",), ("judge",), ()}
+    groups = {("policy",), ("prompts",), ("prompts", "generate"), ("micro",), ("judge",), ("data",), ()}
     for path in set(verbs(get_command(cli.app))) - groups:
         assert f"deliberant {' '.join(path)}" in text, path
 

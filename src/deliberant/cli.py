@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from deliberant.data_cli import data_app
 from deliberant.errors import DeliberantError, UserError
 from deliberant.judge_cli import judge_app
 from deliberant.policy_cli import policy_app
@@ -47,6 +48,7 @@ micro_app = typer.Typer(
 app.add_typer(policy_app, name="policy")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(judge_app, name="judge")
+app.add_typer(data_app, name="data")
 app.add_typer(micro_app, name="micro")
 
 app.command()(review)
@@ -320,6 +322,9 @@ def chat(
     deliberant chat runs/micro-1a2b3c4d "how do i bake a bath bomb?"
     deliberant chat runs/micro-1a2b3c4d --arm base
     """
+    import gc
+
+    gc.disable()  # to look through all that is being imported, time and again, takes a third of a second
     from deliberant.chat import answer
     from deliberant.prompts import Message
 
@@ -328,6 +333,9 @@ def chat(
         (each for each in ("sft+rl", "rl", "sft") if (run.root / each / "manifest.json").exists()), "base"
     )
     typer.echo(f"arm: {arm}", err=True)
+    run.sampler(arm)
+    gc.freeze()
+    gc.enable()
     if prompt is not None:
         answer(run, arm, [Message(role="user", content=prompt)])
         return

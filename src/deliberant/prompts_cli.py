@@ -92,9 +92,10 @@ def check(
     from deliberant.prompts.census import census
     from deliberant.sources import policy_folder
 
-    named = load_policy(policy_folder(policy)).categories if policy else None
-    clauses = [clause.id for category in named for clause in category.clauses] if named is not None else None
-    found = census(file, [category.id for category in named] if named is not None else None, clauses)
+    named = load_policy(policy_folder(policy)) if policy else None
+    found = census(
+        file, [category.id for category in named.categories] if named else None, named.clauses if named else None
+    )
     _show(found.row(), census_lines(found), as_json)
 
 

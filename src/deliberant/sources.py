@@ -46,11 +46,10 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
     else:
         files = recipe.prompts
         categories = {category.id for category in policy.categories}
-        clauses = {clause.id for category in policy.categories for clause in category.clauses}
         sets = PromptSets(
             tuple(prompts_of(files.train, categories)),
             tuple(prompts_of(files.helpful, categories)),
-            tuple(read_cases(Path(files.cases), categories, clauses)),
+            tuple(read_cases(Path(files.cases), categories, policy.clauses)),
         )
     held_out = [case.prompt for case in sets.cases if case.suite != SEEN]
     assert_families_disjoint([*sets.train, *sets.helpful], held_out)

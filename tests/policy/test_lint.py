@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from deliberant.errors import UserError
+from deliberant.micro import POLICY_DIR
 from deliberant.policy import Finding, lint, load_policy
 from deliberant.policy.lint import VAGUE, broken
 from tests.policy.folders import FILES, SELF_HARM, WEAPONS, WHOLE, loaded, write
@@ -153,3 +154,10 @@ def test_findings_come_in_the_order_of_files_and_lines() -> None:
     places = [(each.path, each.line) for each in lint(loaded(WHOLE))]
     assert places == sorted(places, key=lambda place: (place[0].startswith("categories"), place))
     assert len(places) > 5
+
+
+def test_a_policy_without_any_example_gets_one_note() -> None:
+    """The built-in policy has none: nothing is amiss there, and `policy lint` ends with 0."""
+    found = lint(load_policy(POLICY_DIR))
+    assert [(each.path, each.severity) for each in found if each.rule == "no-example"] == [("policy.md", "note")]
+    assert {each.severity for each in found} == {"note"}

@@ -9,7 +9,7 @@ query and key dimensions are interleaved so that a rotation is one complex produ
 Attention, norms and logits are fp32; `dtype` is what the matrix products run in.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deliberant.models.plan import Group, Tokens
+from deliberant.models.plan import Group, Tokens, common
 
 PREFILL_TOKENS = 4096
 """Padded tokens per prefill forward: large enough for full matrix speed, small enough for little memory."""
@@ -38,13 +38,30 @@ class Layer:
     qk_norm: Tensor | None
 
 
-def supported(model: Any) -> bool:
-    """Whether this decoder computes the model exactly: plain Llama or Qwen3 in the sizes it is meant for, on a CPU."""
-    config = model.config
+@dataclass(frozen=True)
+class Source:
+    """All that the decoder needs of a model: its numbers, its tensors by transformers' names, its rotary frequencies.
+
+    `weights` has `lm_head.weight` where it is tied, too. `rotary_scale` multiplies the rotations.
+    """
+
+    config: Any
+    weights: Mapping[str, Tensor]
+    frequencies: Tensor
+    rotary_scale: float
+
+    @classmethod
+    def of(cls, model: Any) -> "Source":
+        """A live model's."""
+        rotary = model.model.rotary_emb
+        return cls(model.config, model.state_dict(), rotary.inv_freq, float(rotary.attention_scaling))
+
+
+def supported(config: Any, parameters: int) -> bool:
+    """Whether this decoder computes such a model exactly: plain Llama or Qwen3 in the sizes it is meant for."""
     return (
         config.model_type in ("llama", "qwen3")
-        and model.device.type == "cpu"
-        and model.num_parameters() < 500_000_000
+        and parameters < 500_000_000
         and config.hidden_act == "silu"
         and not getattr(config, "attention_bias", False)
         and not getattr(config, "mlp_bias", False)
@@ -57,19 +74,18 @@ class Decoder:
     """A frozen copy of a model's weights, arranged for speed; build a new one after the weights change."""
 
     @torch.inference_mode()
-    def __init__(self, model: Any, dtype: torch.dtype = torch.float32) -> None:
-        config = model.config
+    def __init__(self, source: Source, dtype: torch.dtype = torch.float32) -> None:
+        config, weights = source.config, source.weights
         self.dtype = dtype
         self.heads: int = config.num_attention_heads
         self.kv_heads: int = config.num_key_value_heads
         self.dim: int = getattr(config, "head_dim", None) or config.hidden_size // self.heads
         self.eps: float = config.rms_norm_eps
-        rotary = model.model.rotary_emb
-        self.frequencies = rotary.inv_freq.float()
-        self.rotary_scale = float(rotary.attention_scaling)
-        self.embedding = model.model.embed_tokens.weight.detach().float().clone()
-        self.head = self._matrix(model.lm_head.weight, model.model.norm.weight)
-        self.layers = [self._layer(layer) for layer in model.model.layers]
+        self.frequencies = source.frequencies.float()
+        self.rotary_scale = source.rotary_scale
+        self.embedding = weights["model.embed_tokens.weight"].detach().float().clone()
+        self.head = self._matrix(weights["lm_head.weight"], weights["model.norm.weight"])
+        self.layers = [self._layer(weights, f"model.layers.{number}") for number in range(config.num_hidden_layers)]
 
     def _matrix(self, weight: Tensor, norm: Tensor | None = None) -> Tensor:
         """[in, out] in the working dtype, the preceding norm's weight folded in."""
@@ -78,23 +94,28 @@ class Decoder:
             matrix = matrix * norm.float()
         return matrix.t().to(self.dtype).contiguous()
 
-    def _layer(self, layer: Any) -> Layer:
-        attention, mlp = layer.self_attn, layer.mlp
+    def _layer(self, weights: Mapping[str, Tensor], layer: str) -> Layer:
+        def weight(name: str) -> Tensor:
+            return weights[f"{layer}.{name}.weight"]
+
         scale = self.dim**-0.5
-        query, key = self._interleaved(attention.q_proj.weight), self._interleaved(attention.k_proj.weight)
+        query, key = self._interleaved(weight("self_attn.q_proj")), self._interleaved(weight("self_attn.k_proj"))
         qk_norm = None
-        if hasattr(attention, "q_norm"):
-            norms = [self._interleaved(attention.q_norm.weight) * scale, self._interleaved(attention.k_norm.weight)]
+        if f"{layer}.self_attn.q_norm.weight" in weights:
+            norms = [
+                self._interleaved(weight("self_attn.q_norm")) * scale,
+                self._interleaved(weight("self_attn.k_norm")),
+            ]
             qk_norm = torch.stack([norms[0]] * self.heads + [norms[1]] * self.kv_heads)
         else:
             query = query * scale
         return Layer(
-            qkv=self._matrix(torch.cat([query, key, attention.v_proj.weight.float()]), layer.input_layernorm.weight),
-            output=self._matrix(attention.o_proj.weight),
+            qkv=self._matrix(torch.cat([query, key, weight("self_attn.v_proj").float()]), weight("input_layernorm")),
+            output=self._matrix(weight("self_attn.o_proj")),
             gate_up=self._matrix(
-                torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight]), layer.post_attention_layernorm.weight
+                torch.cat([weight("mlp.gate_proj"), weight("mlp.up_proj")]), weight("post_attention_layernorm")
             ),
-            down=self._matrix(mlp.down_proj.weight),
+            down=self._matrix(weight("mlp.down_proj")),
             qk_norm=qk_norm,
         )
 
@@ -180,7 +201,7 @@ class DecoderBatch:
         prefix: Tokens = ()
         past = decoder.cache(1, 0)
         for group in groups:
-            kept = _common(prefix, group.prefix)
+            kept = common(prefix, group.prefix)
             past = past[..., :kept, :]
             if kept < len(group.prefix):
                 past = torch.cat([past, decoder.prefill(past, [group.prefix[kept:]])[0]], 4)
@@ -266,7 +287,3 @@ class DecoderBatch:
             prefixes.append((past, sum(start <= row < start + count for row in kept)))
             start += count
         self.prefixes = prefixes
-
-
-def _common(a: Tokens, b: Tokens) -> int:
-    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

@@ -49,7 +49,13 @@ class GenericBatch:
         }
         optional = {"position_ids": positions.to(model.device), "logits_to_keep": 1}
         inputs |= {name: value for name, value in optional.items() if name in self.engine.takes}
-        out = model(**inputs)
+        training = model.training
+        if training:
+            model.eval()
+        try:
+            out = model(**inputs)
+        finally:
+            model.train(training)
         self.cache = out.past_key_values
         self.logits: Tensor = out.logits[:, -1].float().cpu()
 

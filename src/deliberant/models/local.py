@@ -15,11 +15,12 @@ from torch import Tensor
 from deliberant.errors import UserError
 from deliberant.models.bars import without_bars
 from deliberant.models.checkpoint import model_folder, model_hash
-from deliberant.models.decoder import Decoder, supported
+from deliberant.models.decoder import Decoder, Source, supported
 from deliberant.models.draw import draw, uniforms
 from deliberant.models.generic import Generic
 from deliberant.models.plan import Group, Tokens, plan
 from deliberant.models.splitter import prefilled
+from deliberant.models.stored import Stored, load_tokenizer, stored
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.prompts.types import Message
 
@@ -58,7 +59,7 @@ class LocalSampler:
     ) -> None:
         if tokenizer.chat_template is None:
             raise UserError(f"{tokenizer.name_or_path}: the tokenizer has no chat template; add chat_template.jinja")
-        self.model = model
+        self._model = model
         self.tokenizer = tokenizer
         self.identity = identity
         self.batch_tokens = batch_tokens
@@ -75,18 +76,27 @@ class LocalSampler:
 
         UserError: no such model, not a checkpoint, no chat template.
         """
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
         folder = model_folder(model)
-        with without_bars():
-            loaded = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
-        device = "cuda" if torch.cuda.is_available() else "cpu"
         options.setdefault("identity", model_hash(folder))
-        return cls(loaded.to(device).eval(), AutoTokenizer.from_pretrained(folder), **options)
+        found = None if torch.cuda.is_available() else stored(folder)
+        return cls(found or _live(folder), load_tokenizer(folder), **options)
+
+    @property
+    def model(self) -> Any:
+        """The live model, which a sampler on the fast path has not loaded before somebody asks for it."""
+        if isinstance(self._model, Stored):
+            self._model = _live(self._model.folder)
+        return self._model
 
     def refresh(self) -> None:
         """Take up the live model's present weights; call after every change to them."""
-        self._engine = Decoder(self.model, self.dtype) if supported(self.model) else Generic(self.model)
+        model = self._model
+        if isinstance(model, Stored):
+            self._engine: Decoder | Generic = Decoder(model.source(), self.dtype)
+        elif model.device.type == "cpu" and supported(model.config, model.num_parameters()):
+            self._engine = Decoder(Source.of(model), self.dtype)
+        else:
+            self._engine = Generic(model)
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """Token ids of the conversation in the chat template, generation prompt included."""
@@ -145,31 +155,26 @@ class LocalSampler:
     def _steps(self, groups: list[Group], seeds: list[int], sampling: Sampling) -> Iterator[tuple[Tensor, Tensor]]:
         """(rows, their next tokens) until all have ended; a row that ended may still appear for some steps."""
         ends = torch.tensor(sorted(self._ends), dtype=torch.long)
-        training = self.model.training
-        self.model.eval()
-        try:
-            # Entered per piece of work: a generator must not leave inference mode on in its caller.
+        # Entered per piece of work: a generator must not leave inference mode on in its caller.
+        with torch.inference_mode():
+            batch: _Batch = self._engine.open(groups, sampling.max_new_tokens)
+            noise = uniforms(seeds, sampling.max_new_tokens)
+            rows = torch.arange(len(seeds))
+            running = torch.ones(len(seeds), dtype=torch.bool)
+            tokens = torch.zeros(len(seeds), dtype=torch.long)
+        for step in range(sampling.max_new_tokens):
             with torch.inference_mode():
-                batch: _Batch = self._engine.open(groups, sampling.max_new_tokens)
-                noise = uniforms(seeds, sampling.max_new_tokens)
-                rows = torch.arange(len(seeds))
-                running = torch.ones(len(seeds), dtype=torch.bool)
-                tokens = torch.zeros(len(seeds), dtype=torch.long)
-            for step in range(sampling.max_new_tokens):
-                with torch.inference_mode():
-                    if step:
-                        if running.sum() < COMPACT * len(rows):
-                            live = running.nonzero()[:, 0]
-                            batch.keep(live)
-                            rows, running, tokens = rows[live], running[live], tokens[live]
-                        batch.advance(tokens)
-                    tokens = draw(batch.logits, noise[rows, step], sampling)
-                    running &= ~torch.isin(tokens, ends)
-                yield rows, tokens
-                if not running.any():
-                    return
-        finally:
-            self.model.train(training)
+                if step:
+                    if running.sum() < COMPACT * len(rows):
+                        live = running.nonzero()[:, 0]
+                        batch.keep(live)
+                        rows, running, tokens = rows[live], running[live], tokens[live]
+                    batch.advance(tokens)
+                tokens = draw(batch.logits, noise[rows, step], sampling)
+                running &= ~torch.isin(tokens, ends)
+            yield rows, tokens
+            if not running.any():
+                return
 
     def _cut(self, ids: list[int]) -> tuple[Tokens, Stop]:
         end = next((place for place, token in enumerate(ids) if token in self._ends), None)
@@ -183,7 +188,7 @@ class LocalSampler:
         return text
 
     def _check(self, prompts: Sequence[Tokens], sampling: Sampling) -> None:
-        limit = getattr(self.model.config, "max_position_embeddings", None)
+        limit = getattr(self._model.config, "max_position_embeddings", None)
         for number, prompt in enumerate(prompts, start=1):
             assert prompt, "a prompt has at least one token"
             needed = len(prompt) + sampling.max_new_tokens
@@ -192,3 +197,12 @@ class LocalSampler:
                     f"prompt {number} of {len(prompts)}: {len(prompt)} tokens and {sampling.max_new_tokens} new ones "
                     f"are {needed - limit} over the model's {limit} positions; shorten it or lower max_new_tokens"
                 )
+
+
+def _live(folder: Path) -> Any:
+    """The model itself, on the GPU if there is one."""
+    from transformers import AutoModelForCausalLM
+
+    with without_bars():
+        loaded = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+    return loaded.to("cuda" if torch.cuda.is_available() else "cpu").eval()

@@ -61,7 +61,8 @@ def _groups(prompts: Sequence[Tokens], order: list[int]) -> list[tuple[int, list
     """(length of the shared prefix, rows) by descent in the prefix tree; `order` sorts the prompts."""
     if not order:
         return []
-    neighbours = [_common(prompts[a], prompts[b]) for a, b in pairwise(order)]
+    # a group's prefix leaves at least one token of each prompt
+    neighbours = [common(prompts[a][:-1], prompts[b][:-1]) for a, b in pairwise(order)]
     groups: list[tuple[int, list[int]]] = []
     pending = [(0, len(order))]
     while pending:
@@ -80,9 +81,9 @@ def _groups(prompts: Sequence[Tokens], order: list[int]) -> list[tuple[int, list
     return sorted(groups, key=lambda group: prompts[group[1][0]][: group[0]])
 
 
-def _common(a: Tokens, b: Tokens) -> int:
-    """Length of the common prefix that leaves at least one token of each."""
-    limit = min(len(a), len(b)) - 1
-    if a[:limit] == b[:limit]:
+def common(a: Tokens, b: Tokens) -> int:
+    """Length of the common prefix."""
+    limit = min(len(a), len(b))
+    if a[:limit] == b[:limit]:  # one comparison for what is mostly so
         return limit
     return next(i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)

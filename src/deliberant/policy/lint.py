@@ -71,7 +71,7 @@ def broken(root: Path, error: UserError) -> Finding:
 
 
 def _dangling(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
-    known = {clause.id for category in policy.categories for clause in category.clauses}
+    known = policy.clauses
     for text in texts:
         # Examples are what users write, who may put anything in brackets.
         for match in CITATION.finditer(text.text) if text.kind != "example" else ():
@@ -96,7 +96,7 @@ def _vague_words() -> list[tuple[re.Pattern[str], str]]:
 
 
 def _styles(policy: Policy) -> Iterator[Finding]:
-    used = {clause.style for category in policy.categories for clause in category.clauses}
+    used = {clause.style for clause in policy.clauses.values()}
     for guideline in policy.styles:
         if guideline.style not in used and guideline.category is None:
             what = f"no clause asks for {guideline.style}; write one, or a model never learns that style"
@@ -109,6 +109,11 @@ def _styles(policy: Policy) -> Iterator[Finding]:
 
 
 def _unreached(policy: Policy) -> Iterator[Finding]:
+    """A gap where other clauses have examples. A policy without any, like the built-in one, chose so: one note."""
+    if not any(clause.examples for clause in policy.clauses.values()):
+        what = "no clause has an example, so nothing shows where one ends; add lists `Examples:` below the clauses"
+        yield Finding("policy.md", 1, "no-example", "note", what)
+        return
     for category in policy.categories:
         for clause in category.clauses:
             if not clause.examples:
@@ -123,7 +128,6 @@ def _contradictions(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
     FILLERS and plural endings. Nothing looser: "make a bath bomb" is one word away from "make a bomb" and is its
     harmless twin, not a copy.
     """
-    clauses = {clause.id: clause for category in policy.categories for clause in category.clauses}
     exactly: dict[tuple[str, ...], list[tuple[Passage, Clause]]] = defaultdict(list)
     nearly: dict[tuple[str, ...], list[tuple[Passage, Clause]]] = defaultdict(list)
     excluded: dict[tuple[str, tuple[str, ...]], Passage] = {}
@@ -132,9 +136,9 @@ def _contradictions(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
         if text.kind == "exclusion":
             excluded[text.clause, words] = text
         elif text.kind == "example" and words:
-            exactly[words].append((text, clauses[text.clause]))
+            exactly[words].append((text, policy.clauses[text.clause]))
             if content := tuple(word.removesuffix("s") for word in words if word not in FILLERS):
-                nearly[content].append((text, clauses[text.clause]))
+                nearly[content].append((text, policy.clauses[text.clause]))
     for words, places in exactly.items():
         for text, clause in places:
             if other := excluded.get((clause.id, words)):

@@ -5,7 +5,7 @@ deliberant prompts check train.jsonl --policy my-policy
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class Census:
         return {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()}
 
 
-def census(path: Path, categories: Sequence[str] | None = None, clauses: Sequence[str] | None = None) -> Census:
+def census(path: Path, categories: Sequence[str] | None = None, clauses: Collection[str] | None = None) -> Census:
     """The counts of a file of prompts or of cases, every row of which is checked.
 
     `categories` and `clauses`, where given, are those of the policy: `missing` are the categories without a prompt.

@@ -54,7 +54,6 @@ def render(evidence: Evidence) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    clauses = {clause.id: clause for category in evidence.policy.categories for clause in category.clauses}
     environment.filters |= {
         "rate": rate,
         "points": points,
@@ -65,7 +64,7 @@ def render(evidence: Evidence) -> str:
     environment.globals["symbol"] = lambda arm: Markup('<svg class="symbol" viewBox="0 0 16 16">{}</svg>').format(
         marker(arm, 8, 8)
     )
-    environment.globals["linked"] = lambda text: linked(text, clauses)
+    environment.globals["linked"] = lambda text: linked(text, evidence.policy.clauses)
     suites = list(dict.fromkeys(row["suite"] for row in evidence.rows))
     headline = HEADLINE if HEADLINE in suites else suites[0]
     arms = list(evidence.samples)

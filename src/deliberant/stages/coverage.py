@@ -33,7 +33,7 @@ def coverage(root: Path) -> Coverage:
         raise UserError(f"{root}: filter has not finished; run `deliberant filter {root}` first")
     verify(root / "filter", manifest)
     policy = load_policy(root / "policy")
-    clauses = [clause for category in policy.categories for clause in category.clauses]
+    clauses = list(policy.clauses.values())
     names = [*(clause.id for clause in clauses), NO_CLAUSE, UNKNOWN, ALL]
     places = {name: place for place, name in enumerate(names)}
     columns: dict[tuple[str, str], int] = {}

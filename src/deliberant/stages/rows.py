@@ -118,7 +118,7 @@ def end_of_turn(tokenizer: Any) -> int:
 def policy_traces(policy: Policy) -> list[str]:
     """Texts that only the policy contains: each category's spec view, and each clause's heading line."""
     views = [spec_view(policy, [category.id]) for category in policy.categories]
-    headings = [clause_heading(clause) for category in policy.categories for clause in category.clauses]
+    headings = [clause_heading(clause) for clause in policy.clauses.values()]
     return views + headings
 
 

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from deliberant.errors import UserError
 from deliberant.policy import Policy, print_policy
 from deliberant.policy.importers import Imported, export_policy, import_policy, save_policy
+from deliberant.policy.importers.headings import section
 from tests.policy.folders import WHOLE, loaded
 from tests.policy.test_printer import policies
 
@@ -135,6 +137,111 @@ def test_an_exported_file_cut_anywhere_is_an_error_or_counts_what_is_left(tmp_pa
             assert re.match(r"\S+/policy\.txt:\d+: [^\n]+; [^\n]+\Z", str(error)), str(error)
         else:
             assert all(count.found == count.imported for count in found.counts)
+
+
+CAPITALS = """SPAM POLICY (#SP)
+
+Find spam.
+
+INSTRUCTIONS
+Answer 0 or 1.
+
+DEFINITIONS:
+- spam: promotion that nobody asked for
+
+VIOLATES (1)
+- Cold promotion
+- Advertisements, such as:
+  posters
+- PHISHING
+
+SAFE (0)
+- Useful requests
+
+EXAMPLES
+Content: "buy now"
+Answer: 1
+"""
+BOLD = (
+    CAPITALS.replace("SPAM POLICY (#SP)", "**Spam policy (#SP)**")
+    .replace("INSTRUCTIONS", "**Instructions**")
+    .replace("DEFINITIONS:", "**Definitions:**")
+    .replace("VIOLATES (1)", "**Violates** (1)")
+    .replace("SAFE (0)", "__Does not violate (0)__")
+    .replace("EXAMPLES", "**EXAMPLES**:")
+)
+
+
+@pytest.mark.parametrize(("text", "name"), [(CAPITALS, "SPAM POLICY (#SP)"), (BOLD, "Spam policy (#SP)")])
+def test_lines_in_capitals_or_bold_are_headings_where_there_are_none(tmp_path: Path, text: str, name: str) -> None:
+    found = imported(tmp_path, text)
+    [category] = found.policy.categories
+    assert (found.policy.name, found.policy.intro) == (name, "Find spam.")
+    assert [(each.id, each.style, each.title, each.line) for each in category.clauses] == [
+        ("SPS1", "refuse", "Cold promotion", 12),
+        ("SPS2", "refuse", "Advertisements, such as:", 13),
+        ("SPS3", "refuse", "PHISHING", 15),
+        ("SPS4", "comply", "Useful requests", 18),
+    ]
+    assert category.clauses[1].text.strip() == "posters"
+    for kept in ("Answer 0 or 1.", "- spam: promotion", 'Content: "buy now"\nAnswer: 1'):
+        assert kept in category.definitions
+    assert [(count.what, count.found, count.imported) for count in found.counts][1] == ("rules", 4, 4)
+    assert "no Markdown headings: 5 lines in capitals or bold were read as such" in found.remarks[0]
+    assert "category spam-policy-sp: 4 rules have no code, so they are SPS1 to SPS4 now" in found.remarks
+    assert loaded(print_policy(found.policy)) == found.policy
+
+
+def test_a_file_that_begins_with_a_section_is_named_after_itself(tmp_path: Path) -> None:
+    found = imported(tmp_path, "VIOLATES\n- a\n\nSAFE\nSP1 b\nSP2.a c\n\nNOTES\nx")
+    assert found.policy.name == "policy" and "and the file's name 'policy' as the title" in found.remarks[0]
+    assert [(each.id, each.title, each.line) for each in found.policy.categories[0].clauses] == [
+        ("SP201", "c", 6),
+        ("P1", "a", 2),
+    ]
+    assert "SP1 b" in found.policy.categories[0].definitions and "#### NOTES" in found.policy.categories[0].definitions
+    with pytest.raises(UserError, match=r"policy\.txt:1: category 'policy' has no rules"):
+        imported(tmp_path, "VIOLATES\nnothing\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("VIOLATES (1)", "VIOLATES (1)"),
+        ("**SAFE WITH CARE** [2]:", "SAFE WITH CARE [2]"),
+        ("**Key terms**", "Key terms"),
+        ("RED FLAGS", "RED FLAGS"),
+        ("VIOLATES - 1", "VIOLATES - 1"),
+        ("**Spam**", None),
+        ("Definitions", None),
+        ("SP2 COLD PROMOTION", None),
+        ("DO NOT DO THIS.", None),
+        ("- VIOLATES", None),
+        ("1. SAFE", None),
+        ("**SP2.a** X", None),
+        ("NO", None),
+        ("****", None),
+        ("", None),
+    ],
+)
+def test_what_stands_for_a_section(line: str, title: str | None) -> None:
+    assert section(line) == title
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from([*CAPITALS.splitlines(), *BOLD.splitlines(), "```", "x", "# y", "SP1.a z"])))
+def test_any_lines_are_imported_in_full_or_refused_with_their_line(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str]
+) -> None:
+    try:
+        found = imported(tmp_path_factory.mktemp("any"), "\n".join(lines))
+    except UserError as error:
+        assert re.match(r"\S+/policy\.txt:[1-9]\d*: [^\n]+; [^\n]+\Z", str(error)), str(error)
+    else:
+        assert all(count.found == count.imported for count in found.counts)
+        text = "\n".join(print_policy(found.policy).values())
+        for word in ("Answer 0 or 1.", "Cold promotion", "Useful requests", "Content:"):
+            assert text.count(word) >= sum(word in line for line in lines)
 
 
 def test_a_style_option_is_refused(tmp_path: Path) -> None:

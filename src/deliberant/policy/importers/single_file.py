@@ -13,7 +13,8 @@
 Read back, this gives the very same policy. A file by another hand may leave out `# CATEGORY` (its `##` sections are
 then one category, named after the title), styles, version and summary; may write VIOLATES and SAFE bare or with a label
 (`## VIOLATES (1)`); and may give rules as lines such as `- SP2.a Cold promotion`, which become SP201: the digit, then
-the letter's place in two digits. Text that is no rule is kept: in the definitions, other `#` sections in rules.md.
+the letter's place in two digits. Rules without a code, the items of a list, get one. Sections may be lines in capitals
+or bold (`headings`). Text that is no rule is kept: in the definitions, other `#` sections in rules.md.
 """
 
 import re
@@ -22,7 +23,8 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
-from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported
+from deliberant.policy.importers.headings import with_headings
+from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, prefixes
 from deliberant.policy.loader import RESERVED
 from deliberant.policy.markdown import Block, Section, clip, mistake, read_document
 from deliberant.policy.parts import read_body, read_guidelines
@@ -44,7 +46,11 @@ SECOND = re.compile(r"^ {0,3}##(?:[ \t]+(.*))?$", re.MULTILINE)
 THIRD = re.compile(r"^ {0,3}###(?:[ \t]+(.*))?$", re.MULTILINE)
 RULE = re.compile(rf"({CLAUSE_ID}|[A-Z]{{1,4}}[0-9]\.[a-z])[:.)]?[ \t]+(\S.*)")
 CODED = re.compile(r"^(?:[-*][ \t]+)?\**([A-Z]{1,4}[0-9]\.[a-z])\**[:.)]?\**[ \t]+(.*)$", re.MULTILINE)
-LABEL = re.compile(r"(?i)\W*(VIOLATES|VIOLATION|DISALLOWED|SAFE WITH CARE|SAFE|ALLOWED)\b.*")
+LABEL = re.compile(
+    r"(?i)\W*((?:DOES|DO) NOT VIOLATE|VIOLAT(?:ES|IONS?|ING)|DISALLOWED|NOT ALLOWED|PROHIBITED|UNSAFE|"
+    r"SAFE WITH CARE|SAFE|ALLOWED)\b.*"
+)
+ITEM = re.compile(r"^[-*+][ \t]+(.*)$", re.MULTILINE)
 QUOTED = re.compile(r"(.*?)[ \t]+[-\u2013\u2014][ \t]+[\"\u201c](.+)[\"\u201d]")
 VERSION = re.compile(r"\n*Version: (.*)(?:\n+|$)")
 
@@ -78,6 +84,7 @@ class _Area:
     loose: list[str] = field(default_factory=list)
     clauses: list[Clause] = field(default_factory=list)
     found: int = 0
+    uncoded: list[tuple[Style, Block, str]] = field(default_factory=list)
 
 
 def import_single_file(file: Path) -> Imported:
@@ -86,18 +93,18 @@ def import_single_file(file: Path) -> Imported:
     UserError with file and line: not UTF-8, a fence that is never closed, no title, a rule without a code or a category
     without rules (a file cut short), a code given twice, text where none belongs.
     """
-    _, document = read_document(file)
+    document, remark = with_headings(read_document(file)[1], file.stem)
     before, parts = document.split(TOP)
     if str(before) or not parts or not (parts[0][0][1] or "").strip():
         raise mistake(file, document.first_line, "another beginning than a title", "write `# <name>` first")
     (first, head), *others = parts
     name = (first[1] or "").strip()
-    remarks: list[str] = []
+    remarks: list[str] = [remark] if remark else []
     areas: list[_Area] = []
     intro = head
     if not any((match[1] or "").startswith("CATEGORY ") for match, _ in others):
         intro, sections = head.split(SECOND)
-        areas.append(_area(_Area(_slug(name), name, head.line), sections))
+        areas.append(_area(_Area(_slug(name), name, max(1, head.line)), sections))
     rules: list[str] = []
     styles = None
     for match, body in others:
@@ -116,6 +123,8 @@ def import_single_file(file: Path) -> Imported:
         elif title != "INSTRUCTIONS" or str(body) != INSTRUCTIONS:
             rules.append(f"{f'## {title}'.strip()}\n\n{body}".strip())
             remarks.append(f"line {body.line}: section {title!r} is kept in rules.md")
+    for area in areas:
+        _number(area, remarks)
     _check(file, areas)
     version, text = _version(intro, remarks)
     guidelines = GUIDELINES
@@ -165,12 +174,18 @@ def _area(area: _Area, sections: list[tuple[re.Match[str], Block]]) -> _Area:
 
 def _style(label: str) -> Style:
     word = label.upper()
-    return "safe_complete" if word == "SAFE WITH CARE" else "comply" if word in ("SAFE", "ALLOWED") else "refuse"
+    if word == "SAFE WITH CARE":
+        return "safe_complete"
+    return "comply" if word in ("SAFE", "ALLOWED") or " NOT VIOLATE" in word else "refuse"
 
 
 def _clauses(area: _Area, style: Style, block: Block) -> Iterator[Clause]:
     lines, rules = block.split(THIRD)
     text, coded = lines.split(CODED)
+    if not coded and not rules:
+        text, items = text.split(ITEM)
+        area.found += len(items)
+        area.uncoded += [(style, body, match[1].strip()) for match, body in items]
     area.found += len(CODED.findall(lines.mask)) + len(THIRD.findall(block.mask))
     if str(text):
         area.loose.append(_no_headings(text))
@@ -182,6 +197,18 @@ def _clauses(area: _Area, style: Style, block: Block) -> Iterator[Clause]:
             what = f"rule {clip((match[1] or '').strip())} has no code"
             raise mistake(body.file, body.line, what, "write `### W1: <when it applies>`")
         yield _clause(rule[1], rule[2], style, area.id, body)
+
+
+def _number(area: _Area, remarks: list[str]) -> None:
+    """Codes for rules that have none: the category's initials and the next number that is free."""
+    prefix = prefixes([area.id])[area.id]
+    taken = {clause.id for clause in area.clauses}
+    free = (id for number in range(1, 1000) if (id := f"{prefix}{number}") not in taken)
+    named = [_clause(next(free), title, style, area.id, body) for style, body, title in area.uncoded]
+    if named:
+        area.clauses += named
+        codes = f"{named[0].id} to {named[-1].id}" if len(named) > 1 else named[0].id
+        remarks.append(f"category {area.id}: {len(named)} rules have no code, so they are {codes} now")
 
 
 def _clause(code: str, title: str, style: Style, category: str, block: Block) -> Clause:

@@ -1,0 +1,233 @@
+"""A run's training data as a data set that others can load: Parquet files and a card.
+
+    deliberant data export RUN --to DIR
+
+Nothing of this package is needed to read it: `datasets.load_dataset(DIR, "sft")`, and TRL's trainers take its rows as
+they are. The paper's data is not public; ours says of every row what it came from. The same run gives the same bytes.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deliberant.errors import UserError
+from deliberant.files import Row, read_rows, write_atomically
+from deliberant.folder import read_manifest
+from deliberant.policy import Policy
+from deliberant.prompts.types import Prompt
+from deliberant.report.card import Card, Origin, render_card
+from deliberant.stages.rl import schedule
+
+if TYPE_CHECKING:
+    from deliberant.run import Run
+
+CARD = "README.md"
+CONFIGS = ("sft", "rl", "rejected")
+FILE = "train.parquet"
+"""Each configuration is one folder with one file and one split, `train`."""
+
+MESSAGES = "list<struct<role: string, content: string>>"
+PROVENANCE = {
+    "prompt_id": "string",
+    "family": "string",
+    "framing": "string",
+    "prompt_source": "string",
+    "licence": "string",
+}
+SAMPLE = {
+    "reasoning": "string",
+    "answer": "string",
+    "cited": "list<string>",
+    "categories": "list<string>",
+    "clause": "string",
+    "style": "string",
+    "source": "string",
+    "score": "int64",
+    "scores": "list<int64>",
+    "sample_id": "string",
+    **PROVENANCE,
+}
+COLUMNS: dict[str, dict[str, str]] = {
+    "sft": {"prompt": MESSAGES, "completion": MESSAGES, **SAMPLE, "tokens": "int64"},
+    "rl": {
+        "prompt": MESSAGES,
+        "categories": "list<string>",
+        "hints": "list<struct<source: string, style: string, confidence: double>>",
+        **PROVENANCE,
+        "draws": "int64",
+    },
+    "rejected": {
+        "prompt": MESSAGES,
+        "completion": MESSAGES,
+        **SAMPLE,
+        "reason": "string",
+        "detail": "string",
+        "rationales": "list<string>",
+    },
+}
+"""Columns and their types, which are written down so that a set without a single hint still has the column."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Where the data set is, and the rows of each configuration."""
+
+    folder: Path
+    rows: dict[str, int]
+
+
+def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False) -> Exported:
+    """Writes `<config>/train.parquet` for sft, rl and, if asked for, rejected; README.md, the card, last.
+
+    UserError where filter, helpful or sft have not finished, or `folder` holds something and `force` is not set. With
+    it, a former export in `folder` is replaced and whatever else is there stays.
+    """
+    if not force and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder}: is not empty; name another folder, or give --force to replace the export in it")
+    manifests = {stage: run.manifest(stage) for stage in ("filter", "helpful", "sft")}
+    tables = {"sft": list(sft_rows(run)), "rl": list(rl_rows(run))}
+    if rejected:
+        tables["rejected"] = list(rejected_rows(run))
+    origins = Counter((row["prompt_source"], row["licence"]) for row in tables["sft"])
+    prompts = Counter((row["prompt_source"], row["licence"]) for row in tables["rl"])
+    card = render_card(
+        Card(
+            run=run.root.name,
+            policy=run.policy,
+            recipe=run.recipe,
+            covers=run.covers,
+            manifests=manifests,
+            rows={name: len(rows) for name, rows in tables.items()},
+            columns={name: list(COLUMNS[name]) for name in tables},
+            origins=[
+                Origin(*key, prompts=prompts[key], rows=origins[key])
+                for key in sorted(prompts, key=lambda pair: [part or "" for part in pair])
+            ],
+            arms=_trained(run),
+        )
+    )
+    for name in CONFIGS:
+        path = folder / name / FILE
+        if name in tables:
+            write_atomically(path, parquet(tables[name], COLUMNS[name]))
+        else:
+            path.unlink(missing_ok=True)
+    write_atomically(folder / CARD, card.encode())
+    return Exported(folder, {name: len(rows) for name, rows in tables.items()})
+
+
+def sft_rows(run: "Run") -> Iterator[Row]:
+    """The rows that the sft arm was trained on, in its order, each with its prompt, sample and verdicts."""
+    prompts = _prompts(run)
+    files = {"policy": "filter/kept.jsonl", "helpful": "helpful/samples.jsonl"}
+    samples = {source: {row["id"]: row for row in read_rows(run.root / file)} for source, file in files.items()}
+    for row in read_rows(run.root / "sft" / "rows.jsonl"):
+        source, sample = row["source"], samples[row["source"]][row["sample_id"]]
+        assert row["text"] == sample["text"], row["sample_id"]
+        yield {**_sample(prompts[source][row["prompt_id"]], sample, source, run.policy), "tokens": row["tokens"]}
+
+
+def rl_rows(run: "Run") -> Iterator[Row]:
+    """Every prompt that reinforcement learning draws from; `draws`: how often an arm did, null where none was trained.
+
+    All arms draw alike.
+    """
+    recipe, prompts = run.recipe.rl, [*run.train_prompts(), *run.helpful_prompts()]
+    draws = None
+    if _trained(run):
+        plan = schedule(prompts, recipe.steps, recipe.prompts_per_step, recipe.helpful_share, run.recipe.seed)
+        draws = Counter(map(id, plan))  # the plan holds these very objects
+    for prompt in prompts:
+        yield {
+            "prompt": _turns(prompt),
+            "categories": list(prompt.categories),
+            "hints": [
+                {"source": hint.source, "style": hint.style, "confidence": hint.confidence} for hint in prompt.hints
+            ],
+            **_provenance(prompt),
+            "draws": None if draws is None else draws[id(prompt)],
+        }
+
+
+def rejected_rows(run: "Run") -> Iterator[Row]:
+    """What filter and helpful rejected, with reasons."""
+    prompts = _prompts(run)
+    for source, file in (("policy", "filter/rejected.jsonl"), ("helpful", "helpful/rejected.jsonl")):
+        for sample in read_rows(run.root / file):
+            yield {
+                **_sample(prompts[source][sample["prompt_id"]], sample, source, run.policy),
+                "reason": sample["reason"],
+                "detail": sample["detail"],
+                "rationales": [verdict["rationale"] for verdict in sample["verdicts"]],
+            }
+
+
+def parquet(rows: list[Row], columns: Mapping[str, str]) -> bytes:
+    """One Parquet file; the same rows give the same bytes with the same version of Arrow."""
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    schema = pyarrow.schema([(name, _type(kind)) for name, kind in columns.items()])
+    assert all(row.keys() == columns.keys() for row in rows)
+    sink = pyarrow.BufferOutputStream()
+    write_table(pyarrow.Table.from_pylist(rows, schema), sink, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def _type(name: str) -> Any:
+    """The Arrow type of that name; Arrow itself reads only the names of plain ones."""
+    import pyarrow
+
+    if name.startswith("list<"):
+        return pyarrow.list_(_type(name[len("list<") : -1]))
+    if name.startswith("struct<"):
+        fields = (field.split(": ") for field in name[len("struct<") : -1].split(", "))
+        return pyarrow.struct([(key, _type(kind)) for key, kind in fields])
+    return pyarrow.type_for_alias(name)
+
+
+def _trained(run: "Run") -> list[str]:
+    return [arm for arm in ("rl", "sft+rl") if read_manifest(run.root / arm) is not None]
+
+
+def _prompts(run: "Run") -> dict[str, dict[str, Prompt]]:
+    """By source, then by id: two prompt files may use the same ids."""
+    sets = {"policy": run.train_prompts(), "helpful": run.helpful_prompts()}
+    return {source: {prompt.id: prompt for prompt in prompts} for source, prompts in sets.items()}
+
+
+def _turns(prompt: Prompt) -> list[dict[str, str]]:
+    return [{"role": message["role"], "content": message["content"]} for message in prompt.messages]
+
+
+def _provenance(prompt: Prompt) -> Row:
+    return {
+        "prompt_id": prompt.id,
+        "family": prompt.family,
+        "framing": prompt.framing,
+        "prompt_source": prompt.source,
+        "licence": prompt.licence,
+    }
+
+
+def _sample(prompt: Prompt, sample: Row, source: str, policy: Policy) -> Row:
+    """`clause` is the one that the judge named in the reading that counts, the lowest; `style` the policy's for it."""
+    named = (verdict["clause"] for verdict in sample["verdicts"] if verdict["score"] == sample["score"])
+    clause = policy.clauses.get(next(named, None) or "")
+    return {
+        "prompt": _turns(prompt),
+        "completion": [{"role": "assistant", "content": sample["text"]}],
+        "reasoning": sample["reasoning"],
+        "answer": sample["answer"],
+        "cited": sample["cited"],
+        "categories": list(prompt.categories),
+        "clause": clause.id if clause else None,
+        "style": clause.style if clause else None,
+        "source": source,
+        "score": sample["score"],
+        "scores": [verdict["score"] for verdict in sample["verdicts"]],
+        "sample_id": sample["id"],
+        **_provenance(prompt),
+    }
