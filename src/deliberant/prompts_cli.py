@@ -173,6 +173,7 @@ def hints(
     _show(account.row(), hint_lines(account, to), as_json)
 
 
+@prompts_app.command()
 def label(
     file: Annotated[Path, typer.Argument(help="A JSONL file of prompts; category may be left out.")],
     policy: PolicyOf,

@@ -86,4 +86,4 @@ def test_learning_rate_warms_up_holds_and_falls_to_zero() -> None:
     assert rate(0.0) < 0.1
     assert rate(copying / 2) == 1.0
     assert [rate(done) for done in (copying, (polish + copying) / 2)] == pytest.approx([0.35, 0.175])
-    assert [rate(done) for done in (polish, (1 + polish) / 2, 1.0)] == pytest.approx([0.2, 0.1, 0.0])
+    assert [rate(done) for done in (polish, (1 + polish) / 2, 1.0)] == pytest.approx([0.1, 0.05, 0.0])
