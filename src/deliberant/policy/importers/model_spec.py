@@ -72,6 +72,7 @@ def import_model_spec(file: Path, style: Style) -> Imported:
             )
             warnings.append(f"{files[key].path}:1: {what}")
     tops = list(_nested(file, sections))
+    _distinct(file, tops)
     policy = _policy(str(before), tops, style)
     if not policy.categories:
         raise mistake(file, 1, "no section with an authority tag", "give OpenAI's model_spec.md")
@@ -166,6 +167,16 @@ def _policy(before: str, tops: list[Section], style: Style) -> Policy:
     names = prefixes(_id(top) for top in ruled)
     categories = [_category(top, names[_id(top)], style) for top in sorted(ruled, key=lambda top: f"{_id(top)}.md")]
     return Policy("Model Spec", "imported", "\n\n".join(filter(None, intro)), GUIDELINES, tuple(categories))
+
+
+def _distinct(file: Path, tops: list[Section]) -> None:
+    """UserError where two categories would have one id."""
+    known: dict[str, Section] = {}
+    for top in (top for top in tops if any(section.ruled for section in top.inner)):
+        first = known.setdefault(_id(top), top)
+        if first is not top:
+            what = f"section {clip(top.title)} has the anchor `{_id(top)}` of the one on line {first.body.line}"
+            raise mistake(file, top.body.line, what, "give each `#` section an anchor of its own")
 
 
 def _id(top: Section) -> str:
