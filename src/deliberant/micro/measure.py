@@ -164,7 +164,7 @@ def measure_judge(sampler: Sampler, n: int, seed: int, k: int, temperature: floa
 
 
 def measure(
-    model: Path | str | None = None, n: int = 1000, seed: int = 1, k: int = 3, temperature: float = 0.7
+    model: Path | str | None = None, n: int = 1000, seed: int = 1, k: int = 3, temperature: float = 0.3
 ) -> Iterator[Figure]:
     """Every figure of the built-in base, one by one as they are ready."""
     from deliberant.models.local import LocalSampler
