@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from deliberant.data_cli import data_app
 from deliberant.errors import DeliberantError, UserError
 from deliberant.judge_cli import judge_app
+from deliberant.memory import give_back
 from deliberant.policy_cli import policy_app
 from deliberant.prompts_cli import prompts_app
 from deliberant.review_cli import review
@@ -156,20 +157,10 @@ def run_all(
     typer.echo(f"run folder: {run.root}", err=True)
     for stage in plan(run.recipe.evaluate.arms):
         work(run, stage)
-        _trim()
+        give_back()
     print_table(table(results(run.root)))
     _show_moves(run.root)
     typer.echo(run.root / "report.html")
-
-
-def _trim() -> None:
-    """Hand the memory of a stage back to the system: glibc keeps what was freed, and what stages leave would add up."""
-    import ctypes
-    import gc
-
-    gc.collect()
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc alone has it
-        trim(0)
 
 
 def _show_moves(root: Path) -> None:
