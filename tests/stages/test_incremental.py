@@ -21,6 +21,7 @@ from deliberant.models.checkpoint import model_hash
 from deliberant.recipe import Recipe
 from deliberant.run import Run
 from deliberant.stages.evaluate import read_samples, results
+from deliberant.stages.export import rl_rows
 from deliberant.stages.moved import cost, read_moved
 from tests.stages.edited import SETTINGS, TRAIN, EditedRun, edited, finish, prompt, recipe
 from tests.stages.scripted import Scripted
@@ -326,3 +327,5 @@ def test_every_arm_goes_on(tmp_path: Path, tiny_model: Path) -> None:
         assert len(read_rows(new.root / arm / "metrics.jsonl")) == 2, "half of four steps"
         asked = {row["prompt_id"][:4] for row in read_rows(new.root / arm / "rollouts.jsonl")}
         assert asked == {"fire"}, "replay 0.5: two of two prompts"
+    draws = {row["prompt_id"]: row["draws"] for row in rl_rows(new)}
+    assert sum(draws.values()) == 2 * new.recipe.rl.prompts_per_step, "an export tells the draws of this run's own plan"

@@ -18,7 +18,7 @@ from deliberant.folder import read_manifest
 from deliberant.policy import Policy
 from deliberant.prompts.types import Prompt
 from deliberant.report.card import Card, Origin, render_card
-from deliberant.stages.rl import schedule
+from deliberant.stages.rl import planned
 
 if TYPE_CHECKING:
     from deliberant.run import Run
@@ -134,12 +134,8 @@ def rl_rows(run: "Run") -> Iterator[Row]:
 
     All arms draw alike.
     """
-    recipe, prompts = run.recipe.rl, [*run.train_prompts(), *run.helpful_prompts()]
-    draws = None
-    if _trained(run):
-        plan = schedule(prompts, recipe.steps, recipe.prompts_per_step, recipe.helpful_share, run.recipe.seed)
-        draws = Counter(map(id, plan))  # the plan holds these very objects
-    for prompt in prompts:
+    draws = Counter(map(id, planned(run))) if _trained(run) else None  # the plan holds these very objects
+    for prompt in [*run.train_prompts(), *run.helpful_prompts()]:
         yield {
             "prompt": _turns(prompt),
             "categories": list(prompt.categories),

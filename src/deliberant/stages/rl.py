@@ -66,19 +66,25 @@ def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
         "judging": run.recipe.filter,
         "seed": run.recipe.seed,
     }
-    steps, touched, replay = recipe.steps, frozenset[str](), 0.0
     if run.lineage:
         inputs |= run.lineage.training(run)
-        steps = math.ceil(run.recipe.incremental.rl_share * steps)
-        touched, replay = run.lineage.touched, run.recipe.incremental.replay
     folder = run.stage(arm, inputs)
     if folder.complete:
         return
-    plan = schedule(
+    account = fit(run, folder, start, planned(run))
+    folder.finish(["metrics.jsonl", "rollouts.jsonl", "checkpoint"], account)
+
+
+def planned(run: "Run") -> list[Prompt]:
+    """The prompts of all steps of an arm, in order; both arms draw alike. UserError where a kind is missing."""
+    recipe, prompts = run.recipe.rl, [*run.train_prompts(), *run.helpful_prompts()]
+    steps, touched, replay = recipe.steps, frozenset[str](), 0.0
+    if run.lineage:
+        steps = math.ceil(run.recipe.incremental.rl_share * steps)
+        touched, replay = run.lineage.touched, run.recipe.incremental.replay
+    return schedule(
         prompts, steps, recipe.prompts_per_step, recipe.helpful_share, run.recipe.seed, touched=touched, replay=replay
     )
-    account = fit(run, folder, start, plan)
-    folder.finish(["metrics.jsonl", "rollouts.jsonl", "checkpoint"], account)
 
 
 def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Prompt]) -> dict[str, int]:
