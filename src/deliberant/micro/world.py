@@ -7,7 +7,6 @@ titles and the request's area and kind, with no model involved. No training stag
 
 import random
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +19,7 @@ from deliberant.errors import UserError
 from deliberant.policy import Clause, Policy
 from deliberant.prompts.encodings import ENCODINGS
 from deliberant.prompts.types import Case, Prompt, Style, Truth
+from deliberant.turns import in_turns
 
 HERE = Path(__file__).parent
 EVERYDAY = "everyday"
@@ -253,12 +253,7 @@ def _cells(side: list[Topic], enabling: bool, rng: random.Random) -> list[tuple[
     here depends on a policy: an edited one is trained and measured on the same prompts.
     """
     cells = [(topic, kind) for topic in side for kind in kinds(topic.harmful) if (kind in ENABLING) == enabling]
-    turns: Counter[tuple[str, str]] = Counter()
-    dealt = []
-    for topic, kind in rng.sample(cells, len(cells)):
-        dealt.append((turns[topic.area, kind], topic, kind))
-        turns[topic.area, kind] += 1
-    return [(topic, kind) for _, topic, kind in sorted(dealt, key=lambda cell: cell[0])]
+    return in_turns(rng.sample(cells, len(cells)), lambda cell: (cell[0].area, cell[1]))
 
 
 def prompt_sets(policy: Policy, seed: int, train: int = 960, helpful: int = 480, suite: int = 240) -> PromptSets:

@@ -8,7 +8,6 @@ drop the reasoning or cut a row. The paper does not give the mix; ours is `helpf
 import math
 import random
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -19,6 +18,7 @@ from deliberant.models.splitter import Parts, split
 from deliberant.policy import Policy, spec_view
 from deliberant.policy.printer import clause_heading
 from deliberant.prompts.types import Prompt
+from deliberant.turns import in_turns
 
 IGNORED = -100  # the label PyTorch's cross entropy skips
 
@@ -159,13 +159,8 @@ def replay(samples: Sequence[Row], wanted: int, seed: int) -> list[Row]:
 
     A clause decides, by its id cited last, so that a small replay goes through all of them before it repeats one.
     """
-    turns: Counter[str] = Counter()
-    dealt = []
-    for row in random.Random(f"{seed} replay").sample(samples, len(samples)):
-        clause = row["cited"][-1]
-        dealt.append((turns[clause], row))
-        turns[clause] += 1
-    return [row for _, row in sorted(dealt, key=lambda pair: pair[0])[:wanted]]
+    shuffled = random.Random(f"{seed} replay").sample(samples, len(samples))
+    return in_turns(shuffled, lambda row: str(row["cited"][-1]))[:wanted]
 
 
 def percentile(values: Iterable[int], percent: int) -> int:
