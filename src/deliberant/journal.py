@@ -56,6 +56,25 @@ class Journal:
             append_durably(self.file, body + marker)
         self._bodies.append(body)
 
+    def extend(
+        self,
+        items: Sequence[Item],
+        size: int,
+        work: Callable[[Sequence[Item]], Sequence[Mapping[str, Any]]],
+        progress: Progress,
+        name: str,
+        ahead: int = 0,
+    ) -> None:
+        """`work` on `items`, `size` at a time, one chunk each; those closed before are skipped. `ahead` chunks of the
+        journal are none of theirs."""
+        done = (len(self) - ahead) * size
+        with progress(name, len(items)) as bar:
+            bar.advance(min(done, len(items)))
+            for start in range(done, len(items), size):
+                chunk = items[start : start + size]
+                self.append(work(chunk))
+                bar.advance(len(chunk))
+
     def seal(self) -> Path:
         """Write the rows, without markers, to `path`, atomically. The journal stays until the stage has finished."""
         write_atomically(self.path, self._bodies)
@@ -107,13 +126,7 @@ def in_chunks(
             f"{journal.file}: was begun with another file, policy, model or option; "
             "give the same ones to resume it, or delete it to begin anew"
         )
-    done = (len(journal) - 1) * size
-    with progress(name, len(items)) as bar:
-        bar.advance(min(done, len(items)))
-        for start in range(done, len(items), size):
-            chunk = items[start : start + size]
-            journal.append(work(chunk))
-            bar.advance(len(chunk))
+    journal.extend(items, size, work, progress, name, ahead=1)
     return journal.rows[1:]
 
 

@@ -221,19 +221,16 @@ class Run:
         """
         journal = folder.journal(file)
         assert len(journal) <= -(-len(items) // size), f"{journal.file} has more chunks than there is work"
-        with self.progress(folder.name, len(items)) as bar:
-            bar.advance(min(len(journal) * size, len(items)))
-            for start in range(len(journal) * size, len(items), size):
-                chunk = items[start : start + size]
-                journal.append(work(chunk))
-                bar.advance(len(chunk))
+        journal.extend(items, size, work, self.progress, folder.name)
         journal.seal()
         return journal.rows
 
     def _upstream(self, name: str) -> tuple[str, ...]:
         stage, _, arm = name.partition("/")
-        if stage in ("report", "review"):
-            return ("evaluate",) if stage == "report" else ("filter",)
+        if stage == "review":
+            return ("filter",)
+        if stage == "report":
+            return ("evaluate",)
         if stage == "evaluate":
             return tuple(each for each in UPSTREAM if each == arm or (not arm and each in self.recipe.evaluate.arms))
         return UPSTREAM[stage]

@@ -206,6 +206,8 @@ class Blend(TrainerCallback):  # type: ignore[misc]
         self.start, self.share = start, share
 
     def on_train_end(self, *_: Any, model: Any, **__: Any) -> None:
+        if self.share == 1:
+            return
         with torch.no_grad():
             for trained, start in zip(model.parameters(), self.start.parameters(), strict=True):
                 trained.lerp_(start.to(trained), 1 - self.share)
