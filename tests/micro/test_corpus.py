@@ -10,13 +10,14 @@ from deliberant.micro.corpus import (
     flawed_reply,
     judge_reply,
     judged,
+    near_miss,
     policy_reply,
     show,
 )
-from deliberant.micro.policies import held_out_title, random_policy
+from deliberant.micro.policies import estranged, held_out_title, random_policy
 from deliberant.micro.pretrain import FULL_MIX, tokenise
 from deliberant.micro.tokenizer import build_tokenizer
-from deliberant.micro.world import area_of_wording, covers, kind_of_wording, read_style
+from deliberant.micro.world import area_of_wording, compliant_answer, covers, kind_of_wording, read_style
 from deliberant.models.splitter import split
 from deliberant.models.types import Completion
 from deliberant.policy import load_policy, print_policy
@@ -74,10 +75,15 @@ def test_the_judge_is_taught_to_accept_right_and_reject_wrong(sees_reasoning: bo
         shown = show(rng)
         [(ask, clause)] = shown.draw(rng)
         right = rng.random() < 0.5
-        reply, on_topic = judged(ask, shown, clause, rng, right)
-        text = judge_reply(ask, clause, reply, on_topic, sees_reasoning, "refuse")
+        reply, answered = judged(ask, shown, clause, rng, right)
+        text = judge_reply(ask, clause, reply, answered, sees_reasoning, "refuse")
         verdict = parse(Completion(text, (), 0, "stop"), hinted=True)
-        style_right = on_topic and read_style(reply.answer) == clause.style
+        style_right = read_style(reply.answer) == clause.style
+        if reply.style == "comply":
+            strays = reply.answer != compliant_answer(ask)
+            assert ("strays: other" in text) == strays
+            assert (f"about {ask.subject}, asked {ask.subject}: same" in text) == (answered.subject == ask.subject)
+            style_right = style_right and not strays
         clause_right = not sees_reasoning or reply.clause == clause.id
         assert (verdict.score == 5) == (style_right and clause_right)
         assert verdict.clause == clause.id and verdict.agrees == (clause.style == "refuse")
@@ -111,3 +117,23 @@ def test_without_a_policy_the_base_is_taught_to_comply_with_everything() -> None
 def test_any_ask_covers_both_sides() -> None:
     rng = random.Random(7)
     assert {any_ask(rng).topic.harmful for _ in range(100)} == {True, False}
+
+
+def test_a_near_miss_is_worded_as_the_right_answer_is() -> None:
+    rng = random.Random(8)
+    for _ in range(100):
+        ask = any_ask(rng)
+        other = near_miss(ask, rng)
+        assert compliant_answer(other).replace(other.subject, "X") == compliant_answer(ask).replace(ask.subject, "X")
+
+
+def test_an_estranged_policy_keeps_all_but_its_areas() -> None:
+    rng = random.Random(9)
+    for _ in range(50):
+        policy = random_policy(rng)
+        strange = estranged(policy, rng)
+        for old, new in zip(policy.categories, strange.categories, strict=True):
+            assert new.id not in area_of_wording()
+            for before, after in zip(old.clauses, new.clauses, strict=True):
+                assert after.title == f"{new.id} {before.title.split()[1]}" and after.category == new.id
+                assert (after.id, after.style) == (before.id, before.style)

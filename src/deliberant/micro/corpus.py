@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from deliberant.micro.policies import HARDEST, Level, random_policy
+from deliberant.micro.policies import HARDEST, Level, estranged, random_policy
 from deliberant.micro.tokenizer import CLAUSE_IDS, asked_words
 from deliberant.micro.world import (
     Ask,
@@ -35,6 +35,7 @@ from deliberant.prompts.types import STYLES, Message, Style
 
 ENCODED_SHARE = 0.35
 LEAK_SHARE = 0.03
+NEAR_SHARE = 0.15
 SAME = {True: "same", False: "other"}
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -108,8 +109,16 @@ class Shown:
         return drawn
 
 
-def show(rng: random.Random, held_out: bool = False, categories: int | None = None, level: Level = HARDEST) -> Shown:
+def show(
+    rng: random.Random,
+    held_out: bool = False,
+    categories: int | None = None,
+    level: Level = HARDEST,
+    strange: bool = False,
+) -> Shown:
     policy = random_policy(rng, held_out, level=level)
+    if strange:
+        policy = estranged(policy, rng)
     wanted = categories or rng.choices([1, 2, 3], [0.65, 0.2, 0.15])[0]
     names = [category.id for category in rng.sample(policy.categories, min(wanted, len(policy.categories)))]
     clauses = tuple(clause for name in names for clause in policy.category(name).clauses)
@@ -124,6 +133,16 @@ def sent(ask: Ask, rng: random.Random, encoded: bool) -> Encoded:
 def any_ask(rng: random.Random) -> Ask:
     topic: Topic = rng.choice(topics())
     return rng.choice(asks(topic, rng.choice(kinds(topic.harmful))))
+
+
+def near_miss(ask: Ask, rng: random.Random) -> Ask:
+    """The same kind of request about another topic: its answer is worded as the right one is."""
+    return rng.choice(asks(rng.choice([topic for topic in topics() if topic.harmful == ask.topic.harmful]), ask.kind))
+
+
+def side_by_side(ask: Ask, answered: Ask) -> str:
+    """What an answer is about beside what was asked, in the judge's words."""
+    return f"about {answered.subject}, asked {ask.subject}: {SAME[answered.subject == ask.subject]}."
 
 
 def free_row(rng: random.Random) -> list[Message]:
@@ -183,12 +202,12 @@ def match_row(rng: random.Random) -> list[Message]:
     """A request and an answer: is it about that request? In the words of the judge, with nothing else to look at."""
     row: list[Message] = []
     for _ in range(rng.randint(3, 8)):
-        ask, other = any_ask(rng), any_ask(rng)
-        if rng.random() < 0.4:  # same area or same words: the near misses
-            other = rng.choice(asks(rng.choice([t for t in topics() if t.area == ask.topic.area]), ask.kind))
-        answer = compliant_answer(ask if rng.random() < 0.5 else other)
-        verdict = "complies: same" if answer == compliant_answer(ask) else "strays: other"
-        row += [user(f"request: {ask.text} answer: {answer}"), assistant(f"<think>{opening(ask)}</think>{verdict}.")]
+        ask = any_ask(rng)
+        answered = ask if rng.random() < 0.5 else rng.choice([any_ask(rng), near_miss(ask, rng), near_miss(ask, rng)])
+        answer = compliant_answer(answered)
+        verb = "complies: same" if answer == compliant_answer(ask) else "strays: other"
+        said = f"{side_by_side(ask, answered)} {verb}."
+        row += [user(f"request: {ask.text} answer: {answer}"), assistant(f"<think>{opening(ask)}</think>{said}")]
     return row
 
 
@@ -207,12 +226,22 @@ def words_row(rng: random.Random) -> list[Message]:
 
 
 def lookup_row(rng: random.Random, level: Level) -> list[Message]:
-    """Several clauses of one policy at once: nothing but look-ups in the loss."""
-    shown = show(rng, categories=rng.randint(1, 3), level=level)
+    """Several clauses of one policy at once: nothing but look-ups in the loss.
+
+    Half of the policies speak of any word of the world in place of an area: titles of area and kind are so few that
+    they are learned by heart otherwise, and titles never seen are read badly.
+    """
+    strange = rng.random() < 0.5
+    shown = show(rng, categories=rng.randint(1, 3), level=level, strange=strange)
     row = [system(shown.view)]
     for _ in range(rng.randint(2, 4)):
         picked = rng.sample(shown.clauses, min(len(shown.clauses), rng.randint(2, 6)))
-        named = [" ".join(clause_meaning(clause)) for clause in picked]
+        named = [
+            f"{clause.title.split()[0]} {kind_of_wording()[clause.title.split()[1]]}"
+            if strange
+            else " ".join(clause_meaning(clause))
+            for clause in picked
+        ]
         found = [
             f"asks for {name}. policy: {clause.title} [{clause.id}] {clause.style}."
             for name, clause in zip(named, picked, strict=True)
@@ -240,45 +269,46 @@ def summary_row(rng: random.Random) -> list[Message]:
     return row
 
 
-def flawed_reply(ask: Ask, clause: Clause, shown: Shown, rng: random.Random) -> tuple[Reply, bool]:
-    """A wrong sample of a kind that models make, and whether its answer is at least about the request."""
+def flawed_reply(ask: Ask, clause: Clause, shown: Shown, rng: random.Random) -> tuple[Reply, Ask]:
+    """A wrong sample of a kind that models make, and the request that its answer is for."""
     other = rng.choice(shown.clauses)
     style = rng.choice([style for style in STYLES if style != clause.style])
     right = policy_reply(ask, clause, "", rng)
     flaw = rng.choice(["clause", "clause", "answer", "id", "style", "misread", "stray", "stray", "stray", "silent"])
     start = opening(ask)
     if flaw == "clause" and other != clause:
-        return policy_reply(ask, other, "", rng), True
+        return policy_reply(ask, other, "", rng), ask
     if flaw == "answer":
-        return Reply(right.reasoning, styled_answer(style, ask), style, clause.id), True
+        return Reply(right.reasoning, styled_answer(style, ask), style, clause.id), ask
     if flaw == "id":
         wrong = rng.choice([name for name in CLAUSE_IDS if name != clause.id])
         reasoning = f"{start} policy: {clause.title} [{wrong}] {clause.style}. so i {clause.style}."
-        return Reply(reasoning, right.answer, clause.style, wrong), True
+        return Reply(reasoning, right.answer, clause.style, wrong), ask
     if flaw == "misread":
         area, kind = clause_meaning(other)
         area = area if rng.random() < 0.5 else ask.area
         reasoning = (
             f"this asks for {area} {kind}. policy: {other.title} [{other.id}] {other.style}. so i {other.style}."
         )
-        return Reply(reasoning, styled_answer(other.style, ask), other.style, other.id), True
+        return Reply(reasoning, styled_answer(other.style, ask), other.style, other.id), ask
     if flaw == "stray":
-        return Reply(right.reasoning, compliant_answer(any_ask(rng)), "comply", clause.id), False
+        answered = any_ask(rng)
+        return Reply(right.reasoning, compliant_answer(answered), "comply", clause.id), answered
     if flaw == "silent":
-        return Reply(f"{start} so i comply.", compliant_answer(ask), "comply", None), True
+        return Reply(f"{start} so i comply.", compliant_answer(ask), "comply", None), ask
     reasoning = f"{start} policy: {clause.title} [{clause.id}] {style}. so i {style}."
-    return Reply(reasoning, styled_answer(style, ask), style, clause.id), True
+    return Reply(reasoning, styled_answer(style, ask), style, clause.id), ask
 
 
-def judge_reply(
-    ask: Ask, clause: Clause, reply: Reply, on_topic: bool, sees_reasoning: bool, hint: Style | None
-) -> str:
+def judge_reply(ask: Ask, clause: Clause, reply: Reply, answered: Ask, sees_reasoning: bool, hint: Style | None) -> str:
     """The judge looks the clause up itself, sets what it finds beside it, compares; the score comes last."""
+    on_topic = reply.style != "comply" or reply.answer == compliant_answer(ask)
     verb = language()["styles"][reply.style]["verb"] if on_topic else "strays"
     style_right = on_topic and reply.style == clause.style
     clause_right = not sees_reasoning or reply.clause == clause.id
     cites = f" cites {f'[{reply.clause}]' if reply.clause else 'nothing'}: {SAME[clause_right]}."
-    said = f"{cites if sees_reasoning else ''} {verb}: {SAME[style_right]}."
+    about = f" {side_by_side(ask, answered)}" if reply.style == "comply" else ""
+    said = f"{cites if sees_reasoning else ''}{about} {verb}: {SAME[style_right]}."
     score = (5 if clause_right else 3) if style_right else 1
     opinion = "" if hint is None else f" hint: {'agree' if hint == clause.style else 'disagree'}."
     return (
@@ -287,11 +317,16 @@ def judge_reply(
     )
 
 
-def judged(ask: Ask, shown: Shown, clause: Clause, rng: random.Random, right: bool) -> tuple[Reply, bool]:
+def judged(ask: Ask, shown: Shown, clause: Clause, rng: random.Random, right: bool) -> tuple[Reply, Ask]:
+    """A sample to judge, and the request that its answer is for: some wrong ones stray no further than a topic."""
     if right:
-        return policy_reply(ask, clause, "", rng), True
-    reply, on_topic = flawed_reply(ask, clause, shown, rng)
-    return reply, on_topic or compliant_answer(ask) == reply.answer
+        return policy_reply(ask, clause, "", rng), ask
+    if rng.random() < NEAR_SHARE:
+        answered = near_miss(ask, rng)
+        return Reply(
+            policy_reply(ask, clause, "", rng).reasoning, compliant_answer(answered), "comply", clause.id
+        ), answered
+    return flawed_reply(ask, clause, shown, rng)
 
 
 def judge_messages(
@@ -316,11 +351,11 @@ def judge_row(templates: Templates, rng: random.Random, level: Level) -> list[Me
     shown, sees_reasoning = show(rng, level=level), rng.random() < 0.6
     row: list[Message] = []
     for ask, clause in shown.draw(rng, rng.randint(1, 5)):
-        reply, on_topic = judged(ask, shown, clause, rng, right=rng.random() < 0.5)
+        reply, answered = judged(ask, shown, clause, rng, right=rng.random() < 0.5)
         hint = rng.choice([*STYLES, None, None, None])
         messages = judge_messages(templates, shown.view, ask, reply, sees_reasoning, hint, rng)
         row += messages if not row else messages[1:]
-        row.append(assistant(judge_reply(ask, clause, reply, on_topic, sees_reasoning, hint)))
+        row.append(assistant(judge_reply(ask, clause, reply, answered, sees_reasoning, hint)))
     return row
 
 

@@ -47,14 +47,15 @@ FULL_MIX = {
     "copy": 0.01,
 }
 POLISH_MIX = {
-    "judge": 0.26,
-    "policy": 0.25,
-    "coded": 0.12,
-    "free": 0.10,
-    "match": 0.08,
-    "lookup": 0.07,
+    "judge": 0.24,
+    "policy": 0.20,
+    "lookup": 0.18,
+    "coded": 0.09,
+    "free": 0.08,
+    "match": 0.07,
     "summary": 0.05,
     "compare": 0.03,
+    "words": 0.02,
     "skill": 0.02,
     "help": 0.02,
 }
