@@ -17,7 +17,7 @@ PERMUTATIONS = 128
 RECALL = 0.98
 """Least probability with which a pair exactly at the threshold becomes a candidate; one above it does more surely."""
 SEED = 1
-BATCH = 4096
+BATCH = 1024
 BATCH_LETTERS = 2**20
 """Texts and letters that are hashed at once."""
 
