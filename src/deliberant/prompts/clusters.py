@@ -18,8 +18,8 @@ CROWD = 64
 """Candidates of one group that are all compared with each other."""
 LEADERS = 8
 """Of a larger group, those that every member is compared with."""
-CACHED = 2**20
-"""Letters whose texts and shingle hashes are kept for the next comparison: some 12 MB."""
+CACHED = 2**18
+"""Letters whose texts and shingle hashes are kept for the next comparison: some 3 MB."""
 WHOLE, EQUAL = 10_000, 10_001
 """How like two rows are, as it is kept: a Jaccard similarity of 1, and equal texts."""
 

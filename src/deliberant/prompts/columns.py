@@ -18,7 +18,7 @@ from deliberant.errors import UserError
 
 BLOCK = 2**14
 """Rows that are written or read at once."""
-PART = 2**18
+PART = 2**17
 """Rows that are sorted at once, if values are spread evenly."""
 
 Numbers = NDArray[Any]
