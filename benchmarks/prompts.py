@@ -1,11 +1,14 @@
 """Rows per second and peak memory of the `prompts` verbs and coverage as rows grow tenfold, against datasketch.
 
 The prompts are made up: about 110 letters, one in ten a copy, one in ten another with a word changed, families of two.
-Each measurement is a process of its own. In the end it prints, for each verb, how much the peak grew between two sizes,
-in kB per 1,000 rows, which is bytes a row: by their docstrings 13 for dedupe, 23 for split, about 20 for import, 40 for
-check and 30 for coverage; all else is in temporary files of some 100 bytes a row. The peer, MinHashLSH, gets the same character shingles and threshold, with datasketch's
-documented settings (128 permutations, MinHashLSH's own choice of bands), inserts every prompt and asks for what is near
-it; it needs `pip install datasketch`, keeps its index in memory, and does not compare texts.
+Each measurement is a process of its own. In the end it prints, for each verb, by how much the peak grew between two
+sizes, in kB per 1,000 rows, which is bytes a row. What has to grow: 13 bytes a row in dedupe, about 25 in split and
+check, 30 in coverage, 20 in import; below some 200,000 rows the parts that are sorted at once (`columns.PART`) fill up,
+too. All else is in temporary files, some 100 bytes a row.
+
+The peer gets the same character shingles and threshold, with datasketch's documented settings (128 permutations,
+MinHashLSH's own choice of bands), inserts every prompt and asks for what is near it; it needs `pip install datasketch`,
+keeps its index in memory, and does not compare texts.
 
     python -m benchmarks.prompts --rows 20000 200000
     python -m benchmarks.prompts --rows 1000000 --peer-rows 0

@@ -1,6 +1,7 @@
 """Files that say who works in a place, so that no second process does.
 
-They bear POSIX locks, which are gone with the process that has them. Such a lock is lost when any handle to its file is closed, so its file is one of its own that nothing else opens.
+They bear POSIX locks, which are gone with the process that has them. Such a lock is lost when any handle to its file is
+closed, so that file is one of its own, which nothing else opens.
 """
 
 import fcntl

@@ -2,7 +2,7 @@
 
 deliberant prompts check train.jsonl --policy my-policy
 
-Memory: some 20 bytes for each prompt's id and for each family (see `index`); cases are read whole.
+Memory: 14 to 20 bytes for each prompt's id and for each family (see `index`); cases are read whole.
 """
 
 import re

@@ -51,7 +51,7 @@ def split(path: Path, to: Path, share: float, seed: int, threshold: float = THRE
     """Writes `to`/train.jsonl, `to`/held-out.jsonl (lines byte for byte, in order) and `to`/split.json, the counts.
 
     `share` of the rows, in (0, 1), are held out, as nearly as whole sets allow. UserError for a mistake in the file, or
-    where one side would be empty. Memory: 23 bytes per row; temporary files: about
+    where one side would be empty. Memory: 25 bytes per row; temporary files: about
     100 (see `columns`).
     """
     corpus = Corpus(threshold)
