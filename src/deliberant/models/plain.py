@@ -24,16 +24,15 @@ from deliberant.prompts.types import Message
 CLASSES = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """Names under which a tokenizer is what tokenizer.json says, with no code of its own."""
 SPECIALS = {f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")}
-SETTINGS = {"tokenizer_class", "backend", "clean_up_tokenization_spaces", "is_local", "local_files_only"}
-SETTINGS |= {"model_max_length"}
-"""What tokenizer_config.json may say besides: nothing of it changes how a whole text is encoded or ids are decoded."""
+IDLE = {"tokenizer_class", "backend", "clean_up_tokenization_spaces", "is_local", "local_files_only", "model_max_length"}
+"""Keys of tokenizer_config.json that change neither the ids of a text nor the text of ids, as sampling asks for them."""
 FILES = {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja"}
 OLDER = {"added_tokens.json", "special_tokens_map.json", "additional_chat_templates"}
-"""Files that would change what the others say."""
+"""Names in a folder that would change what `FILES` say."""
 VOCABULARY = 100_000
 """Above this transformers looks whether it is one of Mistral's tokenizers, which it mends."""
 THEIRS = {"dict", "strftime_now"}
-"""Names of a template for which transformers has objects of its own."""
+"""Names in a template for which transformers has objects of its own that are not here."""
 
 
 class PlainTokenizer:
@@ -86,7 +85,7 @@ def plain_tokenizer(folder: Path) -> PlainTokenizer | None:
         not files >= FILES
         or files & OLDER
         or config.get("tokenizer_class") not in CLASSES
-        or not config.keys() <= SPECIALS | SETTINGS
+        or not config.keys() <= SPECIALS | IDLE
         or not all(isinstance(token, str) for token in specials.values())
     ):
         return None
@@ -113,6 +112,7 @@ def _template(source: str) -> Template | None:
     )
     environment.filters["tojson"] = _tojson
     environment.globals |= {"raise_exception": _raise_exception, "namespace": _Namespace}
+    del environment.globals["dict"]  # names that jinja has itself are not among those it finds
     try:
         names = meta.find_undeclared_variables(environment.parse(source))
         return None if names & THEIRS else environment.from_string(source)
