@@ -87,9 +87,8 @@ def pairs(typical: Path) -> list[tuple[PlainTokenizer, Any]]:
     return found
 
 
-texts = st.text() | st.lists(
-    st.sampled_from(["how do i rob a bank?", "<|im_end|>", "<think>", "</think>", " [T1]", "\n", " ", "é", "stop", "<|end|>"])
-).map("".join)
+pieces = ["how do i rob a bank?", "<|im_end|>", "<think>", "</think>", " [T1]", "\n", " ", "é", "stop", "<|end|>"]
+texts = st.text() | st.lists(st.sampled_from(pieces)).map("".join)
 roles = st.sampled_from(["system", "user", "assistant", "tool"])
 turns = st.lists(st.builds(Message, role=roles, content=texts), min_size=1, max_size=5)
 

@@ -1,11 +1,10 @@
 """A plain tokenizer without transformers, whose import takes longer than answering one prompt does.
 
-`deliberant chat` starts in a fresh process each time, and the fast path needs nothing else of transformers. Only where
-the files leave nothing to interpret: tokenizer.json says it all, and one chat_template.jinja. Every other checkpoint is
-transformers' business, and so is whatever loads transformers anyway (`LocalSampler.tokenizer` is always its own). Ids
-and texts are the same; tests compare. A template sees what it sees there: jinja's immutable sandbox, since templates
-come with strangers' checkpoints, and transformers' names and filters. A template that uses a name that is not here
-(`dict`, `strftime_now`, the tag `generation`) is left to transformers.
+Only for `LocalSampler` on the fast path, and only where the files leave nothing to interpret: tokenizer.json says it
+all, and one chat_template.jinja. Everything else is transformers' business, whose own tokenizer is also what
+`LocalSampler.tokenizer` gives. Ids and texts are the same, bit for bit; tests compare. Templates come with strangers'
+checkpoints, so they run in jinja's immutable sandbox, as in transformers; one that needs what is not here (`dict`,
+`strftime_now`, the tag `generation`) is left to it.
 """
 
 import json
@@ -23,25 +22,22 @@ from deliberant.prompts.types import Message
 
 CLASSES = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """Names under which a tokenizer is what tokenizer.json says, with no code of its own."""
-SPECIALS = {f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")}
-IDLE = {"tokenizer_class", "backend", "clean_up_tokenization_spaces", "is_local", "local_files_only", "model_max_length"}
-"""Keys of tokenizer_config.json that change neither the ids of a text nor the text of ids, as sampling asks for them."""
 FILES = {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja"}
 OLDER = {"added_tokens.json", "special_tokens_map.json", "additional_chat_templates"}
 """Names in a folder that would change what `FILES` say."""
+SPECIALS = {f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")}
+IDLE = {"tokenizer_class", "backend", "clean_up_tokenization_spaces", "is_local", "local_files_only"}
+IDLE |= {"model_max_length"}
+"""Keys of tokenizer_config.json that change no id and no text, as sampling asks for them."""
 VOCABULARY = 100_000
 """Above this transformers looks whether it is one of Mistral's tokenizers, which it mends."""
-THEIRS = {"dict", "strftime_now"}
-"""Names in a template for which transformers has objects of its own that are not here."""
 
 
 class PlainTokenizer:
     """The part of a Hugging Face tokenizer that sampling needs, under the same names."""
 
     def __init__(self, folder: Path, backend: Any, template: Template, specials: dict[str, str]) -> None:
-        self.folder = folder
-        self.name_or_path = str(folder)
-        self.chat_template = template
+        self.folder, self.chat_template = folder, template
         self._backend, self._specials = backend, specials
         self.eos_token_id: int | None = backend.token_to_id(specials["eos_token"]) if "eos_token" in specials else None
 
@@ -55,13 +51,9 @@ class PlainTokenizer:
     ) -> Any:
         """The conversation's text, or its token ids; jinja2.TemplateError where the template refuses it."""
         assert messages and not return_dict
-        text = self.chat_template.render(
-            **self._specials,
-            messages=[dict(message) for message in messages],
-            tools=None,
-            documents=None,
-            add_generation_prompt=add_generation_prompt,
-        )
+        turns = [dict(message) for message in messages]
+        context = {"messages": turns, "tools": None, "documents": None, "add_generation_prompt": add_generation_prompt}
+        text = self.chat_template.render(**self._specials, **context)
         return self.encode(text, add_special_tokens=False) if tokenize else text
 
     def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
@@ -93,38 +85,35 @@ def plain_tokenizer(folder: Path) -> PlainTokenizer | None:
         backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
     except Exception:  # the library raises nothing narrower; transformers words it better
         return None
-    added = {token.content for token in backend.get_added_tokens_decoder().values()}
     if (
         backend.get_vocab_size() > VOCABULARY
         or backend.padding is not None
         or backend.truncation is not None
-        or not set(specials.values()) <= added
+        or not set(specials.values()) <= {token.content for token in backend.get_added_tokens_decoder().values()}
     ):
         return None
     template = _template((folder / "chat_template.jinja").read_text(encoding="utf-8"))
-    return None if template is None else PlainTokenizer(folder, backend, template, specials)
+    return PlainTokenizer(folder, backend, template, specials) if template else None
 
 
 def _template(source: str) -> Template | None:
     """Compiled as transformers compiles it; None where it needs what is not here, or is no template at all."""
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.filters["tojson"] = _tojson
-    environment.globals |= {"raise_exception": _raise_exception, "namespace": _Namespace}
-    del environment.globals["dict"]  # names that jinja has itself are not among those it finds
+    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    made.filters["tojson"] = _tojson
+    made.globals |= {"raise_exception": _raise_exception, "namespace": _Namespace}
+    del made.globals["dict"]  # `meta` finds only names that jinja does not have itself
     try:
-        names = meta.find_undeclared_variables(environment.parse(source))
-        return None if names & THEIRS else environment.from_string(source)
+        needed = meta.find_undeclared_variables(made.parse(source)) & {"dict", "strftime_now"}
+        return None if needed else made.from_string(source)
     except TemplateSyntaxError:
         return None
 
 
 def _tojson(
-    value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
+    x: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
 ) -> str:
-    """Without jinja's escapes for HTML."""
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    """Without the escapes for HTML that jinja's own has."""
+    return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
 def _raise_exception(message: str) -> NoReturn:
