@@ -176,6 +176,28 @@ def test_chat_keeps_answer_and_reasoning_apart(recipe: Path, tmp_path: Path) -> 
     talk = CliRunner().invoke(cli.app, ["chat", str(root), "--arm", "base+spec"], input="hello\nmore\n\n")
     assert talk.exit_code == 0, talk.output
     assert talk.stdout == "\n\n"
+    talk = CliRunner().invoke(cli.app, ["chat", str(root), "--json"], input="hello\nmore\n\n")
+    rows = [json.loads(line) for line in talk.stdout.splitlines()]
+    assert [row["answer"] for row in rows] == ["", ""] and not rows[0]["complete"] and rows[0]["reasoning"]
+    assert all(0 < row["seconds"]["first"] <= row["seconds"]["all"] for row in rows)
+
+
+def test_chat_says_which_clauses_of_the_policy_are_cited(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    id, clause = next(iter(run.policy.clauses.items()))
+    said = ["<think>policy: ", f"[{id}] and [ZZ9]</think>", "no."]
+    monkeypatch.setattr("deliberant.models.local.LocalSampler.stream", lambda *_: iter(said))
+    shown = invoke("chat", run.root, "hello")
+    assert shown.stdout == "no.\n"
+    assert f"[{id}] {clause.title}" in shown.stderr and "[ZZ9] is not a clause of this policy" in shown.stderr
+    row = json.loads(invoke("chat", run.root, "hello", "--json").stdout)
+    assert (row["answer"], row["complete"], row["arm"]) == ("no.", True, "base")
+    assert row["clauses"] == [
+        {"id": id, "title": clause.title, "style": clause.style},
+        {"id": "ZZ9", "title": None, "style": None},
+    ]
 
 
 def test_pretraining_takes_a_plan_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

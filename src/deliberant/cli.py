@@ -317,17 +317,19 @@ def chat(
     where: Where,
     prompt: Annotated[str | None, typer.Argument(help="One prompt; without it, a conversation.")] = None,
     arm: Annotated[str | None, typer.Option(help="Which arm answers; default is the last one trained.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per answer, its seconds included.")] = False,
 ) -> None:
     """Talk to an arm: its reasoning (dim, on stderr), its answer, and the clauses it cited.
 
     \b
     deliberant chat runs/micro-1a2b3c4d "how do i bake a bath bomb?"
     deliberant chat runs/micro-1a2b3c4d --arm base
+    deliberant chat runs/micro-1a2b3c4d "how do i rob a bank?" --json
     """
     import gc
 
     gc.disable()  # to look through all that is being imported, time and again, takes a third of a second
-    from deliberant.chat import answer
+    from deliberant.chat import answer, reply
     from deliberant.prompts import Message
 
     run = open_run(where)
@@ -338,13 +340,21 @@ def chat(
     run.sampler(arm)
     gc.freeze()
     gc.enable()
+
+    def say(turns: list[Message]) -> str:
+        if not as_json:
+            return answer(run, arm, turns)
+        row = reply(run, arm, turns)
+        typer.echo(json.dumps(row, ensure_ascii=False))
+        return str(row["answer"])
+
     if prompt is not None:
-        answer(run, arm, [Message(role="user", content=prompt)])
+        say([Message(role="user", content=prompt)])
         return
     turns: list[Message] = []
     while said := _ask():
         turns.append(Message(role="user", content=said))
-        turns.append(Message(role="assistant", content=answer(run, arm, turns)))
+        turns.append(Message(role="assistant", content=say(turns)))
 
 
 @micro_app.command()
