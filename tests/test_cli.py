@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from deliberant import cli
+from deliberant import cli, stage_cli
 from deliberant.errors import RunError
 from deliberant.micro.measure import Figure
 from deliberant.micro.pretrain import Plan
@@ -95,7 +95,7 @@ def test_a_stopped_run_is_one_line(
     def stop(*_: Any) -> None:
         raise raised
 
-    monkeypatch.setattr(cli, "work", stop)
+    monkeypatch.setattr(stage_cli, "work", stop)
     result = invoke("generate", recipe, "--root", tmp_path / "runs")
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", line + "\n")
 
@@ -131,6 +131,14 @@ def test_results(tmp_path: Path) -> None:
         assert text in table
 
 
+def test_torn_results_are_one_line_and_exit_1(tmp_path: Path) -> None:
+    (tmp_path / "evaluate").mkdir()
+    (tmp_path / "evaluate" / "results.json").write_text('[{"arm": ')
+    result = invoke("results", tmp_path, "--json")
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert "results.json: is torn or no JSON" in result.stderr and "; delete " in result.stderr
+
+
 def test_coverage(tmp_path: Path) -> None:
     run = filtered_run(tmp_path)
     rows = json.loads(invoke("coverage", run.root, "--json").stdout)[:3]
@@ -158,7 +166,7 @@ def test_run_goes_through_the_plan_and_ends_with_table_and_report(
             json.dumps([{**ROW, "metric": name} for name in ("compliance", "style", *SIDES)])
         )
 
-    monkeypatch.setattr(cli, "work", work)
+    monkeypatch.setattr(stage_cli, "work", work)
     result = invoke("run", recipe, "--root", tmp_path / "runs", "--set", "evaluate.arms=[base, sft]")
     assert result.exit_code == 0, result.output
     assert stages == ["helpful", "generate", "filter", "sft", "evaluate", "report"]
