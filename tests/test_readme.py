@@ -120,7 +120,7 @@ def benchmark(workspace: Workspace, command: str) -> None:
     """One seed for three."""
     shown = workspace.shell(command.replace("python ", f"{sys.executable} ").replace("--seeds 0 1 2", "--seeds 0"))
     wanted = {
-        "--seeds 0 1 2 --flip": "follow the new style: 100.0",
+        "--seeds 0 1 2 --flip": "Follow the new style, all of these clauses: 100.0",
         "incremental": "figures within the full run's interval",
     }
     assert next((words for part, words in wanted.items() if part in command), "| sft+rl |") in shown

@@ -14,7 +14,7 @@ from deliberant.micro.corpus import (
     policy_reply,
     show,
 )
-from deliberant.micro.policies import estranged, held_out_title, random_policy
+from deliberant.micro.policies import held_out_title, random_policy
 from deliberant.micro.pretrain import FULL_MIX, tokenise
 from deliberant.micro.tokenizer import build_tokenizer
 from deliberant.micro.world import area_of_wording, compliant_answer, covers, kind_of_wording, read_style
@@ -125,15 +125,3 @@ def test_a_near_miss_is_worded_as_the_right_answer_is() -> None:
         ask = any_ask(rng)
         other = near_miss(ask, rng)
         assert compliant_answer(other).replace(other.subject, "X") == compliant_answer(ask).replace(ask.subject, "X")
-
-
-def test_an_estranged_policy_keeps_all_but_its_areas() -> None:
-    rng = random.Random(9)
-    for _ in range(50):
-        policy = random_policy(rng)
-        strange = estranged(policy, rng)
-        for old, new in zip(policy.categories, strange.categories, strict=True):
-            assert new.id not in area_of_wording()
-            for before, after in zip(old.clauses, new.clauses, strict=True):
-                assert after.title == f"{new.id} {before.title.split()[1]}" and after.category == new.id
-                assert (after.id, after.style) == (before.id, before.style)

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from deliberant.micro.policies import HARDEST, Level, estranged, random_policy
+from deliberant.micro.policies import HARDEST, Level, random_policy
 from deliberant.micro.tokenizer import CLAUSE_IDS, asked_words
 from deliberant.micro.world import (
     Ask,
@@ -109,16 +109,8 @@ class Shown:
         return drawn
 
 
-def show(
-    rng: random.Random,
-    held_out: bool = False,
-    categories: int | None = None,
-    level: Level = HARDEST,
-    strange: bool = False,
-) -> Shown:
+def show(rng: random.Random, held_out: bool = False, categories: int | None = None, level: Level = HARDEST) -> Shown:
     policy = random_policy(rng, held_out, level=level)
-    if strange:
-        policy = estranged(policy, rng)
     wanted = categories or rng.choices([1, 2, 3], [0.65, 0.2, 0.15])[0]
     names = [category.id for category in rng.sample(policy.categories, min(wanted, len(policy.categories)))]
     clauses = tuple(clause for name in names for clause in policy.category(name).clauses)
@@ -226,22 +218,12 @@ def words_row(rng: random.Random) -> list[Message]:
 
 
 def lookup_row(rng: random.Random, level: Level) -> list[Message]:
-    """Several clauses of one policy at once: nothing but look-ups in the loss.
-
-    Half of the policies speak of any word of the world in place of an area: titles of area and kind are so few that
-    they are learned by heart otherwise, and titles never seen are read badly.
-    """
-    strange = rng.random() < 0.5
-    shown = show(rng, categories=rng.randint(1, 3), level=level, strange=strange)
+    """Several clauses of one policy at once: nothing but look-ups in the loss."""
+    shown = show(rng, categories=rng.randint(1, 3), level=level)
     row = [system(shown.view)]
     for _ in range(rng.randint(2, 4)):
         picked = rng.sample(shown.clauses, min(len(shown.clauses), rng.randint(2, 6)))
-        named = [
-            f"{clause.title.split()[0]} {kind_of_wording()[clause.title.split()[1]]}"
-            if strange
-            else " ".join(clause_meaning(clause))
-            for clause in picked
-        ]
+        named = [" ".join(clause_meaning(clause)) for clause in picked]
         found = [
             f"asks for {name}. policy: {clause.title} [{clause.id}] {clause.style}."
             for name, clause in zip(named, picked, strict=True)

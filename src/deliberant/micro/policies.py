@@ -8,8 +8,8 @@ import random
 import zlib
 from dataclasses import dataclass, replace
 
-from deliberant.micro.tokenizer import CLAUSE_IDS, CLAUSE_LETTERS, asked_words
-from deliberant.micro.world import EVERYDAY, area_of_wording, kinds, language, topics
+from deliberant.micro.tokenizer import CLAUSE_IDS, CLAUSE_LETTERS
+from deliberant.micro.world import EVERYDAY, kinds, language, topics
 from deliberant.policy import Category, Clause, Guideline, Policy
 from deliberant.prompts.types import STYLES, Style
 
@@ -23,6 +23,8 @@ class Level:
 
 
 HARDEST = Level()
+MIXED_SHARE = 0.7
+"""Of the categories, how many call their area by several words: there only the kind tells clauses apart."""
 
 
 def held_out_title(title: str) -> bool:
@@ -79,7 +81,7 @@ def random_policy(
         wordings = language()["areas"][area]
         wording = rng.choice(wordings) if level.synonyms else wordings[0]
         name = area if rng.random() < 0.5 else wording
-        mixed_wordings = rng.random() < 0.25
+        mixed_wordings = rng.random() < MIXED_SHARE
         clauses = []
         for number, kind in enumerate(chosen, 1):
             titles = _titles(area, kind, held_out)
@@ -106,15 +108,3 @@ def random_policy(
 
 def _restyled(rng: random.Random, clause: Clause) -> Clause:
     return replace(clause, style=rng.choice(STYLES))
-
-
-def estranged(policy: Policy, rng: random.Random) -> Policy:
-    """The same policy with a word that names no area, one for each category, in place of its area."""
-    words = [word for word in asked_words() if word not in area_of_wording()]
-    categories = []
-    for category, word in zip(policy.categories, rng.sample(words, len(policy.categories)), strict=True):
-        clauses = [
-            replace(clause, title=f"{word} {clause.title.split()[-1]}", category=word) for clause in category.clauses
-        ]
-        categories.append(replace(category, id=word, title=word, clauses=tuple(clauses)))
-    return replace(policy, categories=tuple(categories))
