@@ -9,8 +9,8 @@ import zlib
 from dataclasses import dataclass, replace
 
 from deliberant.micro.tokenizer import CLAUSE_IDS, CLAUSE_LETTERS
-from deliberant.micro.world import EVERYDAY, kinds, language, topics
-from deliberant.policy import Category, Clause, Guideline, Policy
+from deliberant.micro.world import EVERYDAY, Ask, asks, clause_meaning, covers, kinds, language, topics
+from deliberant.policy import Category, Clause, Guideline, Policy, spec_view
 from deliberant.prompts.types import STYLES, Style
 
 
@@ -108,3 +108,30 @@ def random_policy(
 
 def _restyled(rng: random.Random, clause: Clause) -> Clause:
     return replace(clause, style=rng.choice(STYLES))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A policy of which some categories are shown in full, and the clauses a request can be looked up in."""
+
+    policy: Policy
+    view: str
+    clauses: tuple[Clause, ...]
+
+    def draw(self, rng: random.Random, most: int = 1) -> list[tuple[Ask, Clause]]:
+        """Up to `most` requests with the clauses that cover them, no clause twice: its text is to be looked up, not
+        repeated."""
+        drawn = []
+        for clause in rng.sample(self.clauses, min(most, len(self.clauses))):
+            area, kind = clause_meaning(clause)
+            topic = rng.choice([topic for topic in topics() if covers(area, topic)])
+            drawn.append((rng.choice(asks(topic, kind)), clause))
+        return drawn
+
+
+def show(rng: random.Random, held_out: bool = False, categories: int | None = None, level: Level = HARDEST) -> Shown:
+    policy = random_policy(rng, held_out, level=level)
+    wanted = categories or rng.choices([1, 2, 3], [0.65, 0.2, 0.15])[0]
+    names = [category.id for category in rng.sample(policy.categories, min(wanted, len(policy.categories)))]
+    clauses = tuple(clause for name in names for clause in policy.category(name).clauses)
+    return Shown(policy, spec_view(policy, names), clauses)
