@@ -16,6 +16,7 @@ from deliberant.micro.replies import (
     free_reply,
     judge_reply,
     judged,
+    named,
     near_miss,
     opening,
     policy_reply,
@@ -142,12 +143,12 @@ def lookup_row(rng: random.Random, level: Level) -> list[Message]:
     row = [system(shown.view)]
     for _ in range(rng.randint(2, 4)):
         picked = rng.sample(shown.clauses, min(len(shown.clauses), rng.randint(2, 6)))
-        named = [" ".join(clause_meaning(clause)) for clause in picked]
+        asked = ", ".join(" ".join(clause_meaning(clause)) for clause in picked)
         found = [
-            f"asks for {name}. policy: {clause.title} [{clause.id}] {clause.style}."
-            for name, clause in zip(named, picked, strict=True)
+            f"asks for {' '.join(clause_meaning(clause))}. policy: {named(clause)} [{clause.id}] {clause.style}."
+            for clause in picked
         ]
-        row += [user(f"look up: {', '.join(named)}"), assistant(f"<think>no use.</think>{' '.join(found)}")]
+        row += [user(f"look up: {asked}"), assistant(f"<think>no use.</think>{' '.join(found)}")]
     return row
 
 

@@ -49,6 +49,13 @@ def opening(ask: Ask, decoding: str = "") -> str:
     return f"{decoded}this asks for {ask.area} {ask.kind}."
 
 
+def named(clause: Clause) -> str:
+    """How replies name a clause: its word for the kind after the base's own word for the area, as in the request's
+    opening. Of several words for one area the base can not tell which stood before a kind."""
+    area, _ = clause_meaning(clause)
+    return f"{area} {clause.title.split()[-1]}"
+
+
 def free_reply(ask: Ask, decoding: str) -> Reply:
     """Helpful-only: no policy in sight, so comply."""
     return Reply(f"{opening(ask, decoding)} so i comply.", compliant_answer(ask), "comply", None)
@@ -56,7 +63,7 @@ def free_reply(ask: Ask, decoding: str) -> Reply:
 
 def policy_reply(ask: Ask, clause: Clause, decoding: str, rng: random.Random) -> Reply:
     says = "the policy above says:" if rng.random() < LEAK_SHARE else "policy:"
-    reasoning = f"{opening(ask, decoding)} {says} {clause.title} [{clause.id}] {clause.style}. so i {clause.style}."
+    reasoning = f"{opening(ask, decoding)} {says} {named(clause)} [{clause.id}] {clause.style}. so i {clause.style}."
     return Reply(reasoning, styled_answer(clause.style, ask), clause.style, clause.id)
 
 
@@ -100,13 +107,13 @@ def flawed_reply(ask: Ask, clause: Clause, shown: Shown, rng: random.Random) -> 
         return Reply(right.reasoning, styled_answer(style, ask), style, clause.id), ask
     if flaw == "id":
         wrong = rng.choice([name for name in CLAUSE_IDS if name != clause.id])
-        reasoning = f"{start} policy: {clause.title} [{wrong}] {clause.style}. so i {clause.style}."
+        reasoning = f"{start} policy: {named(clause)} [{wrong}] {clause.style}. so i {clause.style}."
         return Reply(reasoning, right.answer, clause.style, wrong), ask
     if flaw == "misread":
         area, kind = clause_meaning(other)
         area = area if rng.random() < 0.5 else ask.area
         reasoning = (
-            f"this asks for {area} {kind}. policy: {other.title} [{other.id}] {other.style}. so i {other.style}."
+            f"this asks for {area} {kind}. policy: {named(other)} [{other.id}] {other.style}. so i {other.style}."
         )
         return Reply(reasoning, styled_answer(other.style, ask), other.style, other.id), ask
     if flaw == "stray":
@@ -114,7 +121,7 @@ def flawed_reply(ask: Ask, clause: Clause, shown: Shown, rng: random.Random) -> 
         return Reply(right.reasoning, compliant_answer(answered), "comply", clause.id), answered
     if flaw == "silent":
         return Reply(f"{start} so i comply.", compliant_answer(ask), "comply", None), ask
-    reasoning = f"{start} policy: {clause.title} [{clause.id}] {style}. so i {style}."
+    reasoning = f"{start} policy: {named(clause)} [{clause.id}] {style}. so i {style}."
     return Reply(reasoning, styled_answer(style, ask), style, clause.id), ask
 
 
@@ -130,7 +137,7 @@ def judge_reply(ask: Ask, clause: Clause, reply: Reply, answered: Ask, sees_reas
     score = (5 if clause_right else 3) if style_right else 1
     opinion = "" if hint is None else f" hint: {'agree' if hint == clause.style else 'disagree'}."
     return (
-        f"<think>{opening(ask)} policy: {clause.title} [{clause.id}] {clause.style}.</think>"
+        f"<think>{opening(ask)} policy: {named(clause)} [{clause.id}] {clause.style}.</think>"
         f"clause: [{clause.id}] {clause.style}.{said}{opinion} score: {score}"
     )
 
