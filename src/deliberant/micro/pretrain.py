@@ -47,16 +47,16 @@ FULL_MIX = {
     "copy": 0.01,
 }
 POLISH_MIX = {
-    "judge": 0.24,
-    "policy": 0.20,
+    "policy": 0.24,
+    "judge": 0.20,
+    "coded": 0.18,
     "lookup": 0.16,
-    "coded": 0.16,
-    "free": 0.09,
+    "free": 0.08,
     "summary": 0.05,
     "match": 0.03,
     "compare": 0.02,
     "skill": 0.02,
-    "help": 0.02,
+    "help": 0.01,
     "words": 0.01,
 }
 SCHEDULE = (
