@@ -97,4 +97,4 @@ def test_hints_are_written_with_the_prompts(root: Path, tmp_path: Path) -> None:
     result = invoke("prompts", "hints", root / "prompts" / "train.jsonl", "--from", root, "--to", to)
     assert "1 of 3 prompts have a hint of the review (comply 1)" in result.stdout
     first = read_rows(to)[0]
-    assert first["hints"] == [{"source": "review:ana", "style": "comply", "confidence": 1.0}]
+    assert first["hints"] == [{"source": "review:ana", "style": "comply", "confidence": 1.0, "clause": "F2"}]

@@ -21,7 +21,8 @@ def calibrate(
         int | None, typer.Option("--k", min=1, help="Read labelled samples again, this often; default: as recorded.")
     ] = None,
     wrong_hints: Annotated[
-        bool, typer.Option("--wrong-hints", help="Read them again with right and with wrong hints, and with none.")
+        bool,
+        typer.Option("--wrong-hints", help="Read them again with right and wrong hints, of styles and of clauses."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:

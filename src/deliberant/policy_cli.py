@@ -132,14 +132,15 @@ def diff(
     deliberant policy diff micro my-policy/ --json | jq .touched
     """
     from deliberant.policy import diff as compare
-    from deliberant.sources import policy_named
+    from deliberant.sources import names_in, policy_named
 
-    found = compare(policy_named(old), policy_named(new))
+    before, after = policy_named(old), policy_named(new)
+    found = compare(before, after)
     asked: dict[str, list[str]] = {"touched": [], "untouched": []}
     if prompts is not None:
         from deliberant.prompts import read_prompts
 
-        for prompt in read_prompts(prompts, found.known):
+        for prompt in read_prompts(prompts, *names_in(before, after)):
             hit = any(map(found.touches, prompt.categories))
             asked["touched" if hit else "untouched"].append(prompt.id)
     if as_json:

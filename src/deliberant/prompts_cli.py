@@ -41,8 +41,8 @@ def import_file(
 
     \b
     Fields: id, text, system, messages, category, categories, family, source,
-    licence, framing, hints, hint, hint_source, confidence. A column that bears
-    a field's name needs no --map.
+    licence, framing, hints, hint, hint_source, hint_clause, confidence. A column
+    that bears a field's name needs no --map.
 
     \b
     deliberant prompts import xstest.csv --to xstest.jsonl --map text=prompt --map category=label
@@ -79,12 +79,9 @@ def check(
     """
     from deliberant.console import census_lines
     from deliberant.prompts.census import census
-    from deliberant.sources import policy_named
+    from deliberant.sources import names_in, policy_named
 
-    named = policy_named(policy) if policy else None
-    found = census(
-        file, [category.id for category in named.categories] if named else None, named.clauses if named else None
-    )
+    found = census(file, *names_in(policy_named(policy) if policy else None))
     _show(found.row(), census_lines(found), as_json)
 
 
@@ -142,10 +139,10 @@ def hints(
     ] = 1.0,
     as_json: AsJson = False,
 ) -> None:
-    """Give prompts the response style that people found right, as a hint for the judge of a later run.
+    """Give prompts the response style and clause that people found right, as a hint for the judge of a later run.
 
     The hint's source is review:NAME, its confidence the share of reviewers. Where reviewers conflict
-    there is none; how many, and why, is counted.
+    there is none, or none of a clause; how many, and why, is counted.
 
     \b
     deliberant prompts hints train.jsonl --from runs/micro-1a2b3c4d --to hinted.jsonl
