@@ -109,7 +109,7 @@ def census_lines(found: "Census") -> Iterator[str]:
     several |= {"with the clause in a hint": found.hinted_clause}
     several |= {"with control characters, kept as they are": found.control}
     yield from (f"{count} {what}" for what, count in several.items() if count)
-    for name in ("category", "source", "licence", "framing"):
+    for name in ("category", "source", "licence", "framing") if found.prompts else ():
         yield f"{name}: " + ", ".join(f"{value} {count}" for value, count in getattr(found, name).most_common())
     if found.missing:
         yield f"categories without a prompt: {', '.join(found.missing)}"

@@ -10,6 +10,7 @@ import typer
 from deliberant.cli_options import Chunk, Model, NewTokens, PolicyName, Readings, Seed, Temperature, TemplatesOf
 from deliberant.errors import UserError
 from deliberant.generate_cli import generate_app
+from deliberant.names import one_line
 
 prompts_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Import, check, clean, split, label and generate prompts."
@@ -220,5 +221,8 @@ def _pairs(option: str, given: Pairs) -> dict[str, str]:
 
 
 def _show(row: dict[str, Any], lines: Iterable[str], as_json: bool) -> None:
-    for line in [json.dumps(row, ensure_ascii=False)] if as_json else lines:
-        typer.echo(line)
+    if as_json:
+        typer.echo(json.dumps(row, ensure_ascii=False))
+        return
+    for line in lines:
+        typer.echo(one_line(line))
