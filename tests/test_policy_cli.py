@@ -114,6 +114,10 @@ def test_an_import_that_skips_exits_1_and_lists(tmp_path: Path) -> None:
     (tmp_path / "spec.md").write_text("# A {#a}\n## B {#b authority=root}\nSee [?](#gone).\n")
     result = invoke("import", tmp_path / "spec.md", "--to", tmp_path / "p", "--style", "refuse")
     assert result.exit_code == 1 and f"warning: {tmp_path}/spec.md:3: link to #gone" in result.stderr
+    again = invoke("import", tmp_path / "spec.md", "--to", tmp_path / "r", "--style", "refuse", "--json")
+    row = json.loads(again.stdout)
+    assert (again.exit_code, row["policy"], row["hash"]) == (1, f"{tmp_path}/r", load_policy(tmp_path / "r").hash)
+    assert row["counts"][0].keys() == {"what", "found", "imported"} and "link to #gone" in row["warnings"][0]
     wrong = invoke("import", tmp_path / "spec.md", "--to", tmp_path / "q", "--style", "refuze")
     assert (wrong.exit_code, wrong.stderr) == (2, "error: --style: unknown value 'refuze'; did you mean 'refuse'?\n")
 

@@ -186,3 +186,27 @@ def test_a_run_or_its_coverage_says_which_clauses_want_prompts(folder: Path, tin
         assert shown.exit_code == 0, shown.output
         found = {row["generator"]: row["asked"] for row in json.loads(shown.stdout)["yields"]}
         assert found == {**wanted, "all": sum(wanted.values())}
+
+
+def test_names_in_a_file_can_not_steer_the_terminal(folder: Path) -> None:
+    row = {"id": "a\x1b[2J\nb", "messages": [{"role": "user", "content": "hi"}], "category": "\x9b2J", "family": "f"}
+    (folder / "x.jsonl").write_text(json.dumps(row) + "\n")
+    assert "category: \\x9b2J 1\n" in invoke("check", "x.jsonl").stdout
+    (folder / "x.jsonl").write_text(2 * (json.dumps(row) + "\n"))
+    result = invoke("check", "x.jsonl")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: x.jsonl:2: id 'a\\x1b[2J\\nb' is already that of line 1; give it another\n",
+    )
+
+
+def test_an_empty_file_is_counted_as_such(folder: Path) -> None:
+    (folder / "x.jsonl").write_text("")
+    assert invoke("check", "x.jsonl").stdout == "0 prompts in 0 families, no mistakes\n"
+
+
+def test_a_data_file_that_holds_no_keys_is_one_line(folder: Path) -> None:
+    (folder / "x.jsonl").write_text("")
+    (folder / "data.yaml").write_text("")
+    result = invoke("generate", "framings", "x.jsonl", "--to", "y.jsonl", "--data", "data.yaml")
+    assert (result.exit_code, result.stderr) == (2, "error: data.yaml: should be keys with values, not None\n")

@@ -63,7 +63,7 @@ def test_paths_start_from_the_recipe(tmp_path: Path) -> None:
         ("seed: 1\nrl: [1\n", 8, "no valid YAML: expected ',' or ']'"),
         ("sft:\n  epochs: 1\n  epochs: 2\n", 8, "'sft.epochs' is given twice"),
         ("templates: [a]\n", 6, "templates: input should be a valid string"),
-        ("rl: 5\n", 6, "rl: input should be"),
+        ("rl: 5\n", 6, "rl: should be keys with values, not 5"),
         ("templates: tamplates\n", 6, "templates: there is no "),
     ],
 )

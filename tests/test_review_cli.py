@@ -42,7 +42,8 @@ def test_labels_go_in_and_out_without_a_page(root: Path, tmp_path: Path) -> None
 
 def test_mistakes_are_one_line_and_exit_2(root: Path, tmp_path: Path) -> None:
     for arguments, what in {
-        ("review", tmp_path): "filter has not finished",
+        ("review", tmp_path): "is no run folder",
+        ("review", tmp_path / "none", "--json"): "is no run folder",
         ("review", root, "--import", tmp_path / "no.csv"): "there is no such file",
         ("review", root, "--no-open", "--reviewer", ""): "--reviewer: a reviewer's name",
         ("judge", "calibrate", root): "has no labels",
@@ -51,6 +52,30 @@ def test_mistakes_are_one_line_and_exit_2(root: Path, tmp_path: Path) -> None:
         result = invoke(*arguments)
         assert result.exit_code == 2 and what in result.stderr and result.stderr.count("\n") == 1, result.output
     assert not (tmp_path / "x").exists()
+
+
+def test_without_a_login_name_it_says_to_give_one(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr("deliberant.review_cli.getuser", nobody)
+    (tmp_path / "labels.csv").write_text("sample_id,decision\nhearth#0,accept\n")
+    result = invoke("review", root, "--import", tmp_path / "labels.csv")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: --reviewer: you have no login name here; say whose labels these are\n",
+    )
+    assert invoke("review", root, "--json").exit_code == 0, "which takes no name"
+    assert invoke("review", root, "--import", tmp_path / "labels.csv", "--reviewer", "ana").exit_code == 0
+
+
+def test_columns_that_calibrate_leaves_out_are_told_and_can_not_steer_the_terminal(root: Path, tmp_path: Path) -> None:
+    row = {"sample_id": "hearth#0", "decision": "accept", "x\x1b[2J": 1}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(row) + "\n")
+    for arguments in (("review", root, "--import"), ("judge", "calibrate", root, "--labels")):
+        result = invoke(*arguments, tmp_path / "labels.jsonl")
+        assert result.exit_code == 0 and "columns left out: x\\x1b[2J" in result.stderr, result.output
+        assert "\x1b[2J" not in result.stderr
 
 
 def test_the_page_is_served_without_a_terminal_until_ctrl_c(root: Path) -> None:
@@ -97,4 +122,4 @@ def test_hints_are_written_with_the_prompts(root: Path, tmp_path: Path) -> None:
     result = invoke("prompts", "hints", root / "prompts" / "train.jsonl", "--from", root, "--to", to)
     assert "1 of 3 prompts have a hint of the review (comply 1)" in result.stdout
     first = read_rows(to)[0]
-    assert first["hints"] == [{"source": "review:ana", "style": "comply", "confidence": 1.0}]
+    assert first["hints"] == [{"source": "review:ana", "style": "comply", "confidence": 1.0, "clause": "F2"}]

@@ -3,15 +3,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deliberant.errors import RunError, UserError
 from deliberant.files import Row
+from deliberant.prompts import Hint, write_prompts
 from deliberant.recipe import load_recipe
 from deliberant.run import Run, command, plan
-from tests.runs import write_recipe
+from tests.runs import prompt, write_recipe
 
 
 @pytest.fixture
@@ -39,6 +41,15 @@ def test_the_folder_holds_everything_and_reopens_as_the_same_run(recipe: Path, t
     assert again.train_prompts() == run.train_prompts() and len(run.train_prompts()) == 2
     assert again.helpful_prompts() == run.helpful_prompts() and len(run.helpful_prompts()) == 1
     assert again.cases() == run.cases() and len(run.cases()) == 1
+
+
+def test_a_hint_of_a_clause_that_the_policy_has_not_is_named_with_its_line(recipe: Path, tmp_path: Path) -> None:
+    hints = (Hint("ana", "refuse", clause="W1"), Hint("ben", "comply", clause="W3"))
+    write_prompts(tmp_path / "train.jsonl", [prompt("t1"), replace(prompt("t2"), hints=hints[:1])])
+    assert Run.open(load_recipe(recipe), tmp_path / "runs").train_prompts()[1].hints == hints[:1]
+    write_prompts(tmp_path / "train.jsonl", [prompt("t1"), replace(prompt("t2"), hints=hints)])
+    with pytest.raises(UserError, match=r"train\.jsonl:2: hints\.1\.clause 'W3' is not in the policy; did you mean 'W"):
+        Run.open(load_recipe(recipe), tmp_path / "runs")
 
 
 def test_the_same_recipe_resumes_and_any_change_is_a_new_run(recipe: Path, tmp_path: Path) -> None:
@@ -131,6 +142,7 @@ def test_mistakes_in_what_the_recipe_names(recipe: Path, tmp_path: Path) -> None
 HOLD = """
 import sys
 from pathlib import Path
+from deliberant.prompts import Hint, write_prompts
 from deliberant.recipe import load_recipe
 from deliberant.run import Run
 Run.open(load_recipe(sys.argv[1]), Path(sys.argv[2])).stage("generate", {})

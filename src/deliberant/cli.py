@@ -18,6 +18,7 @@ from deliberant.data_cli import data_app
 from deliberant.errors import DeliberantError, UserError
 from deliberant.judge_cli import judge_app
 from deliberant.micro_cli import micro_app
+from deliberant.names import one_line
 from deliberant.policy_cli import policy_app
 from deliberant.prompts_cli import prompts_app
 from deliberant.review_cli import review
@@ -36,7 +37,7 @@ class Verbs(TyperGroup):
         except DeliberantError as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(f"error: {one_line(str(error))}", err=True)
             raise typer.Exit(2 if isinstance(error, UserError) else 1) from None
 
 

@@ -106,9 +106,10 @@ def census_lines(found: "Census") -> Iterator[str]:
     yield f"{found.prompts} prompts in {found.families} families, no mistakes"
     several = {"of several turns": found.several_turns, "with a system message": found.with_system}
     several |= {"of several categories": found.several_categories, "with hints": found.hinted}
+    several |= {"with the clause in a hint": found.hinted_clause}
     several |= {"with control characters, kept as they are": found.control}
     yield from (f"{count} {what}" for what, count in several.items() if count)
-    for name in ("category", "source", "licence", "framing"):
+    for name in ("category", "source", "licence", "framing") if found.prompts else ():
         yield f"{name}: " + ", ".join(f"{value} {count}" for value, count in getattr(found, name).most_common())
     if found.missing:
         yield f"categories without a prompt: {', '.join(found.missing)}"
@@ -138,6 +139,8 @@ def hint_lines(account: "Account", to: Path) -> Iterator[str]:
     """What `prompts hints` did."""
     styles = ", ".join(f"{style} {count}" for style, count in account.styles.most_common()) or "none"
     yield f"{account.hinted} of {account.prompts} prompts have a hint of the review ({styles}), in {to}"
+    if account.hinted:
+        yield f"{account.with_clause} of the hints name a clause; for the others its reviewers name several"
     left = {"conflicting": "left out: reviewers are divided", "undecided": "left out: a reviewer says two styles"}
     left |= {"silent": "left out: no label tells a style", "other_text": "left out: another text was read"}
     yield from (f"{count} {what}" for name, what in left.items() if (count := getattr(account, name)))

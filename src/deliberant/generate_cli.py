@@ -91,11 +91,10 @@ def _wrapping(kind: str) -> None:
     ) -> None:
         from deliberant.generators import load_wrappers, settle, wrap
         from deliberant.prompts import read_prompts
-        from deliberant.sources import policy_named
+        from deliberant.sources import names_in, policy_named
 
-        categories = {category.id for category in policy_named(policy).categories} if policy else None
         wrappers = load_wrappers(kind, only or (), data)
-        prompts = read_prompts(file, categories)
+        prompts = read_prompts(file, *names_in(policy_named(policy) if policy else None))
         _finish(settle(wrap(prompts, wrappers, each, seed), prompts, threshold), to, rejected, as_json)
 
 
@@ -131,11 +130,11 @@ def twins(
     """
     from deliberant.generators import TOWARDS, twin_jobs
     from deliberant.prompts import read_prompts
-    from deliberant.sources import policy_named
+    from deliberant.sources import names_in, policy_named
 
     choice("--towards", towards, TOWARDS)
     loaded = policy_named(policy)
-    prompts = read_prompts(file, {category.id for category in loaded.categories})
+    prompts = read_prompts(file, *names_in(loaded))
 
     def jobs(templates: "Templates", model: str) -> "list[Job]":
         return twin_jobs(prompts, loaded, templates, model, towards, seed)
@@ -178,7 +177,7 @@ def clauses(
     from deliberant.generators import clause_jobs, counts_of_coverage, counts_of_prompts
     from deliberant.generators.clauses import of_policy
     from deliberant.prompts import read_prompts
-    from deliberant.sources import policy_named
+    from deliberant.sources import names_in, policy_named
 
     loaded = policy_named(policy)
     known = [prompt for path in existing or () for prompt in read_prompts(path)]
@@ -189,7 +188,7 @@ def clauses(
         counts = of_policy(found, loaded, str(file))
         known += read_prompts(file / "prompts" / "train.jsonl")
     elif file.suffix == ".jsonl":
-        prompts = read_prompts(file, {category.id for category in loaded.categories})
+        prompts = read_prompts(file, *names_in(loaded))
         counts = counts_of_prompts(prompts, loaded)
         known += prompts
     else:

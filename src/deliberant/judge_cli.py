@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deliberant.cli_options import RunFolder
+from deliberant.names import one_line
 
 judge_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Hold a run's judge against people.")
 
@@ -21,7 +22,8 @@ def calibrate(
         int | None, typer.Option("--k", min=1, help="Read labelled samples again, this often; default: as recorded.")
     ] = None,
     wrong_hints: Annotated[
-        bool, typer.Option("--wrong-hints", help="Read them again with right and with wrong hints, and with none.")
+        bool,
+        typer.Option("--wrong-hints", help="Read them again with right and wrong hints, of styles and of clauses."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -44,7 +46,10 @@ def calibrate(
     samples = Samples(where)
     found = Labels(samples).read()
     for file in labels or ():
-        found += read_labels(file, samples, file.stem).labels
+        read = read_labels(file, samples, file.stem)
+        found += read.labels
+        if read.unused:
+            typer.echo(one_line(f"{file}: columns left out: {', '.join(read.unused)}"), err=True)
     people = people_of(samples, found)
     readings = effects = None
     if k is not None or wrong_hints:

@@ -33,6 +33,9 @@ def first_mistake(error: ValidationError, model: type[BaseModel]) -> tuple[tuple
             return where, f"{name}: unknown value {found['input']!r}; {nearest(str(found['input']), known)}"
         case "value_error":
             return where, f"{name}: {found['ctx']['error']}" if name else str(found["ctx"]["error"])
+        case "model_type" | "dict_type" | "model_attributes_type":
+            what = f"should be keys with values, not {found['input']!r}"
+            return where, f"{name}: {what}" if name else what
     return where, f"{name}: {found['msg'][0].lower()}{found['msg'][1:]}, not {found['input']!r}"
 
 

@@ -1,4 +1,4 @@
-"""What to say of an unknown name, in every room's errors."""
+"""What to say of an unknown name, in every room's errors, and how text of others is shown on one line."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,3 +9,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
     folded = {valid.casefold(): valid for valid in known}
     near = get_close_matches(name.casefold(), folded, 1, cutoff=0.5)
     return f"did you mean '{folded[near[0]]}'?" if near else f"known are: {', '.join(folded.values()) or 'none'}"
+
+
+def one_line(text: str, longest: int = 2000) -> str:
+    """Text for a terminal: control characters as escapes, so that names in a file can not steer it; long text cut.
+
+    What is left out of the middle is counted; the end has the remedy.
+    """
+    shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    if len(shown) <= longest:
+        return shown
+    half = longest // 2
+    return f"{shown[:half]} ... ({len(shown) - 2 * half} letters) ... {shown[-half:]}"

@@ -12,6 +12,7 @@ import typer
 
 from deliberant.cli_options import PolicyName, choice
 from deliberant.errors import UserError
+from deliberant.names import one_line
 
 if TYPE_CHECKING:
     from deliberant.policy import Finding
@@ -132,14 +133,15 @@ def diff(
     deliberant policy diff micro my-policy/ --json | jq .touched
     """
     from deliberant.policy import diff as compare
-    from deliberant.sources import policy_named
+    from deliberant.sources import names_in, policy_named
 
-    found = compare(policy_named(old), policy_named(new))
+    before, after = policy_named(old), policy_named(new)
+    found = compare(before, after)
     asked: dict[str, list[str]] = {"touched": [], "untouched": []}
     if prompts is not None:
         from deliberant.prompts import read_prompts
 
-        for prompt in read_prompts(prompts, found.known):
+        for prompt in read_prompts(prompts, *names_in(before, after)):
             hit = any(map(found.touches, prompt.categories))
             asked["touched" if hit else "untouched"].append(prompt.id)
     if as_json:
@@ -166,6 +168,7 @@ def import_(
     style: Annotated[
         str | None, typer.Option(help="Style of all clauses, where the source has none (model-spec, specbench).")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a policy of OpenAI's Model Spec, of SpecBench's JSON, or of a single file such as gpt-oss-safeguard reads.
 
@@ -175,7 +178,10 @@ def import_(
     deliberant policy import model_spec/model_spec.md --to my-policy/ --style safe_complete
     deliberant policy import SpecBench/data --to my-policy/ --style comply
     deliberant policy import policy.txt --to my-policy/ --format single-file
+    deliberant policy import policy.txt --to my-policy/ --json | jq .warnings
     """
+    from dataclasses import asdict
+
     from deliberant.policy.importers import FORMATS, import_policy, save_policy
     from deliberant.prompts.types import STYLES
 
@@ -185,12 +191,17 @@ def import_(
         None if style is None else choice("--style", style, STYLES),
     )
     save_policy(imported.policy, to)
+    if as_json:
+        row = {"policy": str(to), "hash": imported.policy.hash, "counts": [asdict(count) for count in imported.counts]}
+        row |= {"notes": list(imported.remarks), "warnings": list(imported.warnings)}
+        typer.echo(json.dumps(row, ensure_ascii=False, indent=1))
+        raise typer.Exit(1 if imported.warnings else 0)
     for count in imported.counts:
         typer.echo(f"{count.what}: {count.found} found, {count.imported} imported", err=True)
     for remark in imported.remarks:
-        typer.echo(f"note: {remark}", err=True)
+        typer.echo(one_line(f"note: {remark}"), err=True)
     for warning in imported.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        typer.echo(one_line(f"warning: {warning}"), err=True)
     typer.echo(to)
     if imported.warnings:
         raise typer.Exit(1)
@@ -229,7 +240,7 @@ def _show_findings(folder: Path, findings: "list[Finding]", as_json: bool) -> No
         typer.echo(json.dumps([asdict(each) for each in findings], ensure_ascii=False, indent=1))
         return
     for each in findings:
-        typer.echo(f"{folder / each.path}:{each.line}: {each.severity}: {each.message} [{each.rule}]")
+        typer.echo(one_line(f"{folder / each.path}:{each.line}: {each.severity}: {each.message} [{each.rule}]"))
     counts = Counter(each.severity for each in findings)
     typer.echo(", ".join(f"{counts[name]} {name}s" for name in ("error", "warning", "note")), err=True)
 

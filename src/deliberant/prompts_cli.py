@@ -10,6 +10,7 @@ import typer
 from deliberant.cli_options import Chunk, Model, NewTokens, PolicyName, Readings, Seed, Temperature, TemplatesOf
 from deliberant.errors import UserError
 from deliberant.generate_cli import generate_app
+from deliberant.names import one_line
 
 prompts_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Import, check, clean, split, label and generate prompts."
@@ -41,8 +42,8 @@ def import_file(
 
     \b
     Fields: id, text, system, messages, category, categories, family, source,
-    licence, framing, hints, hint, hint_source, confidence. A column that bears
-    a field's name needs no --map.
+    licence, framing, hints, hint, hint_source, hint_clause, confidence. A column
+    that bears a field's name needs no --map.
 
     \b
     deliberant prompts import xstest.csv --to xstest.jsonl --map text=prompt --map category=label
@@ -79,12 +80,9 @@ def check(
     """
     from deliberant.console import census_lines
     from deliberant.prompts.census import census
-    from deliberant.sources import policy_named
+    from deliberant.sources import names_in, policy_named
 
-    named = policy_named(policy) if policy else None
-    found = census(
-        file, [category.id for category in named.categories] if named else None, named.clauses if named else None
-    )
+    found = census(file, *names_in(policy_named(policy) if policy else None))
     _show(found.row(), census_lines(found), as_json)
 
 
@@ -142,10 +140,10 @@ def hints(
     ] = 1.0,
     as_json: AsJson = False,
 ) -> None:
-    """Give prompts the response style that people found right, as a hint for the judge of a later run.
+    """Give prompts the response style and clause that people found right, as a hint for the judge of a later run.
 
     The hint's source is review:NAME, its confidence the share of reviewers. Where reviewers conflict
-    there is none; how many, and why, is counted.
+    there is none, or none of a clause; how many, and why, is counted.
 
     \b
     deliberant prompts hints train.jsonl --from runs/micro-1a2b3c4d --to hinted.jsonl
@@ -223,5 +221,8 @@ def _pairs(option: str, given: Pairs) -> dict[str, str]:
 
 
 def _show(row: dict[str, Any], lines: Iterable[str], as_json: bool) -> None:
-    for line in [json.dumps(row, ensure_ascii=False)] if as_json else lines:
-        typer.echo(line)
+    if as_json:
+        typer.echo(json.dumps(row, ensure_ascii=False))
+        return
+    for line in lines:
+        typer.echo(one_line(line))

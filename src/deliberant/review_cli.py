@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deliberant.cli_options import RunFolder
+from deliberant.errors import UserError
+from deliberant.names import one_line
 
 if TYPE_CHECKING:
     from deliberant.review import Samples
@@ -51,13 +53,12 @@ def review(
 
     samples = Samples(where)
     store = Labels(samples)
-    name = reviewer if reviewer is not None else getuser()
     if import_ is not None:
-        found = read_labels(import_, samples, name)
+        found = read_labels(import_, samples, _whose(reviewer))
         new = added(store, found.labels)
         typer.echo(f"{len(found.labels)} labels read, {new} added, {len(found.labels) - new} known before", err=True)
         if found.unused:
-            typer.echo(f"columns left out: {', '.join(found.unused)}", err=True)
+            typer.echo(one_line(f"columns left out: {', '.join(found.unused)}"), err=True)
     labels = store.read()
     counted, stale = current(labels, samples)
     if export is not None:
@@ -65,11 +66,19 @@ def review(
         left = f", {stale} of other texts left out" if stale else ""
         typer.echo(f"{len(counted)} labels in {export}{left}", err=True)
     if import_ is None and export is None and not as_json:
-        _serve(samples, name, sample, seed, blind, port, open_browser)
+        _serve(samples, _whose(reviewer), sample, seed, blind, port, open_browser)
         labels = store.read()
     counts = summary(samples, labels)
     for line in [json.dumps(counts, ensure_ascii=False)] if as_json else _lines(counts):
         typer.echo(line, err=not as_json)
+
+
+def _whose(reviewer: str | None) -> str:
+    """The name given, or the user's login name. UserError where the system knows none, as in some containers."""
+    try:
+        return getuser() if reviewer is None else reviewer
+    except (KeyError, OSError, ImportError):
+        raise UserError("--reviewer: you have no login name here; say whose labels these are") from None
 
 
 def _serve(

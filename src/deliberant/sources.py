@@ -53,24 +53,39 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
         sets = PromptSets(tuple(built.train), tuple(built.helpful), tuple(built.cases))
     else:
         files = recipe.prompts
-        categories = {category.id for category in policy.categories}
         sets = PromptSets(
-            tuple(prompts_of(files.train, categories)),
-            tuple(prompts_of(files.helpful, categories)),
-            tuple(read_cases(Path(files.cases), categories, policy.clauses)),
+            tuple(prompts_of(files.train, policy)),
+            tuple(prompts_of(files.helpful, policy)),
+            tuple(read_cases(Path(files.cases), *names_in(policy))),
         )
     held_out = [case.prompt for case in sets.cases if case.suite != SEEN]
     assert_families_disjoint([*sets.train, *sets.helpful], held_out)
     return sets
 
 
-def prompts_of(source: str | PromptFile, categories: Collection[str]) -> list[Prompt]:
+class Names(NamedTuple):
+    """What prompts may name of a policy; None: anything."""
+
+    categories: Collection[str] | None
+    clauses: Collection[str] | None
+
+
+def names_in(*policies: Policy | None) -> Names:
+    """The categories and clauses of all these policies, in order; without one, any name will do."""
+    given = [policy for policy in policies if policy is not None]
+    if not given:
+        return Names(None, None)
+    categories = dict.fromkeys(category.id for policy in given for category in policy.categories)
+    return Names(list(categories), list(dict.fromkeys(id for policy in given for id in policy.clauses)))
+
+
+def prompts_of(source: str | PromptFile, policy: Policy) -> list[Prompt]:
     """The prompts a recipe names. UserError for a mistake in them, and for a row that would have to be skipped."""
     if isinstance(source, str):
-        return read_prompts(Path(source), categories)
+        return read_prompts(Path(source), *names_in(policy))
     account = Import()
     table = open_table(source.file, source.split, source.config)
-    prompts = list(imported(table, source.map, source.set, account, categories))
+    prompts = list(imported(table, source.map, source.set, account, *names_in(policy)))
     if account.skipped:
         at, why = account.skipped[0]
         more = f" (and {len(account.skipped) - 1} more rows)" if account.skipped[1:] else ""

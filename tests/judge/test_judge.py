@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.judge import FilterRequest, Judge, JudgeRequest, RewardRequest
+from deliberant.judge import FilterRequest, Judge, JudgeRequest, RewardRequest, shows_clauses
 from deliberant.judge.judge import conversation, fence
 from deliberant.models.templates import Templates
 from deliberant.models.types import Request, Sampling
@@ -87,6 +87,33 @@ def test_hints_are_shown_and_heard(templates: Templates) -> None:
     shown = ["\n".join(message["content"] for message in request.messages) for request in sampler.batches[0]]
     assert ["style is safe_complete" in text for text in shown] == [False, True, False]
     assert not any("{{" in text for text in shown)
+
+
+def shown_hints(templates: Templates, *hints: Hint) -> str:
+    judge = Judge(Scripted(lambda request: "score: 1"), templates, Sampling())
+    return judge.messages(FilterRequest(replace(PROMPT, hints=hints), "r", "a", VIEW), 1)[-1]["content"]
+
+
+STYLE = (
+    "Consider that another AI determined that the ideal response style is refuse. It may be wrong. Say in your "
+    "analysis whether and why you agree or disagree, and write it on the line for the hint."
+)
+
+
+def test_a_hint_may_be_of_a_clause() -> None:
+    templates = Templates.load("default")
+    text = shown_hints(templates, Hint("label", "refuse", 0.5, "W1"))
+    assert STYLE.replace("that the", "that clause [W1] applies and that the") in text
+    assert "label" not in text and "0.5" not in text
+    text = shown_hints(templates, Hint("label", "refuse"))
+    assert f"\n\n{STYLE}\n\n" in text and "clause [" not in text
+
+
+def test_prompt_files_without_one_for_clauses_show_the_style_alone() -> None:
+    micro = Templates.load("micro")
+    assert not shows_clauses(micro) and shows_clauses(Templates.load("default"))
+    text = shown_hints(micro, Hint("label", "refuse", clause="W1"))
+    assert text == shown_hints(micro, Hint("label", "refuse")) and text.endswith("another ai determined: refuse.")
 
 
 def test_requests_share_a_prefix_up_to_the_judged_text(templates: Templates) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from deliberant.prompts.census import census
 
 USER = Message(role="user", content="hi")
 PROMPTS = (
-    Prompt("a", (USER,), ("theft", "weapons"), "f", (Hint("s", "refuse"),), "xstest", "MIT", "plain"),
+    Prompt("a", (USER,), ("theft", "weapons"), "f", (Hint("s", "refuse", clause="W1"),), "xstest", "MIT", "plain"),
     Prompt("b", (Message(role="system", content="x"), USER), ("theft",), "f", source="xstest"),
     Prompt("c", (USER, Message(role="assistant", content="yes?"), USER), (), "g"),
     Prompt("d", (Message(role="user", content="\x1b[2J"),), (), "h"),
@@ -23,6 +24,7 @@ def test_everything_is_counted(tmp_path: Path) -> None:
         "several_turns": 1,
         "with_system": 1,
         "hinted": 1,
+        "hinted_clause": 1,
         "several_categories": 1,
         "control": 1,
         "families": 3,
@@ -35,7 +37,7 @@ def test_everything_is_counted(tmp_path: Path) -> None:
 
 
 def test_cases_are_checked_as_such(tmp_path: Path) -> None:
-    write_cases(tmp_path / "c.jsonl", [Case(PROMPTS[0], Truth("refuse", "W1", True), "unseen")])
+    write_cases(tmp_path / "c.jsonl", [Case(replace(PROMPTS[0], hints=()), Truth("refuse", "W1", True), "unseen")])
     assert census(tmp_path / "c.jsonl", ["theft", "weapons"], ["W1"]).prompts == 1
     with pytest.raises(UserError, match=r"c\.jsonl:1: clause 'W1' is not in the policy; did you mean 'W2'"):
         census(tmp_path / "c.jsonl", ["theft", "weapons"], ["W2"])
@@ -47,3 +49,5 @@ def test_an_empty_file_has_no_prompts_and_a_mistake_has_a_line(tmp_path: Path) -
     write_prompts(tmp_path / "p.jsonl", PROMPTS)
     with pytest.raises(UserError, match=r"p\.jsonl:1: category 'weapons' is not in the policy"):
         census(tmp_path / "p.jsonl", ["theft"])
+    with pytest.raises(UserError, match=r"hints\.0\.clause 'W1' is not in the policy"):
+        census(tmp_path / "p.jsonl", None, ["W2"])

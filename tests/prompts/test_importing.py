@@ -1,8 +1,12 @@
+import json
+from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from deliberant.errors import UserError
 from deliberant.prompts import Hint, Prompt, read_prompts, write_prompts
@@ -16,6 +20,7 @@ def run(
     mapped: dict[str, str] | None = None,
     columns: bool = True,
     categories: set[str] | None = None,
+    clauses: set[str] | None = None,
 ) -> tuple[list[Prompt], Import]:
     """The rows of a table called `set`; a mapping that begins with `=` is a constant."""
     names = tuple(dict.fromkeys(name for row in rows for name in row)) if columns else None
@@ -24,7 +29,7 @@ def run(
     mapped = mapped or {}
     constants = {name: value[1:] for name, value in mapped.items() if value.startswith("=")}
     columns_of = {name: value for name, value in mapped.items() if not value.startswith("=")}
-    return list(imported(table, columns_of, constants, account, categories)), account
+    return list(imported(table, columns_of, constants, account, categories, clauses)), account
 
 
 def test_columns_become_fields_and_the_rest_is_told() -> None:
@@ -51,6 +56,37 @@ def test_columns_become_fields_and_the_rest_is_told() -> None:
     assert prompt.hints == (Hint("xstest", "refuse", 0.5),)
     assert (prompt.source, prompt.licence, prompt.framing) == ("xstest", "CC-BY-4.0", "plain")
     assert account.row() == {"prompts": 1, "skipped": 0, "unused": ["note"], "defaulted": {"id": 1}}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_a_hints_clause_comes_from_every_kind_of_file(tmp_path: Path, suffix: str) -> None:
+    rows: list[dict[str, Any]] = [
+        {"text": "a", "said": "refuse", "rule": "W1"},
+        {"text": "b", "said": "comply", "rule": None},
+        {"text": "c", "said": None, "rule": None},
+    ]
+    path = tmp_path / f"set.{suffix}"
+    if suffix == "csv":
+        cells = [["text", "said", "rule"], *([value or "" for value in row.values()] for row in rows)]
+        path.write_text("".join(",".join(line) + "\n" for line in cells))
+    elif suffix == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    mapped = {"hint": "said", "hint_clause": "rule"}
+    found = list(imported(open_table(str(path)), mapped, {"hint_source": "ana"}, Import(), None, {"W1"}))
+    assert [prompt.hints for prompt in found] == [
+        (Hint("ana", "refuse", clause="W1"),),
+        (Hint("ana", "comply"),),
+        (),
+    ]
+    with pytest.raises(UserError, match=r"set\.\w+:.* hints\.0\.clause 'W1' is not in the policy; did you mean 'W2'"):
+        list(imported(open_table(str(path)), mapped, {}, Import(), None, {"W2"}))
+
+
+def test_what_belongs_to_a_hint_is_told_as_left_out_where_there_is_none() -> None:
+    [prompt], account = run([{"text": "a", "confidence": "0.5", "hint_source": "x"}])
+    assert prompt.hints == () and account.unused == {"confidence", "hint_source"}
 
 
 def test_rows_without_text_are_skipped_and_listed() -> None:
@@ -96,6 +132,17 @@ def test_categories_come_as_a_name_a_list_or_text(value: Any, column: str, expec
         ({"text": 5}, {}, "set:2: messages.0.content: input should be a valid string, not 5"),
         ({"text": "a", "hint": "no"}, {}, "set:2: hints.0.style: unknown value 'no'; known are: "),
         ({"text": "a", "hint": "comply", "confidence": "high"}, {}, "set:2: hints.0.confidence: "),
+        ({"text": "a", "hint_clause": "W1"}, {}, "set:2: 'hints.0.style' is missing"),
+        (
+            {"text": "a", "hint": "comply", "hint_clause": "W2"},
+            {},
+            "set:2: hints.0.clause 'W2' is not in the policy; did you mean 'W1'?",
+        ),
+        (
+            {"text": "a", "hint_clause": "W1", "hints": []},
+            {"hint": "=comply", "hints": "hints"},
+            "'hint' and 'hints' are both given",
+        ),
         ({"messages": [{"role": "assistant", "content": "x"}]}, {}, "set:2: messages: must end on a user turn"),
         ({"messages": "x"}, {}, "set:2: messages"),
         (
@@ -107,7 +154,7 @@ def test_categories_come_as_a_name_a_list_or_text(value: Any, column: str, expec
 )
 def test_a_mistake_is_named_with_its_place(row: dict[str, Any], mapped: dict[str, str], words: str) -> None:
     with pytest.raises(UserError) as error:
-        run([row], mapped, categories={"weapons"})
+        run([row], mapped, categories={"weapons"}, clauses={"W1"})
     assert str(error.value).startswith(words)
 
 

@@ -16,6 +16,7 @@ from deliberant.prompts import (
     Truth,
     assert_families_disjoint,
     read_cases,
+    read_partly_labelled,
     read_prompts,
     write_cases,
     write_prompts,
@@ -31,7 +32,7 @@ prompts = st.builds(
     messages=st.tuples(turns, last) | st.tuples(last),
     categories=st.lists(texts, unique=True, max_size=3).map(tuple),
     family=texts,
-    hints=st.just(()) | st.tuples(st.builds(Hint, texts, styles, st.none() | st.floats(0, 1))),
+    hints=st.just(()) | st.tuples(st.builds(Hint, texts, styles, st.none() | st.floats(0, 1), st.none() | texts)),
     source=texts | st.none(),
     licence=texts | st.none(),
     framing=texts | st.none(),
@@ -90,13 +91,18 @@ def test_cases_survive_being_written_and_read(tmp_path_factory: pytest.TempPathF
         ({"family": None}, "family: input should be a valid string"),
         ({"categories": ["weapons"]}, "'category' and 'categories' are both given; keep one of them"),
         ({"hints": [{"source": "s", "style": "refuse", "confidence": 1.5}]}, "less than or equal to 1, not 1.5"),
+        ({"hints": [{"source": "s", "style": "refuse", "clause": " "}]}, "hints.0.clause: is blank"),
+        (
+            {"hints": [{"source": "s", "style": "refuse", "clause": "W9"}]},
+            "hints.0.clause 'W9' is not in the policy; did you mean 'W1'?",
+        ),
         ({"framing": " "}, "framing: is blank"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     path = file(tmp_path, {**ROW, "id": "first"}, "\n", {**ROW, **change})
     with pytest.raises(UserError) as error:
-        read_prompts(path, {"weapons"})
+        read_prompts(path, {"weapons"}, {"W1"})
     assert str(error.value).startswith(f"{path}:3: ")
     assert words in str(error.value)
 
@@ -154,6 +160,17 @@ def test_an_unknown_clause_is_named(tmp_path: Path) -> None:
     assert read_cases(path, {"weapons"}, {"W1"})[0].truth.clause == "W1"
     with pytest.raises(UserError, match="clause 'W1' is not in the policy; did you mean 'W2'"):
         read_cases(path, {"weapons"}, {"W2"})
+
+
+def test_a_hints_clause_is_checked_in_cases_and_where_categories_are_left_out(tmp_path: Path) -> None:
+    hints = [{"source": "s", "style": "refuse"}, {"source": "s", "style": "refuse", "clause": "W2"}]
+    path = file(tmp_path, {**CASE, "hints": hints})
+    assert [hint.clause for hint in read_cases(path)[0].prompt.hints] == [None, "W2"]
+    with pytest.raises(UserError, match=r":1: hints\.1\.clause 'W2' is not in the policy; did you mean 'W1'"):
+        read_cases(path, {"weapons"}, {"W1"})
+    path = file(tmp_path, {name: value for name, value in ROW.items() if name != "category"} | {"hints": hints})
+    with pytest.raises(UserError, match=r":1: hints\.1\.clause 'W2'"):
+        read_partly_labelled(path, {"weapons"}, {"W1"})
 
 
 def test_a_case_is_no_prompt(tmp_path: Path) -> None:

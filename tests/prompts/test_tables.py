@@ -165,6 +165,8 @@ def test_what_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         read(tmp_path / "none")
     assert "is neither a file nor a data set that can be loaded" in str(error.value)
+    with pytest.raises(UserError, match=r"none\.csv: there is no such file; check the path"):
+        read(tmp_path / "none.csv")
     assert "\n" not in str(error.value)
     (tmp_path / "a.csv").write_text("a\n")
     with pytest.raises(UserError, match="a file has neither"):

@@ -1,3 +1,5 @@
+import re
+from io import StringIO
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -5,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from deliberant.errors import UserError
 from deliberant.judge import Verdict
@@ -13,9 +16,10 @@ from deliberant.review.calibrate import Calibration, accepted, calibrate, chance
 from deliberant.review.hinted import hinted
 from deliberant.review.people import meant, people_of
 from deliberant.review.readings import read_again
+from deliberant.review.tables import hinted_table
 from deliberant.run import NullProgress
 from tests.review.reviewed import label, labelled, reviewed
-from tests.stages.scripted import ScriptedRun
+from tests.stages.scripted import POLICY, ScriptedRun
 
 WORDS = "hearth#0 accept, hearth#1 reject F2, hearth#3 reject, stove#1 accept, pruning#0 reject, pruning#2 accept"
 
@@ -84,9 +88,10 @@ def test_no_label_is_the_users_mistake(run: ScriptedRun) -> None:
 def test_what_a_label_means(run: ScriptedRun) -> None:
     samples = Samples(run.root)
     accept, reject = label(samples, "hearth#0", "accept"), label(samples, "hearth#0", "reject")
-    assert meant(accept, ["F2", "F2"]) == "F2" and meant(accept, ["F1", "F2"]) is None
-    assert meant(reject, ["F2"]) is None
-    assert meant(label(samples, "hearth#0", "reject", clause="T1"), ["F2"]) == "T1"
+    assert meant(accept, ["F2", "F2"], POLICY) == "F2" and meant(accept, ["F1", "F2"], POLICY) is None
+    assert meant(reject, ["F2"], POLICY) is None
+    assert meant(accept, ["X9"], POLICY) is None, "no such clause"
+    assert meant(label(samples, "hearth#0", "reject", clause="T1"), ["F2"], POLICY) == "T1"
 
 
 def reading(score: int | None) -> Verdict:
@@ -156,16 +161,54 @@ def test_wrong_hints_sway_this_judge_and_it_disagrees_with_some(run: ScriptedRun
     effects = {effect.hint: values(effect.figures) for effect in found.effects}
     assert effects["none, other seed"]["verdict flips"] == (0.0, 5)
     assert "readings that disagree with the hint" not in effects["none, other seed"]
-    assert effects["right"]["verdict flips"] == (0.0, 5), "every right style is comply, and nobody says refuse"
-    assert effects["right"]["readings that disagree with the hint"] == (1.0, 10)
-    wrong = effects["wrong"]
+    assert effects["right style"]["verdict flips"] == (0.0, 5), "every right style is comply, and nobody says refuse"
+    assert effects["right style"]["readings that disagree with the hint"] == (1.0, 10)
+    assert list(effects)[1:] == ["right style", "wrong style", "right clause", "wrong clause"]
+    wrong = effects["wrong style"]
     flips, disagree = wrong["verdict flips"][0], wrong["readings that disagree with the hint"][0]
     assert flips is not None and disagree is not None and 0 < flips < 1 and 0 < disagree < 1
     assert wrong["accept turns to reject"][1] == 4 and wrong["reject turns to accept"] == (0.0, 1)
-    more = next(effect.more_flips for effect in found.effects if effect.hint == "wrong")
+    more = next(effect.more_flips for effect in found.effects if effect.hint == "wrong style")
     assert more is not None and more.value == flips
-    shown = [request.messages[-1]["content"] for batch in run.scripted["judge"].batches[-3:] for request in batch]
+    shown = [request.messages[-1]["content"] for batch in run.scripted["judge"].batches[-12:] for request in batch]
     assert all("another AI determined" in text and "calibration" not in text for text in shown)
+
+
+def test_a_wrong_clause_is_in_view_and_of_the_right_style_where_there_is_one(run: ScriptedRun) -> None:
+    labelled(Samples(run.root), "hearth#0 accept, pruning#0 accept")
+    samples = Samples(run.root)
+    before = len(run.scripted["judge"].requests)
+    found = hinted(run, samples, people_of(samples, Labels(samples).read()), 1)
+    shown = [request.messages[-1]["content"] for request in run.scripted["judge"].requests[before:]]
+    hints = [sorted(re.findall(r"determined that (.*?)\. It", text)) for text in shown]
+    assert hints[-4:-2] == [
+        ["clause [F2] applies and that the ideal response style is comply"],
+        ["clause [T1] applies and that the ideal response style is comply"],
+    ]
+    assert hints[-2:] == [
+        ["clause [F1] applies and that the ideal response style is refuse"],  # fire has no other clause
+        ["clause [F2] applies and that the ideal response style is comply"],  # tools has one clause alone
+    ]
+    assert found.restyled == 1 and found.no_clauses is None
+    effects = {effect.hint: values(effect.figures) for effect in found.effects}
+    assert effects["wrong clause"]["verdict flips"] == (0.5, 2), "this judge believes whoever says refuse"
+    named = "readings that name people's clause"
+    assert effects["none, other seed"][named] == effects["right clause"][named] == (1.0, 2)
+    assert effects["wrong clause"][named] == (0.0, 2), "nor does it look further than the first clause it reads"
+    assert found.json()["wrong_clause_of_wrong_style"] == 1
+    console = Console(width=140, file=StringIO())
+    console.print(hinted_table(found))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "wrong clause" in text and "50.0 [" in text and "of 1 the wrong clause has a wrong style, too" in text
+
+
+def test_prompt_files_without_one_for_clauses_try_styles_alone(run: ScriptedRun, tmp_path: Path) -> None:
+    labelled(Samples(run.root), "hearth#0 accept")
+    del run.templates.files["hint-clause.txt"]
+    samples = Samples(run.root)
+    found = hinted(run, samples, people_of(samples, Labels(samples).read()), 1)
+    assert [effect.hint for effect in found.effects] == ["none, other seed", "right style", "wrong style"]
+    assert found.no_clauses == "the prompt files 'default' have no hint-clause.txt"
 
 
 def test_without_a_known_clause_no_hint_is_known_to_be_wrong(run: ScriptedRun) -> None:

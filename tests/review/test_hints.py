@@ -21,12 +21,13 @@ def test_a_label_becomes_a_hint_with_its_source(tmp_path: Path) -> None:
     root = reviewed(tmp_path).root
     labelled(Samples(root), "hearth#0 accept, hearth#1 reject F2, stove#1 reject F1, pruning#3 reject")
     found, account = hinted(root)
-    assert found["hearth"].hints == (Hint("review:ana", "comply", 1.0),)
-    assert found["stove"].hints == (Hint("review:ana", "refuse", 1.0),)
+    assert found["hearth"].hints == (Hint("review:ana", "comply", 1.0, "F2"),)
+    assert found["stove"].hints == (Hint("review:ana", "refuse", 1.0, "F1"),)
     assert found["pruning"].hints == ()
     assert account.row() == {
         "prompts": 3,
         "hinted": 2,
+        "with_clause": 2,
         "conflicting": 0,
         "undecided": 0,
         "silent": 1,
@@ -41,12 +42,30 @@ def test_conflicts_are_counted_and_left_out_unless_a_share_is_enough(tmp_path: P
     labelled(Samples(root), "hearth#0 accept, stove#0 accept")
     labelled(Samples(root), "hearth#1 accept, stove#0 accept", "ben")  # hearth#1 cites F1, which refuses
     found, account = hinted(root)
-    assert found["hearth"].hints == () and found["stove"].hints == (Hint("review:ana+ben", "comply", 1.0),)
+    assert found["hearth"].hints == () and found["stove"].hints == (Hint("review:ana+ben", "comply", 1.0, "F2"),)
     assert (account.conflicting, account.hinted) == (1, 1)
     assert hinted(root, least=0.5)[1].conflicting == 1, "a tie is no majority"
     labelled(Samples(root), "hearth#2 accept F2", "cleo")
     assert hinted(root)[0]["hearth"].hints == ()
-    assert hinted(root, least=0.6)[0]["hearth"].hints == (Hint("review:ana+cleo", "comply", 0.667),)
+    assert hinted(root, least=0.6)[0]["hearth"].hints == (Hint("review:ana+cleo", "comply", 0.667, "F2"),)
+
+
+def test_a_corrected_clause_is_carried_and_none_where_those_of_one_style_differ(tmp_path: Path) -> None:
+    root = reviewed(tmp_path).root
+    labelled(Samples(root), "hearth#1 reject T1, stove#0 accept, pruning#0 reject F2, pruning#1 accept")
+    labelled(Samples(root), "stove#0 accept T1", "ben")  # T1 complies, like F2
+    found, account = hinted(root)
+    assert found["hearth"].hints == (Hint("review:ana", "comply", 1.0, "T1"),)
+    assert found["stove"].hints == (Hint("review:ana+ben", "comply", 1.0),)
+    assert found["pruning"].hints == (Hint("review:ana", "comply", 1.0),), "one reviewer, two clauses of one style"
+    assert (account.hinted, account.with_clause) == (3, 1)
+
+
+def test_an_accepted_sample_that_cites_no_real_clause_tells_nothing(tmp_path: Path) -> None:
+    root = reviewed(tmp_path).root
+    labelled(Samples(root), "stove#3 accept")  # it cites [X9]
+    found, account = hinted(root)
+    assert found["stove"].hints == () and account.silent == 1
 
 
 def test_who_says_two_styles_of_one_prompt_says_nothing(tmp_path: Path) -> None:
@@ -64,7 +83,7 @@ def test_other_hints_stay_and_an_earlier_review_goes(tmp_path: Path) -> None:
         for each in read_prompts(root / "prompts" / "train.jsonl")
     ]
     found, _ = hinted(root, prompts)
-    assert found["hearth"].hints == (Hint("a set", "refuse", 0.5), Hint("review:ana", "comply", 1.0))
+    assert found["hearth"].hints == (Hint("a set", "refuse", 0.5), Hint("review:ana", "comply", 1.0, "F2"))
     assert found["stove"].hints == prompts[1].hints
 
 

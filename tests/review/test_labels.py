@@ -91,7 +91,7 @@ def test_an_edited_file_is_an_error_with_its_line(samples: Samples) -> None:
     [
         ("sample_id,decision\nhearth#0,accept\nnope,accept\n", r":3: sample 'nope' is not in"),
         ("sample_id,decision\nhearth#0,yes\n", r":2: decision: unknown value 'yes'"),
-        ("sample_id\nhearth#0\n", r":2: has no decision"),
+        ("sample_id\nhearth#0\n", r":1: has no column decision"),
         ("sample_id,decision,clause\nhearth#0,accept,F7\n", r":2: clause 'F7' is not in the policy; did you mean"),
         ("sample_id,decision,policy\nhearth#0,accept,abc\n", r":2: is about another text"),
         ("sample_id,decision,blind\nhearth#0,accept,perhaps\n", r":2: blind: unknown value 'perhaps'"),
@@ -102,6 +102,21 @@ def test_a_mistake_in_a_file_of_labels_is_named(samples: Samples, tmp_path: Path
     file = tmp_path / "labels.csv"
     file.write_text(text)
     with pytest.raises(UserError, match=what):
+        read_labels(file, samples, "ana")
+
+
+@pytest.mark.parametrize("clause", [5, ["F1"], {"F1": 1}, True])
+def test_a_clause_that_is_no_text_is_named(samples: Samples, tmp_path: Path, clause: Any) -> None:
+    file = tmp_path / "labels.jsonl"
+    file.write_text(json.dumps({"sample_id": "hearth#0", "decision": "accept", "clause": clause}) + "\n")
+    with pytest.raises(UserError, match=r"labels\.jsonl:1: clause: input should be a valid string"):
+        read_labels(file, samples, "ana")
+
+
+def test_a_table_without_a_needed_column_is_named_though_it_has_no_rows(samples: Samples, tmp_path: Path) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text("sample_id,verdict\n")
+    with pytest.raises(UserError, match=r"labels\.csv:1: has no column decision; each row needs "):
         read_labels(file, samples, "ana")
 
 

@@ -76,7 +76,7 @@ def test_it_loads_as_a_data_set_and_says_of_each_row_what_it_is(run: ScriptedRun
     hints = {row["prompt_id"]: row["hints"] for row in rl}
     assert hints == {
         "hearth": [],
-        "pruning": [{"source": "label", "style": "comply", "confidence": None}],
+        "pruning": [{"source": "label", "style": "comply", "confidence": None, "clause": None}],
         SONG.id: [],
     }
     assert [row["draws"] for row in rl] == [None] * 3

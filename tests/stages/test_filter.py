@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,9 +7,10 @@ import pytest
 from deliberant.errors import RunError, UserError
 from deliberant.files import read_rows
 from deliberant.models.types import Completion, Request
+from deliberant.prompts import Hint
 from deliberant.stages.filter import REASONS, filter, tally
 from deliberant.stages.generate import generate
-from tests.stages.scripted import Script, Scripted, make_run
+from tests.stages.scripted import HEARTH, PRUNING, Script, Scripted, make_run
 
 GOOD = "<think>the rule on hearths [F2] says comply</think>use dry wood"
 
@@ -84,6 +86,20 @@ def test_hint_reaches_the_judge_and_its_word_is_counted(tmp_path: Path) -> None:
     assert ["another AI" in request.messages[-1]["content"] for request in judge.requests] == [False, False, True, True]
     assert (counts["readings_agree"], counts["readings_disagree"]) == (1, 1)
     assert [[v["agrees"] for v in row["verdicts"]] for row in kept] == [[None, None], [True, False]]
+
+
+def test_clauses_that_the_judge_is_not_shown_are_counted(tmp_path: Path) -> None:
+    train = [HEARTH, replace(PRUNING, hints=(Hint("label", "comply", clause="T1"),))]
+    for templates, expected in (("default", None), ("micro", 2)):
+        base = Scripted(lambda request: GOOD)
+        judge = Scripted(lambda request: verdict(5))
+        run = make_run(tmp_path / templates, base, judge, train, templates=templates, generate={"samples": 2})
+        generate(run)
+        filter(run)
+        assert run.manifest("filter")["counts"].get("hint_clause_not_shown") == expected
+        assert any("clause [T1] applies" in request.messages[-1]["content"] for request in judge.requests) is (
+            templates == "default"
+        )
 
 
 def test_one_unscored_reading_is_left_out_and_counted(tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ The paper calls it G_RM (sections 2.3.2 and 2.4): a reasoning model that knows t
 sees the reasoning when it filters samples and never when it rewards them.
 """
 
-from deliberant.judge.judge import Judge
+from deliberant.judge.judge import CLAUSE_HINT, Judge, shows_clauses
 from deliberant.judge.leaks import Leaks
 from deliberant.judge.requests import FilterRequest, JudgeRequest, RewardRequest
 from deliberant.judge.verdict import MENU, Verdict, minimum, parse
 
 __all__ = [
+    "CLAUSE_HINT",
     "MENU",
     "FilterRequest",
     "Judge",
@@ -19,4 +20,5 @@ __all__ = [
     "Verdict",
     "minimum",
     "parse",
+    "shows_clauses",
 ]

@@ -13,13 +13,16 @@ from deliberant.judge.requests import FilterRequest, JudgeRequest, RewardRequest
 from deliberant.judge.verdict import MENU, Verdict, parse
 from deliberant.models.templates import Templates
 from deliberant.models.types import Request, Sampler, Sampling
-from deliberant.prompts.types import Message, Prompt
+from deliberant.prompts.types import Hint, Message, Prompt
+
+CLAUSE_HINT = "hint-clause.txt"
 
 
 class Judge:
     """Reads requests with one model and one folder of prompt files: filter.txt, reward.txt, helpful.txt, hint.txt.
 
-    `menu`: the scores it may give.
+    Hints of a clause are shown by hint-clause.txt; a folder without it, such as that of the built-in judge, which has
+    learned hints of styles alone, shows their style alone. `menu`: the scores the judge may give.
     """
 
     def __init__(
@@ -65,7 +68,12 @@ class Judge:
         return tuple(self.templates.render(file, {**values, "fence": fence(values, seed)}))
 
     def _hint(self, prompt: Prompt) -> str:
-        return "\n".join(self.templates.text("hint.txt", {"style": hint.style}).strip() for hint in prompt.hints)
+        return "\n".join(map(self._opinion, prompt.hints))
+
+    def _opinion(self, hint: Hint) -> str:
+        if hint.clause is None or not shows_clauses(self.templates):
+            return self.templates.text("hint.txt", {"style": hint.style})
+        return self.templates.text(CLAUSE_HINT, {"clause": hint.clause, "style": hint.style})
 
     def _draw(
         self, readings: Sequence[tuple[JudgeRequest, tuple[Message, ...], int]], seed: int, attempt: int
@@ -80,6 +88,11 @@ class Judge:
             parse(completion, hinted=_hinted(request), menu=self.menu, prefilled=self.sampler.prefilled)
             for (request, _, _), completion in zip(readings, drawn, strict=True)
         ]
+
+
+def shows_clauses(templates: Templates) -> bool:
+    """Whether a judge with these prompt files is shown a hint's clause, beside its style."""
+    return CLAUSE_HINT in templates.files
 
 
 def conversation(prompt: Prompt) -> str:

@@ -112,7 +112,7 @@ def label(
     ends on `; category by BY@<model hash>`. Prompts without a majority go to `unlabelled_file(to)`, every reading to
     `readings_file(to)`. A killed call resumes. UserError for a mistake in the file, or a journal begun otherwise.
     """
-    given = read_partly_labelled(path, labeller.rule.menu)
+    given = read_partly_labelled(path, labeller.rule.menu, labeller.policy.clauses)
     stated = {prompt.id for prompt, said in given if prompt.categories or (said and keep_none)}
     asked = [prompt for prompt, _ in given if check or prompt.id not in stated]
     rows = readings_file(to)

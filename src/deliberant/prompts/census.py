@@ -7,7 +7,7 @@ Memory: 14 to 20 bytes for each prompt's id and for each family (see `index`); c
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class Census:
     several_turns: int = 0
     with_system: int = 0
     hinted: int = 0
+    hinted_clause: int = 0
     several_categories: int = 0
     control: int = 0
     families: int = 0
@@ -47,6 +48,7 @@ class Census:
         self.several_turns += len(turns) > 1
         self.with_system += len(turns) < len(prompt.messages)
         self.hinted += bool(prompt.hints)
+        self.hinted_clause += any(hint.clause is not None for hint in prompt.hints)
         self.several_categories += len(prompt.categories) > 1
         self.control += any(CONTROL.search(turn["content"]) for turn in prompt.messages)
         self.category.update(prompt.categories or (OUTSIDE,))
@@ -58,7 +60,7 @@ class Census:
         return {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()}
 
 
-def census(path: Path, categories: Sequence[str] | None = None, clauses: Collection[str] | None = None) -> Census:
+def census(path: Path, categories: Collection[str] | None = None, clauses: Collection[str] | None = None) -> Census:
     """The counts of a file of prompts or of cases, every row of which is checked.
 
     `categories` and `clauses`, where given, are those of the policy: `missing` are the categories without a prompt.
@@ -70,7 +72,7 @@ def census(path: Path, categories: Sequence[str] | None = None, clauses: Collect
     if first is not None and "truth" in json_object(first.data, f"{path}:{first.number}"):
         prompts: Iterable[Prompt] = (case.prompt for case in read_cases(path, categories, clauses))
     else:
-        prompts = iterate_prompts(path, categories)
+        prompts = iterate_prompts(path, categories, clauses)
     for prompt in prompts:
         found.add(prompt)
         families.add(prompt.family)

@@ -13,7 +13,7 @@ from typing import Any
 from deliberant.errors import UserError
 from deliberant.names import nearest
 from deliberant.prompts.index import Index
-from deliberant.prompts.reader import check_name
+from deliberant.prompts.reader import check_names
 from deliberant.prompts.rows import PromptRow, validate
 from deliberant.prompts.tables import Table
 from deliberant.prompts.types import Prompt
@@ -29,14 +29,17 @@ FIELDS = {
     "source": "data set it comes from",
     "licence": "that data set's licence",
     "framing": "how it asks: plain, fiction, encoded, ...",
-    "hints": "a list of {source, style, confidence}",
+    "hints": "a list of {source, style, confidence, clause}",
     "hint": "what the source believes the right style is: comply, refuse or safe_complete",
     "hint_source": "who says so; without it, the source, or the file's name",
+    "hint_clause": "the clause of the policy that it believes applies; goes with hint",
     "confidence": "how sure that is, from 0 to 1",
 }
 """What a column can be mapped to."""
 
-EITHER = (("text", "messages"), ("category", "categories"), ("hint", "hints"))
+EITHER = (("text", "messages"), ("category", "categories"), ("hint", "hints"), ("hint_clause", "hints"))
+OF_A_HINT = ("hint_source", "confidence")
+"""Fields that say nothing without a hint; their columns are then left out, like any other."""
 NAMES = ("id", "category", "family", "source", "licence", "framing")
 """Fields whose numbers are read as names."""
 
@@ -69,12 +72,14 @@ def imported(
     constants: Mapping[str, str],
     account: Import,
     categories: Collection[str] | None = None,
+    clauses: Collection[str] | None = None,
 ) -> Iterator[Prompt]:
     """The table's rows as prompts. `mapped`: field -> column, `constants`: field -> value; see `FIELDS`.
 
     A column that bears a field's name is that field, unless it is mapped otherwise. Rows without text are skipped and
-    go into `account`. UserError, naming the nearest name, for an unknown field, a column that is missing or a category
-    that is not among `categories`; with file and line or row for a repeated id and whatever `PromptRow` refuses.
+    go into `account`. UserError, naming the nearest name, for an unknown field, a column that is missing, a category
+    not among `categories` or a hint's clause not among `clauses`; with file and line or row for a repeated id and
+    whatever `PromptRow` refuses.
     """
     _check(mapped, constants)
     seen = Index()
@@ -92,11 +97,11 @@ def imported(
         if row is None:
             account.skipped.append((record.at, "has no text"))
             continue
-        prompt = validate(row, PromptRow, record.at).prompt()
+        valid = validate(row, PromptRow, record.at)
+        prompt = valid.prompt()
         if seen.add(prompt.id) is not None:
             raise UserError(f"{record.at}: id '{prompt.id}' is that of an earlier row; map another column to id")
-        for category in prompt.categories:
-            check_name(record.at, "category", category, categories)
+        check_names(record.at, valid, categories, clauses)
         account.prompts += 1
         yield prompt
 
@@ -127,6 +132,8 @@ def _columns(
     for one, other in EITHER:
         if {one, other} <= found.keys():
             raise UserError(f"{at}: has columns '{one}' and '{other}'; say which one with --map {one}={one}")
+    if not {"hint", "hint_clause"} & (found.keys() | constants.keys()):
+        found = {name: column for name, column in found.items() if name not in OF_A_HINT}
     if not {"text", "messages"} & found.keys():
         raise UserError(f"{at}: no column is 'text'; name it with --map text=COLUMN, columns are: {', '.join(columns)}")
     return found
@@ -152,8 +159,9 @@ def _row(table: Table, number: int, values: dict[str, Any], account: Import) -> 
     row["id"] = values.get("id", f"{table.name}-{number}")
     row["family"] = values.get("family", row["id"])
     row["hints"] = values.get("hints", [])
-    if "hint" in values:
-        hint = {"source": values.get("hint_source", values.get("source", table.name)), "style": values["hint"]}
+    if "hint" in values or "hint_clause" in values:
+        hint = {"source": values.get("hint_source", values.get("source", table.name))}
+        hint |= {key: values[name] for key, name in (("style", "hint"), ("clause", "hint_clause")) if name in values}
         row["hints"] = [hint | ({"confidence": _number(values["confidence"])} if "confidence" in values else {})]
     account.defaulted.update(name for name in ("id", "family") if name not in values)
     account.defaulted.update(["category"] if not several else [])

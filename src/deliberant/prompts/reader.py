@@ -22,29 +22,36 @@ from deliberant.prompts.types import Case, Prompt
 
 
 def iterate_prompts(
-    path: Path, categories: Collection[str] | None = None, ids: Index | None = None
+    path: Path,
+    categories: Collection[str] | None = None,
+    clauses: Collection[str] | None = None,
+    ids: Index | None = None,
 ) -> Iterator[Prompt]:
     """`read_prompts`, one at a time; of those that went by, some 20 bytes stay in memory, in `ids`, empty at first."""
-    return (row.prompt() for row in _rows(path, PromptRow, categories, None, ids))
+    return (row.prompt() for row in _rows(path, PromptRow, categories, clauses, ids))
 
 
-def read_prompts(path: Path, categories: Collection[str] | None = None) -> list[Prompt]:
-    """The prompts of a JSONL file, in order; `categories`, where given, are the ones the policy has.
+def read_prompts(
+    path: Path, categories: Collection[str] | None = None, clauses: Collection[str] | None = None
+) -> list[Prompt]:
+    """The prompts of a JSONL file, in order; `categories` and `clauses`, where given, are the ones the policy has.
 
     UserError with file:line for anything unknown, missing, blank, duplicated, over-long or not ending on a user turn.
     """
-    return list(iterate_prompts(path, categories))
+    return list(iterate_prompts(path, categories, clauses))
 
 
-def read_partly_labelled(path: Path, categories: Collection[str] | None = None) -> list[tuple[Prompt, bool]]:
+def read_partly_labelled(
+    path: Path, categories: Collection[str] | None = None, clauses: Collection[str] | None = None
+) -> list[tuple[Prompt, bool]]:
     """As `read_prompts`, of a file whose rows may leave their category out; with each prompt, whether it is stated."""
-    return [(row.prompt(), row.stated) for row in _rows(path, PartlyLabelledRow, categories, None)]
+    return [(row.prompt(), row.stated) for row in _rows(path, PartlyLabelledRow, categories, clauses)]
 
 
 def read_cases(
     path: Path, categories: Collection[str] | None = None, clauses: Collection[str] | None = None
 ) -> list[Case]:
-    """The evaluation cases of a JSONL file; UserError as in `read_prompts`, and for a clause not among `clauses`."""
+    """The evaluation cases of a JSONL file; UserError as in `read_prompts`."""
     return [row.case() for row in _rows(path, CaseRow, categories, clauses)]
 
 
@@ -84,10 +91,9 @@ def _rows(
         row = parse(data, kind, here)
         if seen.add(row.id) is not None and (first := _line_of(path, row.id)) < number:
             raise UserError(f"{here}: id '{row.id}' is already that of line {first}; give it another")
-        for category in row.categories:
-            check_name(here, "category", category, categories)
+        check_names(here, row, categories, clauses)
         if isinstance(row, CaseRow):
-            check_name(here, "clause", row.truth.clause, clauses)
+            _check_name(here, "clause", row.truth.clause, clauses)
         yield row
 
 
@@ -98,7 +104,14 @@ def _line_of(path: Path, id: str) -> int:
     )
 
 
-def check_name(here: str, what: str, name: str | None, known: Collection[str] | None) -> None:
-    """UserError, beginning with `here`, where the policy's `known` names are given and do not have `name`."""
+def check_names(here: str, row: PromptRow, categories: Collection[str] | None, clauses: Collection[str] | None) -> None:
+    """UserError, beginning with `here`, where the prompt names what is not among the policy's names, where given."""
+    for category in row.categories:
+        _check_name(here, "category", category, categories)
+    for place, hint in enumerate(row.hints):
+        _check_name(here, f"hints.{place}.clause", hint.clause, clauses)
+
+
+def _check_name(here: str, what: str, name: str | None, known: Collection[str] | None) -> None:
     if known is not None and name is not None and name not in known:
         raise UserError(f"{here}: {what} '{name}' is not in the policy; {nearest(name, sorted(known))}")

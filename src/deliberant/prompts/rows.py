@@ -1,8 +1,8 @@
 """One line of a prompt file: its schema, strict about what is unknown, missing, blank or given twice.
 
 A prompt: {"id", "messages": [{"role", "content"}], "family"} and either "category": a name or null, or "categories": a
-list. Optional: "hints": [{"source", "style", "confidence"}], "source", "licence", "framing". A case has the same keys
-and "truth": {"style", "clause", "harmful"}, "suite" and, optionally, "plain".
+list. Optional: "hints": [{"source", "style", "confidence", "clause"}], "source", "licence", "framing". A case has the
+same keys and "truth": {"style", "clause", "harmful"}, "suite" and, optionally, "plain".
 """
 
 import json
@@ -51,6 +51,7 @@ class _Hint(_Row):
     source: Text
     style: Style
     confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+    clause: Text | None = None
 
 
 class PromptRow(_Row):
@@ -90,7 +91,7 @@ class PromptRow(_Row):
             messages=tuple(Message(role=message.role, content=message.content) for message in self.messages),
             categories=tuple(self.categories),
             family=self.family,
-            hints=tuple(Hint(hint.source, hint.style, hint.confidence) for hint in self.hints),
+            hints=tuple(Hint(hint.source, hint.style, hint.confidence, hint.clause) for hint in self.hints),
             source=self.source,
             licence=self.licence,
             framing=self.framing,

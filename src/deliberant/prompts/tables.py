@@ -17,6 +17,7 @@ from deliberant.prompts.rows import json_object
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
+KINDS = (*JSON_LINES, *DELIMITERS, ".parquet")
 
 
 class Record(NamedTuple):
@@ -56,7 +57,9 @@ def open_table(where: str, split: str | None = None, config: str | None = None) 
             return _delimited(path, DELIMITERS[suffix])
         if suffix == ".parquet":
             return _parquet(path)
-        raise UserError(f"{where}: unknown kind of file '{suffix}'; known are: .jsonl, .ndjson, .csv, .tsv, .parquet")
+        raise UserError(f"{where}: unknown kind of file '{suffix}'; known are: {', '.join(KINDS)}")
+    if path.suffix.lower() in KINDS and not path.exists():
+        raise UserError(f"{where}: there is no such file; check the path")  # and no data set to be asked for at the Hub
     return _data_set(where, split or "train", config)
 
 

@@ -20,12 +20,14 @@ class Message(TypedDict):
 class Hint:
     """What another source believes the ideal response style is; possibly wrong, shown to the judge as such.
 
-    `confidence` is the source's own, from 0 to 1, None where it states none.
+    `confidence` is the source's own, from 0 to 1; `clause` the policy's clause that it believes applies; None where it
+    states none.
     """
 
     source: str
     style: Style
     confidence: float | None = None
+    clause: str | None = None
 
 
 @dataclass(frozen=True)

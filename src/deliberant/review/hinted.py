@@ -1,12 +1,15 @@
-"""What a hint does to the judge: it reads labelled samples again with a right one, with a wrong one, and with none.
+"""What a hint does to the judge: it reads labelled samples again with right ones, with wrong ones, and with none.
 
 The paper tells the judge what another AI determined, and that it may be wrong (2.3.2); a judge that follows a wrong
-hint would turn other people's labelling errors into rewards. The right style is that of the clause that people say
-applies; the wrong one is one of the other two, by chance. Reading without a hint a second time, with another seed,
-shows how many verdicts change by themselves. All four readings have other seeds than the filter's: samples were kept,
-rejected and drawn by those, and a rare low score does not come twice.
+hint would turn other people's labelling errors into rewards. The right clause is the one that people say applies, the
+right style its own. A wrong style is one of the other two, by chance. A wrong clause is another one that the judge has
+in view, of the right style where there is one, so that the clause alone is wrong; it comes with its own style, as
+clauses do. Reading without a hint a second time, with another seed, shows how many verdicts change by themselves. All
+readings have other seeds than the filter's: samples were kept, rejected and drawn by those, and a rare low score does
+not come twice.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from deliberant.errors import UserError
 from deliberant.evals import Estimate, Tally, difference
 from deliberant.files import fingerprint
-from deliberant.judge import Verdict
+from deliberant.judge import CLAUSE_HINT, Verdict, shows_clauses
+from deliberant.policy import Clause, Policy
 from deliberant.prompts import STYLES, Hint
 from deliberant.review.agreement import Figure, both
 from deliberant.review.calibrate import accepted, pair, weights
@@ -36,14 +40,25 @@ class Effect:
     figures: list[Figure]
     more_flips: Estimate | None
 
+    @property
+    def beyond_chance(self) -> list[Figure]:
+        """`more_flips` as a figure."""
+        return [Figure("flips more than a second reading", self.more_flips, None, 0)] if self.more_flips else []
+
 
 @dataclass(frozen=True)
 class Hinted:
-    """`n` samples were read `k` times under each condition; of `without_style` people's word tells no right style."""
+    """`n` samples were read `k` times under each condition; of `without_style` people's word tells no right style.
+
+    `restyled`: of the n, those whose wrong clause has a wrong style, too, for want of another one of the right style.
+    `no_clauses`: why hints of clauses were not tried, None where they were.
+    """
 
     n: int
     k: int
     without_style: int
+    restyled: int
+    no_clauses: str | None
     effects: list[Effect]
 
     def json(self) -> dict[str, Any]:
@@ -52,6 +67,8 @@ class Hinted:
             "samples": self.n,
             "k": self.k,
             "without_style": self.without_style,
+            "wrong_clause_of_wrong_style": self.restyled,
+            "no_clause_hints": self.no_clauses,
             "effects": [
                 {
                     "hint": each.hint,
@@ -64,7 +81,10 @@ class Hinted:
 
 
 def hinted(run: "Run", samples: Samples, people: People, k: int) -> Hinted:
-    """Reads four times over, resumably. UserError where no judged sample has a clause that people say applies."""
+    """Reads under each condition, resumably. UserError where no judged sample has a clause that people say applies.
+
+    Without a template for hints of clauses, or another clause in the policy, those of styles are tried alone.
+    """
     judged = [each for each in people.labelled if each.entry.judged]
     known = [each for each in judged if each.clause is not None]
     if not known:
@@ -72,21 +92,30 @@ def hinted(run: "Run", samples: Samples, people: People, k: int) -> Hinted:
             f"{samples.root}: people name no clause of any judged sample, so no hint is known to be wrong; "
             "accept samples that cite one clause, or choose the clause that applies"
         )
-    right, wrong = {}, {}
+    given: dict[str, dict[str, tuple[Hint, ...]]] = defaultdict(dict)
+    restyled, no_clauses = 0, None
+    if not shows_clauses(run.templates):
+        no_clauses = f"the prompt files '{run.templates.folder.name}' have no {CLAUSE_HINT}"
+    elif len(samples.policy.clauses) == 1:
+        no_clauses = "the policy has one clause, so none is wrong"
     for each in known:
-        style = samples.policy.clauses[each.clause or ""].style
-        others = [other for other in STYLES if other != style]
-        right[each.entry.id] = (Hint(SOURCE, style),)
-        wrong[each.entry.id] = (Hint(SOURCE, others[int(fingerprint([each.entry.id, run.recipe.seed]), 16) % 2]),)
+        name, right = each.entry.id, samples.policy.clauses[each.clause or ""]
+        chance = int(fingerprint([name, run.recipe.seed]), 16)
+        others = [style for style in STYLES if style != right.style]
+        given["right style"][name] = (Hint(SOURCE, right.style),)
+        given["wrong style"][name] = (Hint(SOURCE, others[chance % 2]),)
+        if no_clauses is None:
+            wrong = _wrong_clause(right, each.row["categories"], samples.policy, chance)
+            restyled += wrong.style != right.style
+            given["right clause"][name] = (Hint(SOURCE, right.style, clause=right.id),)
+            given["wrong clause"][name] = (Hint(SOURCE, wrong.style, clause=wrong.id),)
     none: dict[str, tuple[Hint, ...]] = {each.entry.id: () for each in known}
     prompts = {each.prompt.id: each.prompt for each in known}
     rows, seed = [each.row for each in known], run.recipe.seed + 1
     plain = read_again(run, "no-hint", rows, prompts, k, seed, none)
-    found = {
-        "none, other seed": read_again(run, "no-hint-again", rows, prompts, k, seed + 1, none),
-        "right": read_again(run, "right-hint", rows, prompts, k, seed, right),
-        "wrong": read_again(run, "wrong-hint", rows, prompts, k, seed, wrong),
-    }
+    found = {"none, other seed": read_again(run, "no-hint-again", rows, prompts, k, seed + 1, none)}
+    for kind, hints in given.items():
+        found[kind] = read_again(run, kind.replace(" ", "-"), rows, prompts, k, seed, hints)
     weight = weights(samples.entries, [each.entry for each in people.labelled])
     effects: list[Effect] = []
     base: list[Tally] = []
@@ -96,7 +125,15 @@ def hinted(run: "Run", samples: Samples, people: People, k: int) -> Hinted:
         families = [each.prompt.family for each in known]
         effects.append(Effect(name, figures, difference(flips, base, families) if base else None))
         base = base or flips
-    return Hinted(len(known), k, len(judged) - len(known), effects)
+    return Hinted(len(known), k, len(judged) - len(known), restyled, no_clauses, effects)
+
+
+def _wrong_clause(right: Clause, shown: Sequence[str], policy: Policy, chance: int) -> Clause:
+    """Another clause: of the categories that the judge is shown in full if there is one, of the same style likewise."""
+    others = [clause for clause in policy.clauses.values() if clause.id != right.id]
+    in_view = [clause for clause in others if clause.category in shown] or others
+    alike = [clause for clause in in_view if clause.style == right.style] or in_view
+    return alike[chance % len(alike)]
 
 
 def _flip(before: Sequence[Verdict], after: Sequence[Verdict], threshold: int, was: bool | None = None) -> Tally:
@@ -128,6 +165,10 @@ def _effect(
         Tally(0, 0) if one is None else Tally(one is each.people, 1) for each, one in zip(known, decided, strict=True)
     ]
     figures.append(Figure("agrees with people", *both(right, pairs), decided.count(None)))
+    named = [[one.clause for one in after if one.score is not None] for _, after in both_read]
+    theirs = [Tally(names.count(each.clause), len(names)) for each, names in zip(known, named, strict=True)]
+    missing = sum(one.score is None for _, after in both_read for one in after)
+    figures.append(Figure("readings that name people's clause", *both(theirs, pairs), missing))
     said = [[one.agrees for one in after] for _, after in both_read]
     if any(word is not None for words in said for word in words):
         against = [Tally(words.count(False), len(words) - words.count(None)) for words in said]

@@ -1,10 +1,11 @@
-"""Reviewed labels as hints on prompts: what people say the ideal response style is, with its source.
+"""Reviewed labels as hints on prompts: what people say the ideal response style and clause are, with their source.
 
     deliberant prompts hints PROMPTS --from RUN --to FILE
 
-A reviewer's word on a prompt is the style of the clause that applies by their labels of its samples: the clause they
-named, or the only one that an accepted sample cites. The judge is shown the style alone, as what "another AI"
-determined (2.3.2); `source` says whose word it was, `confidence` the share of its reviewers.
+A reviewer's word on a prompt is the clause that applies by their labels of its samples, and its style: the clause they
+named, or the only one that an accepted sample cites. The judge is shown both, as what "another AI" determined (2.3.2);
+`source` says whose word it was, `confidence` which share of the prompt's reviewers say that style. Reviewers of one
+style may see it in several clauses; then the hint names none.
 """
 
 from collections import Counter, defaultdict
@@ -12,23 +13,28 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from deliberant.prompts import Hint, Prompt, Style
+from deliberant.policy import Clause
+from deliberant.prompts import Hint, Prompt
 from deliberant.review.labels import Label
 from deliberant.review.people import counting, meant
 from deliberant.review.samples import Samples
 
 SOURCE = "review:"
+Words = dict[str, dict[str, set[Clause]]]
+"""Prompt -> reviewer -> the clauses that apply, by that reviewer's labels."""
 
 
 @dataclass
 class Account:
     """What became of each prompt, filled as prompts go by.
 
-    `silent`: labelled, and no label tells a style; `undecided`: every reviewer says two styles of its samples.
+    `with_clause`: of the hinted ones, those whose hint names a clause. `silent`: labelled, and no label tells a style;
+    `undecided`: every reviewer says two styles of its samples.
     """
 
     prompts: int = 0
     hinted: int = 0
+    with_clause: int = 0
     conflicting: int = 0
     undecided: int = 0
     silent: int = 0
@@ -52,11 +58,11 @@ def with_hints(
     counted, account.stale = counting(samples, labels)
     entries = [samples.by_id[name] for name, _ in counted]
     read = samples.prompts(entries)
-    words: dict[str, dict[str, set[Style]]] = defaultdict(lambda: defaultdict(set))
+    words: Words = defaultdict(lambda: defaultdict(set))
     for (name, reviewer), label in counted.items():
         entry = samples.by_id[name]
-        clause = meant(label, samples.row(entry)["cited"])
-        words[entry.prompt_id][reviewer] |= {samples.policy.clauses[clause].style} if clause else set()
+        clause = meant(label, samples.row(entry)["cited"], samples.policy)
+        words[entry.prompt_id][reviewer] |= {samples.policy.clauses[clause]} if clause else set()
     for prompt in prompts:
         account.prompts += 1
         if prompt.id not in words:
@@ -68,9 +74,10 @@ def with_hints(
             yield _hinted(prompt, words[prompt.id], account, least)
 
 
-def _hinted(prompt: Prompt, words: dict[str, set[Style]], account: Account, least: float) -> Prompt:
-    said = {reviewer: styles for reviewer, styles in words.items() if styles}
-    clear = {reviewer: style for reviewer, styles in said.items() if len(styles) == 1 for style in styles}
+def _hinted(prompt: Prompt, words: dict[str, set[Clause]], account: Account, least: float) -> Prompt:
+    said = {reviewer: clauses for reviewer, clauses in words.items() if clauses}
+    styles = {reviewer: {clause.style for clause in clauses} for reviewer, clauses in said.items()}
+    clear = {reviewer: style for reviewer, several in styles.items() if len(several) == 1 for style in several}
     if not said:
         account.silent += 1
         return prompt
@@ -83,6 +90,9 @@ def _hinted(prompt: Prompt, words: dict[str, set[Style]], account: Account, leas
         return prompt
     account.hinted += 1
     account.styles[style] += 1
-    source = SOURCE + "+".join(sorted(reviewer for reviewer, word in clear.items() if word == style))
+    whose = sorted(reviewer for reviewer, word in clear.items() if word == style)
+    clauses = {clause.id for reviewer in whose for clause in said[reviewer]}
+    clause = clauses.pop() if len(clauses) == 1 else None
+    account.with_clause += clause is not None
     kept = tuple(hint for hint in prompt.hints if not hint.source.startswith(SOURCE))
-    return replace(prompt, hints=(*kept, Hint(source, style, round(n / len(said), 3))))
+    return replace(prompt, hints=(*kept, Hint(SOURCE + "+".join(whose), style, round(n / len(said), 3), clause)))

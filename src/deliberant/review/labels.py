@@ -24,6 +24,8 @@ from deliberant.review.samples import Entry, Samples
 
 Decision = Literal["accept", "reject"]
 COLUMNS = ("sample_id", "decision", "reviewer", "clause", "comment", "time", "blind", "policy", "sample")
+NEEDED = COLUMNS[:2]
+EACH_ROW = "each row needs sample_id and decision (accept or reject)"
 LONGEST = 10_000
 """Letters of the longest comment."""
 
@@ -37,7 +39,8 @@ def _name(text: str) -> str:
 def _comment(text: str) -> str:
     if len(text) > LONGEST:
         raise ValueError(f"a comment has at most {LONGEST} letters")
-    text.encode()  # a lone surrogate has no UTF-8: ValueError
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("holds half a surrogate pair, which is no character; repair that escape")
     return text
 
 
@@ -68,13 +71,14 @@ class Label(BaseModel):
 
 def new_label(samples: Samples, entry: Entry, given: dict[str, Any], here: str) -> Label:
     """A label of a sample of this run, as it is now. UserError that starts with `here` and names the first mistake."""
-    if (clause := given.get("clause")) is not None and clause not in samples.policy.clauses:
-        raise UserError(f"{here}: clause '{clause}' is not in the policy; {nearest(clause, samples.policy.clauses)}")
     now = datetime.now(UTC).isoformat(timespec="seconds")
     row = {"time": now, "policy": samples.policy.hash, "sample": entry.hash, **given, "sample_id": entry.id}
     if (row["policy"], row["sample"]) != (samples.policy.hash, entry.hash):
         raise UserError(f"{here}: is about another text of '{entry.id}' than this run's; import it into that run")
-    return _label(row, here)
+    label, clauses = _label(row, here), samples.policy.clauses
+    if label.clause is not None and label.clause not in clauses:
+        raise UserError(f"{here}: clause '{label.clause}' is not in the policy; {nearest(label.clause, clauses)}")
+    return label
 
 
 class Labels:
@@ -140,14 +144,17 @@ def read_labels(file: Path, samples: Samples, reviewer: str) -> Account:
         raise UserError(f"{file}: there is no such file; give a .jsonl, .csv, .tsv or .parquet file of labels")
     reviewer = check_reviewer(reviewer)
     found, unused = [], set[str]()
-    for at, values in open_table(str(file)).records:
+    table = open_table(str(file))
+    if table.columns is not None and (missing := [name for name in NEEDED if name not in table.columns]):
+        raise UserError(f"{table.at}: has no column {missing[0]}; {EACH_ROW}")
+    for at, values in table.records:
         if not values:
             continue
         unused |= values.keys() - set(COLUMNS)
         given = {name: value for name in COLUMNS if (value := values.get(name)) not in (None, "")}
-        for name in ("sample_id", "decision"):
+        for name in NEEDED:
             if name not in given:
-                raise UserError(f"{at}: has no {name}; each row needs sample_id and decision (accept or reject)")
+                raise UserError(f"{at}: has no {name}; {EACH_ROW}")
         name = str(given.pop("sample_id"))
         if name not in samples.by_id:
             raise UserError(f"{at}: sample '{name}' is not in {samples.root}; take it out, or name its run")

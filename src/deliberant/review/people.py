@@ -11,6 +11,7 @@ from typing import TypeVar
 from deliberant.errors import UserError
 from deliberant.files import Row
 from deliberant.judge import Verdict
+from deliberant.policy import Policy
 from deliberant.prompts import Prompt
 from deliberant.review.labels import Label, current
 from deliberant.review.samples import Entry, Samples
@@ -107,17 +108,20 @@ def people_of(samples: Samples, labels: Sequence[Label]) -> People:
         mine, cited = by_sample[each.entry.id], each.row["cited"]
         accepts = majority([label.decision == "accept" for label in mine])
         if accepts is not None:
-            named = [clause for label in mine if (clause := meant(label, cited)) is not None]
+            named = [clause for label in mine if (clause := meant(label, cited, samples.policy))]
             labelled.append(Labelled(each.entry, each.row, each.prompt, accepts, majority(named)))
     return People(read, labelled, counted, stale)
 
 
-def meant(label: Label, cited: Sequence[str]) -> str | None:
-    """The clause that a label says applies: the one it names, or, in an accepted sample, the only one cited."""
+def meant(label: Label, cited: Sequence[str], policy: Policy) -> str | None:
+    """The clause that a label says applies: the one it names, or, in an accepted sample, the only one cited.
+
+    An accepted sample may cite a clause that does not exist; then the label names none.
+    """
     if label.clause is not None:
         return label.clause
     names = set(cited)
-    return names.pop() if label.decision == "accept" and len(names) == 1 else None
+    return names.pop() if label.decision == "accept" and len(names) == 1 and names <= policy.clauses.keys() else None
 
 
 def majority(words: Sequence[Word]) -> Word | None:

@@ -12,6 +12,7 @@ from deliberant.files import Row, fingerprint
 from deliberant.folder import read_manifest, verify
 from deliberant.policy import load_policy
 from deliberant.prompts import Prompt, iterate_prompts
+from deliberant.run import NOTE
 
 FILES = (("kept.jsonl", True), ("rejected.jsonl", False))
 
@@ -44,6 +45,8 @@ class Samples:
 
     def __init__(self, root: Path) -> None:
         """Index both files. UserError where `root` is no such run, RunError where its files are damaged."""
+        if not (root / NOTE).is_file():
+            raise UserError(f"{root}: is no run folder (it has no {NOTE}); give a folder below runs/")
         manifest = read_manifest(root / "filter")
         if manifest is None:
             raise UserError(f"{root}: filter has not finished; run `deliberant filter {root}` first")

@@ -1,6 +1,6 @@
 """A calibration in the terminal: rich tables, imported when there is something to show."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from deliberant.evals import Estimate
@@ -22,23 +22,11 @@ def calibration_tables(found: Calibration) -> "Iterator[Table]":
     for people, judge in found.confusion.items():
         built.add_row(people, *map(str, judge.values()))
     yield built
-    built = Table(
-        caption="percent [95% interval] n, coefficients from -1 to 1; the run: weighted by category, kept or rejected"
+    yield _figures(
+        "of",
+        {"judge": found.judge, "filter": found.filter, "reviewers": found.reviewers, "clauses": found.clauses},
+        ["percent [95% interval] n, coefficients from -1 to 1; the run: weighted by category, kept or rejected"],
     )
-    for title in ("of", "figure"):
-        built.add_column(title)
-    for title in ("labelled samples", "the run", "unscored"):
-        built.add_column(title, justify="right", no_wrap=True)
-    for name, figures in (
-        ("judge", found.judge),
-        ("filter", found.filter),
-        ("reviewers", found.reviewers),
-        ("clauses", found.clauses),
-    ):
-        for place, figure in enumerate(figures):
-            built.add_row("" if place else name, *_cells(figure))
-        built.add_section()
-    yield built
     if found.depths:
         built = Table("lowest of", caption="the run: percent [95% interval] n of labelled samples")
         for figure in found.depths[0].figures:
@@ -49,21 +37,28 @@ def calibration_tables(found: Calibration) -> "Iterator[Table]":
 
 
 def hinted_table(found: Hinted) -> "Table":
-    """What hints do, one column for each kind."""
+    """What hints do, one section for each kind."""
+    notes = [f"{found.n} samples, {found.k} readings each, beside a first reading without a hint"]
+    if found.restyled:
+        notes.append(f"of {found.restyled} the wrong clause has a wrong style, too: no other one has the right style")
+    if found.no_clauses:
+        notes.append(f"no hints of clauses: {found.no_clauses}")
+    return _figures("hint", {each.hint: [*each.figures, *each.beyond_chance] for each in found.effects}, notes)
+
+
+def _figures(what: str, groups: Mapping[str, Sequence[Figure]], notes: Sequence[str]) -> "Table":
+    """One section for each group, one row for each figure."""
     from rich.table import Table
 
-    built = Table(
-        "beside no hint",
-        caption=f"{found.n} samples, {found.k} readings each; labelled samples: percent [95% interval] n",
-    )
-    for effect in found.effects:
-        built.add_column(f"hint: {effect.hint}", justify="right", no_wrap=True)
-    names = dict.fromkeys(figure.name for effect in found.effects for figure in effect.figures)
-    for name in names:
-        cells = [next((figure for figure in each.figures if figure.name == name), None) for each in found.effects]
-        built.add_row(name, *("-" if cell is None else _rate(cell.labelled, cell.unscored) for cell in cells))
-    more = [each.more_flips for each in found.effects]
-    built.add_row("flips more than a second reading", *("-" if each is None else _rate(each) for each in more))
+    built = Table(caption="\n".join(notes))
+    for title in (what, "figure"):
+        built.add_column(title)
+    for title in ("labelled samples", "the run", "unscored"):
+        built.add_column(title, justify="right", no_wrap=True)
+    for name, figures in groups.items():
+        for place, figure in enumerate(figures):
+            built.add_row("" if place else name, *_cells(figure))
+        built.add_section()
     return built
 
 
@@ -94,9 +89,8 @@ def _cells(figure: Figure) -> tuple[str, str, str, str]:
     return figure.name, shown(figure.labelled), run, str(figure.unscored)
 
 
-def _rate(each: Estimate, unscored: int = 0) -> str:
-    left = f" ({unscored} unscored)" if unscored else ""
-    return _shown(each, 100, 1) + left
+def _rate(each: Estimate) -> str:
+    return _shown(each, 100, 1)
 
 
 def _plain(each: Estimate) -> str:

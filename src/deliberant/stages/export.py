@@ -8,7 +8,7 @@ they are. The paper's data is not public; ours says of every row what it came fr
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "rl": {
         "prompt": MESSAGES,
         "categories": "list<string>",
-        "hints": "list<struct<source: string, style: string, confidence: double>>",
+        "hints": "list<struct<source: string, style: string, confidence: double, clause: string>>",
         **PROVENANCE,
         "draws": "int64",
     },
@@ -139,9 +139,7 @@ def rl_rows(run: "Run") -> Iterator[Row]:
         yield {
             "prompt": _turns(prompt),
             "categories": list(prompt.categories),
-            "hints": [
-                {"source": hint.source, "style": hint.style, "confidence": hint.confidence} for hint in prompt.hints
-            ],
+            "hints": [asdict(hint) for hint in prompt.hints],
             **_provenance(prompt),
             "draws": None if draws is None else draws[id(prompt)],
         }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from deliberant.errors import RunError
 from deliberant.files import read_rows, write_rows
-from deliberant.judge import FilterRequest, Judge, Leaks, minimum
+from deliberant.judge import FilterRequest, Judge, Leaks, minimum, shows_clauses
 from deliberant.policy import Policy, spec_view
 
 if TYPE_CHECKING:
@@ -94,6 +94,9 @@ def filter(run: "Run") -> None:
     for file, part in zip(FILES, (kept, rejected), strict=True):
         write_rows(folder.dir / file, part)
     counts = tally(kept, rejected)
+    told = {id for id, prompt in prompts.items() if any(hint.clause is not None for hint in prompt.hints)}
+    if told and not shows_clauses(run.templates):
+        counts["hint_clause_not_shown"] = sum(row["prompt_id"] in told for row in by_id.values())
     if run.lineage:
         counts |= {"reused": sum(row["id"] in reused for row in sound), "made": len(judged)}
     (folder.dir / "judged.jsonl").unlink(missing_ok=True)
