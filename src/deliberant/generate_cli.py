@@ -67,11 +67,6 @@ WRAPPING = {
     deliberant prompts generate framings train.jsonl --to framed.jsonl --each 2
     deliberant prompts generate framings train.jsonl --to framed.jsonl --only fiction --only urgent
     """,
-    "multi-turn": """Conversations that lead to the request over several turns: rapport, commitment, in-halves, ...
-
-    \b
-    deliberant prompts generate multi-turn train.jsonl --to turns.jsonl --each 1 --seed 1
-    """,
     "transform": """Transformation requests around the text of a prompt: translate, summarise, classify, ...
 
     How to answer them is the policy's to say (its transformation exception), so
@@ -102,17 +97,72 @@ def _wrapping(kind: str) -> None:
         rejected: Rejected = None,
         as_json: AsJson = False,
     ) -> None:
-        from deliberant.generators import load_wrappers, settle, wrap
-        from deliberant.prompts import read_prompts
-
-        categories = {category.id for category in _policy(policy).categories} if policy else None
-        wrappers = load_wrappers(kind, only or (), data)
-        prompts = read_prompts(file, categories)
-        _finish(settle(wrap(prompts, wrappers, each, seed), prompts, threshold), to, rejected, as_json)
+        prompts = _prompts(file, policy)
+        _finish(_wrapped(kind, prompts, only, each, data, seed, threshold), to, rejected, as_json)
 
 
 for _kind in WRAPPING:
     _wrapping(_kind)
+
+
+@generate_app.command("multi-turn")
+def multi_turn(
+    file: File,
+    to: To,
+    policy: AnyPolicy = None,
+    only: Only = None,
+    each: Each = None,
+    data: Data = None,
+    with_: Annotated[
+        str | None, typer.Option("--with", metavar="MODEL", help="This model writes what leads to the request.")
+    ] = None,
+    turns: Annotated[int, typer.Option(min=1, help="With a model: user turns before the request.")] = 2,
+    check_with: Annotated[
+        str | None, typer.Option("--check-with", metavar="MODEL", help="Who checks the category; needs --policy.")
+    ] = None,
+    templates: TemplatesOf = None,
+    temperature: Temperature = 1.0,
+    max_new_tokens: NewTokens = 1024,
+    readings: Readings = 3,
+    chunk: Chunk = 64,
+    seed: Seed = 0,
+    threshold: Alike = 1.0,
+    rejected: Rejected = None,
+    as_json: AsJson = False,
+) -> None:
+    """Conversations that lead to the request over several turns: rapport, commitment, in-halves, ...
+
+    With a model, turns about the request's own subject, one such conversation
+    for each prompt unless --each says more. The request stays the last turn,
+    word for word, and so do family, categories and hints. It resumes.
+
+    \b
+    deliberant prompts generate multi-turn train.jsonl --to turns.jsonl --each 1 --seed 1
+    deliberant prompts generate multi-turn train.jsonl --to turns.jsonl --with Qwen/Qwen3-4B
+    """
+    from deliberant.generators import lead_up_jobs
+
+    prompts = _prompts(file, policy)
+    if with_ is None:
+        if check_with is not None:
+            raise UserError(
+                "--check-with: texts of a file are not checked; name who writes with --with, or leave it out"
+            )
+        _finish(_wrapped("multi-turn", prompts, only, each, data, seed, threshold), to, rejected, as_json)
+        return
+    if only or data is not None:
+        raise UserError(
+            "--only, --data: are about texts of a file; a model writes its own, so leave --with or them out"
+        )
+    if check_with is not None and policy is None:
+        raise UserError("--check-with: a category is checked by its policy; name that with --policy")
+
+    def jobs(templates: "Templates", model: str) -> "list[Job]":
+        return lead_up_jobs(prompts, turns, each or 1, templates, model, seed)
+
+    models = _Models(with_, check_with, templates, temperature, max_new_tokens, readings, chunk, seed)
+    checked_by = _policy(policy) if policy is not None and check_with is not None else None
+    _finish(models.write(jobs, checked_by, prompts, threshold, to), to, rejected, as_json)
 
 
 @generate_app.command()
@@ -230,7 +280,7 @@ def labeller_of(
 
 @dataclass(frozen=True)
 class _Models:
-    """The options of the verbs that ask a model."""
+    """The options of the verbs that ask a model. Without a policy nothing is checked."""
 
     writer: str
     checker: str | None
@@ -244,7 +294,7 @@ class _Models:
     def write(
         self,
         jobs: "Callable[[Templates, str], list[Job]]",
-        policy: "Policy",
+        policy: "Policy | None",
         known: "Sequence[Prompt]",
         threshold: float,
         to: Path,
@@ -255,13 +305,38 @@ class _Models:
 
         sampler = _sampler(self.writer)
         todo = jobs(_templates(self.templates, self.writer), sampler.identity)
-        checker = self.checker or self.writer
-        same = sampler if checker == self.writer else None
-        reading = Sampling(CHECKING, 1.0, self.max_new_tokens)
-        labeller = labeller_of(checker, policy, self.templates, reading, self.readings, self.seed, same)
+        labeller = self._labeller(policy, sampler) if policy is not None else None
         sampling = Sampling(self.temperature, 1.0, self.max_new_tokens)
         progress = RichProgress()
         return write(todo, sampler, sampling, labeller, known, threshold, to, self.chunk, self.seed, progress)
+
+    def _labeller(self, policy: "Policy", writer: "Sampler") -> "Labeller":
+        from deliberant.models import Sampling
+
+        checker = self.checker or self.writer
+        same = writer if checker == self.writer else None
+        reading = Sampling(CHECKING, 1.0, self.max_new_tokens)
+        return labeller_of(checker, policy, self.templates, reading, self.readings, self.seed, same)
+
+
+def _wrapped(
+    kind: str,
+    prompts: "Sequence[Prompt]",
+    only: list[str] | None,
+    each: int | None,
+    data: Path | None,
+    seed: int,
+    threshold: float,
+) -> "Settled":
+    from deliberant.generators import load_wrappers, settle, wrap
+
+    return settle(wrap(prompts, load_wrappers(kind, only or (), data), each, seed), prompts, threshold)
+
+
+def _prompts(file: Path, policy: str | None) -> "list[Prompt]":
+    from deliberant.prompts import read_prompts
+
+    return read_prompts(file, {category.id for category in _policy(policy).categories} if policy else None)
 
 
 def _sampler(name: str) -> "Sampler":
