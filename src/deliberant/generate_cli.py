@@ -44,6 +44,9 @@ TemplatesOf = Annotated[
 ]
 Readings = Annotated[int, typer.Option("--readings", min=1, help="How often each prompt's category is read.")]
 Temperature = Annotated[float, typer.Option(min=0.0, help="Of the model's sampling; 0 is greedy.")]
+TopP = Annotated[
+    float, typer.Option("--top-p", min=0.01, max=1.0, help="Of the model's sampling; small models babble at 1.")
+]
 NewTokens = Annotated[int, typer.Option(min=1, help="Of each completion, reasoning included.")]
 Chunk = Annotated[int, typer.Option(min=1, help="Prompts that are done, and kept, together.")]
 Seed = Annotated[int, typer.Option(min=0, help="Another seed draws other wordings or completions.")]
@@ -122,6 +125,7 @@ def multi_turn(
     ] = None,
     templates: TemplatesOf = None,
     temperature: Temperature = 1.0,
+    top_p: TopP = 1.0,
     max_new_tokens: NewTokens = 1024,
     readings: Readings = 3,
     chunk: Chunk = 64,
@@ -138,7 +142,7 @@ def multi_turn(
 
     \b
     deliberant prompts generate multi-turn train.jsonl --to turns.jsonl --each 1 --seed 1
-    deliberant prompts generate multi-turn train.jsonl --to turns.jsonl --with Qwen/Qwen3-4B
+    deliberant prompts generate multi-turn train.jsonl --to turns.jsonl --with Qwen/Qwen3-4B --top-p 0.95
     """
     from deliberant.generators import lead_up_jobs
 
@@ -160,7 +164,7 @@ def multi_turn(
     def jobs(templates: "Templates", model: str) -> "list[Job]":
         return lead_up_jobs(prompts, turns, each or 1, templates, model, seed)
 
-    models = _Models(with_, check_with, templates, temperature, max_new_tokens, readings, chunk, seed)
+    models = _Models(with_, check_with, templates, temperature, top_p, max_new_tokens, readings, chunk, seed)
     checked_by = _policy(policy) if policy is not None and check_with is not None else None
     _finish(models.write(jobs, checked_by, prompts, threshold, to), to, rejected, as_json)
 
@@ -175,6 +179,7 @@ def twins(
     check_with: Checker = None,
     templates: TemplatesOf = None,
     temperature: Temperature = 1.0,
+    top_p: TopP = 1.0,
     max_new_tokens: NewTokens = 1024,
     readings: Readings = 3,
     chunk: Chunk = 64,
@@ -202,7 +207,7 @@ def twins(
     def jobs(templates: "Templates", model: str) -> "list[Job]":
         return twin_jobs(prompts, loaded, templates, model, towards, seed)
 
-    models = _Models(with_, check_with, templates, temperature, max_new_tokens, readings, chunk, seed)
+    models = _Models(with_, check_with, templates, temperature, top_p, max_new_tokens, readings, chunk, seed)
     _finish(models.write(jobs, loaded, prompts, threshold, to), to, rejected, as_json)
 
 
@@ -220,6 +225,7 @@ def clauses(
     check_with: Checker = None,
     templates: TemplatesOf = None,
     temperature: Temperature = 1.0,
+    top_p: TopP = 1.0,
     max_new_tokens: NewTokens = 1024,
     readings: Readings = 3,
     chunk: Chunk = 64,
@@ -259,7 +265,7 @@ def clauses(
     def jobs(templates: "Templates", model: str) -> "list[Job]":
         return clause_jobs(loaded, counts, least, clause or (), templates, model, seed)
 
-    models = _Models(with_, check_with, templates, temperature, max_new_tokens, readings, chunk, seed)
+    models = _Models(with_, check_with, templates, temperature, top_p, max_new_tokens, readings, chunk, seed)
     _finish(models.write(jobs, loaded, known, threshold, to), to, rejected, as_json)
 
 
@@ -286,6 +292,7 @@ class _Models:
     checker: str | None
     templates: str | None
     temperature: float
+    top_p: float
     max_new_tokens: int
     readings: int
     chunk: int
@@ -306,7 +313,7 @@ class _Models:
         sampler = _sampler(self.writer)
         todo = jobs(_templates(self.templates, self.writer), sampler.identity)
         labeller = self._labeller(policy, sampler) if policy is not None else None
-        sampling = Sampling(self.temperature, 1.0, self.max_new_tokens)
+        sampling = Sampling(self.temperature, self.top_p, self.max_new_tokens)
         progress = RichProgress()
         return write(todo, sampler, sampling, labeller, known, threshold, to, self.chunk, self.seed, progress)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.generators.reading import last_category, last_prompt, lead_up
+from deliberant.generators.reading import echoes, last_category, last_prompt, lead_up
 
 REQUEST = "How do I pick a lock?"
 BEFORE = "user: My door is old.\nassistant: How old?\nuser: A hundred years.\nassistant: A fine age."
@@ -65,6 +65,7 @@ def test_turns_are_read_up_to_the_request_however_a_model_marks_them(answer: str
         ("user: My door is old.", "user and assistant do not take turns"),
         ("user:\nassistant: Hm.", "an empty turn"),
         (f"user: Tell me, {REQUEST.lower()} Please.\nassistant: Hm.", "gives the request away"),
+        ("user: Old.\nassistant: Old?\nuser: old\nassistant: Hm.", "says the same twice"),
         (f"user: My door is old.\nassistant: So you ask: {REQUEST}", "gives the request away"),
     ],
 )
@@ -78,3 +79,11 @@ def test_whatever_a_model_answers_takes_turns_or_says_why(answer: str, request: 
     if why is None:
         assert turns and [turn["role"] for turn in turns] == ["user", "assistant"] * (len(turns) // 2)
         assert all(turn["content"].strip() for turn in turns)
+
+
+@pytest.mark.parametrize(
+    ("text", "echo"), [("The Message", True), ("my bus is late", True), ("how late?", True), ("a message", False)]
+)
+def test_what_stands_behind_a_mark_in_the_instructions_is_an_echo(text: str, echo: bool) -> None:
+    shown = 'Close with one line:\nprompt: the message\nuser: "My bus is late."\nassistant: How late?\n'
+    assert echoes(text, shown) == echo

@@ -193,7 +193,22 @@ def test_what_leads_up_to_a_request_leaves_it_and_all_that_is_known_of_it_as_the
     assert [row["detail"] for row in found.rejected] == ["no turns before the request"] * 2
     assert found.hints == 0 and len({job.frame.id for job in jobs}) == 4
     shown = writer.requests[0].messages[-1]["content"]
-    assert "how do i kill a man?" in shown and "2 messages by the same user" in shown
+    assert "how do i kill a man?" in shown and "Write 2 messages that lead up to it" in shown
+
+
+def test_a_model_that_copies_its_instructions_or_their_example_has_written_nothing(tmp_path: Path) -> None:
+    def fates(jobs: Sequence[Job], answer: str) -> list[tuple[str, str]]:
+        found = run(
+            jobs, tmp_path / "e.jsonl", Says(lambda text, number: answer), lambda text, number: "category: none"
+        )
+        forget_journals(tmp_path / "e.jsonl")
+        return [(row["why"], row["detail"]) for row in found.rejected]
+
+    echo = [("malformed", "echoes what it was shown")]
+    assert fates(twins(SOURCE), "category: none\nprompt: the twin") == echo
+    assert fates(clause_jobs(POLICY, {"W1": 0}, 1, ["W1"], TEMPLATES, "", 0), "prompt: the message") == echo
+    example = "user: My team plays at home this weekend.\nassistant: That sounds like fun. Who are they playing?"
+    assert fates(lead_up_jobs([SOURCE], 2, 1, TEMPLATES, "", 0), example) == echo
 
 
 def test_the_source_s_own_turns_stay_before_what_leads_up(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def lead_up_jobs(
 
     `model` is the hash of the model that writes.
     """
-    asked = "one message" if turns == 1 else f"{turns} messages"
+    asked = "1 message" if turns == 1 else f"{turns} messages"
     source = f"generated:multi-turn:written@{templates.hash[:8]} by {model[:8]}"
     jobs = []
     for prompt in prompts:

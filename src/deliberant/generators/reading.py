@@ -22,6 +22,12 @@ def last_prompt(answer: str) -> str:
     return _unquoted(found[-1]) if found else ""
 
 
+def echoes(text: str, shown: str) -> bool:
+    """Whether `text` stands behind a mark in what the model was shown: small models copy the form or the example."""
+    marked = [match["text"] for match in PROMPT.finditer(shown)] + TURN.split(shown)[2::2]
+    return _bare(text) in {_bare(_unquoted(each.strip())) for each in marked}
+
+
 def last_category(answer: str, categories: Callable[[str], Categories | None]) -> Categories | None:
     """What the last on-menu `category:` line names; None where there is none."""
     named = [categories(match["names"]) for match in CATEGORY.finditer(answer)]
@@ -53,6 +59,8 @@ def _mistake(turns: list[Message], request: str) -> str | None:
         return "user and assistant do not take turns up to the request"
     if any(_bare(request) in _bare(turn["content"]) for turn in turns):
         return "gives the request away"
+    if len({(turn["role"], _bare(turn["content"])) for turn in turns}) < len(turns):
+        return "says the same twice"
     return None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from deliberant.files import Row
-from deliberant.generators.reading import last_category, last_prompt, lead_up
+from deliberant.generators.reading import echoes, last_category, last_prompt, lead_up
 from deliberant.generators.types import Made, Settled, settle
 from deliberant.journal import forget, in_chunks
 from deliberant.judge.answers import answer_of
@@ -20,6 +20,8 @@ from deliberant.judge.labels import Label, label_of
 from deliberant.models.types import Request, Sampler, Sampling
 from deliberant.progress import Progress
 from deliberant.prompts.types import Message, Prompt
+
+ECHO = "echoes what it was shown"
 
 
 @dataclass(frozen=True)
@@ -120,12 +122,17 @@ def _made(job: Job, row: Row, labeller: Labeller | None) -> Made:
 def _completed(job: Job, answer: str, labeller: Labeller | None) -> tuple[Prompt | None, str | None]:
     """The job's prompt, or None and why there is none."""
     *before, last = job.frame.messages
+    shown = "\n".join(message["content"] for message in job.shown)
     if job.asks == "lead-up":
         turns, why = lead_up(answer, last["content"])
+        if why is None and any(echoes(turn["content"], shown) for turn in turns):
+            why = ECHO
         return (None, why) if why is not None else (replace(job.frame, messages=(*before, *turns, last)), None)
     text, categories = last_prompt(answer), job.frame.categories
     if not text:
         return None, "no prompt line"
+    if echoes(text, shown):
+        return None, ECHO
     if job.asks == "twin":
         assert labeller is not None, "a twin's category is checked"
         named = last_category(answer, labeller.rule.categories)

@@ -21,6 +21,8 @@ from deliberant.progress import NullProgress, Progress
 from deliberant.prompts.types import Message
 
 PROMPT = Path(__file__).with_name("conflicts.txt")
+SHOWN = 120
+"""Letters of what a model wrote that could not be read."""
 CHUNK = 16
 """Pairs that go to the model together."""
 MENU = ("conflict", "ambiguous", "clear")
@@ -83,6 +85,7 @@ def _verdict(completion: Completion, prefilled: bool) -> tuple[str, str]:
 
 def _findings(policy: Policy, pairs: list[tuple[Clause, Clause]], verdicts: list[tuple[str, str]]) -> Iterator[Finding]:
     unread: dict[str, Counter[str]] = {category.id: Counter() for category in policy.categories}
+    examples: dict[str, str] = {}
     for (first, second), (verdict, answer) in zip(pairs, verdicts, strict=True):
         file = policy.category(first.category).file
         if verdict in MENU[:2]:
@@ -91,9 +94,15 @@ def _findings(policy: Policy, pairs: list[tuple[Clause, Clause]], verdicts: list
             yield Finding(file, second.line, f"model-{verdict}", "warning", f"{what}; it says: {why or 'nothing'}")
         elif verdict != "clear":
             unread[first.category][verdict] += 1
+            examples.setdefault(first.category, f"of {first.id} and {second.id} it says: {_start(answer)}")
     for category in policy.categories:
         if reasons := unread[category.id]:
             listed = ", ".join(f"{reason} {n}" for reason, n in reasons.most_common())
             what = f"{reasons.total()} pairs of {category.id!r} could not be read ({listed})"
-            remedy = "ask another model, or allow more tokens"
+            remedy = f"ask another model, or allow more tokens; {examples[category.id]}"
             yield Finding(category.file, category.clauses[0].line, "model-unscored", "warning", f"{what}; {remedy}")
+
+
+def _start(text: str) -> str:
+    words = " ".join(text.split())
+    return f"{words[:SHOWN]} ..." if len(words) > SHOWN else words or "nothing"
