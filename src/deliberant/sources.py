@@ -10,10 +10,7 @@ from deliberant.policy import Policy
 from deliberant.prompts import Case, Prompt, assert_families_disjoint, read_cases, read_prompts
 from deliberant.prompts.importing import Import, imported
 from deliberant.prompts.tables import open_table
-from deliberant.recipe import BUILT_IN, PromptFile, Recipe
-
-DEFAULT = "default"
-"""The word for the policy that a team can start from."""
+from deliberant.recipe import BUILT_IN, DEFAULT, PromptFile, Recipe
 
 SEEN = "seen"
 """The suite of new wordings of families that are trained on; every other suite is held out by family."""
