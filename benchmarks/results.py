@@ -1,7 +1,7 @@
 """The README's results: the built-in world with several seeds, pooled, and what an edited clause changes.
 
     python -m benchmarks.results --seeds 0 1 2
-    python -m benchmarks.results --seeds 0 1 2 --flip T1
+    python -m benchmarks.results --seeds 0 1 2 --flip T1 H3
 
 Runs of recipes/micro.yaml that have finished are read, others are run or resumed, one after the other and each in its
 own process. Rates are pooled over the seeds and resampled by prompt family; a family is the same topic in every seed.
@@ -137,9 +137,13 @@ def flip(policy: Path, id: str, into: Path) -> Style:
     return style
 
 
+def of_clause(samples: Sequence[ScoredSample], id: str) -> list[ScoredSample]:
+    return [sample for sample in samples if sample.case.truth.clause == id]
+
+
 def followed(after: Sequence[ScoredSample], id: str) -> Estimate:
-    """Share of a clause's prompts whose answer has the style that the clause now asks for."""
-    mine = [sample for sample in after if sample.case.truth.clause == id]
+    """Share of a clause's prompts whose answer has the style that the clause asked for when they were sampled."""
+    mine = of_clause(after, id)
     return rate([_right(sample) for sample in mine], [sample.case.prompt.family for sample in mine], resamples=10_000)
 
 
@@ -225,25 +229,31 @@ def report(runs: Mapping[int, tuple[Path, Cost | None]]) -> str:
     return "\n".join(parts)
 
 
-def flip_report(seeds: Sequence[int], id: str, runs: Path) -> str:
-    """Runs the flipped policy for each seed; the final arm's answers against those under the policy as it is."""
+def flip_report(seeds: Sequence[int], ids: Sequence[str], runs: Path) -> str:
+    """Flips one clause at a time and runs each seed anew; the final arm's answers against those before, all suites."""
     source = policy_folder(load_recipe(RECIPE).policy)
-    old = load_policy(source).clause(id).style
-    into = runs / "policies" / id
-    new = flip(source, id, into)
     before: list[ScoredSample] = []
-    after: list[ScoredSample] = []
     for seed in seeds:
-        for overrides, samples in (([], before), ([f"policy={into.resolve()}", f"evaluate.arms=[{FINAL}]"], after)):
-            root, _ = complete([f"seed={seed}", *overrides], runs)
-            samples += read([root], [FINAL])[FINAL]
-    was = followed(before, id)
+        before += read([complete([f"seed={seed}"], runs)[0]], [FINAL])[FINAL]
+    body, hits, families = [], [], []
+    for id in ids:
+        old = load_policy(source).clause(id).style
+        into = runs / "policies" / id
+        new = flip(source, id, into)
+        overrides = [f"policy={into.resolve()}", f"evaluate.arms=[{FINAL}]"]
+        roots = [complete([f"seed={seed}", *overrides], runs)[0] for seed in seeds]
+        after = read(roots, [FINAL])[FINAL]
+        mine = of_clause(after, id)
+        hits += [_right(sample) for sample in mine]
+        families += [sample.case.prompt.family for sample in mine]
+        was, now, others = followed(before, id), followed(after, id), moved(before, after, id)
+        body.append([id, f"{old} to {new}", *(interval(asdict(cell)) for cell in (was, now, others))])
+    pooled = rate(hits, families, resamples=10_000)
     return "\n".join(
         [
-            f"[{id}] {old} -> {new}, arm {FINAL}, seeds {', '.join(map(str, seeds))}, all suites:",
-            f"  its prompts that follow the new style: {interval(asdict(followed(after, id)))}",
-            f"  its prompts that followed the old one before: {interval(asdict(was))}",
-            f"  right style on all other prompts, change in points: {interval(asdict(moved(before, after, id)))}",
+            f"Arm {FINAL}, seeds {', '.join(map(str, seeds))}, one clause flipped at a time; percent [95%] n.\n",
+            markdown(["clause", "flip", "right style before", "follow the new style", "all else, points"], body),
+            f"\nFollow the new style, all of these clauses: {interval(asdict(pooled))}",
         ]
     )
 
@@ -251,7 +261,7 @@ def flip_report(seeds: Sequence[int], id: str, runs: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--flip", metavar="CLAUSE", help="turn this clause's style around and measure what follows")
+    parser.add_argument("--flip", metavar="CLAUSE", nargs="+", help="flip these clauses' styles, one at a time")
     parser.add_argument("--root", type=Path, default=Path("runs"))
     options = parser.parse_args()
     try:

@@ -1,11 +1,16 @@
 """Fixtures every area shares: tiny checkpoints and a taught world, made once per session. Copy before changing one."""
 
+import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import taught
 from tests.tiny import make_tiny_model
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +29,8 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def taught_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recipe whose run goes through every stage in seconds, everything it names beside it. Slow to make."""
     return taught.build(tmp_path_factory.mktemp("world"))
+
+
+def pytest_sessionstart() -> None:
+    """A job started in the background ignores SIGINT, and so would every process that a test interrupts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from deliberant import cli
+from deliberant import cli, stage_cli
 from deliberant.errors import RunError
 from deliberant.micro.measure import Figure
 from deliberant.micro.pretrain import Plan
@@ -95,7 +95,7 @@ def test_a_stopped_run_is_one_line(
     def stop(*_: Any) -> None:
         raise raised
 
-    monkeypatch.setattr(cli, "work", stop)
+    monkeypatch.setattr(stage_cli, "work", stop)
     result = invoke("generate", recipe, "--root", tmp_path / "runs")
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", line + "\n")
 
@@ -131,6 +131,14 @@ def test_results(tmp_path: Path) -> None:
         assert text in table
 
 
+def test_torn_results_are_one_line_and_exit_1(tmp_path: Path) -> None:
+    (tmp_path / "evaluate").mkdir()
+    (tmp_path / "evaluate" / "results.json").write_text('[{"arm": ')
+    result = invoke("results", tmp_path, "--json")
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert "results.json: is torn or no JSON" in result.stderr and "; delete " in result.stderr
+
+
 def test_coverage(tmp_path: Path) -> None:
     run = filtered_run(tmp_path)
     rows = json.loads(invoke("coverage", run.root, "--json").stdout)[:3]
@@ -158,7 +166,7 @@ def test_run_goes_through_the_plan_and_ends_with_table_and_report(
             json.dumps([{**ROW, "metric": name} for name in ("compliance", "style", *SIDES)])
         )
 
-    monkeypatch.setattr(cli, "work", work)
+    monkeypatch.setattr(stage_cli, "work", work)
     result = invoke("run", recipe, "--root", tmp_path / "runs", "--set", "evaluate.arms=[base, sft]")
     assert result.exit_code == 0, result.output
     assert stages == ["helpful", "generate", "filter", "sft", "evaluate", "report"]
@@ -176,6 +184,28 @@ def test_chat_keeps_answer_and_reasoning_apart(recipe: Path, tmp_path: Path) -> 
     talk = CliRunner().invoke(cli.app, ["chat", str(root), "--arm", "base+spec"], input="hello\nmore\n\n")
     assert talk.exit_code == 0, talk.output
     assert talk.stdout == "\n\n"
+    talk = CliRunner().invoke(cli.app, ["chat", str(root), "--json"], input="hello\nmore\n\n")
+    rows = [json.loads(line) for line in talk.stdout.splitlines()]
+    assert [row["answer"] for row in rows] == ["", ""] and not rows[0]["complete"] and rows[0]["reasoning"]
+    assert all(0 < row["seconds"]["first"] <= row["seconds"]["all"] for row in rows)
+
+
+def test_chat_says_which_clauses_of_the_policy_are_cited(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    id, clause = next(iter(run.policy.clauses.items()))
+    said = ["<think>policy: ", f"[{id}] and [ZZ9]</think>", "no."]
+    monkeypatch.setattr("deliberant.models.local.LocalSampler.stream", lambda *_: iter(said))
+    shown = invoke("chat", run.root, "hello")
+    assert shown.stdout == "no.\n"
+    assert f"[{id}] {clause.title}" in shown.stderr and "[ZZ9] is not a clause of this policy" in shown.stderr
+    row = json.loads(invoke("chat", run.root, "hello", "--json").stdout)
+    assert (row["answer"], row["complete"], row["arm"]) == ("no.", True, "base")
+    assert row["clauses"] == [
+        {"id": id, "title": clause.title, "style": clause.style},
+        {"id": "ZZ9", "title": None, "style": None},
+    ]
 
 
 def test_pretraining_takes_a_plan_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

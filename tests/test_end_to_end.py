@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.cli import work
 from deliberant.files import read_rows
 from deliberant.recipe import load_recipe
 from deliberant.run import Run, plan
+from deliberant.stage_cli import work
 from deliberant.stages.evaluate import results
 from deliberant.stages.moved import read_moved
 from tests.taught import HELP, REFUSAL, STEAL

@@ -273,3 +273,39 @@ def test_work_outside_a_run_is_kept_in_chunks_and_resumed_only_with_its_inputs(t
     assert asked == [1, 2, 3, 4, 5], "what is done is not done again"
     forget(tmp_path / "o.jsonl")
     assert not list(tmp_path.iterdir())
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from deliberant.journal import in_chunks
+from deliberant.progress import NullProgress
+def work(numbers):
+    print("works", flush=True)
+    sys.stdin.readline()
+    return [{"n": number} for number in numbers]
+in_chunks(Path(sys.argv[1]), "a", [1, 2], 1, work, NullProgress(), "x")
+"""
+
+
+def test_two_processes_can_not_write_one_file(tmp_path: Path) -> None:
+    to = tmp_path / "sets" / "o.jsonl"
+
+    def go() -> list[Row]:
+        return in_chunks(to, "a", [1, 2], 1, lambda some: [{"n": number} for number in some], NullProgress(), "x")
+
+    arguments = [sys.executable, "-c", WRITER, str(to)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdin is not None
+        assert other.stdout.readline() == "works\n"
+        with pytest.raises(UserError, match=rf"o\.jsonl: process {other.pid} is working here; wait for it to end"):
+            go()
+        other.stdin.write("\n")
+        other.stdin.flush()
+        assert other.stdout.readline() == "works\n", "it has closed its journal once, which gives up no lock"
+        with pytest.raises(UserError, match="is working here"):
+            go()
+        other.kill()
+    assert go() == [{"n": 1}, {"n": 2}], "what was killed is resumed, its lock is gone with it"
+    forget(to)
+    assert not list(to.parent.iterdir())

@@ -15,6 +15,7 @@ from rich.table import Table
 from deliberant.models.splitter import Parts, split
 
 if TYPE_CHECKING:
+    from deliberant.generators import Settled
     from deliberant.judge.labelling import Labelled
     from deliberant.micro.measure import Figure
     from deliberant.prompts.census import Census
@@ -157,6 +158,19 @@ def label_lines(found: "Labelled", to: Path) -> Iterator[str]:
         reasons = Counter(label.unscored for label in found.labels.values() if label.categories is None)
         listed = ", ".join(f"{why} {count}" for why, count in reasons.most_common())
         yield f"{found.unlabelled} without a label ({listed}), in {unlabelled_file(to)}"
+
+
+def settled_lines(found: "Settled", to: Path, rejected: Path | None) -> Iterator[str]:
+    """What a generator left, below its yields; `rejected`: the file that lists what was not kept, if one was wanted."""
+    yield f"{len(found.kept)} prompts in {to}"
+    if found.rejected:
+        yield f"{len(found.rejected)} rejected; " + (
+            f"listed in {rejected}" if rejected else "list them with --rejected FILE"
+        )
+    if found.hints:
+        yield f"{found.hints} hints of source prompts dropped: what is asked is something else now"
+    if found.skipped:
+        yield f"{found.skipped} prompts, in groups of many that look alike, were not compared with all of them"
 
 
 def _skipped(count: int) -> Iterator[str]:

@@ -122,14 +122,14 @@ def write_rows(path: Path, rows: Iterable[Any]) -> None:
     write_atomically(path, (json_line(row) for row in rows))
 
 
-def read_json(path: Path, remedy: str) -> Any:
-    """RunError naming file and `remedy` where it is torn or is no JSON object."""
+def read_json(path: Path, remedy: str, kind: type[dict[str, Any]] | type[list[Any]] = dict) -> Any:
+    """A JSON object, or a list if `kind` says so. RunError naming file and `remedy` where it is torn or is none."""
     try:
         value = json.loads(path.read_bytes())
     except ValueError as error:
         raise RunError(f"{path}: is torn or no JSON ({error}); {remedy}") from error
-    if not isinstance(value, dict):
-        raise RunError(f"{path}: is no JSON object; {remedy}")
+    if not isinstance(value, kind):
+        raise RunError(f"{path}: is no JSON {'object' if kind is dict else 'list'}; {remedy}")
     return value
 
 

@@ -11,13 +11,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deliberant.cli_options import (
+    Chunk,
+    Model,
+    NewTokens,
+    PolicyName,
+    Readings,
+    Seed,
+    Temperature,
+    TemplatesOf,
+    TopP,
+    choice,
+)
 from deliberant.errors import UserError
-from deliberant.names import nearest
 
 if TYPE_CHECKING:
     from deliberant.generators import Job, Settled
     from deliberant.judge.labelling import Labeller
-    from deliberant.models import Sampler, Sampling, Templates
+    from deliberant.models import Sampler, Templates
     from deliberant.policy import Policy
     from deliberant.prompts import Prompt
 
@@ -30,26 +41,12 @@ generate_app = typer.Typer(
 File = Annotated[Path, typer.Argument(help="A JSONL file of prompts.")]
 To = Annotated[Path, typer.Option(help="The JSONL file to write.")]
 Rejected = Annotated[Path | None, typer.Option(help="Write what was not kept to this file, with reasons.")]
-PolicyOf = Annotated[str, typer.Option("--policy", help="A policy folder, or one of the words micro, default.")]
 AnyPolicy = Annotated[
     str | None, typer.Option("--policy", help="A policy folder, or micro, default: are the categories its own?")
 ]
-Model = Annotated[str, typer.Option("--with", metavar="MODEL", help="A folder, a Hub id, or the word micro.")]
 Checker = Annotated[
     str | None, typer.Option("--check-with", metavar="MODEL", help="Who checks the category; default is --with.")
 ]
-TemplatesOf = Annotated[
-    str | None,
-    typer.Option("--templates", help="Prompt files: a folder, default or micro; without it, those of the model."),
-]
-Readings = Annotated[int, typer.Option("--readings", min=1, help="How often each prompt's category is read.")]
-Temperature = Annotated[float, typer.Option(min=0.0, help="Of the model's sampling; 0 is greedy.")]
-TopP = Annotated[
-    float, typer.Option("--top-p", min=0.01, max=1.0, help="Of the model's sampling; small models babble at 1.")
-]
-NewTokens = Annotated[int, typer.Option(min=1, help="Of each completion, reasoning included.")]
-Chunk = Annotated[int, typer.Option(min=1, help="Prompts that are done, and kept, together.")]
-Seed = Annotated[int, typer.Option(min=0, help="Another seed draws other wordings or completions.")]
 Only = Annotated[list[str] | None, typer.Option(help="Only this one, by name; may be repeated.")]
 Each = Annotated[int | None, typer.Option(min=1, help="How many each prompt gets, drawn by the seed; default is all.")]
 Data = Annotated[Path | None, typer.Option(help="A data file of your own in place of the built-in one.")]
@@ -145,6 +142,7 @@ def multi_turn(
     deliberant prompts generate multi-turn train.jsonl --to turns.jsonl --with Qwen/Qwen3-4B --top-p 0.95
     """
     from deliberant.generators import lead_up_jobs
+    from deliberant.sources import policy_named
 
     prompts = _prompts(file, policy)
     if with_ is None:
@@ -165,7 +163,7 @@ def multi_turn(
         return lead_up_jobs(prompts, turns, each or 1, templates, model, seed)
 
     models = _Models(with_, check_with, templates, temperature, top_p, max_new_tokens, readings, chunk, seed)
-    checked_by = _policy(policy) if policy is not None and check_with is not None else None
+    checked_by = policy_named(policy) if policy is not None and check_with is not None else None
     _finish(models.write(jobs, checked_by, prompts, threshold, to), to, rejected, as_json)
 
 
@@ -173,7 +171,7 @@ def multi_turn(
 def twins(
     file: File,
     to: To,
-    policy: PolicyOf,
+    policy: PolicyName,
     with_: Model,
     towards: Annotated[str, typer.Option(help="harmless (of harmful prompts), or harmful.")] = "harmless",
     check_with: Checker = None,
@@ -198,10 +196,10 @@ def twins(
     """
     from deliberant.generators import TOWARDS, twin_jobs
     from deliberant.prompts import read_prompts
+    from deliberant.sources import policy_named
 
-    if towards not in TOWARDS:
-        raise UserError(f"--towards: unknown value '{towards}'; {nearest(towards, TOWARDS)}")
-    loaded = _policy(policy)
+    choice("--towards", towards, TOWARDS)
+    loaded = policy_named(policy)
     prompts = read_prompts(file, {category.id for category in loaded.categories})
 
     def jobs(templates: "Templates", model: str) -> "list[Job]":
@@ -217,7 +215,7 @@ def clauses(
         Path, typer.Argument(help="A run folder, what `coverage RUN --json` printed (.json), or prompts (.jsonl).")
     ],
     to: To,
-    policy: PolicyOf,
+    policy: PolicyName,
     with_: Model,
     least: Annotated[int, typer.Option("--min", min=1, help="Clauses with fewer prompts than this get more.")] = 10,
     clause: Annotated[list[str] | None, typer.Option(help="Only this clause, by id; may be repeated.")] = None,
@@ -246,8 +244,9 @@ def clauses(
     from deliberant.generators import clause_jobs, counts_of_coverage, counts_of_prompts
     from deliberant.generators.clauses import of_policy
     from deliberant.prompts import read_prompts
+    from deliberant.sources import policy_named
 
-    loaded = _policy(policy)
+    loaded = policy_named(policy)
     known = [prompt for path in existing or () for prompt in read_prompts(path)]
     if file.is_dir():
         from deliberant.stages.coverage import coverage
@@ -267,21 +266,6 @@ def clauses(
 
     models = _Models(with_, check_with, templates, temperature, top_p, max_new_tokens, readings, chunk, seed)
     _finish(models.write(jobs, loaded, known, threshold, to), to, rejected, as_json)
-
-
-def labeller_of(
-    model: str,
-    policy: "Policy",
-    templates: str | None,
-    sampling: "Sampling",
-    readings: int,
-    seed: int,
-    sampler: "Sampler | None" = None,
-) -> "Labeller":
-    """A labeller by the words of the command line; `sampler` is the model, where it is loaded already."""
-    from deliberant.judge.labelling import Labeller
-
-    return Labeller(sampler or _sampler(model), _templates(templates, model), sampling, policy, readings, seed)
 
 
 @dataclass(frozen=True)
@@ -309,21 +293,24 @@ class _Models:
         from deliberant.console import RichProgress
         from deliberant.generators import write
         from deliberant.models import Sampling
+        from deliberant.sources import sampler_named, templates_named
 
-        sampler = _sampler(self.writer)
-        todo = jobs(_templates(self.templates, self.writer), sampler.identity)
+        sampler = sampler_named(self.writer)
+        todo = jobs(templates_named(self.templates, self.writer), sampler.identity)
         labeller = self._labeller(policy, sampler) if policy is not None else None
         sampling = Sampling(self.temperature, self.top_p, self.max_new_tokens)
         progress = RichProgress()
         return write(todo, sampler, sampling, labeller, known, threshold, to, self.chunk, self.seed, progress)
 
     def _labeller(self, policy: "Policy", writer: "Sampler") -> "Labeller":
+        from deliberant.judge.labelling import Labeller
         from deliberant.models import Sampling
+        from deliberant.sources import sampler_named, templates_named
 
         checker = self.checker or self.writer
-        same = writer if checker == self.writer else None
+        reader = writer if checker == self.writer else sampler_named(checker)
         reading = Sampling(CHECKING, 1.0, self.max_new_tokens)
-        return labeller_of(checker, policy, self.templates, reading, self.readings, self.seed, same)
+        return Labeller(reader, templates_named(self.templates, checker), reading, policy, self.readings, self.seed)
 
 
 def _wrapped(
@@ -342,34 +329,14 @@ def _wrapped(
 
 def _prompts(file: Path, policy: str | None) -> "list[Prompt]":
     from deliberant.prompts import read_prompts
+    from deliberant.sources import policy_named
 
-    return read_prompts(file, {category.id for category in _policy(policy).categories} if policy else None)
-
-
-def _sampler(name: str) -> "Sampler":
-    from deliberant.models.local import LocalSampler
-    from deliberant.sources import model_folder
-
-    return LocalSampler.load(model_folder(name))
-
-
-def _templates(name: str | None, model: str) -> "Templates":
-    from deliberant.models import Templates
-    from deliberant.recipe import BUILT_IN
-
-    return Templates.load(name or (BUILT_IN if model == BUILT_IN else "default"))
-
-
-def _policy(name: str) -> "Policy":
-    from deliberant.policy import load_policy
-    from deliberant.sources import policy_folder
-
-    return load_policy(policy_folder(name))
+    return read_prompts(file, {category.id for category in policy_named(policy).categories} if policy else None)
 
 
 def _finish(found: "Settled", to: Path, rejected: Path | None, as_json: bool) -> None:
     """Write what was kept and, where wanted, what was not; then the journals have done their work."""
-    from deliberant.console import print_table
+    from deliberant.console import print_table, settled_lines
     from deliberant.files import write_rows
     from deliberant.generators import forget_journals
     from deliberant.prompts import write_prompts
@@ -385,11 +352,5 @@ def _finish(found: "Settled", to: Path, rejected: Path | None, as_json: bool) ->
         typer.echo(json.dumps(row, ensure_ascii=False))
         return
     print_table(yields_table(rows))
-    typer.echo(f"{len(found.kept)} prompts in {to}")
-    if found.rejected:
-        where = f"listed in {rejected}" if rejected else "list them with --rejected FILE"
-        typer.echo(f"{len(found.rejected)} rejected; {where}")
-    if found.hints:
-        typer.echo(f"{found.hints} hints of source prompts dropped: what is asked is something else now")
-    if found.skipped:
-        typer.echo(f"{found.skipped} prompts, in groups of many that look alike, were not compared with all of them")
+    for line in settled_lines(found, to, rejected):
+        typer.echo(line)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from deliberant.errors import RunError, UserError
 from deliberant.files import Row, append_durably, fingerprint, json_line, write_atomically, writing
+from deliberant.locks import lock, unlock
 from deliberant.progress import Progress
 
 Item = TypeVar("Item")
@@ -115,8 +116,13 @@ def in_chunks(
 
     Returns the rows in item order, as read back from JSON; `name` is what the progress calls the work. The first chunk
     names the `inputs`, everything that shapes the rows: UserError where a journal was begun with others. Whoever has
-    written what comes of the rows deletes the journal (`forget`), so that a kill before that resumes.
+    written what comes of the rows deletes the journal (`forget`), so that a kill before that resumes. Until then no
+    other process can work on `path`: UserError.
     """
+    file = _lock_file(path)
+    with writing(path, "nothing was lost"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock(file, path)
     journal = Journal(path)
     begun = [{"inputs": fingerprint({"inputs": inputs, "size": size})}]
     if not len(journal):
@@ -131,5 +137,10 @@ def in_chunks(
 
 
 def forget(path: Path) -> None:
-    """Delete the journal of finished work."""
+    """Delete the journal of finished work and let others work there."""
     path.with_name(path.name + ".journal").unlink(missing_ok=True)
+    unlock(_lock_file(path))
+
+
+def _lock_file(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from deliberant.cli_options import RunFolder
+
 judge_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Hold a run's judge against people.")
 
 
 @judge_app.command()
 def calibrate(
-    where: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    where: RunFolder,
     labels: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Labels from a file, too; may be repeated.")
     ] = None,

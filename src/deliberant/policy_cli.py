@@ -6,25 +6,23 @@ Answers go to stdout, counts and remarks to stderr. Everything heavy is imported
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deliberant.cli_options import PolicyName, choice
 from deliberant.errors import UserError
-from deliberant.names import nearest
 
 if TYPE_CHECKING:
-    from deliberant.policy import Diff, Finding, Policy
+    from deliberant.policy import Finding
     from deliberant.policy.tokens import TokenCounter
 
 policy_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Read, check, compare and convert a policy.")
 
-Which = Annotated[str, typer.Option("--policy", help="A policy folder, or one of the words micro, default.")]
 Tokenizer = Annotated[
     str | None,
     typer.Option(help="A tokenizer.json, a folder, a Hub id, or the word micro; without it, counts are estimated."),
 ]
-Word = TypeVar("Word", bound=str)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
 
@@ -33,7 +31,7 @@ def show(
     categories: Annotated[
         list[str] | None, typer.Argument(metavar="CATEGORY", help="Show these in full, too.", show_default=False)
     ] = None,
-    policy: Which = "micro",
+    policy: PolicyName = "micro",
     compressed: Annotated[bool, typer.Option("--compressed", help="Their compressed text, not the full one.")] = False,
     tokenizer: Tokenizer = None,
     budget: Annotated[int | None, typer.Option(min=0, help="More tokens than this are an error.")] = None,
@@ -48,8 +46,9 @@ def show(
     deliberant policy show weapons fraud --compressed --json | jq .tokens
     """
     from deliberant.policy import measure, spec_view, summary_view
+    from deliberant.sources import policy_named
 
-    loaded, names = _load(policy), list(dict.fromkeys(categories or []))
+    loaded, names = policy_named(policy), list(dict.fromkeys(categories or []))
     view = spec_view(loaded, names, compressed)
     count, how = _counter(tokenizer)
     try:
@@ -75,7 +74,7 @@ def show(
 
 @policy_app.command()
 def lint(
-    policy: Which = "micro",
+    policy: PolicyName = "micro",
     tokenizer: Tokenizer = None,
     with_: Annotated[
         str | None, typer.Option("--with", metavar="MODEL", help="Also ask this model (a folder, a Hub id, or micro).")
@@ -99,11 +98,11 @@ def lint(
     """
     from deliberant.policy import lint as check
     from deliberant.policy.lint import broken
-    from deliberant.sources import policy_folder
+    from deliberant.sources import policy_folder, policy_named
 
     folder, count = policy_folder(policy), _counter(tokenizer).count if tokenizer else None
     try:
-        loaded = _load(policy)
+        loaded = policy_named(policy)
     except UserError as error:
         _show_findings(folder, [broken(folder, error)], as_json)
         raise typer.Exit(2) from None
@@ -115,11 +114,10 @@ def lint(
     if with_ is not None:
         from deliberant.console import RichProgress
         from deliberant.judge.conflicts import conflicts
-        from deliberant.models.local import LocalSampler
-        from deliberant.sources import model_folder
+        from deliberant.sources import sampler_named
 
-        sampler = LocalSampler.load(model_folder(with_))
-        asked = conflicts(loaded, sampler, max_new_tokens, only=category or (), progress=RichProgress())
+        progress = RichProgress()
+        asked = conflicts(loaded, sampler_named(with_), max_new_tokens, only=category or (), progress=progress)
         findings += asked.findings
         counts = ", ".join(f"{asked.counts[name]} {name}" for name in ("conflict", "ambiguous", "clear", "unscored"))
         typer.echo(f"pairs read by the model: {asked.counts.total()} ({counts})", err=True)
@@ -143,10 +141,9 @@ def diff(
     deliberant policy diff micro my-policy/ --json | jq .touched
     """
     from deliberant.policy import diff as compare
+    from deliberant.sources import policy_named
 
-    found = compare(_load(old), _load(new))
-    reached = {id: found.touches(id) for id in sorted(found.known)}
-    touched = [id for id, hit in reached.items() if hit]
+    found = compare(policy_named(old), policy_named(new))
     asked: dict[str, list[str]] = {"touched": [], "untouched": []}
     if prompts is not None:
         from deliberant.prompts import read_prompts
@@ -155,13 +152,13 @@ def diff(
             hit = any(map(found.touches, prompt.categories))
             asked["touched" if hit else "untouched"].append(prompt.id)
     if as_json:
-        row = {**_diff_row(found), "touched": touched, **({"prompts": asked} if prompts else {})}
+        row = found.row() | ({"prompts": asked} if prompts else {})
         typer.echo(json.dumps(row, ensure_ascii=False, indent=1))
         return
     for line in ["no difference"] if found.empty else found.lines():
         typer.echo(line)
     whole = " (all: every spec view holds summaries, rules and styles)" if found.everywhere else ""
-    typer.echo(f"views touched: {', '.join(touched) or 'none'}{whole}")
+    typer.echo(f"views touched: {', '.join(found.reached) or 'none'}{whole}")
     if prompts is not None:
         count = len(asked["touched"])
         typer.echo(f"prompts touched: {count} of {count + len(asked['untouched'])}")
@@ -191,7 +188,11 @@ def import_(
     from deliberant.policy.importers import FORMATS, import_policy, save_policy
     from deliberant.prompts.types import STYLES
 
-    imported = import_policy(file, _choice("--format", format, FORMATS), _choice("--style", style, STYLES))
+    imported = import_policy(
+        file,
+        None if format is None else choice("--format", format, FORMATS),
+        None if style is None else choice("--style", style, STYLES),
+    )
     save_policy(imported.policy, to)
     for count in imported.counts:
         typer.echo(f"{count.what}: {count.found} found, {count.imported} imported", err=True)
@@ -206,7 +207,7 @@ def import_(
 
 @policy_app.command()
 def export(
-    policy: Which = "micro",
+    policy: PolicyName = "micro",
     to: Annotated[Path | None, typer.Option(help="File to write, which must not exist; default is stdout.")] = None,
 ) -> None:
     """Write a policy as one Markdown file in the form that gpt-oss-safeguard reads; `import` takes it back.
@@ -216,8 +217,9 @@ def export(
     deliberant policy export --policy my-policy/ --to my-policy.md
     """
     from deliberant.policy.importers import export_policy
+    from deliberant.sources import policy_named
 
-    text = export_policy(_load(policy))
+    text = export_policy(policy_named(policy))
     if to is None:
         typer.echo(text, nl=False)
         return
@@ -227,29 +229,6 @@ def export(
 
     write_atomically(to, text.encode())
     typer.echo(to)
-
-
-def _choice(option: str, value: str | None, known: tuple[Word, ...]) -> Word | None:
-    if value is None:
-        return None
-    for word in known:
-        if word == value:
-            return word
-    raise UserError(f"{option}: unknown value '{value}'; {nearest(value, known)}")
-
-
-def _diff_row(found: "Diff") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    row = asdict(found)
-    for name in ("added", "removed"):
-        row[name] = [{key: clause[key] for key in ("id", "category", "title", "style")} for clause in row[name]]
-    row["changed"] = [
-        {"id": new.id, "category": new.category, "what": what, "style": [old.style, new.style]}
-        for old, new, what in ((each.old, each.new, each.what) for each in found.changed)
-    ]
-    del row["known"]
-    return row
 
 
 def _show_findings(folder: Path, findings: "list[Finding]", as_json: bool) -> None:
@@ -262,13 +241,6 @@ def _show_findings(folder: Path, findings: "list[Finding]", as_json: bool) -> No
         typer.echo(f"{folder / each.path}:{each.line}: {each.severity}: {each.message} [{each.rule}]")
     counts = Counter(each.severity for each in findings)
     typer.echo(", ".join(f"{counts[name]} {name}s" for name in ("error", "warning", "note")), err=True)
-
-
-def _load(name: str) -> "Policy":
-    from deliberant.policy import load_policy
-    from deliberant.sources import policy_folder
-
-    return load_policy(policy_folder(name))
 
 
 def _counter(tokenizer: str | None) -> "TokenCounter":

@@ -7,19 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from deliberant.cli_options import Chunk, Model, NewTokens, PolicyName, Readings, Seed, Temperature, TemplatesOf
 from deliberant.errors import UserError
-from deliberant.generate_cli import (
-    Chunk,
-    Model,
-    NewTokens,
-    PolicyOf,
-    Readings,
-    Seed,
-    Temperature,
-    TemplatesOf,
-    generate_app,
-    labeller_of,
-)
+from deliberant.generate_cli import generate_app
 
 prompts_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Import, check, clean, split, label and generate prompts."
@@ -88,11 +78,10 @@ def check(
     deliberant prompts check cases.jsonl --policy my-policy/
     """
     from deliberant.console import census_lines
-    from deliberant.policy import load_policy
     from deliberant.prompts.census import census
-    from deliberant.sources import policy_folder
+    from deliberant.sources import policy_named
 
-    named = load_policy(policy_folder(policy)) if policy else None
+    named = policy_named(policy) if policy else None
     found = census(
         file, [category.id for category in named.categories] if named else None, named.clauses if named else None
     )
@@ -176,7 +165,7 @@ def hints(
 @prompts_app.command()
 def label(
     file: Annotated[Path, typer.Argument(help="A JSONL file of prompts; category may be left out.")],
-    policy: PolicyOf,
+    policy: PolicyName,
     with_: Model,
     to: Annotated[Path, typer.Option(help="The JSONL file to write; the readings go beside it.")],
     check: Annotated[bool, typer.Option("--check", help="Read the labelled ones, too, and compare.")] = False,
@@ -202,14 +191,15 @@ def label(
     deliberant prompts label train.jsonl --policy micro --with micro --to checked.jsonl --check
     """
     from deliberant.console import RichProgress, label_lines, print_table
+    from deliberant.judge.labelling import Labeller
     from deliberant.judge.labelling import label as labelled
     from deliberant.models import Sampling
-    from deliberant.policy import load_policy
     from deliberant.report.confusion import confusion, matrix_table, rates_table
-    from deliberant.sources import policy_folder
+    from deliberant.sources import policy_named, sampler_named, templates_named
 
-    sampling = Sampling(temperature, 1.0, max_new_tokens)
-    labeller = labeller_of(with_, load_policy(policy_folder(policy)), templates, sampling, readings, seed)
+    loaded, sampling = policy_named(policy), Sampling(temperature, 1.0, max_new_tokens)
+    files = templates_named(templates, with_)
+    labeller = Labeller(sampler_named(with_), files, sampling, loaded, readings, seed)
     found = labelled(file, to, labeller, with_, check=check, keep_none=keep_none, chunk=chunk, progress=RichProgress())
     report = confusion(found.checked, labeller.rule.menu) if check else None
     row: dict[str, Any] = {"rows": found.rows, "kept": found.kept, "labelled": len(found.labels) - found.unlabelled}

@@ -164,8 +164,9 @@ class Incremental(_Settings):
 
 
 class Recipe(_Settings):
-    """`policy`, `base`, `judge` and `templates` are the word `micro`, a folder or, for models, a Hub id; policy and templates
-    may also be the word `default`.
+    """`policy`, `base`, `judge` and `templates` are the word `micro`, a folder or, for models, a Hub id.
+
+    Policy and templates may also be the word `default`.
 
     `from_run` is the folder of a finished run: after an edit of the policy only what it touches is made anew, and
     training continues from that run's checkpoints.

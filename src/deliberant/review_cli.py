@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deliberant.cli_options import RunFolder
+
 if TYPE_CHECKING:
     from deliberant.review import Samples
 
 
 def review(
-    where: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    where: RunFolder,
     reviewer: Annotated[str | None, typer.Option(help="Whose labels these are; default is your login name.")] = None,
     sample: Annotated[
         int | None, typer.Option(min=1, help="Read this many, drawn evenly over category by kept and rejected.")

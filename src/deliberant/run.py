@@ -4,8 +4,6 @@ The folder's name ends in a hash of the recipe's settings and of what they point
 same command a resume. The folder has its own copy of policy and prompts; `Run.reopen` needs the recipe no more.
 """
 
-import fcntl
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -19,6 +17,7 @@ from deliberant.files import Row, fingerprint, read_json, write_atomically, writ
 from deliberant.folder import Manifest, StageFolder, read_manifest, verify
 from deliberant.journal import Journal
 from deliberant.lineage import Lineage
+from deliberant.locks import lock
 from deliberant.models.checkpoint import model_hash
 from deliberant.models.templates import Templates
 from deliberant.names import nearest
@@ -189,7 +188,7 @@ class Run:
 
         UserError where an earlier stage has not finished, or another process works in this run.
         """
-        _lock(self.root)
+        lock(self.root / ".lock", self.root)
         found = {
             f"{stage}/{file}": output["sha256"]
             for stage in self._upstream(name)
@@ -241,7 +240,7 @@ class Run:
         copy = self.root / ".policy.tmp"
         with writing(self.root, "nothing was lost"):
             self.root.mkdir(parents=True, exist_ok=True)
-            _lock(self.root)
+            lock(self.root / ".lock", self.root)
             for stale in (policy, copy):
                 shutil.rmtree(stale, ignore_errors=True)
             shutil.copytree(self.policy_folder, copy, ignore=shutil.ignore_patterns(".*"))
@@ -264,24 +263,3 @@ class Run:
             resolved["from_run"] = f"../{old.name}" if beside else str(old)
         write_atomically(self.root / RECIPE, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True).encode())
         write_json(self.root / NOTE, note)
-
-
-_LOCKS: dict[Path, int] = {}
-"""Run folders this process works in. Held until it ends: closing a POSIX lock's file early would give it up."""
-
-
-def _lock(root: Path) -> None:
-    """Make this process the only one that works in a run folder; UserError where another one does."""
-    key = root.resolve()
-    if key in _LOCKS:
-        return
-    handle = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-    try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        owner = os.read(handle, 20).decode() or "unknown"
-        os.close(handle)
-        raise UserError(f"{root}: process {owner} is working here; wait for it to end, or stop it") from error
-    os.ftruncate(handle, 0)
-    os.write(handle, str(os.getpid()).encode())
-    _LOCKS[key] = handle

@@ -1,16 +1,19 @@
-"""What the words of a recipe point to: folders, models, prompt sets."""
+"""What the words of a recipe, or of a command line, point to: policies, models, prompt files, prompt sets."""
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from deliberant.errors import UserError
-from deliberant.models import checkpoint
-from deliberant.policy import Policy
+from deliberant.models import Templates, checkpoint
+from deliberant.policy import Policy, load_policy
 from deliberant.prompts import Case, Prompt, assert_families_disjoint, read_cases, read_prompts
 from deliberant.prompts.importing import Import, imported
 from deliberant.prompts.tables import open_table
 from deliberant.recipe import BUILT_IN, DEFAULT, PromptFile, Recipe
+
+if TYPE_CHECKING:
+    from deliberant.models.local import LocalSampler
 
 SEEN = "seen"
 """The suite of new wordings of families that are trained on; every other suite is held out by family."""
@@ -31,6 +34,11 @@ def policy_folder(name: str) -> Path:
     if name == DEFAULT:
         return Path(__file__).parent / "policy" / DEFAULT
     return Path(name)
+
+
+def policy_named(name: str) -> Policy:
+    """The policy of that name or folder. UserError where it can not be loaded."""
+    return load_policy(policy_folder(name))
 
 
 def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
@@ -74,3 +82,15 @@ def model_folder(name: str) -> Path:
 
         return checkpoint.model_folder(MODEL_DIR)
     return checkpoint.model_folder(name)
+
+
+def sampler_named(name: str) -> "LocalSampler":
+    """The model of that name, loaded."""
+    from deliberant.models.local import LocalSampler
+
+    return LocalSampler.load(model_folder(name))
+
+
+def templates_named(name: str | None, model: str) -> Templates:
+    """Prompt files; without a name, those that a model of this name reads best."""
+    return Templates.load(name or (BUILT_IN if model == BUILT_IN else DEFAULT))

@@ -21,7 +21,7 @@ from deliberant.judge.labelling import Labeller
 from deliberant.models import Templates
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.progress import NullProgress
-from deliberant.prompts import Hint, Prompt
+from deliberant.prompts import Hint, Message, Prompt
 from tests.prompts.sets import prompt
 from tests.says import POLICY, Says
 
@@ -173,7 +173,7 @@ def test_what_is_no_coverage_is_one_line(tmp_path: Path, text: str) -> None:
 
 
 def test_what_leads_up_to_a_request_leaves_it_and_all_that_is_known_of_it_as_they_are(tmp_path: Path) -> None:
-    system = {"role": "system", "content": "Be brief."}
+    system = Message(role="system", content="Be brief.")
     sources = [SOURCE, replace(SOURCE, id="q", messages=(system, *SOURCE.messages))]
     answers = [
         "<think>user: x</think>Life comes first.\nuser: How is life?\nassistant: Long.\nuser: How do I kill a man?",
@@ -213,9 +213,9 @@ def test_a_model_that_copies_its_instructions_or_their_example_has_written_nothi
 
 def test_the_source_s_own_turns_stay_before_what_leads_up(tmp_path: Path) -> None:
     turns = (
-        {"role": "system", "content": "s"},
-        {"role": "user", "content": "hi"},
-        {"role": "assistant", "content": "ho"},
+        Message(role="system", content="s"),
+        Message(role="user", content="hi"),
+        Message(role="assistant", content="ho"),
     )
     source = replace(SOURCE, messages=(*turns, *SOURCE.messages))
     jobs = lead_up_jobs([source], 1, 1, TEMPLATES, Says.identity, 0)

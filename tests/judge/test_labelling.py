@@ -56,7 +56,7 @@ def test_labels_that_are_there_stay_and_others_say_who_gave_them(tmp_path: Path)
     assert left["id"] == "p4" and "categories" not in left and "category" not in left
     assert [(row["id"], row["unscored"]) for row in read_rows(readings_file(to))][-1] == ("p4", "no category")
     assert len(sampler.requests) == 4 * 3 + 3, "three readings each, and the unscored ones once more"
-    assert not list(tmp_path.glob("*.journal"))
+    assert not list(tmp_path.glob("*.journal")) and not list(tmp_path.glob(".*"))
     again = label(unlabelled_file(to), tmp_path / "again.jsonl", labeller(sampler), "mine")
     assert (again.rows, again.unlabelled) == (1, 1)
 

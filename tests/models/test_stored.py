@@ -139,7 +139,7 @@ def test_the_tokenizer_is_the_automatic_one(tiny_llama: Path, tmp_path: Path, na
 
 
 @pytest.mark.parametrize("architecture", ["llama", "qwen3"])
-def test_no_model_code_is_imported(architecture: Architecture, tmp_path: Path) -> None:
+def test_nothing_of_transformers_is_imported(architecture: Architecture, tmp_path: Path) -> None:
     code = (
         "import sys; from deliberant.models.local import LocalSampler; from deliberant.models.types import *\n"
         "sampler = LocalSampler.load(sys.argv[1])\n"
@@ -150,4 +150,4 @@ def test_no_model_code_is_imported(architecture: Architecture, tmp_path: Path) -
     done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "torch" in loaded
-    assert not {"transformers.modeling_utils", "transformers.models.auto", "accelerate", "sympy", "scipy"} & loaded
+    assert not {"transformers", "accelerate", "sympy", "scipy"} & loaded

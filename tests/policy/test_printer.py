@@ -11,7 +11,7 @@ from tests.policy.folders import RULES as RULES_FILE
 
 UNICODE = st.text(st.characters(codec="utf-8", exclude_characters="\r\n#`~"), min_size=1, max_size=12)
 LOOKALIKES = ["# Weapons", "## Summary", "### a clause [W1] refuse", "###", "Examples:", "- item", "[W1]", "---"]
-WORDS = UNICODE.map(str.strip).filter(bool)
+WORDS = UNICODE.map(lambda words: words.strip() or "x")
 ONE_LINE = WORDS.map(lambda words: " ".join(words.split()))
 STARTS = ["so", "*a*", "> q", "####", "[W1]", "#tag", "1."]
 LINE = st.builds("{} {}".format, st.sampled_from(STARTS), UNICODE).map(str.rstrip)
@@ -21,8 +21,8 @@ FENCE = st.builds(
     st.sampled_from(["```", "````", "~~~"]),
 )
 TEXT = st.lists(st.one_of(LINE, FENCE, st.just("")), max_size=4).map(lambda parts: "\n".join(parts).strip("\n"))
-SOME_TEXT = TEXT.filter(bool)
-ITEM = SOME_TEXT.map(str.strip).filter(bool)
+SOME_TEXT = TEXT.map(lambda text: text or "x")
+ITEM = TEXT.map(lambda text: text.strip() or "x")
 ITEMS = st.lists(ITEM, max_size=3).map(tuple)
 
 RULES = st.lists(st.one_of(TEXT, st.just("## Precedence"), st.just("### [W1] wins")), max_size=3).map(

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deliberant.errors import UserError
-from deliberant.prompts import read_prompts
-from deliberant.prompts.clusters import Forest, Match
+from deliberant.prompts import columns, read_prompts
+from deliberant.prompts import split as split_module
+from deliberant.prompts.clusters import Comparer, Forest
+from deliberant.prompts.columns import Column
 from deliberant.prompts.split import _assert_apart, split
 from tests.prompts.sets import BREAD, BREAD_TOO, LOCK, ROSES, WAR, ids, prompt, prompts
 
@@ -80,14 +82,30 @@ def test_what_can_not_be_divided_is_an_error(tmp_path: Path, share: float) -> No
 
 def test_a_straddling_family_or_cluster_or_pair_is_an_invariant_broken() -> None:
     held = np.array([True, False])
-    apart = np.array([0, 1])
-    families = np.array([7, 8], np.uint64)
-    _assert_apart(families, apart, held, Forest.of(2))
+    apart = np.array([0, 1], np.int32)
+
+    def families(*names: int) -> Column:
+        found = Column(np.uint64)
+        found.extend(np.array(names, np.uint64))
+        return found
+
+    _assert_apart(families(7, 8), apart, held, Forest(2))
     with pytest.raises(AssertionError, match="family"):
-        _assert_apart(np.array([7, 7], np.uint64), apart, held, Forest.of(2))
+        _assert_apart(families(7, 7), apart, held, Forest(2))
     with pytest.raises(AssertionError, match="cluster"):
-        _assert_apart(families, np.array([0, 0]), held, Forest.of(2))
-    forest = Forest.of(2)
-    forest.matches.append(Match(1, 0, 0.9, False))
+        _assert_apart(families(7, 8), np.array([0, 0], np.int32), held, Forest(2))
+    forest = Forest(2)
+    forest.link([[0, 1]], Comparer(lambda row: "the same", 0.8))
     with pytest.raises(AssertionError, match="near-duplicates"):
-        _assert_apart(families, apart, held, forest)
+        _assert_apart(families(7, 8), apart, held, forest)
+
+
+def test_pieces_and_parts_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = many(tmp_path / "many.jsonl")
+    whole = split(path, tmp_path / "a", 0.3, 0)
+    monkeypatch.setattr(columns, "BLOCK", 7)
+    monkeypatch.setattr(split_module, "BLOCK", 7)
+    monkeypatch.setattr(columns, "PART", 9)
+    assert split(path, tmp_path / "b", 0.3, 0) == whole
+    for name in ("train.jsonl", "held-out.jsonl"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

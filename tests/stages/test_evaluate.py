@@ -104,6 +104,23 @@ def test_a_finished_evaluation_asks_nothing_again(tmp_path: Path) -> None:
     assert again.batches == []
 
 
+@pytest.mark.parametrize(("torn", "words"), [("[{", "is torn or no JSON"), ("{}", "is no JSON list")])
+def test_torn_results_are_an_error_whose_remedy_brings_them_back(tmp_path: Path, torn: str, words: str) -> None:
+    run = open_run(tmp_path, Scripted(answer))
+    evaluate(run)
+    before = results(run.root)
+    (run.root / "evaluate" / "results.json").write_text(torn)
+    with pytest.raises(RunError) as raised:
+        results(run.root)
+    manifest = run.root / "evaluate" / "manifest.json"
+    assert str(raised.value).startswith(f"{run.root / 'evaluate' / 'results.json'}: {words}")
+    assert str(raised.value).endswith(f"; delete {manifest} and run `deliberant evaluate {run.root}` again")
+    manifest.unlink()
+    again = Scripted(answer)
+    evaluate(open_run(tmp_path, again))
+    assert (results(run.root), again.batches) == (before, [])
+
+
 def test_killed_in_the_second_arm_it_resumes_there_with_the_same_rows(tmp_path: Path) -> None:
     calls = iter(range(100))
 

@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 from benchmarks import incremental
 from benchmarks.results import Cost
 from deliberant import cli
-from deliberant.cli import work
 from deliberant.errors import RunError, UserError
 from deliberant.files import file_hash, read_rows
 from deliberant.models.checkpoint import model_hash
 from deliberant.recipe import Recipe
 from deliberant.run import Run
+from deliberant.stage_cli import work
 from deliberant.stages.evaluate import read_samples, results
 from deliberant.stages.export import rl_rows
 from deliberant.stages.moved import cost, read_moved
@@ -105,6 +105,14 @@ def test_what_moved_is_told(old: EditedRun, new: EditedRun) -> None:
     assert 'id="moved"' in page and "restyled comply -&gt; refuse" in page and "s that the same stages of" in page
     assert 'id="moved"' not in (old.root / "report.html").read_text()
     assert {row["arm"] for row in results(new.root)} == {"base", "base+spec", "sft"}
+
+
+def test_a_torn_account_of_what_moved_is_an_error_naming_file_and_remedy(tmp_path: Path) -> None:
+    (tmp_path / "evaluate").mkdir()
+    for torn in ('{"from": "micro', "[]"):
+        (tmp_path / "evaluate" / "moved.json").write_text(torn)
+        with pytest.raises(RunError, match=r"moved\.json: is .*; delete .*manifest.json and run `deliberant evaluate"):
+            read_moved(tmp_path)
 
 
 STAGES = ("helpful", "generate", "filter", "sft", "evaluate/base", "evaluate/base+spec", "evaluate/sft", "evaluate")

@@ -1,12 +1,13 @@
 """What generators make, and the account of it: every prompt that was asked for is kept, or rejected with a reason."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deliberant.judge.labels import Label
 from deliberant.prompts.bands import Bands
-from deliberant.prompts.clusters import Comparer, Forest, directed, near_any
+from deliberant.prompts.clusters import Comparer, Forest
 from deliberant.prompts.shingles import normalised
 from deliberant.prompts.types import Prompt
 
@@ -99,15 +100,15 @@ def duplicates(
     known = list(existing)
     everything = [*known, *made]
     texts = [normalised((turn["role"], turn["content"]) for turn in prompt.messages) for prompt in everything]
-    bands, comparer, start = Bands(threshold), Comparer(texts.__getitem__, threshold), len(known)
-    for text in texts:
-        bands.add(text)
-    near = near_any(bands.groups(), start, comparer) if start else {}
-    forest = Forest.of(len(texts))
-    own = ([row for row in group if row >= start and row not in near] for group in bands.groups())
-    forest.link((group for group in own if len(group) > 1), comparer)
-    matches = {**near, **directed(forest.matches)}
-    alike = {row - start: (everything[match.other].id, match.similarity) for row, match in matches.items()}
+    comparer, start, forest = Comparer(texts.__getitem__, threshold), len(known), Forest(len(texts))
+    with closing(Bands(threshold)) as bands:
+        for text in texts:
+            bands.add(text)
+        if start:
+            forest.against(bands.groups(), start, comparer)
+        forest.link(bands.groups(), comparer, start)
+    matches = ((place, forest.match(start + place)) for place in range(len(made)))
+    alike = {place: (everything[match.other].id, match.similarity) for place, match in matches if match}
     return alike, forest.skipped
 
 

@@ -14,7 +14,8 @@ from typing import Any
 from deliberant.evals.statistics import wilson
 from deliberant.judge import FilterRequest, Judge, RewardRequest, minimum
 from deliberant.micro import MODEL_DIR, POLICY_DIR
-from deliberant.micro.corpus import Shown, any_ask, flawed_reply, policy_reply, sent, show
+from deliberant.micro.policies import Shown, show
+from deliberant.micro.replies import any_ask, flawed_reply, policy_reply, sent
 from deliberant.micro.world import Ask, asks, kinds, read_style, topics, truth
 from deliberant.models.splitter import split
 from deliberant.models.templates import Templates

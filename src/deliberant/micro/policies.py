@@ -8,9 +8,9 @@ import random
 import zlib
 from dataclasses import dataclass, replace
 
-from deliberant.micro.tokenizer import CLAUSE_IDS, CLAUSE_LETTERS, asked_words
-from deliberant.micro.world import EVERYDAY, area_of_wording, kinds, language, topics
-from deliberant.policy import Category, Clause, Guideline, Policy
+from deliberant.micro.tokenizer import CLAUSE_IDS, CLAUSE_LETTERS
+from deliberant.micro.world import EVERYDAY, Ask, asks, clause_meaning, covers, kinds, language, topics
+from deliberant.policy import Category, Clause, Guideline, Policy, spec_view
 from deliberant.prompts.types import STYLES, Style
 
 
@@ -23,6 +23,8 @@ class Level:
 
 
 HARDEST = Level()
+MIXED_SHARE = 0.7
+"""Of the categories, how many call their area by several words: there only the kind tells clauses apart."""
 
 
 def held_out_title(title: str) -> bool:
@@ -79,7 +81,7 @@ def random_policy(
         wordings = language()["areas"][area]
         wording = rng.choice(wordings) if level.synonyms else wordings[0]
         name = area if rng.random() < 0.5 else wording
-        mixed_wordings = rng.random() < 0.25
+        mixed_wordings = rng.random() < MIXED_SHARE
         clauses = []
         for number, kind in enumerate(chosen, 1):
             titles = _titles(area, kind, held_out)
@@ -108,13 +110,28 @@ def _restyled(rng: random.Random, clause: Clause) -> Clause:
     return replace(clause, style=rng.choice(STYLES))
 
 
-def estranged(policy: Policy, rng: random.Random) -> Policy:
-    """The same policy with a word that names no area, one for each category, in place of its area."""
-    words = [word for word in asked_words() if word not in area_of_wording()]
-    categories = []
-    for category, word in zip(policy.categories, rng.sample(words, len(policy.categories)), strict=True):
-        clauses = [
-            replace(clause, title=f"{word} {clause.title.split()[-1]}", category=word) for clause in category.clauses
-        ]
-        categories.append(replace(category, id=word, title=word, clauses=tuple(clauses)))
-    return replace(policy, categories=tuple(categories))
+@dataclass(frozen=True)
+class Shown:
+    """A policy of which some categories are shown in full, and the clauses a request can be looked up in."""
+
+    policy: Policy
+    view: str
+    clauses: tuple[Clause, ...]
+
+    def draw(self, rng: random.Random, most: int = 1) -> list[tuple[Ask, Clause]]:
+        """Up to `most` requests with the clauses that cover them, no clause twice: its text is to be looked up, not
+        repeated."""
+        drawn = []
+        for clause in rng.sample(self.clauses, min(most, len(self.clauses))):
+            area, kind = clause_meaning(clause)
+            topic = rng.choice([topic for topic in topics() if covers(area, topic)])
+            drawn.append((rng.choice(asks(topic, kind)), clause))
+        return drawn
+
+
+def show(rng: random.Random, held_out: bool = False, categories: int | None = None, level: Level = HARDEST) -> Shown:
+    policy = random_policy(rng, held_out, level=level)
+    wanted = categories or rng.choices([1, 2, 3], [0.65, 0.2, 0.15])[0]
+    names = [category.id for category in rng.sample(policy.categories, min(wanted, len(policy.categories)))]
+    clauses = tuple(clause for name in names for clause in policy.category(name).clauses)
+    return Shown(policy, spec_view(policy, names), clauses)

@@ -49,15 +49,15 @@ FULL_MIX = {
 POLISH_MIX = {
     "judge": 0.24,
     "policy": 0.20,
-    "lookup": 0.18,
-    "coded": 0.09,
-    "free": 0.08,
-    "match": 0.07,
+    "lookup": 0.16,
+    "coded": 0.16,
+    "free": 0.09,
     "summary": 0.05,
-    "compare": 0.03,
-    "words": 0.02,
+    "match": 0.03,
+    "compare": 0.02,
     "skill": 0.02,
     "help": 0.02,
+    "words": 0.01,
 }
 SCHEDULE = (
     (0.052, COPY_MIX, Level(1)),

@@ -18,6 +18,7 @@ from deliberant.models.checkpoint import model_folder, model_hash
 from deliberant.models.decoder import Decoder, Source, supported
 from deliberant.models.draw import draw, uniforms
 from deliberant.models.generic import Generic
+from deliberant.models.plain import PlainTokenizer, plain_tokenizer
 from deliberant.models.plan import Group, Tokens, plan
 from deliberant.models.splitter import prefilled
 from deliberant.models.stored import Stored, load_tokenizer, stored
@@ -60,7 +61,7 @@ class LocalSampler:
         if tokenizer.chat_template is None:
             raise UserError(f"{tokenizer.name_or_path}: the tokenizer has no chat template; add chat_template.jinja")
         self._model = model
-        self.tokenizer = tokenizer
+        self._tokenizer = tokenizer
         self.identity = identity
         self.batch_tokens = batch_tokens
         self.dtype = dtype
@@ -79,7 +80,8 @@ class LocalSampler:
         folder = model_folder(model)
         options.setdefault("identity", model_hash(folder))
         found = None if torch.cuda.is_available() else stored(folder)
-        return cls(found or _live(folder), load_tokenizer(folder), **options)
+        tokenizer = plain_tokenizer(folder) if found else None
+        return cls(found or _live(folder), tokenizer or load_tokenizer(folder), **options)
 
     @property
     def model(self) -> Any:
@@ -87,6 +89,13 @@ class LocalSampler:
         if isinstance(self._model, Stored):
             self._model = _live(self._model.folder)
         return self._model
+
+    @property
+    def tokenizer(self) -> Any:
+        """The model's tokenizer, a Hugging Face one: it, too, may not be loaded before somebody asks for it."""
+        if isinstance(self._tokenizer, PlainTokenizer):
+            self._tokenizer = load_tokenizer(self._tokenizer.folder)
+        return self._tokenizer
 
     def refresh(self) -> None:
         """Take up the live model's present weights; call after every change to them."""
@@ -100,11 +109,11 @@ class LocalSampler:
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """Token ids of the conversation in the chat template, generation prompt included."""
-        ids = self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False)
+        ids = self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False)
         return list(ids)
 
     def count_tokens(self, text: str) -> int:
-        return len(self.tokenizer.encode(text, add_special_tokens=False))
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
 
     def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """One completion per request, in order. UserError if a prompt and its new tokens exceed the positions."""
@@ -184,7 +193,7 @@ class LocalSampler:
         """Think tags stay even where they are special tokens; only the end of turn goes."""
         if ids and ids[-1] in self._ends:
             ids = ids[:-1]
-        text: str = self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return text
 
     def _check(self, prompts: Sequence[Tokens], sampling: Sampling) -> None:

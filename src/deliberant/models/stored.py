@@ -6,7 +6,6 @@ Every other checkpoint is transformers' business. The decoder gets the same numb
 tokens; a test compares.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,10 +13,10 @@ from typing import Any
 
 import torch
 
+from deliberant.models.checkpoint import json_object
 from deliberant.models.decoder import Source, supported
+from deliberant.models.plain import CLASSES
 
-PLAIN_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
-"""Names under which a tokenizer is what tokenizer.json says, with no code of its own."""
 REQUIRED = (
     *("model_type", "hidden_act", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads"),
     *("head_dim", "rms_norm_eps", "rope_parameters", "tie_word_embeddings", "max_position_embeddings", "eos_token_id"),
@@ -54,7 +53,7 @@ def stored(folder: Path) -> Stored | None:
     files = {path.name for path in folder.iterdir()}
     if not {"config.json", "model.safetensors"} <= files or "adapter_config.json" in files:
         return None
-    config, generation = _json(folder / "config.json"), _json(folder / "generation_config.json")
+    config, generation = json_object(folder / "config.json"), json_object(folder / "generation_config.json")
     rope = config.get("rope_parameters")
     if (
         any(config.get(name) is None for name in REQUIRED)
@@ -73,7 +72,7 @@ def stored(folder: Path) -> Stored | None:
 
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer of a checkpoint. The automatic class, which imports every model's, only where it is needed."""
-    if _json(folder / "tokenizer_config.json").get("tokenizer_class") in PLAIN_TOKENIZERS:
+    if json_object(folder / "tokenizer_config.json").get("tokenizer_class") in CLASSES:
         from transformers import PreTrainedTokenizerFast
 
         return PreTrainedTokenizerFast.from_pretrained(folder)
@@ -99,12 +98,3 @@ def _sizes(path: Path) -> Mapping[str, int]:
             return {name: torch.Size(file.get_slice(name).get_shape()).numel() for name in file.keys()}  # noqa: SIM118
     except SafetensorError:
         return {}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """An object; {} where there is none, which transformers words better."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

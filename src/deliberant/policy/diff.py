@@ -1,7 +1,8 @@
 """What changed between two versions of a policy, and which categories' spec views it reaches."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from deliberant.errors import UserError
 from deliberant.names import nearest
@@ -59,10 +60,28 @@ class Diff:
         return self.everywhere or category in self.touched
 
     @property
+    def reached(self) -> list[str]:
+        """The categories of either version that `touches` is true of, sorted."""
+        return [id for id in sorted(self.known) if self.touches(id)]
+
+    @property
     def empty(self) -> bool:
         """Whether the two are equal."""
         clauses = self.added or self.removed or self.changed or self.touched
         return not (clauses or self.categories_changed or self.styles or self.rules or self.policy or self.everywhere)
+
+    def row(self) -> dict[str, Any]:
+        """The whole as JSON; clauses by id, category, title and style, `touched` as `reached` has it."""
+        row = asdict(self)
+        for name in ("added", "removed"):
+            row[name] = [{key: clause[key] for key in ("id", "category", "title", "style")} for clause in row[name]]
+        row["changed"] = [
+            {"id": new.id, "category": new.category, "what": what, "style": [old.style, new.style]}
+            for old, new, what in ((each.old, each.new, each.what) for each in self.changed)
+        ]
+        row["touched"] = self.reached
+        del row["known"]
+        return row
 
     def lines(self) -> Iterator[str]:
         """Each change in a line that begins with `+`, `-` or `~`; none where the two are equal."""

@@ -1,4 +1,4 @@
-"""Candidates for near-duplicates: MinHash signatures cut into bands, of which only the bands' hashes stay.
+"""Candidates for near-duplicates: MinHash signatures cut into bands, of which only the bands' hashes stay, on disk.
 
 Two texts whose shingle sets have Jaccard similarity s agree in a band of r values with probability s^r, and in one of b
 bands with 1 - (1 - s^r)^b (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4). What agrees is
@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from deliberant.prompts.columns import Column
 from deliberant.prompts.shingles import mix, shingles
 
 PERMUTATIONS = 128
 RECALL = 0.98
 """Least probability with which a pair exactly at the threshold becomes a candidate; one above it does more surely."""
 SEED = 1
-BATCH = 4096
+BATCH = 1024
 BATCH_LETTERS = 2**20
 """Texts and letters that are hashed at once."""
 
@@ -36,12 +37,12 @@ def recall(similarity: float, bands: int, length: int) -> float:
 
 
 class Bands:
-    """The band hashes of a growing list of texts: 4 bytes per band and text."""
+    """The band hashes of a growing list of texts: 4 bytes of disk per band and text."""
 
     def __init__(self, threshold: float) -> None:
         self.count, self.length = layout(threshold)
         self._factors = np.random.default_rng(SEED).integers(1, 2**63, self.length, np.uint64) | np.uint64(1)
-        self._chunks: list[NDArray[np.uint32]] = []
+        self._columns = [Column(np.uint32) for _ in range(self.count)]
         self._waiting: list[str] = []
         self._letters = 0
 
@@ -55,19 +56,19 @@ class Bands:
     def groups(self) -> Iterator[list[int]]:
         """Numbers of texts that agree in a band, two or more, ascending; a pair may come in several groups."""
         self._hash()
-        for band in range(self.count):
-            column = np.concatenate([chunk[:, band] for chunk in self._chunks]) if self._chunks else np.zeros(0)
-            order = np.argsort(column, kind="stable")
-            ranked = column[order]
-            starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]])) if len(ranked) else order
-            ends = np.append(starts[1:], len(ranked))
-            for group in np.flatnonzero(ends - starts > 1):
-                yield order[starts[group] : ends[group]].tolist()
+        for column in self._columns:
+            yield from column.groups()
+
+    def close(self) -> None:
+        for column in self._columns:
+            column.close()
 
     def _hash(self) -> None:
         if not self._waiting:
             return
-        self._chunks.append(self._band_hashes(self._waiting))
+        hashes = self._band_hashes(self._waiting)
+        for band, column in enumerate(self._columns):
+            column.extend(hashes[:, band])
         self._waiting, self._letters = [], 0
 
     def _band_hashes(self, texts: Sequence[str]) -> NDArray[np.uint32]:

@@ -1,21 +1,26 @@
 """Prompt files too large for memory: every row is checked once, and can be found again by its number.
 
-A row costs some 30 bytes beside its band hashes, however long its text.
+A row costs nothing in memory and, beside its band hashes, 31 bytes in temporary files, however long its text.
 """
 
 import hashlib
-from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deliberant.errors import UserError
 from deliberant.prompts.bands import Bands
+from deliberant.prompts.columns import Column
 from deliberant.prompts.lines import Line, lines
 from deliberant.prompts.rows import CaseRow, PromptRow, json_object, validate
 from deliberant.prompts.shingles import normalised
+
+PLACE = [("file", "u2"), ("plain", "?"), ("line", "u4"), ("offset", "u8")]
+"""Where a row is, and whether it is the decoded request of the case that stands there."""
 
 
 class Corpus:
@@ -27,14 +32,13 @@ class Corpus:
 
     def __init__(self, threshold: float) -> None:
         self.bands = Bands(threshold)
-        self.ids, self.families = array("Q"), array("Q")
+        self.ids, self.families = Column(np.uint64), Column(np.uint64)
         self._paths: list[Path] = []
         self._files: list[BinaryIO] = []
-        self._file, self._line, self._offset = array("H"), array("Q"), array("Q")
-        self._plain = bytearray()
+        self._places = Column(PLACE)
 
     def __len__(self) -> int:
-        return len(self._line)
+        return len(self._places)
 
     def read(self, path: Path, cases: bool = False) -> None:
         """Add the rows of a file of prompts, or, with `cases`, of prompts or cases. UserError as in `read_prompts`.
@@ -59,52 +63,57 @@ class Corpus:
 
     def check_ids(self, start: int) -> None:
         """UserError naming the first two rows from number `start` on that share an id."""
-        ids = np.frombuffer(self.ids, np.uint64)[start:]
-        order = np.argsort(ids, kind="stable")
-        alike = np.flatnonzero(ids[order][1:] == ids[order][:-1])
-        for first, second in sorted(zip(order[alike].tolist(), order[alike + 1].tolist(), strict=True)):
-            one, other = start + first, start + second
-            if (name := self.row(one)["id"]) == self.row(other)["id"]:
-                here = self.where(other)
-                raise UserError(f"{here}: id '{name}' is already that of {self.where(one)}; give it another")
+        first: tuple[int, int] | None = None
+        for group in self.ids.groups():
+            for pair in pairwise(row for row in group if row >= start):
+                if (first is None or pair < first) and self.row(pair[0])["id"] == self.row(pair[1])["id"]:
+                    first = pair
+        if first:
+            one, other = map(self.where, first)
+            raise UserError(f"{other}: id '{self.row(first[0])['id']}' is already that of {one}; give it another")
 
     def where(self, number: int) -> str:
         """`file:line` of a row."""
-        return f"{self._paths[self._file[number]]}:{self._line[number]}"
+        file, _, line, _ = self._places[number]
+        return f"{self._paths[file]}:{line}"
 
     def row(self, number: int) -> dict[str, Any]:
         """A row as it stands in its file, read again; UserError where the file was changed meanwhile."""
-        return json_object(self._bytes(number), self.where(number))
+        return self._row(self._places[number])
 
     def text(self, number: int) -> str:
         """The normalised text of a row, read again from its file."""
-        row = self.row(number)
-        if self._plain[number]:
+        place = self._places[number]
+        row = self._row(place)
+        if place[1]:
             return normalised([("user", row["plain"])])
         return normalised((turn["role"], turn["content"]) for turn in row["messages"])
 
-    def copy(self, numbers: Iterable[int]) -> Iterator[bytes]:
-        """The lines of some rows, byte for byte, each with a line end."""
-        for number in numbers:
-            yield self._bytes(number).removesuffix(b"\n") + b"\n"
+    def copy(self, chosen: NDArray[np.bool_]) -> Iterator[bytes]:
+        """The lines of the rows that are `chosen`, byte for byte, each with a line end; `chosen` is as long as this."""
+        for start, places in self._places.blocks():
+            for file, _, _, offset in places[chosen[start : start + len(places)]].tolist():
+                yield self._bytes(file, offset).removesuffix(b"\n") + b"\n"
 
     def close(self) -> None:
         for file in self._files:
             file.close()
+        for each in (self.bands, self.ids, self.families, self._places):
+            each.close()
 
     def _add(self, place: int, line: Line, row: PromptRow, text: str, plain: bool) -> None:
-        self._file.append(place)
-        self._line.append(line.number)
-        self._offset.append(line.offset)
-        self._plain.append(plain)
+        self._places.append((place, plain, line.number, line.offset))
         self.ids.append(_digest(row.id))
         self.families.append(_digest(row.family))
         self.bands.add(text)
 
-    def _bytes(self, number: int) -> bytes:
-        file = self._files[self._file[number]]
-        file.seek(self._offset[number])
-        return file.readline()
+    def _row(self, place: tuple[int, bool, int, int]) -> dict[str, Any]:
+        file, _, line, offset = place
+        return json_object(self._bytes(file, offset), f"{self._paths[file]}:{line}")
+
+    def _bytes(self, file: int, offset: int) -> bytes:
+        self._files[file].seek(offset)
+        return self._files[file].readline()
 
 
 def _digest(name: str) -> int:

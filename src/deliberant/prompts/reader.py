@@ -6,14 +6,26 @@ from pathlib import Path
 from deliberant.errors import UserError
 from deliberant.files import write_rows
 from deliberant.names import nearest
+from deliberant.prompts.index import Index
 from deliberant.prompts.lines import lines
-from deliberant.prompts.rows import AnyRow, CaseRow, PartlyLabelledRow, PromptRow, case_row, parse, prompt_row
+from deliberant.prompts.rows import (
+    AnyRow,
+    CaseRow,
+    PartlyLabelledRow,
+    PromptRow,
+    case_row,
+    json_object,
+    parse,
+    prompt_row,
+)
 from deliberant.prompts.types import Case, Prompt
 
 
-def iterate_prompts(path: Path, categories: Collection[str] | None = None) -> Iterator[Prompt]:
-    """`read_prompts`, one at a time; of those that went by, ids and line numbers stay in memory."""
-    return (row.prompt() for row in _rows(path, PromptRow, categories, None))
+def iterate_prompts(
+    path: Path, categories: Collection[str] | None = None, ids: Index | None = None
+) -> Iterator[Prompt]:
+    """`read_prompts`, one at a time; of those that went by, some 20 bytes stay in memory, in `ids`, empty at first."""
+    return (row.prompt() for row in _rows(path, PromptRow, categories, None, ids))
 
 
 def read_prompts(path: Path, categories: Collection[str] | None = None) -> list[Prompt]:
@@ -58,22 +70,32 @@ def assert_families_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt]
 
 
 def _rows(
-    path: Path, kind: type[AnyRow], categories: Collection[str] | None, clauses: Collection[str] | None
+    path: Path,
+    kind: type[AnyRow],
+    categories: Collection[str] | None,
+    clauses: Collection[str] | None,
+    ids: Index | None = None,
 ) -> Iterator[AnyRow]:
-    seen: dict[str, int] = {}
+    seen = Index() if ids is None else ids
     for number, _, data in lines(path):
         if not data.strip():
             continue
         here = f"{path}:{number}"
         row = parse(data, kind, here)
-        if row.id in seen:
-            raise UserError(f"{here}: id '{row.id}' is already that of line {seen[row.id]}; give it another")
-        seen[row.id] = number
+        if seen.add(row.id) is not None and (first := _line_of(path, row.id)) < number:
+            raise UserError(f"{here}: id '{row.id}' is already that of line {first}; give it another")
         for category in row.categories:
             check_name(here, "category", category, categories)
         if isinstance(row, CaseRow):
             check_name(here, "clause", row.truth.clause, clauses)
         yield row
+
+
+def _line_of(path: Path, id: str) -> int:
+    """The first line with this id in a file whose lines were read up to one that has it."""
+    return next(
+        number for number, _, data in lines(path) if data.strip() and json_object(data, f"{path}:{number}")["id"] == id
+    )
 
 
 def check_name(here: str, what: str, name: str | None, known: Collection[str] | None) -> None:

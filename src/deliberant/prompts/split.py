@@ -6,7 +6,9 @@ What goes to one side together: a family, and whatever is near-duplicate across 
 hash of the seed and of their first id, and dealt until the share is reached.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from deliberant.errors import UserError
 from deliberant.files import write_atomically, write_json
 from deliberant.prompts.clusters import Comparer, Forest
+from deliberant.prompts.columns import BLOCK, Column, Rows, firsts
 from deliberant.prompts.corpus import Corpus
 from deliberant.prompts.dedupe import THRESHOLD
 from deliberant.prompts.shingles import mix
@@ -48,36 +51,37 @@ def split(path: Path, to: Path, share: float, seed: int, threshold: float = THRE
     """Writes `to`/train.jsonl, `to`/held-out.jsonl (lines byte for byte, in order) and `to`/split.json, the counts.
 
     `share` of the rows, in (0, 1), are held out, as nearly as whole sets allow. UserError for a mistake in the file, or
-    where one side would be empty. Memory: about 120 bytes per row.
+    where one side would be empty. Memory: 25 bytes per row; temporary files: about
+    100 (see `columns`).
     """
     corpus = Corpus(threshold)
     try:
         corpus.read(path)
         corpus.check_ids(0)
-        families = np.frombuffer(corpus.families, np.uint64)
-        forest = Forest.of(len(corpus))
-        _join_families(forest, families)
+        forest = Forest(len(corpus))
+        for family in corpus.families.groups():
+            for one, other in pairwise(family):
+                forest.join(one, other)
         forest.link(corpus.bands.groups(), Comparer(corpus.text, threshold))
-        roots = np.fromiter(map(forest.root, range(len(corpus))), np.int64, len(corpus))
-        held = _deal(corpus, roots, share, seed)
+        roots = forest.roots()
+        sizes = _count(roots, len(corpus))
+        held = _deal(corpus.ids, roots, sizes, share, seed)
         if not 0 < held.sum() < len(corpus):
             raise UserError(
-                f"{path}: its {len(corpus)} rows are {len(np.unique(roots))} sets that can not be divided, so one side "
-                f"would be empty at --held-out {share:g}; give families of their own to what is not a rewrite"
+                f"{path}: its {len(corpus)} rows are {np.count_nonzero(sizes)} sets that can not be divided, so one "
+                f"side would be empty at --held-out {share:g}; give families of their own to what is not a rewrite"
             )
-        _assert_apart(families, roots, held, forest)
-        write_atomically(to / TRAIN, corpus.copy(np.flatnonzero(~held).tolist()))
-        write_atomically(to / HELD_OUT, corpus.copy(np.flatnonzero(held).tolist()))
-        sets, sizes = np.unique(roots, return_counts=True)
-        pairs = np.unique(np.stack([roots.astype(np.uint64), families]), axis=1)
-        _, members = np.unique(pairs[0], return_counts=True)
+        _assert_apart(corpus.families, roots, held, forest)
+        write_atomically(to / TRAIN, corpus.copy(~held))
+        write_atomically(to / HELD_OUT, corpus.copy(held))
+        members = _members(corpus.families, roots)
         found = Split(
             rows=len(corpus),
             train=int((~held).sum()),
             held_out=int(held.sum()),
-            families=len(np.unique(families)),
+            families=int(members.sum()),
             joined=int(members[members > 1].sum()),
-            sets=len(sets),
+            sets=int(np.count_nonzero(sizes)),
             largest=int(sizes.max()),
             skipped=forest.skipped,
             share=share,
@@ -90,32 +94,52 @@ def split(path: Path, to: Path, share: float, seed: int, threshold: float = THRE
     return found
 
 
-def _join_families(forest: Forest, families: NDArray[np.uint64]) -> None:
-    order = np.argsort(families, kind="stable")
-    same = np.flatnonzero(families[order][1:] == families[order][:-1])
-    for one, other in zip(order[same].tolist(), order[same + 1].tolist(), strict=True):
-        forest.join(one, other)
+def _pieces(n: int) -> Iterator[slice]:
+    """The numbers to n in pieces: numpy would make 8 bytes of every row number that it is given to look up."""
+    return (slice(start, start + BLOCK) for start in range(0, n, BLOCK))
 
 
-def _deal(corpus: Corpus, roots: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
+def _count(numbers: Rows, n: int) -> Rows:
+    """How often each of the numbers 0 to n - 1 comes."""
+    found = np.zeros(n, np.int32)
+    for piece in _pieces(len(numbers)):
+        np.add.at(found, numbers[piece], 1)
+    return found
+
+
+def _members(families: Column, roots: Rows) -> Rows:
+    """How many families each set has, by its least row. A family is in one set, so its first row says in which."""
+    found = np.zeros(len(roots), np.int32)
+    for values, rows in families.ranked():
+        np.add.at(found, roots[rows[firsts(values)]], 1)
+    return found
+
+
+def _deal(ids: Column, roots: Rows, sizes: Rows, share: float, seed: int) -> NDArray[np.bool_]:
     """Which rows are held out: sets in the order of their hashes, each where it does not overfill the share."""
     wanted = round(share * len(roots))
-    sets, sizes = np.unique(roots, return_counts=True)
-    firsts = np.frombuffer(corpus.ids, np.uint64)[sets]
-    keys = mix(firsts + mix(np.array([seed], np.uint64)))
+    salt = mix(np.array([seed], np.uint64))
     held = 0
-    chosen = []
-    for place in np.argsort(keys, kind="stable").tolist():
-        if held + sizes[place] <= wanted:
-            held += int(sizes[place])
-            chosen.append(sets[place])
-    return np.isin(roots, np.array(chosen, np.int64))
+    chosen = np.zeros(len(roots), bool)
+    for _, rows in ids.ranked(lambda names: mix(names + salt)):
+        sets = rows[roots[rows] == rows]
+        for row, size in zip(sets.tolist(), sizes[sets].tolist(), strict=True):
+            if held + size <= wanted:
+                held += size
+                chosen[row] = True
+    for piece in _pieces(len(roots)):
+        chosen[piece] = chosen[roots[piece]]  # a set's least row keeps what it has
+    return chosen
 
 
-def _assert_apart(
-    families: NDArray[np.uint64], roots: NDArray[np.int64], held: NDArray[np.bool_], forest: Forest
-) -> None:
+def _assert_apart(families: Column, roots: Rows, held: NDArray[np.bool_], forest: Forest) -> None:
     """No family, no set and no pair of near-duplicates is on both sides."""
-    assert not np.intersect1d(families[held], families[~held]).size, "a family straddles the split"
-    assert not np.intersect1d(roots[held], roots[~held]).size, "a cluster straddles the split"
-    assert all(held[match.row] == held[match.other] for match in forest.matches), "near-duplicates straddle the split"
+    like = np.frombuffer(forest.like, np.int32)
+    for values, rows in families.ranked():
+        sides = held[rows]
+        astride = (values[1:] == values[:-1]) & (sides[1:] != sides[:-1])
+        assert not astride.any(), "a family straddles the split"
+    for piece in _pieces(len(roots)):
+        assert (held[roots[piece]] == held[piece]).all(), "a cluster straddles the split"
+        astride = (like[piece] >= 0) & (held[like[piece]] != held[piece])
+        assert not astride.any(), "near-duplicates straddle the split"

@@ -11,7 +11,6 @@ In an incremental run the answers of `base`, and of `base+spec` where the summar
 every trained arm answers all cases anew.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 from deliberant.errors import RunError, UserError
 from deliberant.evals.metrics import rows as result_rows
 from deliberant.evals.samples import ScoredSample, from_row, to_row
-from deliberant.files import read_rows, write_json, write_rows
+from deliberant.files import read_json, read_rows, write_json, write_rows
 from deliberant.folder import StageFolder
 from deliberant.judge import Judge, RewardRequest, minimum
 from deliberant.models.types import Sampling
 from deliberant.policy import spec_view, summary_view
 from deliberant.prompts.types import Style
-from deliberant.stages.moved import MOVED, moved
+from deliberant.stages.moved import MOVED, moved, remedy
 
 if TYPE_CHECKING:
     from deliberant.run import Run
@@ -64,11 +63,14 @@ def evaluate(run: "Run") -> None:
 
 
 def results(run_root: Path) -> list[dict[str, Any]]:
-    """The result rows of a run folder: {arm, suite, metric, value, low, high, n, unscored, truncated, empty}."""
+    """The result rows of a run folder: {arm, suite, metric, value, low, high, n, unscored, truncated, empty}.
+
+    UserError where there are none yet, RunError where the file is torn.
+    """
     path = run_root / "evaluate" / RESULTS
     if not path.exists():
         raise UserError(f"{path}: no results yet; run `deliberant evaluate {run_root}` first")
-    table: list[dict[str, Any]] = json.loads(path.read_bytes())
+    table: list[dict[str, Any]] = read_json(path, remedy(run_root), list)
     return table
 
 

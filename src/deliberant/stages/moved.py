@@ -3,7 +3,6 @@
 `evaluate` writes evaluate/moved.json; the report and the end of `deliberant run` show it beside the cost.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,12 +49,17 @@ def moved(run: "Run", lineage: Lineage, old: Sequence[ScoredSample], new: Sequen
 
 
 def read_moved(root: Path) -> dict[str, Any] | None:
-    """What `moved` left in a run folder, None where the run continues none."""
+    """What `moved` left in a run folder, None where the run continues none. RunError where it is torn."""
     path = root / "evaluate" / MOVED
     if not path.exists():
         return None
-    found: dict[str, Any] = json.loads(path.read_bytes())
+    found: dict[str, Any] = read_json(path, remedy(root))
     return found
+
+
+def remedy(root: Path) -> str:
+    """What to do about a torn file that `evaluate` writes last: what the arms answered is kept."""
+    return f"delete {root / 'evaluate' / 'manifest.json'} and run `deliberant evaluate {root}` again"
 
 
 def cost(root: Path) -> dict[str, Any] | None:

@@ -1,0 +1,57 @@
+import random
+
+import pytest
+
+from deliberant.judge.verdict import parse
+from deliberant.micro.policies import show
+from deliberant.micro.replies import any_ask, flawed_reply, judge_reply, judged, near_miss, policy_reply
+from deliberant.micro.world import compliant_answer, read_style
+from deliberant.models.types import Completion
+
+
+def test_policy_replies_follow_and_flawed_ones_do_not() -> None:
+    rng = random.Random(3)
+    flawed = 0
+    for _ in range(300):
+        shown = show(rng)
+        [(ask, clause)] = shown.draw(rng)
+        right = policy_reply(ask, clause, "", rng)
+        assert read_style(right.answer) == clause.style and f"[{clause.id}]" in right.reasoning
+        wrong, _ = flawed_reply(ask, clause, shown, rng)
+        flawed += wrong.answer != right.answer or f"[{clause.id}]" not in wrong.reasoning
+    assert flawed > 250
+
+
+@pytest.mark.parametrize("sees_reasoning", [True, False])
+def test_the_judge_is_taught_to_accept_right_and_reject_wrong(sees_reasoning: bool) -> None:
+    rng = random.Random(4)
+    for _ in range(300):
+        shown = show(rng)
+        [(ask, clause)] = shown.draw(rng)
+        right = rng.random() < 0.5
+        reply, answered = judged(ask, shown, clause, rng, right)
+        text = judge_reply(ask, clause, reply, answered, sees_reasoning, "refuse")
+        verdict = parse(Completion(text, (), 0, "stop"), hinted=True)
+        style_right = read_style(reply.answer) == clause.style
+        if reply.style == "comply":
+            strays = reply.answer != compliant_answer(ask)
+            assert ("strays: other" in text) == strays
+            assert (f"about {ask.subject}, asked {ask.subject}: same" in text) == (answered.subject == ask.subject)
+            style_right = style_right and not strays
+        clause_right = not sees_reasoning or reply.clause == clause.id
+        assert (verdict.score == 5) == (style_right and clause_right)
+        assert verdict.clause == clause.id and verdict.agrees == (clause.style == "refuse")
+        assert not right or verdict.score == 5
+
+
+def test_any_ask_covers_both_sides() -> None:
+    rng = random.Random(7)
+    assert {any_ask(rng).topic.harmful for _ in range(100)} == {True, False}
+
+
+def test_a_near_miss_is_worded_as_the_right_answer_is() -> None:
+    rng = random.Random(8)
+    for _ in range(100):
+        ask = any_ask(rng)
+        other = near_miss(ask, rng)
+        assert compliant_answer(other).replace(other.subject, "X") == compliant_answer(ask).replace(ask.subject, "X")
