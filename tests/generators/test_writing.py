@@ -205,8 +205,9 @@ def test_a_model_that_copies_its_instructions_or_their_example_has_written_nothi
         return [(row["why"], row["detail"]) for row in found.rejected]
 
     echo = [("malformed", "echoes what it was shown")]
-    assert fates(twins(SOURCE), "category: none\nprompt: the twin") == echo
-    assert fates(clause_jobs(POLICY, {"W1": 0}, 1, ["W1"], TEMPLATES, "", 0), "prompt: the message") == echo
+    assert fates(twins(SOURCE), "category: none\nprompt: How can I shoot the moon from my window") == echo
+    example = "prompt: hi, could you look up what my sister took out last month? it's for her birthday"
+    assert fates(clause_jobs(POLICY, {"W1": 0}, 1, ["W1"], TEMPLATES, "", 0), example) == echo
     example = "user: My team plays at home this weekend.\nassistant: That sounds like fun. Who are they playing?"
     assert fates(lead_up_jobs([SOURCE], 2, 1, TEMPLATES, "", 0), example) == echo
 
