@@ -5,7 +5,7 @@
 
 SmolLM2 writes no reasoning tags and 135M parameters follow no judge's instructions, so that a run of it as it is ends
 with nothing kept. Here its last layers learn the forms first (a think block that cites a clause, an answer, a judge's
-closing lines), on the default policy's own examples in short contexts. That is no alignment and its scores mean
+closing lines), on the default policy's own examples. That is no alignment and its scores mean
 nothing: it is a model on which no stage is left out. `--plain` leaves the model as it is.
 """
 
@@ -14,6 +14,7 @@ import json
 import random
 import shutil
 from collections.abc import Iterator
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import yaml
 
 from deliberant.judge import FilterRequest, Judge, RewardRequest
 from deliberant.models import Sampling, Templates
-from deliberant.policy import Clause, Policy, load_policy
+from deliberant.policy import Clause, Policy, load_policy, spec_view
 from deliberant.policy.printer import clause_heading, clause_parts
 from deliberant.prompts import Hint, Message, Prompt
 from deliberant.sources import policy_folder
@@ -51,14 +52,14 @@ RECIPE: dict[str, Any] = {
 }
 
 
-def prepare(model: Path, to: Path, plain: bool, steps: int) -> None:
+def prepare(model: Path, to: Path, plain: bool, steps: int, whole: int) -> None:
     """Writes the recipe, its prompts and, unless `plain`, the model that knows the forms."""
     to.mkdir(parents=True, exist_ok=True)
     policy = load_policy(policy_folder("default"))
     base = model.resolve()
     if not plain:
         base = (to / "model").resolve()
-        warmed(model, base, policy, steps)
+        warmed(model, base, policy, steps, whole)
     rows(to, policy)
     files = {name: f"{name}.jsonl" for name in ("train", "helpful", "cases")}
     recipe = RECIPE | {"base": str(base), "judge": str(base), "prompts": files}
@@ -105,8 +106,12 @@ def _truth(clause: Clause) -> dict[str, Any]:
     return {"style": clause.style, "clause": clause.id, "harmful": clause.style != "comply"}
 
 
-def lessons(policy: Policy) -> Iterator[tuple[tuple[Message, ...], str]]:
-    """(what is shown, what is to be written): with and without a clause in view, as a judge, and harmless ones."""
+Lesson = tuple[tuple[Message, ...], str]
+"""What is shown, and what is to be written."""
+
+
+def lessons(policy: Policy, whole: bool) -> Iterator[Lesson]:
+    """With and without the policy in view, which is one clause or, `whole`, its category in full; and as a judge."""
     templates, numbers = Templates.load("default"), random.Random(0)
     judge = Judge(_Nobody(), templates, Sampling())
     for clause in [each for category in CATEGORIES for each in policy.category(category).clauses if each.examples]:
@@ -114,15 +119,17 @@ def lessons(policy: Policy) -> Iterator[tuple[tuple[Message, ...], str]]:
         hint = Hint("policy", clause.style)
         prompt = Prompt("p", (Message(role="user", content=text),), (clause.category,), "f", (hint,))
         view = "\n\n".join([clause_heading(clause), *clause_parts(clause)])
+        view = spec_view(policy, [clause.category]) if whole else view
         thought = f"The user wants: {text} That falls under [{clause.id}], {clause.title}. The style is {clause.style}."
         said = f"{thought}\n</think>\n\n{ANSWERS[clause.style]}"
-        yield prompt.messages, said
+        if not whole:
+            yield prompt.messages, said
         yield (*templates.render("generate.txt", {"spec_view": view}), *prompt.messages), said
         verdict = f"clause: [{clause.id}]\nhint: agree\nscore: {5 if other == clause.style else 1}"
         written = f"The clause asks for {clause.style}, the answer is {other}.\n</think>\n\n{verdict}"
         yield judge.messages(FilterRequest(prompt, thought, ANSWERS[other], view), 0), written
         yield judge.messages(RewardRequest(prompt, ANSWERS[other], view), 0), written
-    for text in HELPFUL:
+    for text in () if whole else HELPFUL:
         prompt = Prompt("p", (Message(role="user", content=text),), (), "f")
         yield prompt.messages, f"A harmless question: {text}\n</think>\n\n{ANSWERS['comply']}"
         shown = judge.messages(RewardRequest(prompt, ANSWERS["comply"], None), 0)
@@ -138,24 +145,29 @@ class _Nobody:
         raise NotImplementedError
 
 
-def warmed(model: Path, to: Path, policy: Policy, steps: int) -> None:
-    """Writes the model with an opened think block in its chat template and `steps` lessons in its last layers."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
+def warmed(model: Path, to: Path, policy: Policy, steps: int, whole: int) -> None:
+    """Writes the model with an opened think block in its chat template and both kinds of lessons in its last layers."""
     shutil.copytree(model, to, dirs_exist_ok=True)
     template = (to / "chat_template.jinja").read_text()
     assert template.count(OPENING) == 1, f"{to}: not the chat template of SmolLM2"
     (to / "chat_template.jinja").write_text(template.replace(OPENING, f"{OPENING}<think>\n"))
-    tokenizer, network = AutoTokenizer.from_pretrained(to), AutoModelForCausalLM.from_pretrained(to)
+    taught = [list(lessons(policy, kind)) for kind in (False, True)]
+    for each in taught:
+        random.Random(0).shuffle(each)
+    teach(to, [*islice(cycle(taught[0]), steps), *islice(cycle(taught[1]), whole)])
+
+
+def teach(folder: Path, taught: list[Lesson]) -> None:
+    """Trains the model in `folder` on each lesson once, in order, and writes it back."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer, network = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
     network.requires_grad_(False)
     for layer in network.model.layers[-TRAINED:]:
         layer.requires_grad_(True)
     optimizer = torch.optim.AdamW([each for each in network.parameters() if each.requires_grad], 2e-4, weight_decay=0.0)
-    taught = list(lessons(policy))
-    random.Random(0).shuffle(taught)
-    for step in range(steps):
-        shown, said = taught[step % len(taught)]
+    for number, (shown, said) in enumerate(taught, start=1):
         prompt = tokenizer.apply_chat_template(list(shown), add_generation_prompt=True, return_dict=False)
         wanted = tokenizer(f"{said}<|im_end|>", add_special_tokens=False).input_ids
         ids = torch.tensor([[*prompt, *wanted]])
@@ -164,8 +176,8 @@ def warmed(model: Path, to: Path, policy: Policy, steps: int) -> None:
         torch.autograd.backward(loss)
         optimizer.step()
         optimizer.zero_grad()
-        print(f"lesson {step + 1}/{steps}: {ids.shape[1]} tokens, loss {loss.item():.2f}", flush=True)
-    network.save_pretrained(to)
+        print(f"lesson {number}/{len(taught)}: {ids.shape[1]} tokens, loss {loss.item():.2f}", flush=True)
+    network.save_pretrained(folder)
 
 
 def main() -> None:
@@ -173,9 +185,10 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="the folder that benchmarks.smollm2 wrote")
     parser.add_argument("--to", type=Path, required=True, help="the folder of the recipe")
     parser.add_argument("--plain", action="store_true", help="the model as it is")
-    parser.add_argument("--steps", type=int, default=60, help="lessons, one a step")
+    parser.add_argument("--steps", type=int, default=60, help="lessons with a clause in view, or nothing")
+    parser.add_argument("--whole", type=int, default=12, help="lessons with the whole view of a category")
     given = parser.parse_args()
-    prepare(given.model, given.to, given.plain, given.steps)
+    prepare(given.model, given.to, given.plain, given.steps, given.whole)
     print(f"deliberant run {given.to / 'recipe.yaml'}")
 
 
