@@ -42,9 +42,9 @@ TRAINED = 8
 RECIPE: dict[str, Any] = {
     "name": "smollm2",
     "policy": "default",
-    "generate": {"samples": 2, "temperature": 0.7, "top_p": 0.95, "max_new_tokens": 96},
-    "filter": {"k": 2, "threshold": 2, "temperature": 0.7, "max_new_tokens": 64, "max_unscored": 1.0},
-    "helpful": {"samples": 1, "temperature": 0.7, "max_new_tokens": 96},
+    "generate": {"samples": 2, "temperature": 0.3, "top_p": 0.95, "max_new_tokens": 96},
+    "filter": {"k": 2, "threshold": 1, "temperature": 0.3, "max_new_tokens": 64, "max_unscored": 1.0},
+    "helpful": {"samples": 1, "temperature": 0.3, "max_new_tokens": 96},
     "sft": {"epochs": 1, "batch_size": 2, "max_tokens": 512, "train_embeddings": False},
     "rl": {"steps": 1, "prompts_per_step": 2, "group_size": 2, "max_new_tokens": 96, "batch_size": 2}
     | {"train_embeddings": False},
