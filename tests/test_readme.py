@@ -177,7 +177,7 @@ CHECKS: dict[str, Callable[[Workspace, str], object]] = {
     r"deliberant micro pretrain.*": train_base,
     r"deliberant run recipes/micro.yaml --set policy=my-policy( --from \S+)?": own_policy,
     r"deliberant review .*": review,
-    r"deliberant prompts generate (twins|clauses) .*": write_prompts,
+    r"deliberant prompts generate .* --with .*": write_prompts,
     r"deliberant .*": lambda workspace, command: workspace.deliberant(*shlex.split(command)[1:]),
     r"(cp|perl) .*": lambda workspace, command: workspace.shell(command),
     r"python -m benchmarks\.(results|incremental) .*": benchmark,

@@ -113,6 +113,13 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         load_recipe(write(tmp_path, MICRO.replace("policy: micro", "policy: polcy")))
 
 
+def test_the_policy_to_start_from_is_named_by_a_word(tmp_path: Path) -> None:
+    from deliberant.sources import policy_folder
+
+    recipe = load_recipe(write(tmp_path, MICRO.replace("policy: micro", "policy: default")))
+    assert recipe.policy == "default" and (policy_folder(recipe.policy) / "policy.md").is_file()
+
+
 def test_a_number_in_scientific_notation_is_a_number(tmp_path: Path) -> None:
     recipe = load_recipe(write(tmp_path, MICRO + "sft:\n  learning_rate: 3e-4\n"), ["rl.learning_rate=2e-5"])
     assert (recipe.sft.learning_rate, recipe.rl.learning_rate) == (3e-4, 2e-5)

@@ -22,6 +22,9 @@ TemplatesOf = Annotated[
 ]
 Readings = Annotated[int, typer.Option("--readings", min=1, help="How often each prompt's category is read.")]
 Temperature = Annotated[float, typer.Option(min=0.0, help="Of the model's sampling; 0 is greedy.")]
+TopP = Annotated[
+    float, typer.Option("--top-p", min=0.01, max=1.0, help="Of the model's sampling; small models babble at 1.")
+]
 NewTokens = Annotated[int, typer.Option(min=1, help="Of each completion, reasoning included.")]
 Chunk = Annotated[int, typer.Option(min=1, help="Prompts that are done, and kept, together.")]
 Seed = Annotated[int, typer.Option(min=0, help="Another seed draws other wordings or completions.")]

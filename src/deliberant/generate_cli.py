@@ -11,11 +11,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deliberant.cli_options import Chunk, Model, NewTokens, PolicyName, Readings, Seed, Temperature, TemplatesOf, choice
+from deliberant.cli_options import (
+    Chunk,
+    Model,
+    NewTokens,
+    PolicyName,
+    Readings,
+    Seed,
+    Temperature,
+    TemplatesOf,
+    TopP,
+    choice,
+)
+from deliberant.errors import UserError
 
 if TYPE_CHECKING:
     from deliberant.generators import Job, Settled
-    from deliberant.models import Templates
+    from deliberant.judge.labelling import Labeller
+    from deliberant.models import Sampler, Templates
     from deliberant.policy import Policy
     from deliberant.prompts import Prompt
 
@@ -54,11 +67,6 @@ WRAPPING = {
     deliberant prompts generate framings train.jsonl --to framed.jsonl --each 2
     deliberant prompts generate framings train.jsonl --to framed.jsonl --only fiction --only urgent
     """,
-    "multi-turn": """Conversations that lead to the request over several turns: rapport, commitment, in-halves, ...
-
-    \b
-    deliberant prompts generate multi-turn train.jsonl --to turns.jsonl --each 1 --seed 1
-    """,
     "transform": """Transformation requests around the text of a prompt: translate, summarise, classify, ...
 
     How to answer them is the policy's to say (its transformation exception), so
@@ -89,17 +97,74 @@ def _wrapping(kind: str) -> None:
         rejected: Rejected = None,
         as_json: AsJson = False,
     ) -> None:
-        from deliberant.generators import load_wrappers, settle, wrap
-        from deliberant.prompts import read_prompts
-        from deliberant.sources import names_in, policy_named
-
-        wrappers = load_wrappers(kind, only or (), data)
-        prompts = read_prompts(file, *names_in(policy_named(policy) if policy else None))
-        _finish(settle(wrap(prompts, wrappers, each, seed), prompts, threshold), to, rejected, as_json)
+        prompts = _prompts(file, policy)
+        _finish(_wrapped(kind, prompts, only, each, data, seed, threshold), to, rejected, as_json)
 
 
 for _kind in WRAPPING:
     _wrapping(_kind)
+
+
+@generate_app.command("multi-turn")
+def multi_turn(
+    file: File,
+    to: To,
+    policy: AnyPolicy = None,
+    only: Only = None,
+    each: Each = None,
+    data: Data = None,
+    with_: Annotated[
+        str | None, typer.Option("--with", metavar="MODEL", help="This model writes what leads to the request.")
+    ] = None,
+    turns: Annotated[int, typer.Option(min=1, help="With a model: user turns before the request.")] = 2,
+    check_with: Annotated[
+        str | None, typer.Option("--check-with", metavar="MODEL", help="Who checks the category; needs --policy.")
+    ] = None,
+    templates: TemplatesOf = None,
+    temperature: Temperature = 1.0,
+    top_p: TopP = 1.0,
+    max_new_tokens: NewTokens = 1024,
+    readings: Readings = 3,
+    chunk: Chunk = 64,
+    seed: Seed = 0,
+    threshold: Alike = 1.0,
+    rejected: Rejected = None,
+    as_json: AsJson = False,
+) -> None:
+    """Conversations that lead to the request over several turns: rapport, commitment, in-halves, ...
+
+    With a model, turns about the request's own subject, one such conversation
+    for each prompt unless --each says more. The request stays the last turn,
+    word for word, and so do family, categories and hints. It resumes.
+
+    \b
+    deliberant prompts generate multi-turn train.jsonl --to turns.jsonl --each 1 --seed 1
+    deliberant prompts generate multi-turn train.jsonl --to turns.jsonl --with Qwen/Qwen3-4B --top-p 0.95
+    """
+    from deliberant.generators import lead_up_jobs
+    from deliberant.sources import policy_named
+
+    prompts = _prompts(file, policy)
+    if with_ is None:
+        if check_with is not None:
+            raise UserError(
+                "--check-with: texts of a file are not checked; name who writes with --with, or leave it out"
+            )
+        _finish(_wrapped("multi-turn", prompts, only, each, data, seed, threshold), to, rejected, as_json)
+        return
+    if only or data is not None:
+        raise UserError(
+            "--only, --data: are about texts of a file; a model writes its own, so leave --with or them out"
+        )
+    if check_with is not None and policy is None:
+        raise UserError("--check-with: a category is checked by its policy; name that with --policy")
+
+    def jobs(templates: "Templates", model: str) -> "list[Job]":
+        return lead_up_jobs(prompts, turns, each or 1, templates, model, seed)
+
+    models = _Models(with_, check_with, templates, temperature, top_p, max_new_tokens, readings, chunk, seed)
+    checked_by = policy_named(policy) if policy is not None and check_with is not None else None
+    _finish(models.write(jobs, checked_by, prompts, threshold, to), to, rejected, as_json)
 
 
 @generate_app.command()
@@ -112,6 +177,7 @@ def twins(
     check_with: Checker = None,
     templates: TemplatesOf = None,
     temperature: Temperature = 1.0,
+    top_p: TopP = 1.0,
     max_new_tokens: NewTokens = 1024,
     readings: Readings = 3,
     chunk: Chunk = 64,
@@ -139,7 +205,7 @@ def twins(
     def jobs(templates: "Templates", model: str) -> "list[Job]":
         return twin_jobs(prompts, loaded, templates, model, towards, seed)
 
-    models = _Models(with_, check_with, templates, temperature, max_new_tokens, readings, chunk, seed)
+    models = _Models(with_, check_with, templates, temperature, top_p, max_new_tokens, readings, chunk, seed)
     _finish(models.write(jobs, loaded, prompts, threshold, to), to, rejected, as_json)
 
 
@@ -157,6 +223,7 @@ def clauses(
     check_with: Checker = None,
     templates: TemplatesOf = None,
     temperature: Temperature = 1.0,
+    top_p: TopP = 1.0,
     max_new_tokens: NewTokens = 1024,
     readings: Readings = 3,
     chunk: Chunk = 64,
@@ -197,18 +264,19 @@ def clauses(
     def jobs(templates: "Templates", model: str) -> "list[Job]":
         return clause_jobs(loaded, counts, least, clause or (), templates, model, seed)
 
-    models = _Models(with_, check_with, templates, temperature, max_new_tokens, readings, chunk, seed)
+    models = _Models(with_, check_with, templates, temperature, top_p, max_new_tokens, readings, chunk, seed)
     _finish(models.write(jobs, loaded, known, threshold, to), to, rejected, as_json)
 
 
 @dataclass(frozen=True)
 class _Models:
-    """The options of the verbs that ask a model."""
+    """The options of the verbs that ask a model. Without a policy nothing is checked."""
 
     writer: str
     checker: str | None
     templates: str | None
     temperature: float
+    top_p: float
     max_new_tokens: int
     readings: int
     chunk: int
@@ -217,27 +285,53 @@ class _Models:
     def write(
         self,
         jobs: "Callable[[Templates, str], list[Job]]",
-        policy: "Policy",
+        policy: "Policy | None",
         known: "Sequence[Prompt]",
         threshold: float,
         to: Path,
     ) -> "Settled":
         from deliberant.console import RichProgress
         from deliberant.generators import write
-        from deliberant.judge.labelling import Labeller
         from deliberant.models import Sampling
         from deliberant.sources import sampler_named, templates_named
 
         sampler = sampler_named(self.writer)
         todo = jobs(templates_named(self.templates, self.writer), sampler.identity)
-        checker = self.checker or self.writer
-        reader = sampler if checker == self.writer else sampler_named(checker)
-        files = templates_named(self.templates, checker)
-        reading = Sampling(CHECKING, 1.0, self.max_new_tokens)
-        labeller = Labeller(reader, files, reading, policy, self.readings, self.seed)
-        sampling = Sampling(self.temperature, 1.0, self.max_new_tokens)
+        labeller = self._labeller(policy, sampler) if policy is not None else None
+        sampling = Sampling(self.temperature, self.top_p, self.max_new_tokens)
         progress = RichProgress()
         return write(todo, sampler, sampling, labeller, known, threshold, to, self.chunk, self.seed, progress)
+
+    def _labeller(self, policy: "Policy", writer: "Sampler") -> "Labeller":
+        from deliberant.judge.labelling import Labeller
+        from deliberant.models import Sampling
+        from deliberant.sources import sampler_named, templates_named
+
+        checker = self.checker or self.writer
+        reader = writer if checker == self.writer else sampler_named(checker)
+        reading = Sampling(CHECKING, 1.0, self.max_new_tokens)
+        return Labeller(reader, templates_named(self.templates, checker), reading, policy, self.readings, self.seed)
+
+
+def _wrapped(
+    kind: str,
+    prompts: "Sequence[Prompt]",
+    only: list[str] | None,
+    each: int | None,
+    data: Path | None,
+    seed: int,
+    threshold: float,
+) -> "Settled":
+    from deliberant.generators import load_wrappers, settle, wrap
+
+    return settle(wrap(prompts, load_wrappers(kind, only or (), data), each, seed), prompts, threshold)
+
+
+def _prompts(file: Path, policy: str | None) -> "list[Prompt]":
+    from deliberant.prompts import read_prompts
+    from deliberant.sources import names_in, policy_named
+
+    return read_prompts(file, *names_in(policy_named(policy) if policy else None))
 
 
 def _finish(found: "Settled", to: Path, rejected: Path | None, as_json: bool) -> None:

@@ -80,6 +80,9 @@ def lint(
     with_: Annotated[
         str | None, typer.Option("--with", metavar="MODEL", help="Also ask this model (a folder, a Hub id, or micro).")
     ] = None,
+    category: Annotated[
+        list[str] | None, typer.Option(help="The model reads only this category's pairs; may be repeated.")
+    ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Of each of that model's readings.")] = 1024,
     as_json: AsJson = False,
 ) -> None:
@@ -91,7 +94,7 @@ def lint(
     \b
     deliberant policy lint
     deliberant policy lint --policy my-policy/ --tokenizer Qwen/Qwen3-0.6B
-    deliberant policy lint --policy my-policy/ --with Qwen/Qwen3-4B
+    deliberant policy lint --policy my-policy/ --with Qwen/Qwen3-4B --category weapons
     deliberant policy lint --policy my-policy/ --json | jq '.[] | select(.severity == "error")'
     """
     from deliberant.policy import lint as check
@@ -105,11 +108,17 @@ def lint(
         _show_findings(folder, [broken(folder, error)], as_json)
         raise typer.Exit(2) from None
     findings = check(loaded, count)
+    for id in category or ():
+        loaded.category(id)  # a slip is told before the model is loaded
+    if category and with_ is None:
+        raise UserError("--category: says what a model reads; name one with --with, or leave it out")
     if with_ is not None:
+        from deliberant.console import RichProgress
         from deliberant.judge.conflicts import conflicts
         from deliberant.sources import sampler_named
 
-        asked = conflicts(loaded, sampler_named(with_), max_new_tokens)
+        progress = RichProgress()
+        asked = conflicts(loaded, sampler_named(with_), max_new_tokens, only=category or (), progress=progress)
         findings += asked.findings
         counts = ", ".join(f"{asked.counts[name]} {name}" for name in ("conflict", "ambiguous", "clear", "unscored"))
         typer.echo(f"pairs read by the model: {asked.counts.total()} ({counts})", err=True)

@@ -21,6 +21,8 @@ Arm = Literal["base", "base+spec", "sft", "rl", "sft+rl", "no-cot"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
 BUILT_IN = "micro"
 """The word for the built-in world, wherever a recipe names a policy, a model, templates or prompts."""
+DEFAULT = "default"
+"""The word for the policy that a team can start from, and for the prompt files that suit any model."""
 
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[\w.-]+)?$", re.ASCII)
 
@@ -164,6 +166,8 @@ class Incremental(_Settings):
 class Recipe(_Settings):
     """`policy`, `base`, `judge` and `templates` are the word `micro`, a folder or, for models, a Hub id.
 
+    Policy and templates may also be the word `default`.
+
     `from_run` is the folder of a finished run: after an edit of the policy only what it touches is made anew, and
     training continues from that run's checkpoints.
     """
@@ -173,7 +177,7 @@ class Recipe(_Settings):
     policy: str
     base: str
     judge: str
-    templates: str = "default"
+    templates: str = DEFAULT
     prompts: Literal["micro"] | Prompts
     from_run: str | None = None
     generate: Generate = Generate()
@@ -291,7 +295,7 @@ def _absolute(data: dict[str, Any], folder: Path, places: Places) -> dict[str, A
             return value
         raise UserError(f"{places[where]}: {'.'.join(where)}: there is no {path}; paths start from the recipe's folder")
 
-    words = {"policy": (BUILT_IN,), "base": (BUILT_IN,), "judge": (BUILT_IN,), "templates": (BUILT_IN, "default")}
+    words = {"policy": (BUILT_IN, DEFAULT), "base": (BUILT_IN,), "judge": (BUILT_IN,), "templates": (BUILT_IN, DEFAULT)}
     changed: dict[str, Any] = {
         key: found((key,), data[key], words[key], hub=key in ("base", "judge")) for key in words if key in data
     }

@@ -10,13 +10,10 @@ from deliberant.policy import Policy, load_policy
 from deliberant.prompts import Case, Prompt, assert_families_disjoint, read_cases, read_prompts
 from deliberant.prompts.importing import Import, imported
 from deliberant.prompts.tables import open_table
-from deliberant.recipe import BUILT_IN, PromptFile, Recipe
+from deliberant.recipe import BUILT_IN, DEFAULT, PromptFile, Recipe
 
 if TYPE_CHECKING:
     from deliberant.models.local import LocalSampler
-
-DEFAULT = "default"
-"""The word for the policy, and the prompt files, that a team can start from."""
 
 SEEN = "seen"
 """The suite of new wordings of families that are trained on; every other suite is held out by family."""

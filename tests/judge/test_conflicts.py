@@ -5,9 +5,11 @@ from typing import Literal
 
 import pytest
 
+from deliberant.errors import UserError
 from deliberant.judge.conflicts import conflicts
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import Category, Clause, Guideline, Policy
+from deliberant.progress import NullProgress
 
 
 def policy(*titles: str) -> Policy:
@@ -54,6 +56,7 @@ def test_an_answer_without_a_verdict_is_unscored_and_never_clear(answer: str) ->
     [finding] = found.findings
     assert (finding.rule, finding.severity) == ("model-unscored", "warning")
     assert finding.message.startswith("3 pairs of 'weapons' could not be read (no verdict on the last line 3); ")
+    assert finding.message.endswith(f"; of W1 and W2 it says: {' '.join(answer.split()) or 'nothing'}")
 
 
 def test_a_cut_answer_is_unscored() -> None:
@@ -77,3 +80,18 @@ def test_a_real_model_that_babbles_is_unscored(tiny_model: Path) -> None:
 
     found = conflicts(policy("a", "b", "c"), LocalSampler.load(tiny_model), max_new_tokens=8)
     assert found.counts == Counter(unscored=3)
+
+
+def test_some_categories_alone_are_read_and_the_work_says_how_far_it_is() -> None:
+    titles = tuple(Clause(f"T{n}", f"{n}", "refuse", category="theft", line=n) for n in range(1, 10))
+    both = Policy("p", "1", "", (), (*policy("a", "b").categories, Category("theft", "Theft", "s", clauses=titles)))
+    steps: list[int] = []
+
+    class Bar(NullProgress):
+        def advance(self, n: int = 1) -> None:
+            steps.append(n)
+
+    found = conflicts(both, Says("verdict: clear"), only=["theft"], progress=Bar())
+    assert found.counts == Counter(clear=36) and steps == [16, 16, 4]
+    with pytest.raises(UserError, match="has no category 'thief'; did you mean 'theft'"):
+        conflicts(both, Says("verdict: clear"), only=["thief"])

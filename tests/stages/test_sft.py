@@ -1,5 +1,6 @@
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliberant.errors import RunError, UserError
-from deliberant.files import file_hash, read_rows
+from deliberant.files import file_hash, read_rows, write_rows
 from deliberant.models.splitter import split
 from deliberant.stages.sft import SFTArm, sft
 from deliberant.stages.training import batch_order, cut_back, last_checkpoint, packs
@@ -157,8 +158,20 @@ def test_too_long_rows_are_counted_in_the_manifest(tmp_path: Path, tiny_model: P
 
 
 def test_nothing_to_train_on_stops_the_run(tmp_path: Path, tiny_model: Path) -> None:
-    with pytest.raises(RunError, match="no row to train on"):
+    with pytest.raises(RunError, match=r"no row to train on: the \d+ kept are all over sft.max_tokens \(5\)"):
         trained(tmp_path, tiny_model, max_tokens=5)
+
+
+def test_where_the_filter_kept_nothing_its_reasons_are_told(tmp_path: Path, tiny_model: Path) -> None:
+    run = make_run(tmp_path, tiny_model, TEXTS)
+    shutil.rmtree(run.root / "filter")
+    run._manifests.clear()
+    stage, reasons = run.stage("filter", {}), ["unscored", "cites no clause", "unscored"]
+    write_rows(stage.dir / "kept.jsonl", [])
+    write_rows(stage.dir / "rejected.jsonl", [{"reason": reason} for reason in reasons])
+    stage.finish(["kept.jsonl", "rejected.jsonl"], {})
+    with pytest.raises(RunError, match=r"rejected all 3 samples, most often for 'unscored' \(2\)"):
+        sft(run)
 
 
 def test_an_earlier_stage_has_to_be_finished(tmp_path: Path, tiny_model: Path) -> None:

@@ -1,10 +1,12 @@
 """Prompts made of prompts, or of clauses, and what became of each that was asked for.
 
 Two ways: `wrap` puts requests into texts that stand in data files (framings, multi-turn, transform, encode), `write`
-asks a model (twins, clauses). Both give `Made`, and `settle` turns those into prompts, rejects and yields.
+asks a model (twins, clauses, what leads up to a request). Both give `Made`, and `settle` turns those into prompts,
+rejects and yields.
 """
 
 from deliberant.generators.clauses import clause_jobs, counts_of_coverage, counts_of_prompts
+from deliberant.generators.lead_ups import lead_up_jobs
 from deliberant.generators.twins import TOWARDS, twin_jobs
 from deliberant.generators.types import Made, Settled, settle
 from deliberant.generators.wrapping import WRAPPERS, Wrapper, load_wrappers, wrap
@@ -21,6 +23,7 @@ __all__ = [
     "counts_of_coverage",
     "counts_of_prompts",
     "forget_journals",
+    "lead_up_jobs",
     "load_wrappers",
     "settle",
     "twin_jobs",

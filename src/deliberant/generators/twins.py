@@ -40,5 +40,5 @@ def twin_jobs(
             hints=(),
             source=made_from(source, prompt),
         )
-        jobs.append(Job(f"twins:{towards}", prompt.id, tuple(shown), frame, hints=len(prompt.hints), says=True))
+        jobs.append(Job(f"twins:{towards}", prompt.id, tuple(shown), frame, hints=len(prompt.hints), asks="twin"))
     return jobs

@@ -1,35 +1,35 @@
 """Prompts that a model writes, from prompt files beside those of the judge; each job asks for one prompt.
 
-The model reasons first and closes with one line, `prompt: ...`; its think block is not read, the last such line
-counts. What it does not give (it declines, babbles, is cut) is malformed, counted and kept among the rejects.
+The model reasons first and closes with what it was asked for, a line `prompt: ...` or turns; `reading` says how that is
+read. What it does not give (it declines, babbles, is cut) is malformed, counted and kept among the rejects.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from deliberant.files import Row
+from deliberant.generators.reading import echoes, last_category, last_prompt, lead_up
 from deliberant.generators.types import Made, Settled, settle
 from deliberant.journal import forget, in_chunks
 from deliberant.judge.answers import answer_of
 from deliberant.judge.judge import request_seed
 from deliberant.judge.labelling import Labeller
-from deliberant.judge.labels import Categories, Label, label_of
+from deliberant.judge.labels import Label, label_of
 from deliberant.models.types import Request, Sampler, Sampling
 from deliberant.progress import Progress
 from deliberant.prompts.types import Message, Prompt
 
-PROMPT = re.compile(r"(?im)^[ \t*\"'`]*prompt[ \t*\"'`]*:\**(?P<text>.*)$")
-CATEGORY = re.compile(r"(?im)^[ \t*\"'`]*categor(?:y|ies)[ \t*\"'`]*:(?P<names>.*)$")
-QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "**": "**"}
+ECHO = "echoes what it was shown"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One prompt to ask for: what the model is `shown`, and the `frame` whose last turn and id its text completes.
+    """One prompt to ask for: what the model is `shown`, and the `frame` that what it writes completes.
 
-    `says`: the model names the category, too, and the frame's does not hold.
+    `asks`: for the last turn ("prompt"), for that and its category, since the frame's does not hold ("twin"), or for
+    the turns before the last one ("lead-up").
     """
 
     generator: str
@@ -38,14 +38,14 @@ class Job:
     frame: Prompt
     index: int = 0
     hints: int = 0
-    says: bool = False
+    asks: Literal["prompt", "twin", "lead-up"] = "prompt"
 
 
 def write(
     jobs: Sequence[Job],
     sampler: Sampler,
     sampling: Sampling,
-    labeller: Labeller,
+    labeller: Labeller | None,
     existing: Iterable[Prompt],
     threshold: float,
     to: Path,
@@ -53,13 +53,15 @@ def write(
     seed: int,
     progress: Progress,
 ) -> Settled:
-    """Asks `sampler` for every job's prompt and settles them, `labeller` reading what is no duplicate.
+    """Asks `sampler` for every job's prompt and settles them, `labeller`, if any, reading what is no duplicate.
 
     Killed, it resumes from its journals beside `to`; whoever wrote `to` deletes them (`forget_journals`). UserError
     where they were begun with other inputs.
     """
     writing, reading = _journals(to)
     made = written(jobs, sampler, sampling, labeller, writing, chunk, seed, progress)
+    if labeller is None:
+        return settle(made, existing, threshold)
     return settle(made, existing, threshold, lambda prompts: read(prompts, labeller, reading, chunk, progress))
 
 
@@ -77,7 +79,7 @@ def written(
     jobs: Sequence[Job],
     sampler: Sampler,
     sampling: Sampling,
-    labeller: Labeller,
+    labeller: Labeller | None,
     journal: Path,
     chunk: int,
     seed: int,
@@ -106,35 +108,35 @@ def read(prompts: Sequence[Prompt], labeller: Labeller, journal: Path, chunk: in
     return [label_of(row) for row in rows]
 
 
-def last_prompt(answer: str) -> str:
-    """The text of the last `prompt:` line, without quotation marks around it; "" where there is none."""
-    found = [match["text"].strip() for match in PROMPT.finditer(answer)]
-    text = found[-1] if found else ""
-    for opening, closing in QUOTES.items():
-        if len(text) > len(opening + closing) and text.startswith(opening) and text.endswith(closing):
-            inner = text[len(opening) : -len(closing)]
-            text = inner.strip() if opening not in inner and closing not in inner else text
-    return text
-
-
-def last_category(answer: str, labeller: Labeller) -> Categories | None:
-    """What the last on-menu `category:` line names; None where there is none."""
-    named = [labeller.rule.categories(match["names"]) for match in CATEGORY.finditer(answer)]
-    return next((categories for categories in reversed(named) if categories is not None), None)
-
-
 def _row(answer: str, why: str | None, text: str) -> Row:
     return {"answer": answer, "why": why, "text": text}
 
 
-def _made(job: Job, row: Row, labeller: Labeller) -> Made:
-    text, categories = last_prompt(row["answer"]), job.frame.categories
-    why = row["why"] if row["why"] is not None else None if text else "no prompt line"
-    if why is None and job.says:
-        named = last_category(row["answer"], labeller)
-        why, categories = ("no category line", categories) if named is None else (None, named)
-    if why is not None:
+def _made(job: Job, row: Row, labeller: Labeller | None) -> Made:
+    prompt, why = (None, row["why"]) if row["why"] is not None else _completed(job, row["answer"], labeller)
+    if prompt is None:
         return Made(job.generator, job.of, job.frame.family, None, why, row["text"])
-    turns = (*job.frame.messages[:-1], Message(role="user", content=text))
-    made = replace(job.frame, messages=turns, categories=categories)
-    return Made(job.generator, job.of, job.frame.family, made, hints=job.hints)
+    return Made(job.generator, job.of, job.frame.family, prompt, hints=job.hints)
+
+
+def _completed(job: Job, answer: str, labeller: Labeller | None) -> tuple[Prompt | None, str | None]:
+    """The job's prompt, or None and why there is none."""
+    *before, last = job.frame.messages
+    shown = "\n".join(message["content"] for message in job.shown)
+    if job.asks == "lead-up":
+        turns, why = lead_up(answer, last["content"])
+        if why is None and any(echoes(turn["content"], shown) for turn in turns):
+            why = ECHO
+        return (None, why) if why is not None else (replace(job.frame, messages=(*before, *turns, last)), None)
+    text, categories = last_prompt(answer), job.frame.categories
+    if not text:
+        return None, "no prompt line"
+    if echoes(text, shown):
+        return None, ECHO
+    if job.asks == "twin":
+        assert labeller is not None, "a twin's category is checked"
+        named = last_category(answer, labeller.rule.categories)
+        if named is None:
+            return None, "no category line"
+        categories = named
+    return replace(job.frame, messages=(*before, Message(role="user", content=text)), categories=categories), None

@@ -6,7 +6,7 @@ without one is unscored: counted and shown, never taken for clear.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -17,9 +17,14 @@ from deliberant.models.templates import fill
 from deliberant.models.types import Completion, Request, Sampler, Sampling
 from deliberant.policy import Clause, Finding, Policy
 from deliberant.policy.printer import clause_heading, clause_parts
+from deliberant.progress import NullProgress, Progress
 from deliberant.prompts.types import Message
 
 PROMPT = Path(__file__).with_name("conflicts.txt")
+SHOWN = 120
+"""Letters of what a model wrote that could not be read."""
+CHUNK = 16
+"""Pairs that go to the model together."""
 MENU = ("conflict", "ambiguous", "clear")
 VERDICT = re.compile(r"[\s*\"'`]*verdict[\s*\"'`]*:[\s*\"'`]*(conflict|ambiguous|clear)[\s*\"'`.]*", re.IGNORECASE)
 
@@ -31,12 +36,28 @@ class Readings(NamedTuple):
     counts: Counter[str]
 
 
-def conflicts(policy: Policy, sampler: Sampler, max_new_tokens: int = 1024, seed: int = 0) -> Readings:
-    """Reads all pairs. UserError where a prompt does not fit the model."""
-    pairs = [pair for category in policy.categories for pair in combinations(category.clauses, 2)]
-    requests = [Request((_message(*pair, seed),), seed) for pair in pairs]
-    drawn = sampler.sample(requests, Sampling(0.0, 1.0, max_new_tokens)) if requests else []
-    verdicts = [_verdict(completion, sampler.prefilled) for completion in drawn]
+def conflicts(
+    policy: Policy,
+    sampler: Sampler,
+    max_new_tokens: int = 1024,
+    seed: int = 0,
+    *,
+    only: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Readings:
+    """Reads all pairs, or those of the categories `only` names, `CHUNK` of them at a time.
+
+    UserError for an unknown category, and where a prompt does not fit the model.
+    """
+    categories = [policy.category(id) for id in only] or policy.categories
+    pairs = [pair for category in categories for pair in combinations(category.clauses, 2)]
+    sampling = Sampling(0.0, 1.0, max_new_tokens)
+    verdicts: list[tuple[str, str]] = []
+    with (progress or NullProgress())("pairs", len(pairs)) as bar:
+        for start in range(0, len(pairs), CHUNK):
+            requests = [Request((_message(*pair, seed),), seed) for pair in pairs[start : start + CHUNK]]
+            verdicts += [_verdict(completion, sampler.prefilled) for completion in sampler.sample(requests, sampling)]
+            bar.advance(len(requests))
     counts = Counter(
         verdict if verdict in ("conflict", "ambiguous", "clear") else "unscored" for verdict, _ in verdicts
     )
@@ -64,6 +85,7 @@ def _verdict(completion: Completion, prefilled: bool) -> tuple[str, str]:
 
 def _findings(policy: Policy, pairs: list[tuple[Clause, Clause]], verdicts: list[tuple[str, str]]) -> Iterator[Finding]:
     unread: dict[str, Counter[str]] = {category.id: Counter() for category in policy.categories}
+    examples: dict[str, str] = {}
     for (first, second), (verdict, answer) in zip(pairs, verdicts, strict=True):
         file = policy.category(first.category).file
         if verdict in MENU[:2]:
@@ -72,9 +94,15 @@ def _findings(policy: Policy, pairs: list[tuple[Clause, Clause]], verdicts: list
             yield Finding(file, second.line, f"model-{verdict}", "warning", f"{what}; it says: {why or 'nothing'}")
         elif verdict != "clear":
             unread[first.category][verdict] += 1
+            examples.setdefault(first.category, f"of {first.id} and {second.id} it says: {_start(answer)}")
     for category in policy.categories:
         if reasons := unread[category.id]:
             listed = ", ".join(f"{reason} {n}" for reason, n in reasons.most_common())
             what = f"{reasons.total()} pairs of {category.id!r} could not be read ({listed})"
-            remedy = "ask another model, or allow more tokens"
+            remedy = f"ask another model, or allow more tokens; {examples[category.id]}"
             yield Finding(category.file, category.clauses[0].line, "model-unscored", "warning", f"{what}; {remedy}")
+
+
+def _start(text: str) -> str:
+    words = " ".join(text.split())
+    return f"{words[:SHOWN]} ..." if len(words) > SHOWN else words or "nothing"

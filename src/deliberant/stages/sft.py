@@ -11,6 +11,7 @@ and a replay of the others, so that what did not change is not forgotten.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -78,12 +79,18 @@ def collect(run: "Run", arm: SFTArm) -> Rows:
     helpful = build(read_rows(run.root / "helpful" / "samples.jsonl"), "helpful", run.helpful_prompts())
     mixed = mix(kept, helpful, recipe.helpful_ratio, recipe.max_tokens, run.recipe.seed)
     if not mixed.counts["policy"]:
-        raise RunError(
-            f"{run.root / 'filter' / 'kept.jsonl'}: no row to train on ({len(kept)} kept, all over sft.max_tokens "
-            f"{recipe.max_tokens}); see rejected.jsonl beside it, or raise sft.max_tokens"
-        )
+        raise RunError(f"{run.root / 'filter' / 'kept.jsonl'}: no row to train on: {_why_none(run, len(kept))}")
     rows = [builder.without_reasoning(row) for row in mixed.rows] if arm == "no-cot" else mixed.rows
     return Rows(rows, mixed.counts | counts)
+
+
+def _why_none(run: "Run", kept: int) -> str:
+    """What took every sample: a length, or the filter for the reason that it gave most often."""
+    if kept:
+        return f"the {kept} kept are all over sft.max_tokens ({run.recipe.sft.max_tokens}); raise it"
+    reasons = Counter(row["reason"] for row in read_rows(run.root / "filter" / "rejected.jsonl"))
+    often = "".join(f", most often for '{reason}' ({n})" for reason, n in reasons.most_common(1))
+    return f"the filter rejected all {reasons.total()} samples{often}; see rejected.jsonl beside it"
 
 
 def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[TrainingRow]) -> None:
