@@ -210,3 +210,10 @@ def test_a_data_file_that_holds_no_keys_is_one_line(folder: Path) -> None:
     (folder / "data.yaml").write_text("")
     result = invoke("generate", "framings", "x.jsonl", "--to", "y.jsonl", "--data", "data.yaml")
     assert (result.exit_code, result.stderr) == (2, "error: data.yaml: should be keys with values, not None\n")
+
+
+def test_a_folder_to_write_to_is_a_mistake(folder: Path) -> None:
+    (folder / "x.jsonl").write_text('{"id": "a", "messages": [{"role": "user", "content": "hi"}], "family": "f"}\n')
+    (folder / "out.jsonl").mkdir()
+    result = invoke("dedupe", "x.jsonl", "--to", "out.jsonl")
+    assert result.exit_code == 2 and "out.jsonl: is a folder; name a file to write" in result.stderr

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from deliberant.errors import RunError
+from deliberant.errors import RunError, UserError
 
 Row = dict[str, Any]
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -63,10 +63,12 @@ def code_hash() -> str:
 
 @contextmanager
 def writing(path: Path, kept: str) -> Iterator[None]:
-    """Turn a failed write into one line that says what was `kept` and what to do."""
+    """Turn a failed write into one line that says what was `kept` and what to do. UserError where `path` is a folder."""
     try:
         yield
     except OSError as error:
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; name a file to write") from None
         remedy = "free some space" if error.errno in DISK_FULL else "repair that"
         raise RunError(
             f"{path}: can not write ({error.strerror}); {kept}; {remedy}, then the same command resumes"
