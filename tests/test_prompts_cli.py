@@ -213,7 +213,7 @@ def test_a_data_file_that_holds_no_keys_is_one_line(folder: Path) -> None:
 
 
 def test_a_folder_to_write_to_is_a_mistake(folder: Path) -> None:
-    (folder / "x.jsonl").write_text('{"id": "a", "messages": [{"role": "user", "content": "hi"}], "family": "f"}\n')
+    prompts(folder / "x.jsonl", prompt("a", BREAD))
     (folder / "out.jsonl").mkdir()
     result = invoke("dedupe", "x.jsonl", "--to", "out.jsonl")
     assert result.exit_code == 2 and "out.jsonl: is a folder; name a file to write" in result.stderr

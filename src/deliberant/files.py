@@ -63,7 +63,10 @@ def code_hash() -> str:
 
 @contextmanager
 def writing(path: Path, kept: str) -> Iterator[None]:
-    """Turn a failed write into one line that says what was `kept` and what to do. UserError where `path` is a folder."""
+    """Turn a failed write into one line that says what was `kept` and what to do.
+
+    Raises RunError, or UserError where `path` is a folder.
+    """
     try:
         yield
     except OSError as error:
