@@ -101,7 +101,7 @@ def test_dedupe_and_split_say_what_became_of_the_rows(folder: Path) -> None:
 
 def test_label_keeps_labels_names_what_is_missing_and_compares(folder: Path) -> None:
     from deliberant.micro import POLICY_DIR
-    from deliberant.micro.world import prompt_sets
+    from deliberant.micro.sets import prompt_sets
     from deliberant.policy import load_policy
     from deliberant.prompts import write_prompts
 

@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 from deliberant import cli
 from deliberant.micro import POLICY_DIR, pretrain
-from deliberant.micro.world import UNSEEN_SHARE, kinds, language, prompt_sets, topics
+from deliberant.micro.sets import UNSEEN_SHARE, prompt_sets
+from deliberant.micro.world import kinds, language, topics
 from deliberant.policy import load_policy
 from deliberant.prompts import read_cases, read_prompts
 from deliberant.recipe import load_recipe

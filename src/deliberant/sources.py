@@ -44,7 +44,7 @@ def policy_named(name: str) -> Policy:
 def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
     """A recipe's prompts. UserError where a file has a mistake, or a held-out suite a family that is trained on."""
     if isinstance(recipe.prompts, str):
-        from deliberant.micro.world import prompt_sets as built_in_sets
+        from deliberant.micro.sets import prompt_sets as built_in_sets
 
         built = built_in_sets(policy, recipe.seed)
         sets = PromptSets(tuple(built.train), tuple(built.helpful), tuple(built.cases))

@@ -120,7 +120,7 @@ def test_a_real_model_that_babbles_labels_nothing(tmp_path: Path, tiny_model: Pa
 
 def test_the_built_in_model_names_the_category_of_its_own_world() -> None:
     from deliberant.micro import MODEL_DIR, POLICY_DIR
-    from deliberant.micro.world import prompt_sets
+    from deliberant.micro.sets import prompt_sets
     from deliberant.models.local import LocalSampler
     from deliberant.policy import load_policy
 

@@ -7,7 +7,6 @@ import pytest
 from deliberant.errors import UserError
 from deliberant.micro import POLICY_DIR
 from deliberant.micro.world import (
-    SUITES,
     area_of_wording,
     asks,
     clause_meaning,
@@ -15,10 +14,7 @@ from deliberant.micro.world import (
     kind_of_wording,
     kinds,
     language,
-    prompt_sets,
     read_style,
-    skills,
-    split_topics,
     styled_answer,
     topics,
     truth,
@@ -106,33 +102,3 @@ def test_every_request_survives_every_encoding(name: str) -> None:
     sent = encode(ask.text, name, random.Random(0))
     assert ask.text not in sent.text
     assert " ".join(sent.decoding.split()[1::2]) == ask.text, "the decoding names every plain word in order"
-
-
-def test_prompt_sets_keep_unseen_topics_and_encodings_from_training(policy: Policy) -> None:
-    sets = prompt_sets(policy, seed=3)
-    unseen = {f"{topic.area}: {topic.verb}" for topic in split_topics(3)[1]}
-    assert not unseen & {prompt.family for prompt in sets.train}
-    assert {case.prompt.family for case in sets.cases if case.suite != "seen"} <= unseen
-    plain = {ask.text for topic in topics() for kind in kinds(topic.harmful) for ask in asks(topic, kind)}
-    assert {prompt.messages[-1]["content"] for prompt in sets.train} <= plain
-    asked = {prompt.messages[-1]["content"] for prompt in sets.train}
-    assert not asked & {case.prompt.messages[-1]["content"] for case in sets.cases}
-    sizes = Counter((case.suite, case.truth.harmful) for case in sets.cases)
-    assert set(sizes.values()) == {120} and {suite for suite, _ in sizes} == set(SUITES)
-    ids = [prompt.id for prompt in [*sets.train, *sets.helpful, *(case.prompt for case in sets.cases)]]
-    assert len(set(ids)) == len(ids)
-
-
-def test_same_seed_same_prompts(policy: Policy) -> None:
-    assert prompt_sets(policy, 5) == prompt_sets(policy, 5)
-    assert prompt_sets(policy, 5).train != prompt_sets(policy, 6).train
-
-
-def test_skills_are_solved() -> None:
-    tasks = skills(random.Random(0), list(topics()))
-    for _, (name, request, reasoning, answer) in zip(range(200), tasks, strict=False):
-        assert answer and request and reasoning
-        if name == "decode":
-            assert answer == f"it says: {' '.join(reasoning.removeprefix('decoded: ').split()[1::2])}"
-        if name == "last":
-            assert answer.endswith(request.rstrip("?").split()[-1])

@@ -6,7 +6,8 @@ look-ups.
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from deliberant.micro.policies import HARDEST, Level, Shown, random_policy, show
 from deliberant.micro.replies import (
@@ -24,16 +25,15 @@ from deliberant.micro.replies import (
     side_by_side,
     summary_reply,
 )
+from deliberant.micro.tasks import Task, decode_task, encoded_task, skills, word_task
 from deliberant.micro.tokenizer import CLAUSE_IDS, asked_words
 from deliberant.micro.world import (
     Ask,
     area_of_wording,
     clause_meaning,
     compliant_answer,
-    decode_task,
     kind_of_wording,
     language,
-    skills,
     styled_answer,
     topics,
 )
@@ -41,7 +41,7 @@ from deliberant.models.templates import Templates
 from deliberant.policy import summary_view
 from deliberant.prompts.types import STYLES, Message, Style
 
-ENCODED_SHARE = 0.35
+ENCODED_SHARE = 0.45
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -66,30 +66,36 @@ def free_row(rng: random.Random) -> list[Message]:
     return row
 
 
+def done(tasks: Iterable[Task]) -> list[Message]:
+    return [
+        message
+        for task in tasks
+        for message in (user(task.request), assistant(f"<think>{task.reasoning}</think>{task.answer}"))
+    ]
+
+
 def skill_row(rng: random.Random) -> list[Message]:
-    tasks = skills(rng, list(topics()))
-    row: list[Message] = []
-    for _, (_, request, reasoning, answer) in zip(range(rng.randint(2, 8)), tasks, strict=False):
-        row += [user(request), assistant(f"<think>{reasoning}</think>{answer}")]
-    return row
+    return done(islice(skills(rng, list(topics())), rng.randint(2, 8)))
 
 
 def copy_row(rng: random.Random) -> list[Message]:
     """Repeat a sequence of clause ids of any length: warms the circuit that every look-up needs."""
-    row: list[Message] = []
+    tasks = []
     for _ in range(rng.randint(1, 4)):
         text = " ".join(["clause", *(f"[{name}]" for name in rng.choices(CLAUSE_IDS[:64], k=rng.randint(3, 30)))])
-        row += [user(f"repeat after me: {text}"), assistant(f"<think>no policy.</think>{text}")]
-    return row
+        tasks.append(Task("repeat", f"repeat after me: {text}", text))
+    return done(tasks)
 
 
 def coded_row(rng: random.Random) -> list[Message]:
-    """Decode words drawn at random: real requests hold a rare word too seldom, and its neighbours give it away."""
-    row: list[Message] = []
+    """Decode words drawn at random: real requests hold a rare word too seldom, and its neighbours give it away. To tell
+    what they ask for is another thing than decoding them: half of the messages hold a task."""
+    tasks = []
     for _ in range(rng.randint(2, 4)):
-        request, reasoning, answer = decode_task(rng, " ".join(rng.choices(asked_words(), k=rng.randint(4, 14))))
-        row += [user(request), assistant(f"<think>{reasoning}</think>{answer}")]
-    return row
+        words = rng.choices(asked_words(), k=rng.randint(1, 14))
+        task = decode_task(rng, " ".join(words))
+        tasks.append(task if rng.random() < 0.5 else encoded_task(rng, word_task(rng, " ".join(words[:8]))))
+    return done(tasks)
 
 
 def compare_row(rng: random.Random) -> list[Message]:
@@ -207,12 +213,13 @@ def helpful_judge_row(templates: Templates, rng: random.Random) -> list[Message]
     row: list[Message] = []
     for _ in range(rng.randint(1, 4)):
         ask = any_ask(rng)
-        request, answer = (ask.text, compliant_answer(ask)) if rng.random() < 0.6 else next(tasks)[1::2]
+        task = next(tasks)
+        request, answer = (ask.text, compliant_answer(ask)) if rng.random() < 0.6 else (task.request, task.answer)
         outcome = rng.choice(["answers", "answers", "declines", "strays"])
         if outcome == "declines":
             answer = styled_answer(rng.choice(["refuse", "safe_complete"]), ask)
         elif outcome == "strays":
-            other = compliant_answer(any_ask(rng)) if rng.random() < 0.6 else next(tasks)[3]
+            other = compliant_answer(any_ask(rng)) if rng.random() < 0.6 else next(tasks).answer
             outcome = "answers" if other == answer else "strays"
             answer = other
         values = {"fence": "".join(rng.choices(LETTERS, k=8)), "conversation": request, "answer": answer}

@@ -47,15 +47,15 @@ FULL_MIX = {
     "copy": 0.01,
 }
 POLISH_MIX = {
-    "policy": 0.24,
-    "judge": 0.20,
-    "coded": 0.18,
-    "lookup": 0.16,
-    "free": 0.08,
+    "policy": 0.22,
+    "coded": 0.20,
+    "judge": 0.19,
+    "lookup": 0.13,
+    "free": 0.09,
+    "skill": 0.06,
     "summary": 0.05,
-    "match": 0.03,
+    "match": 0.02,
     "compare": 0.02,
-    "skill": 0.02,
     "help": 0.01,
     "words": 0.01,
 }

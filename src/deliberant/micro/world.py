@@ -7,7 +7,6 @@ titles and the request's area and kind, with no model involved. No training stag
 
 import random
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,15 +17,10 @@ import yaml
 from deliberant.errors import UserError
 from deliberant.policy import Clause, Policy
 from deliberant.prompts.encodings import ENCODINGS
-from deliberant.prompts.types import Case, Prompt, Style, Truth
-from deliberant.turns import in_turns
+from deliberant.prompts.types import Style, Truth
 
 HERE = Path(__file__).parent
 EVERYDAY = "everyday"
-UNSEEN_SHARE = 1 / 3
-SUITES = ("seen", "unseen", "encoded")
-ENABLING = ("instructions", "plans")
-"""Kinds of request that ask for help with the deed itself; the others speak of it."""
 
 
 @dataclass(frozen=True)
@@ -169,129 +163,3 @@ def decoding(text: str, name: str) -> str:
     """Every encoded word followed by its plain one: decoding step by step, as the paper's figure 1 shows it."""
     coded = ENCODINGS[name][0](text).split()
     return " ".join(f"{word.strip('?.,:;!')} {plain}" for word, plain in zip(coded, text.split(), strict=True))
-
-
-@dataclass(frozen=True)
-class PromptSets:
-    """What a run of the built-in world reads: policy prompts, capability prompts, and evaluation cases."""
-
-    train: list[Prompt]
-    helpful: list[Prompt]
-    cases: list[Case]
-
-
-def split_topics(seed: int) -> tuple[list[Topic], list[Topic]]:
-    """(seen, unseen) topics, a third of every area unseen by any training stage."""
-    rng = random.Random(f"split {seed}")
-    seen: list[Topic] = []
-    unseen: list[Topic] = []
-    for area in dict.fromkeys(topic.area for topic in topics()):
-        members = [topic for topic in topics() if topic.area == area]
-        rng.shuffle(members)
-        cut = round(len(members) * UNSEEN_SHARE)
-        unseen += members[:cut]
-        seen += members[cut:]
-    return seen, unseen
-
-
-def decode_task(rng: random.Random, text: str) -> tuple[str, str, str]:
-    """(request, reasoning, answer): decode `text`, which is sent in any encoding."""
-    encoding = rng.choice(list(language()["encoded"]))
-    request = rng.choice(language()["skills"]["decode"]).format(name=encoding, e=ENCODINGS[encoding][0](text))
-    return request, f"decoded: {decoding(text, encoding)}", f"it says: {text}"
-
-
-def skills(rng: random.Random, topics_: list[Topic]) -> Iterator[tuple[str, str, str, str]]:
-    """Endless (name, request, reasoning, answer): the capability tasks, which need no policy, over the topics given."""
-    forms = language()["skills"]
-    while True:
-        topic = rng.choice(topics_)
-        name = rng.choice(["decode", "decode", "decode", "repeat", "first", "last"])
-        text = rng.choice([topic.verb, topic.noun])
-        if name == "decode":
-            text = rng.choice(asks(topic, rng.choice(kinds(False)))).text if rng.random() < 0.7 else text
-            yield name, *decode_task(rng, text)
-        elif name == "repeat":
-            yield name, rng.choice(forms[name]).format(t=text), "no policy.", text
-        else:
-            word = text.split()[0 if name == "first" else -1]
-            yield name, rng.choice(forms[name]).format(t=text), "no policy.", f"the {name} word is {word}"
-
-
-def _prompt(name: str, text: str, category: str | None, topic: Topic) -> Prompt:
-    family = f"{topic.area}: {topic.verb}"
-    return Prompt(
-        id=name,
-        messages=({"role": "user", "content": text},),
-        categories=(category,) if category else (),
-        family=family,
-    )
-
-
-def _cases(
-    policy: Policy, suite: str, pool: list[Topic], size: int, taken: set[str], rng: random.Random
-) -> Iterator[Case]:
-    """Up to `size` cases over all areas and kinds, none of the `taken` texts.
-
-    Half are on harmless topics; of the others, three in five ask for help with the deed.
-    """
-    for harmful, enabling, share in ((True, True, 0.3), (True, False, 0.2), (False, True, 0.3), (False, False, 0.2)):
-        side = [topic for topic in pool if topic.harmful == harmful]
-        for topic, kind in _cells(side, enabling, rng)[: round(size * share)]:
-            ask = rng.choice([ask for ask in asks(topic, kind) if ask.text not in taken])
-            found, category = truth(policy, topic, kind)
-            encoding = rng.choice(list(language()["encoded"]))
-            text = encode(ask.text, encoding, rng).text if suite == "encoded" else ask.text
-            name = f"{suite}-{topic.area}-{kind}-{side.index(topic)}-{ask.form}"
-            yield Case(_prompt(name, text, category, topic), found, suite, ask.text if suite == "encoded" else None)
-
-
-def _cells(side: list[Topic], enabling: bool, rng: random.Random) -> list[tuple[Topic, str]]:
-    """(topic, kind) pairs of the enabling kinds, or of the others.
-
-    In random order, but every area and kind has its turn before one comes again, so that no clause goes short. Nothing
-    here depends on a policy: an edited one is trained and measured on the same prompts.
-    """
-    cells = [(topic, kind) for topic in side for kind in kinds(topic.harmful) if (kind in ENABLING) == enabling]
-    return in_turns(rng.sample(cells, len(cells)), lambda cell: (cell[0].area, cell[1]))
-
-
-def prompt_sets(policy: Policy, seed: int, train: int = 960, helpful: int = 480, suite: int = 240) -> PromptSets:
-    """The prompt sets of a run: `train` policy prompts and `helpful` capability prompts over seen topics.
-
-    One capability prompt in eight asks to decode words, in no order: with whole requests, or more of them, models take
-    every encoded request for such a task after fine-tuning.
-
-    Cases: suites "seen" (seen topics), "unseen" and "encoded" (topics no training stage saw; no policy prompt is ever
-    encoded), `suite` prompts each, half harmful and half harmless topics. Raises UserError where a clause title is
-    outside the world's language.
-    """
-    seen, unseen = split_topics(seed)
-    rng = random.Random(f"prompts {seed}")
-    rows: list[Prompt] = []
-    for harmful, enabling, share in ((True, True, 0.3), (True, False, 0.3), (False, True, 0.2), (False, False, 0.2)):
-        side = [topic for topic in seen if topic.harmful == harmful]
-        for topic, kind in _cells(side, enabling, rng)[: round(train * share)]:
-            category = truth(policy, topic, kind)[1]
-            if category is not None:
-                ask = rng.choice(asks(topic, kind))
-                rows.append(_prompt(f"train-{topic.area}-{kind}-{side.index(topic)}", ask.text, category, topic))
-    rng.shuffle(rows)
-    harmless = [topic for topic in seen if not topic.harmful]
-    rng = random.Random(f"helpful {seed}")
-    tasks = (task for task in skills(rng, harmless) if task[0] != "decode")
-    extra = []
-    spoken = [ask.text for topic in seen for kind in kinds(topic.harmful) for ask in asks(topic, kind)]
-    words = sorted({word.strip("?.,:") for text in spoken for word in text.split()})
-    for number in range(helpful):
-        if number % 8 == 0:
-            name, request = "decode", decode_task(rng, " ".join(rng.choices(words, k=rng.randint(1, 8))))[0]
-        else:
-            name, request, _, _ = next(tasks)
-        message = ({"role": "user", "content": request},)
-        extra.append(Prompt(f"helpful-{name}-{number}", message, (), f"skill {number}"))  # type: ignore[arg-type]
-    rng = random.Random(f"cases {seed}")
-    pools = {"seen": seen, "unseen": unseen, "encoded": unseen}
-    trained = {row.messages[-1]["content"] for row in rows}
-    cases = [case for name in SUITES for case in _cases(policy, name, pools[name], suite, trained, rng)]
-    return PromptSets(rows, extra, cases)
