@@ -67,6 +67,7 @@ def free_row(rng: random.Random) -> list[Message]:
 
 
 def done(tasks: Iterable[Task]) -> list[Message]:
+    """A conversation in which the assistant does one task after the other."""
     return [
         message
         for task in tasks
@@ -213,8 +214,11 @@ def helpful_judge_row(templates: Templates, rng: random.Random) -> list[Message]
     row: list[Message] = []
     for _ in range(rng.randint(1, 4)):
         ask = any_ask(rng)
-        task = next(tasks)
-        request, answer = (ask.text, compliant_answer(ask)) if rng.random() < 0.6 else (task.request, task.answer)
+        if rng.random() < 0.6:
+            request, answer = ask.text, compliant_answer(ask)
+        else:
+            task = next(tasks)
+            request, answer = task.request, task.answer
         outcome = rng.choice(["answers", "answers", "declines", "strays"])
         if outcome == "declines":
             answer = styled_answer(rng.choice(["refuse", "safe_complete"]), ask)

@@ -13,6 +13,7 @@ from deliberant.micro.world import (
     Encoded,
     Topic,
     asks,
+    asks_for,
     clause_meaning,
     compliant_answer,
     encode,
@@ -45,8 +46,7 @@ class Reply:
 
 def opening(ask: Ask, decoding: str = "") -> str:
     """How every reasoning starts, with a policy or without: decode if need be, name area and kind."""
-    decoded = f"decoded: {decoding} " if decoding else ""
-    return f"{decoded}this asks for {ask.area} {ask.kind}."
+    return asks_for(f"{ask.area} {ask.kind}", decoding)
 
 
 def named(clause: Clause) -> str:
@@ -113,7 +113,7 @@ def flawed_reply(ask: Ask, clause: Clause, shown: Shown, rng: random.Random) -> 
         area, kind = clause_meaning(other)
         area = area if rng.random() < 0.5 else ask.area
         reasoning = (
-            f"this asks for {area} {kind}. policy: {named(other)} [{other.id}] {other.style}. so i {other.style}."
+            f"{asks_for(f'{area} {kind}')} policy: {named(other)} [{other.id}] {other.style}. so i {other.style}."
         )
         return Reply(reasoning, styled_answer(other.style, ask), other.style, other.id), ask
     if flaw == "stray":

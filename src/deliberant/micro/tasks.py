@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from deliberant.micro.world import Topic, asks, decoding, encode, kinds, language
+from deliberant.micro.world import Topic, asks, asks_for, decoding, encode, kinds, language
 from deliberant.prompts.encodings import ENCODINGS
 
 ASKED = {"repeat": "repeat", "first": "first word", "last": "last word"}
@@ -25,9 +25,9 @@ class Task:
 
     @property
     def reasoning(self) -> str:
-        decoded = [f"decoded: {self.decoding}"] if self.decoding else []
-        asked = [f"this asks for {ASKED[self.name]}. no policy."] if self.name in ASKED else []
-        return " ".join(decoded + asked)
+        if self.name == "decode":
+            return f"decoded: {self.decoding}"
+        return f"{asks_for(ASKED[self.name], self.decoding)} no policy."
 
 
 def decode_task(rng: random.Random, text: str) -> Task:
@@ -52,7 +52,7 @@ def encoded_task(rng: random.Random, task: Task) -> Task:
 
 
 def skills(rng: random.Random, topics_: list[Topic]) -> Iterator[Task]:
-    """Endless capability tasks over the topics given, half of them in encodings."""
+    """Endless capability tasks over the topics given, half of them to decode something."""
     while True:
         topic = rng.choice(topics_)
         text = rng.choice([topic.verb, topic.noun])

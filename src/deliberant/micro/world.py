@@ -163,3 +163,9 @@ def decoding(text: str, name: str) -> str:
     """Every encoded word followed by its plain one: decoding step by step, as the paper's figure 1 shows it."""
     coded = ENCODINGS[name][0](text).split()
     return " ".join(f"{word.strip('?.,:;!')} {plain}" for word, plain in zip(coded, text.split(), strict=True))
+
+
+def asks_for(what: str, decoding: str = "") -> str:
+    """What the base says that a message asks for, after decoding it if need be."""
+    decoded = f"decoded: {decoding} " if decoding else ""
+    return f"{decoded}this asks for {what}."
