@@ -122,6 +122,9 @@ class Rl(_Settings):
 
     `judge_k` readings per answer, `beta` weighs the KL term, `helpful_share` of the prompts are harmless ones outside
     the policy, `batch_size` is the number of completions in one forward pass; `train_embeddings` as in `sft`.
+
+    `held_out` prompts are not trained on: the arm's checkpoint is the trained one only where their rewards rose by more
+    than chance, else its start. At 0 whatever training left is kept.
     """
 
     steps: Count = 100
@@ -133,6 +136,7 @@ class Rl(_Settings):
     max_new_tokens: Count = 4096
     helpful_share: Share = 0.25
     judge_k: Count = 1
+    held_out: Annotated[int, Field(ge=0)] = 0
     train_embeddings: bool = True
     save_steps: Count = 10
     batch_size: Count = 16

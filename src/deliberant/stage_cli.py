@@ -93,9 +93,10 @@ def run_all(
     deliberant run recipes/micro.yaml --set policy=my-policy --from runs/micro-1a2b3c4d
     """
     from deliberant.console import print_table
-    from deliberant.report import table
+    from deliberant.report import earned_lines, table
     from deliberant.run import plan
     from deliberant.stages.evaluate import results
+    from deliberant.stages.held_out import read_gains
 
     if old is not None:
         overrides = [*(overrides or []), f"from_run={json.dumps(str(old.absolute()))}"]
@@ -105,6 +106,8 @@ def run_all(
         work(run, stage)
         give_back()
     print_table(table(results(run.root)))
+    for line in earned_lines(read_gains(run.root)):
+        typer.echo(line)
     _show_moves(run.root)
     typer.echo(run.root / "report.html")
 

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliberant.errors import RunError, UserError
-from deliberant.files import file_hash, read_rows
+from deliberant.files import file_hash, read_json, read_rows
 from deliberant.judge import Judge
 from deliberant.models.templates import Templates
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import spec_view
 from deliberant.prompts.types import Message, Prompt
+from deliberant.recipe import Rl
+from deliberant.stages.held_out import gain, set_aside
 from deliberant.stages.rl import check_unscored, rl, schedule
 from deliberant.stages.rollouts import Rollouts, answer_of, rewards
 from deliberant.stages.sft import sft
@@ -251,7 +253,13 @@ def talker(
 
 
 def ran(
-    folder: Path, model: Path, script: Any = taste, fuse: Fuse | None = None, filter: Any = None, **settings: Any
+    folder: Path,
+    model: Path,
+    script: Any = taste,
+    fuse: Fuse | None = None,
+    filter: Any = None,
+    more: Sequence[Prompt] = (),
+    **settings: Any,
 ) -> TrainableRun:
     run = make_run(
         folder,
@@ -259,6 +267,7 @@ def ran(
         SAID,
         judge=Scripted(script, "judge"),
         fuse=fuse,
+        more=more,
         rl={**SETTINGS, **settings},
         filter=filter or {},
     )
@@ -311,16 +320,80 @@ def test_killed_and_run_again_ends_with_the_very_same_weights(
     assert read_rows(run.root / "rl" / "rollouts.jsonl") == read_rows(undisturbed.root / "rl" / "rollouts.jsonl")
 
 
+LONG: dict[str, Any] = {
+    "steps": 12,
+    "prompts_per_step": 4,
+    "group_size": 8,
+    "batch_size": 32,
+    "learning_rate": 1e-2,
+}
+
+
 def test_reward_rises_over_a_few_steps(tmp_path: Path, talker: Path) -> None:
-    settings: dict[str, Any] = {
-        "steps": 12,
-        "prompts_per_step": 4,
-        "group_size": 8,
-        "batch_size": 32,
-        "learning_rate": 1e-2,
-    }
-    rows = metrics(ran(tmp_path, talker, **settings))
+    rows = metrics(ran(tmp_path, talker, **LONG))
     assert sum(row["reward"] for row in rows[-3:]) > sum(row["reward"] for row in rows[:3]) + 0.3
+
+
+MORE = [replace(HEARTH, id=f"hearth{number}", family=f"hearth{number}") for number in range(12)]
+
+
+def held(run: TrainableRun) -> dict[str, Any]:
+    found: dict[str, Any] = read_json(run.root / "rl" / "held_out.json", "")
+    return found
+
+
+def test_what_raised_the_rewards_of_held_out_prompts_is_kept(tmp_path: Path, talker: Path) -> None:
+    run = ran(tmp_path, talker, more=MORE, **LONG, held_out=12, helpful_share=0)
+    found = held(run)
+    assert found["kept"], found
+    assert found["after"] - found["before"] == pytest.approx(found["change"]["value"])
+    assert found["change"]["low"] > 0 and found["change"]["n"] == 12 and found["unscored"] == 0
+    assert file_hash(run.root / "rl/checkpoint/model.safetensors") != file_hash(talker / "model.safetensors")
+    assert "held_out.json" in run.manifest("rl")["outputs"]
+
+
+def test_without_a_gain_the_arm_is_its_start_and_a_kill_changes_nothing(tmp_path: Path, talker: Path) -> None:
+    """A judge that tosses coins moves the weights and can not raise the rewards by more than chance."""
+    from safetensors.torch import load_file
+
+    def coin(request: Request) -> str:
+        return verdict(1 + 4 * (request.seed % 2))
+
+    settings = {"held_out": 2}
+    with pytest.raises(Killed):
+        ran(tmp_path, talker, coin, Fuse(SETTINGS["steps"] + 1), more=MORE, **settings)
+    run = ran(tmp_path, talker, coin, more=MORE, **settings)
+    before, after = (load_file(folder / "model.safetensors") for folder in (talker, run.root / "rl" / "checkpoint"))
+    assert all(before[name].equal(after[name]) for name in before)
+    assert not held(run)["kept"] and any(row["grad_norm"] > 0 for row in metrics(run))
+
+
+@given(st.integers(1, 8), st.integers(1, 8), st.integers(1, 12), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
+def test_no_family_is_trained_on_and_held_out(harmful: int, harmless: int, number: int, share: float) -> None:
+    """Two prompts a family."""
+    prompts = [
+        replace(prompt(i, category), family=f"{category}{i // 2}")
+        for category, n in (("fire", harmful), (None, harmless))
+        for i in range(2 * n)
+    ]
+    recipe = Rl(held_out=number, helpful_share=share)
+    wanted = round(share * number)
+    if (wanted and wanted > 2 * harmless - 2) or (number > wanted and number - wanted > 2 * harmful - 2):
+        with pytest.raises(UserError, match=r"rl\.held_out"):
+            set_aside(prompts, recipe, 0)
+        return
+    out, left = set_aside(prompts, recipe, 0)
+    assert len(out) == number and sum(not one.categories for one in out) == wanted
+    assert not {one.family for one in out} & {one.family for one in left}
+    assert {one.family for one in out} | {one.family for one in left} == {one.family for one in prompts}
+
+
+def test_a_gain_counts_prompts_scored_both_times() -> None:
+    some = [prompt(i, "fire") for i in range(4)]
+    found = gain(some, [0.0, None, 0.5, 1.0], [0.5, 1.0, None, 1.0], 100, 0)
+    assert (found.before, found.after, found.unscored) == (0.5, 0.75, 2)
+    assert found.change.n == 2 and not found.kept
+    assert not gain(some, [None] * 4, [1.0] * 4, 100, 0).kept
 
 
 def test_unscored_rows_move_nothing_and_are_not_printed(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deliberant.files import write_rows
+from deliberant.prompts.types import Prompt
 from deliberant.run import Run
 from tests.stages.scripted import HEARTH, POEM, PRUNING, SONG, Scripted, recipe
 
@@ -48,10 +49,15 @@ def make_run(
     helpful: Sequence[str] = (),
     judge: Scripted | None = None,
     fuse: Fuse | None = None,
+    more: Sequence[Prompt] = (),
     **settings: Any,
 ) -> TrainableRun:
-    """The run in `folder`: the filter kept `texts` (of two prompts in turn), a third prompt has the `helpful` ones."""
-    run = TrainableRun.open(recipe(folder, [HEARTH, POEM, PRUNING], model, **settings), folder / "runs", fuse or Fuse())
+    """The run in `folder`: the filter kept `texts` (of two prompts in turn), a third prompt has the `helpful` ones.
+
+    `more`: training prompts beside the usual three.
+    """
+    train = [HEARTH, POEM, PRUNING, *more]
+    run = TrainableRun.open(recipe(folder, train, model, **settings), folder / "runs", fuse or Fuse())
     assert isinstance(run, TrainableRun)
     run.judge = judge or Scripted(lambda request: "<think></think>score: 5", "judge")
     kept = [sample([HEARTH, PRUNING][number % 2].id, number, text) for number, text in enumerate(texts)]

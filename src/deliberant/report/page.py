@@ -5,7 +5,7 @@ but this package's own markup is marked safe.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,6 +15,7 @@ from deliberant.evals import METRICS, Estimate, ScoredSample, paired, wilson
 from deliberant.policy import Policy
 from deliberant.policy.citations import CITATION
 from deliberant.report.coverage import Coverage
+from deliberant.report.earned import earned_lines
 from deliberant.report.heatmap import heat_map
 from deliberant.report.moved import cost_lines, move_rows
 from deliberant.report.plots import Point, Series, css_class, curves, marker, two_sided
@@ -28,7 +29,8 @@ Row = dict[str, Any]
 class Evidence:
     """All that the page shows. `stages`: manifests in the run's order; `metrics`: rows of metrics.jsonl per arm.
 
-    `moved` and `cost`: of an incremental run, what stages/moved.py says of it.
+    `held_out`: held_out.json of each arm that has one. `moved` and `cost`: of an incremental run, what stages/moved.py
+    says of it.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Evidence:
     rows: Sequence[Row]
     samples: dict[str, list[ScoredSample]]
     metrics: dict[str, list[Row]]
+    held_out: dict[str, Row] = field(default_factory=dict)
     coverage: Coverage | None = None
     moved: Row | None = None
     cost: Row | None = None
@@ -80,6 +83,7 @@ def render(evidence: Evidence) -> str:
         metrics=METRICS,
         plots={suite: sides(evidence.rows, suite) for suite in suites},
         curves=training_curves(evidence.metrics),
+        earned=list(earned_lines(evidence.held_out)),
         accepted=acceptance(evidence.stages),
         rejections=rejections(evidence.stages),
         gains=gains(evidence, headline),

@@ -16,6 +16,7 @@ from deliberant.folder import read_manifest
 from deliberant.report import Evidence, render
 from deliberant.stages.coverage import coverage
 from deliberant.stages.evaluate import read_samples, results
+from deliberant.stages.held_out import read_gains
 from deliberant.stages.moved import cost, read_moved
 
 if TYPE_CHECKING:
@@ -40,12 +41,18 @@ def gather(run: "Run") -> Evidence:
         dict(manifest) for name in names if (manifest := read_manifest(run.root / name)) is not None
     ]
     metrics = {name: read_rows(path) for name in STAGES if (path := run.root / name / "metrics.jsonl").exists()}
-    notes = []
+    notes, held_out = [], read_gains(run.root)
     if run.style_reader is None:
         notes.append(
             "Styles were not read mechanically: the recipe's judge scored each answer against the policy. The same "
             "judge filtered the training samples and gave the rewards, so these rates favour what pleases it."
         )
+    notes += [
+        f"{arm} holds the weights that it started from: reinforcement learning did not raise the rewards of held-out "
+        "prompts by more than chance."
+        for arm, row in held_out.items()
+        if not row["kept"]
+    ]
     facts = {
         "policy": f"{run.policy.name}, version {run.policy.version}, hash {run.policy.hash}",
         "base model": f"{run.recipe.base}, hash {run.covers['base']}",
@@ -75,6 +82,7 @@ def gather(run: "Run") -> Evidence:
         rows=results(run.root),
         samples={arm: read_samples(run.root, arm) for arm in arms},
         metrics=metrics,
+        held_out=held_out,
         moved=read_moved(run.root),
         cost=cost(run.root),
         coverage=coverage(run.root) if read_manifest(run.root / "filter") is not None else None,

@@ -5,7 +5,7 @@
 Paper, section 2.4: the judge gets prompt, answer and spec(category); the chain of thought is hidden from it, so that
 nothing rewards a deceptive one. Departures: the paper discloses neither algorithm nor reward scale nor mix. Ours is
 GRPO with a single reward (see `rollouts`), and a share of harmless prompts rewarded for helpfulness alone, so that
-refusing everything does not pay.
+refusing everything does not pay. With `rl.held_out` what it leaves is used only where it helped (see `held_out`).
 
 In an incremental run (`from_run`) `rl` goes on from the old run's checkpoint and `sft+rl` starts from this run's sft
 arm, both for a share of the steps, and prompts that the edit touches have their own share of each.
@@ -18,12 +18,13 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from deliberant.errors import RunError, UserError
-from deliberant.files import fingerprint
+from deliberant.files import fingerprint, write_json
 from deliberant.folder import TRAINER, StageFolder
 from deliberant.judge import Judge
 from deliberant.models.types import Sampling
 from deliberant.prompts.types import Prompt
-from deliberant.stages.rollouts import Rollouts
+from deliberant.stages import held_out
+from deliberant.stages.rollouts import Rollouts, draw_rewards
 
 if TYPE_CHECKING:
     from deliberant.models.local import LocalSampler
@@ -38,6 +39,8 @@ GRACE = 100
 
 def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
     """Writes `<arm>/`: metrics.jsonl, rollouts.jsonl (rows per optimizer step) and checkpoint/. Resumes where killed.
+
+    With `rl.held_out` held_out.json, too: the rewards of those prompts before and after, and whether it was kept.
 
     `rl` starts from the base model (or the old run's rl checkpoint), `sft+rl` from the sft checkpoint. Raises UserError
     for settings that can not go together, RunError when more than the share `filter.max_unscored` of the judged answers
@@ -55,7 +58,7 @@ def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
         start = run.lineage.old.sampler("rl") if run.lineage else run.sampler("base")
     else:
         start = run.sampler("sft")
-    prompts = [*run.train_prompts(), *run.helpful_prompts()]
+    prompts = _prompts(run)
     inputs = {
         "model": start.identity,
         "judge": judge.identity,
@@ -72,12 +75,14 @@ def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
     if folder.complete:
         return
     account = fit(run, folder, start, planned(run))
-    folder.finish(["metrics.jsonl", "rollouts.jsonl", "checkpoint"], account)
+    extra = [held_out.FILE] if recipe.held_out else []
+    folder.finish(["metrics.jsonl", "rollouts.jsonl", *extra, "checkpoint"], account)
 
 
 def planned(run: "Run") -> list[Prompt]:
     """The prompts of all steps of an arm, in order; both arms draw alike. UserError where a kind is missing."""
-    recipe, prompts = run.recipe.rl, [*run.train_prompts(), *run.helpful_prompts()]
+    recipe = run.recipe.rl
+    _, prompts = held_out.set_aside(_prompts(run), recipe, run.recipe.seed)
     steps, touched, replay = recipe.steps, frozenset[str](), 0.0
     if run.lineage:
         steps = math.ceil(run.recipe.incremental.rl_share * steps)
@@ -87,8 +92,12 @@ def planned(run: "Run") -> list[Prompt]:
     )
 
 
+def _prompts(run: "Run") -> list[Prompt]:
+    return [*run.train_prompts(), *run.helpful_prompts()]
+
+
 def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Prompt]) -> dict[str, int]:
-    """GRPO over `plan`, one optimizer step per generation; leaves metrics, rollouts and checkpoint/, returns totals."""
+    """GRPO over `plan`, one optimizer step per generation; leaves the stage's files, returns totals."""
     from datasets import Dataset
     from trl import GRPOConfig
 
@@ -125,7 +134,23 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
         return {**rollouts.account, **{name: logs[key] for name, key in wanted.items() if key in logs}}
 
     steps = len(plan) // recipe.prompts_per_step
-    with training.quiet(), run.progress(folder.name, steps) as bar:
+    held, _ = held_out.set_aside(_prompts(run), recipe, run.recipe.seed)
+
+    def helped() -> bool:
+        rollouts.sampler.refresh()
+
+        def rewarded(sampler: LocalSampler) -> list[float | None]:
+            found = draw_rewards(sampler, recipe.sampling, judge, run.policy, held, recipe.judge_k, run.recipe.seed)
+            bar.advance(1)
+            return found
+
+        gain = held_out.gain(
+            held, rewarded(start), rewarded(rollouts.sampler), run.recipe.evaluate.bootstrap, run.recipe.seed
+        )
+        write_json(folder.dir / held_out.FILE, gain.as_json())
+        return gain.kept
+
+    with training.quiet(), run.progress(folder.name, steps + 2 * bool(held)) as bar:
         trainer = training.SampledGRPOTrainer(
             draw=rollouts.draw,
             reward_funcs=[rollouts.reward],
@@ -154,7 +179,10 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
                 mask_truncated_completions=False,  # unfinished reasoning earns 0, and has to learn from it
                 disable_dropout=True,  # rollouts are drawn without it
             ),
-            callbacks=[training.StepLog(metrics_file, metrics, bar.advance)],
+            callbacks=[
+                training.StepLog(metrics_file, metrics, bar.advance),
+                training.Blend(start.model, lambda: float(not held or helped())),
+            ],
         )
         training.train(trainer, resume, folder.dir / "checkpoint")
     check_unscored(totals["judged"], totals["unscored"], run.recipe.filter.max_unscored, 0)

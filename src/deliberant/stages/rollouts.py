@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deliberant.files import fingerprint
 from deliberant.judge import Judge, RewardRequest, minimum
 from deliberant.models.splitter import split
-from deliberant.models.types import Completion, Sampling
+from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import Policy, spec_view
 from deliberant.prompts.types import Prompt
 
@@ -49,6 +49,21 @@ def rewards(
         score = minimum(verdicts)
         earned[row] = None if score is None else (score - least) / (greatest - least)
     return earned
+
+
+def draw_rewards(
+    sampler: "LocalSampler",
+    sampling: Sampling,
+    judge: Judge,
+    policy: Policy,
+    prompts: Sequence[Prompt],
+    k: int,
+    seed: int,
+) -> list[float | None]:
+    """The reward of one completion for each prompt, outside training; two samplers draw with the same seeds."""
+    requests = [Request(prompt.messages, int(fingerprint([seed, prompt.id]), 16) % 2**31) for prompt in prompts]
+    answers = [answer_of(each, sampler.prefilled) for each in sampler.sample(requests, sampling)]
+    return rewards(judge, policy, prompts, answers, k, seed)
 
 
 class Rollouts:

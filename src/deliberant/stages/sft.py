@@ -148,7 +148,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
             ),
             callbacks=[
                 training.StepLog(folder.dir / "metrics.jsonl", metrics, bar.advance),
-                training.Blend(start.model, recipe.blend),
+                training.Blend(start.model, lambda: recipe.blend),
             ],
         )
         training.train(trainer, resume, folder.dir / "checkpoint")

@@ -197,20 +197,20 @@ def _steps(checkpoint: Path) -> int:
 
 
 class Blend(TrainerCallback):  # type: ignore[misc]
-    """When training has ended, mixes the weights that it started from back in (WiSE-FT); `share` is the trained ones'.
+    """When training has ended, mixes the weights that it started from back in (WiSE-FT); `share()` is the trained part.
 
-    Checkpoints to resume from hold the trained weights alone.
+    At 1 nothing is mixed in, at 0 only the start is left. Checkpoints to resume from hold the trained weights alone.
     """
 
-    def __init__(self, start: Any, share: float) -> None:
+    def __init__(self, start: Any, share: Callable[[], float]) -> None:
         self.start, self.share = start, share
 
     def on_train_end(self, *_: Any, model: Any, **__: Any) -> None:
-        if self.share == 1:
+        if (share := self.share()) == 1:
             return
         with torch.no_grad():
             for trained, start in zip(model.parameters(), self.start.parameters(), strict=True):
-                trained.lerp_(start.to(trained), 1 - self.share)
+                trained.lerp_(start.to(trained), 1 - share)
 
 
 def trainable(sampler: Any, embeddings: bool) -> tuple[Any, Any]:

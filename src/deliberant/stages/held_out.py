@@ -1,0 +1,111 @@
+"""Whether reinforcement earned its place: the reward of prompts that it did not train on, before it and after.
+
+Departure from the paper, which keeps what RL leaves. Where a model already earns nearly all there is to earn, what is
+left of the reward's spread is chance, and an optimizer follows chance as readily as anything else. So with
+`rl.held_out` the arm's checkpoint is the trained one only where these rewards rose by more than chance, and the
+unchanged start everywhere else.
+"""
+
+import random
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deliberant.errors import UserError
+from deliberant.evals import Estimate, Tally, difference
+from deliberant.files import read_json
+from deliberant.folder import read_manifest
+from deliberant.prompts.types import Prompt
+
+if TYPE_CHECKING:
+    from deliberant.recipe import Rl
+
+FILE = "held_out.json"
+RL_ARMS = ("rl", "sft+rl")
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Mean rewards in [0, 1] before and after, over prompts scored both times; `change` is paired, with its interval.
+
+    `unscored`: prompts without a score on either side, in no mean.
+    """
+
+    before: float | None
+    after: float | None
+    change: Estimate
+    unscored: int
+
+    @property
+    def kept(self) -> bool:
+        """Whether the rewards rose by more than chance: the interval lies above 0."""
+        return self.change.low is not None and self.change.low > 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The row of held_out.json."""
+        return {**asdict(self), "kept": self.kept}
+
+
+def read_gains(root: Path) -> dict[str, dict[str, Any]]:
+    """held_out.json of each finished arm of a run folder that has one."""
+    found = {arm: root / arm / FILE for arm in RL_ARMS}
+    return {
+        arm: read_json(path, f"delete {path.parent} and run `deliberant rl {root} --arm {arm}` again")
+        for arm, path in found.items()
+        if path.exists() and read_manifest(path.parent) is not None
+    }
+
+
+def set_aside(prompts: Sequence[Prompt], recipe: "Rl", seed: int) -> tuple[list[Prompt], list[Prompt]]:
+    """(held out, left to train on): `rl.held_out` prompts, of which `rl.helpful_share` (rounded) without a category.
+
+    No family is on both sides: of a family that was taken in part, the others are on neither. UserError where a kind
+    would be used up.
+    """
+    harmless = round(recipe.helpful_share * recipe.held_out)
+    held: list[Prompt] = []
+    for kind, number in (("harmless", harmless), ("policy", recipe.held_out - harmless)):
+        families: dict[str, list[Prompt]] = {}
+        for prompt in prompts:
+            if bool(prompt.categories) == (kind == "policy"):
+                families.setdefault(prompt.family, []).append(prompt)
+        shuffled = random.Random(f"{seed} held out {kind}").sample(sorted(families), len(families))
+        taken = [prompt for family in shuffled for prompt in families[family]][:number]
+        if number and len({prompt.family for prompt in taken}) == len(families):
+            raise UserError(
+                f"rl.held_out: {recipe.held_out} would take all {kind} prompts ({len(families)} families); lower it, "
+                "or add prompts"
+            )
+        held += taken
+    families_held = {prompt.family for prompt in held}
+    return held, [prompt for prompt in prompts if prompt.family not in families_held]
+
+
+def gain(
+    prompts: Sequence[Prompt],
+    before: Sequence[float | None],
+    after: Sequence[float | None],
+    resamples: int,
+    seed: int,
+) -> Gain:
+    """Row i of all three is one prompt's; rewards in [0, 1], None where no reading was scored."""
+    both = [
+        (prompt.family, old, new)
+        for prompt, old, new in zip(prompts, before, after, strict=True)
+        if old is not None and new is not None
+    ]
+    change = difference(
+        [Tally(new, 1) for _, _, new in both],
+        [Tally(old, 1) for _, old, _ in both],
+        [family for family, _, _ in both],
+        resamples=resamples,
+        seed=seed,
+    )
+    return Gain(
+        statistics.fmean(old for _, old, _ in both) if both else None,
+        statistics.fmean(new for _, _, new in both) if both else None,
+        change,
+        len(prompts) - len(both),
+    )
