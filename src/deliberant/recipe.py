@@ -162,8 +162,8 @@ class Incremental(_Settings):
     as ever. `epochs` takes the place of `sft.epochs`, and `rl_share` of `rl.steps` (at least one) is taken.
     """
 
-    replay: Annotated[float, Field(ge=0)] = 1.0
-    epochs: Count = 3
+    replay: Annotated[float, Field(ge=0)] = 3.0
+    epochs: Count = 2
     rl_share: Annotated[float, Field(gt=0, le=1)] = 0.25
 
 
