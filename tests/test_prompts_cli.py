@@ -217,3 +217,31 @@ def test_a_folder_to_write_to_is_a_mistake(folder: Path) -> None:
     (folder / "out.jsonl").mkdir()
     result = invoke("dedupe", "x.jsonl", "--to", "out.jsonl")
     assert result.exit_code == 2 and "out.jsonl: is a folder; name a file to write" in result.stderr
+
+
+def test_what_is_read_is_never_written_over(folder: Path) -> None:
+    (folder / "own.csv").write_text("text\nhi\n")
+    prompts(folder / "own.jsonl", prompt("a", LOCK))
+    for arguments in (
+        ("import", "own.csv", "--to", "own.csv"),
+        ("dedupe", "own.jsonl", "--to", "own.jsonl"),
+        ("generate", "framings", "own.jsonl", "--to", "./own.jsonl"),
+    ):
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        result = invoke(*arguments)
+        assert result.exit_code == 2 and "is read here and would be lost" in result.stderr, arguments
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("to", [".", "/", "file/x.jsonl", "x" * 300])
+def test_a_place_where_no_file_can_be_is_one_line_and_exit_2(folder: Path, to: str) -> None:
+    (folder / "own.csv").write_text("text\nhi\n")
+    (folder / "file").write_text("")
+    result = invoke("import", "own.csv", "--to", to)
+    assert result.exit_code == 2 and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+
+
+def test_turns_in_keys_of_their_own_are_no_blank_rows(folder: Path) -> None:
+    (folder / "chat.jsonl").write_text('{"messages": [{"from": "human", "value": "hi"}]}\n')
+    result = invoke("import", "chat.jsonl", "--to", "x.jsonl")
+    assert result.exit_code == 2 and "chat.jsonl:1" in result.stderr

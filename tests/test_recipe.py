@@ -65,6 +65,11 @@ def test_paths_start_from_the_recipe(tmp_path: Path) -> None:
         ("templates: [a]\n", 6, "templates: input should be a valid string"),
         ("rl: 5\n", 6, "rl: should be keys with values, not 5"),
         ("templates: tamplates\n", 6, "templates: there is no "),
+        ("sft:\n  learning_rate: .inf\n", 7, "sft.learning_rate: input should be a finite number"),
+        ("evaluate:\n  arms: [sft, base, sft]\n", 7, "evaluate.arms: 'sft' is named twice; keep one of them"),
+        ("rl:\n  batch_size: 3\n", 7, "rl.batch_size: 3 does not divide the 128 completions of a step"),
+        ("seed: 4294967296\n", 6, "seed: input should be less than 4294967296"),
+        ("from_run: 2026-99-99\n", 1, "holds a value that can not be read"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, added: str, line: int, words: str) -> None:

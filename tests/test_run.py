@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from deliberant.errors import RunError, UserError
-from deliberant.files import Row
-from deliberant.prompts import Hint, write_prompts
+from deliberant.files import Row, fingerprint
+from deliberant.prompts import Hint, write_cases, write_prompts
 from deliberant.recipe import load_recipe
-from deliberant.run import Run, command, plan
+from deliberant.run import POINTERS, Run, command, plan
 from tests.runs import prompt, write_recipe
 
 
@@ -142,7 +142,7 @@ def test_mistakes_in_what_the_recipe_names(recipe: Path, tmp_path: Path) -> None
 HOLD = """
 import sys
 from pathlib import Path
-from deliberant.prompts import Hint, write_prompts
+from deliberant.prompts import Hint, write_cases, write_prompts
 from deliberant.recipe import load_recipe
 from deliberant.run import Run
 Run.open(load_recipe(sys.argv[1]), Path(sys.argv[2])).stage("generate", {})
@@ -276,3 +276,56 @@ def test_the_built_in_world_reads_styles_and_still_does_when_reopened(
     assert again.hash == run.hash
     assert run.style_reader is not None and again.style_reader is run.style_reader
     assert Run.open(load_recipe(recipe), tmp_path / "runs").style_reader is None
+
+
+def test_a_run_made_before_a_setting_existed_is_still_that_run(recipe: Path, tmp_path: Path) -> None:
+    import yaml
+
+    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    settings = yaml.safe_load((run.root / "recipe.resolved.yaml").read_text())
+    del settings["rl"]["held_out"]
+    old = fingerprint(
+        {
+            "settings": {key: settings[key] for key in settings if key not in (*POINTERS, "incremental")},
+            "world": run.world,
+            "covers": run.covers,
+        }
+    )
+    folder = run.root.rename(run.root.with_name(f"tiny-{old[:8]}"))
+    (folder / "recipe.resolved.yaml").write_text(yaml.safe_dump(settings))
+    assert Run.reopen(folder).hash == old
+    (folder / "recipe.resolved.yaml").write_text(yaml.safe_dump(settings | {"seed": 9}))
+    with pytest.raises(UserError, match="were edited"):
+        Run.reopen(folder)
+
+
+def test_the_same_words_trained_on_and_measured_are_named(recipe: Path, tmp_path: Path) -> None:
+    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    [case] = run.cases()
+    write_cases(tmp_path / "cases.jsonl", [replace(case, suite="unseen", prompt=replace(case.prompt, family="other"))])
+    write_prompts(tmp_path / "train.jsonl", [replace(prompt("t1"), messages=case.prompt.messages)])
+    with pytest.raises(UserError, match=r"asks what prompt 't1' trains on; `deliberant prompts dedupe`"):
+        Run.open(load_recipe(recipe), tmp_path / "runs")
+
+
+@pytest.mark.parametrize("name", ["train", "cases"])
+def test_a_file_without_a_row_is_a_mistake_before_anything_is_made(recipe: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.jsonl").write_text("")
+    with pytest.raises(UserError, match=rf"{name}\.jsonl: holds no row"):
+        Run.open(load_recipe(recipe), tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("model.safetensors", "x"), ("config.json", "["), ("tokenizer.json", ""), ("chat_template.jinja", "{% if")],
+)
+def test_a_broken_model_is_one_line(recipe: Path, tmp_path: Path, tiny_model: Path, file: str, text: str) -> None:
+    import shutil
+
+    from deliberant.models.local import LocalSampler
+
+    broken = shutil.copytree(tiny_model, tmp_path / "broken")
+    (broken / file).write_text(text)
+    with pytest.raises(UserError) as error:
+        LocalSampler.load(broken)
+    assert str(broken) in str(error.value) and "\n" not in str(error.value)

@@ -39,6 +39,11 @@ class Verbs(TyperGroup):
                 traceback.print_exc()
             typer.echo(f"error: {one_line(str(error))}", err=True)
             raise typer.Exit(2 if isinstance(error, UserError) else 1) from None
+        except OSError as error:  # of a path that nobody opened yet, such as one whose name is too long
+            if error.filename is None or ctx.params.get("debug"):
+                raise
+            typer.echo(f"error: {one_line(f'{error.filename}: {error.strerror}')}; give another path", err=True)
+            raise typer.Exit(2) from None
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")]
@@ -155,12 +160,20 @@ def chat(
         return str(row["answer"])
 
     if prompt is not None:
+        _whole(prompt)
         say([Message(role="user", content=prompt)])
         return
     turns: list[Message] = []
     while said := _ask():
+        _whole(said)
         turns.append(Message(role="user", content=said))
         turns.append(Message(role="assistant", content=say(turns)))
+
+
+def _whole(said: str) -> None:
+    """UserError where bytes that are no UTF-8 came in as half characters."""
+    if any("\ud800" <= letter <= "\udfff" for letter in said):
+        raise UserError("the prompt is not UTF-8; type it, or convert it first")
 
 
 def _ask() -> str:

@@ -17,6 +17,11 @@ from deliberant.errors import RunError, UserError
 
 Row = dict[str, Any]
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+NO_PLACE = (
+    *(errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+)
+"""No file can be there, whatever is repaired elsewhere."""
 
 
 def _plain(value: Any) -> Any:
@@ -65,17 +70,24 @@ def code_hash() -> str:
 def writing(path: Path, kept: str) -> Iterator[None]:
     """Turn a failed write into one line that says what was `kept` and what to do.
 
-    Raises RunError, or UserError where `path` is a folder.
+    Raises UserError where nothing can be written at `path`, e.g. because it is a folder, RunError on a full disk.
     """
     try:
         yield
     except OSError as error:
-        if path.is_dir():
-            raise UserError(f"{path}: is a folder; name a file to write") from None
+        if isinstance(error, IsADirectoryError):
+            _no_folder(path)
+        if error.errno in NO_PLACE:
+            raise UserError(f"{path}: can not write ({error.strerror}); {kept}; name another place") from error
         remedy = "free some space" if error.errno in DISK_FULL else "repair that"
         raise RunError(
             f"{path}: can not write ({error.strerror}); {kept}; {remedy}, then the same command resumes"
         ) from error
+
+
+def _no_folder(path: Path) -> None:
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a file to write")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -86,8 +98,23 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def beside(path: Path, ending: str) -> Path:
+    """`<path's stem>.<ending>`, for what belongs to an output file. UserError where `path` is a folder."""
+    _no_folder(path)
+    return path.with_name(f"{path.stem}.{ending}")
+
+
+def apart(to: Path, *read: Path | str) -> Path:
+    """`to`, an output. UserError where it is one of the files that are `read`, which it would replace."""
+    for source in map(Path, read):
+        if to.exists() and source.exists() and to.samefile(source):
+            raise UserError(f"{to}: is read here and would be lost; name another file to write")
+    return to
+
+
 def write_atomically(path: Path, parts: bytes | Iterable[bytes]) -> None:
     """A reader, or a crash, finds either the old content or the new one. RunError on a full disk."""
+    _no_folder(path)
     temporary = path.with_name(f".{path.name}.tmp")
     with writing(path, "nothing finished is lost"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,6 +158,8 @@ def read_json(path: Path, remedy: str, kind: type[dict[str, Any]] | type[list[An
     """A JSON object, or a list if `kind` says so. RunError naming file and `remedy` where it is torn or is none."""
     try:
         value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise RunError(f"{path}: can not be read ({error.strerror}); {remedy}") from error
     except ValueError as error:
         raise RunError(f"{path}: is torn or no JSON ({error}); {remedy}") from error
     if not isinstance(value, kind):
@@ -139,11 +168,18 @@ def read_json(path: Path, remedy: str, kind: type[dict[str, Any]] | type[list[An
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a JSONL file; RunError naming file and line where one is no JSON."""
+    """The rows of a JSONL file; RunError naming file and line where one is no JSON or the last one is torn."""
+    remedy = "delete the stage's folder and run it again"
+    try:
+        *lines, rest = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise RunError(f"{path}: can not be read ({error.strerror}); {remedy}") from error
+    if rest:
+        raise RunError(f"{path}:{len(lines) + 1}: is torn; {remedy}")
     rows = []
-    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             rows.append(json.loads(line))
         except ValueError as error:
-            raise RunError(f"{path}:{number}: no JSON ({error}); delete the stage's folder and run it again") from error
+            raise RunError(f"{path}:{number}: no JSON ({error}); {remedy}") from error
     return rows

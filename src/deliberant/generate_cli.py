@@ -97,7 +97,7 @@ def _wrapping(kind: str) -> None:
         rejected: Rejected = None,
         as_json: AsJson = False,
     ) -> None:
-        prompts = _prompts(file, policy)
+        prompts = _prompts(file, policy, to)
         _finish(_wrapped(kind, prompts, only, each, data, seed, threshold), to, rejected, as_json)
 
 
@@ -144,7 +144,7 @@ def multi_turn(
     from deliberant.generators import lead_up_jobs
     from deliberant.sources import policy_named
 
-    prompts = _prompts(file, policy)
+    prompts = _prompts(file, policy, to)
     if with_ is None:
         if check_with is not None:
             raise UserError(
@@ -195,12 +195,11 @@ def twins(
     deliberant prompts generate twins harmful.jsonl --to twins.jsonl --policy default --with Qwen/Qwen3-4B
     """
     from deliberant.generators import TOWARDS, twin_jobs
-    from deliberant.prompts import read_prompts
-    from deliberant.sources import names_in, policy_named
+    from deliberant.sources import policy_named
 
     choice("--towards", towards, TOWARDS)
     loaded = policy_named(policy)
-    prompts = read_prompts(file, *names_in(loaded))
+    prompts = _prompts(file, policy, to)
 
     def jobs(templates: "Templates", model: str) -> "list[Job]":
         return twin_jobs(prompts, loaded, templates, model, towards, seed)
@@ -327,10 +326,12 @@ def _wrapped(
     return settle(wrap(prompts, load_wrappers(kind, only or (), data), each, seed), prompts, threshold)
 
 
-def _prompts(file: Path, policy: str | None) -> "list[Prompt]":
+def _prompts(file: Path, policy: str | None, to: Path) -> "list[Prompt]":
+    from deliberant.files import apart
     from deliberant.prompts import read_prompts
     from deliberant.sources import names_in, policy_named
 
+    apart(to, file)
     return read_prompts(file, *names_in(policy_named(policy) if policy else None))
 
 

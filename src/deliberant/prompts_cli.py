@@ -50,15 +50,15 @@ def import_file(
     deliberant prompts import owner/name --to set.jsonl --split test --set source=name --set licence=MIT
     """
     from deliberant.console import import_lines
-    from deliberant.files import write_rows
+    from deliberant.files import apart, beside, write_rows
     from deliberant.prompts import write_prompts
     from deliberant.prompts.importing import Import, imported
     from deliberant.prompts.tables import open_table
 
     account = Import()
+    skipped = beside(apart(to, file), "skipped.jsonl")
     table = open_table(file, split, config)
     write_prompts(to, imported(table, _pairs("--map", mapped), _pairs("--set", constants), account))
-    skipped = to.with_name(f"{to.stem}.skipped.jsonl")
     if account.skipped:
         write_rows(skipped, ({"at": at, "why": why} for at, why in account.skipped))
     else:
@@ -150,10 +150,12 @@ def hints(
     deliberant prompts hints train.jsonl --from runs/micro-1a2b3c4d --to hinted.jsonl --min-share 0.6
     """
     from deliberant.console import hint_lines
+    from deliberant.files import apart
     from deliberant.prompts import iterate_prompts, write_prompts
     from deliberant.review import Labels, Samples
     from deliberant.review.hints import Account, with_hints
 
+    apart(to, file)
     samples, account = Samples(run), Account()
     labels = Labels(samples).read()
     write_prompts(to, with_hints(iterate_prompts(file), samples, labels, account, least))
@@ -189,12 +191,14 @@ def label(
     deliberant prompts label train.jsonl --policy micro --with micro --to checked.jsonl --check
     """
     from deliberant.console import RichProgress, label_lines, print_table
+    from deliberant.files import apart
     from deliberant.judge.labelling import Labeller
     from deliberant.judge.labelling import label as labelled
     from deliberant.models import Sampling
     from deliberant.report.confusion import confusion, matrix_table, rates_table
     from deliberant.sources import policy_named, sampler_named, templates_named
 
+    apart(to, file)
     loaded, sampling = policy_named(policy), Sampling(temperature, 1.0, max_new_tokens)
     files = templates_named(templates, with_)
     labeller = Labeller(sampler_named(with_), files, sampling, loaded, readings, seed)

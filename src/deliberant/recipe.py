@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from deliberant.errors import UserError
 from deliberant.mistakes import first_mistake
@@ -34,7 +34,7 @@ Places = dict[tuple[int | str, ...], str]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class _Drawing(_Settings):
@@ -117,7 +117,7 @@ class Sft(_Settings):
     save_steps: Count = 50
 
 
-class Rl(_Settings):
+class Rl(_Settings, validate_default=True):
     """Group-relative policy optimisation: `group_size` completions for each of `prompts_per_step` prompts.
 
     `judge_k` readings per answer, `beta` weighs the KL term, `helpful_share` of the prompts are harmless ones outside
@@ -141,6 +141,17 @@ class Rl(_Settings):
     save_steps: Count = 10
     batch_size: Count = 16
 
+    @field_validator("batch_size")
+    @classmethod
+    def _divides(cls, size: int, info: ValidationInfo) -> int:
+        rows = info.data.get("prompts_per_step", size) * info.data.get("group_size", 1)
+        if rows % size:
+            raise ValueError(
+                f"{size} does not divide the {rows} completions of a step (rl.prompts_per_step times rl.group_size); "
+                "change one of them"
+            )
+        return size
+
     @property
     def sampling(self) -> Sampling:
         """The same settings as a sampler takes them."""
@@ -153,6 +164,14 @@ class Evaluate(_Drawing):
     arms: Annotated[tuple[Arm, ...], Field(strict=False, min_length=1)] = ARMS
     temperature: Temperature = 0.0
     bootstrap: Count = 10_000
+
+    @field_validator("arms")
+    @classmethod
+    def _once(cls, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+        for arm in arms:
+            if arms.count(arm) > 1:
+                raise ValueError(f"'{arm}' is named twice; keep one of them")
+        return arms
 
 
 class Incremental(_Settings):
@@ -177,7 +196,7 @@ class Recipe(_Settings):
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     policy: str
     base: str
     judge: str
@@ -247,6 +266,10 @@ def _read(path: Path, places: Places) -> dict[str, Any]:
         raise UserError(f"{path}:{line}: no valid YAML: {error.reason}") from error
     except RecursionError as error:
         raise UserError(f"{path}:1: no valid YAML: something in it contains itself") from error
+    except UserError:
+        raise
+    except ValueError as error:  # a date that is none, such as 2026-13-01
+        raise UserError(f"{path}:1: holds a value that can not be read ({error}); put it in quotes") from error
 
 
 def _mark(node: yaml.Node, where: tuple[int | str, ...], path: Path, places: Places) -> None:
@@ -277,7 +300,7 @@ def _override(data: dict[str, Any], places: Places, override: str) -> None:
             raise UserError(f"{here}: '{part}' holds no keys; override it as a whole")
     try:
         data[last] = yaml.load(value, _Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{here}: its value is no valid YAML") from error
     for length in range(1, len(where) + 1):
         if length == len(where) or where[:length] not in places:

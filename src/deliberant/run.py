@@ -68,11 +68,31 @@ def command(stage: str, where: Path) -> str:
     return f"deliberant {verb} {where}" + (f" --arm {stage}" if verb in ("sft", "rl") else "")
 
 
+def _common(settings: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings whose keys are stated, at every depth."""
+    return {
+        key: _common(value, stated[key]) if isinstance(value, Mapping) and isinstance(stated[key], Mapping) else value
+        for key, value in settings.items()
+        if key in stated
+    }
+
+
 class Run:
     """One run folder, open: what stages read (recipe, policy, templates, prompts) and where they write."""
 
-    def __init__(self, recipe: Recipe, parent: Path, progress: Progress, note: Mapping[str, Any] | None) -> None:
-        """Load what the recipe names; `note` is an existing run's note, which spares hashing its models again."""
+    def __init__(
+        self,
+        recipe: Recipe,
+        parent: Path,
+        progress: Progress,
+        note: Mapping[str, Any] | None,
+        stated: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Load what the recipe names; `note` is an existing run's note, which spares hashing its models again.
+
+        `stated`: its settings as they were written down. What a later version added has its default and is no part of
+        that run's name.
+        """
         self.recipe = recipe
         self.progress = progress
         self.policy_folder = policy_folder(recipe.policy)
@@ -92,9 +112,10 @@ class Run:
             self.covers["from_run"] = note["covers"]["from_run"]
         elif self.lineage:
             self.covers["from_run"] = self.lineage.old.hash
-        self.hash: str = fingerprint(
-            {"settings": recipe.model_dump(exclude=POINTERS | unread), "world": self.world, "covers": self.covers}
-        )
+        settings = recipe.model_dump(exclude=POINTERS | unread)
+        if stated is not None:
+            settings = _common(settings, stated)
+        self.hash: str = fingerprint({"settings": settings, "world": self.world, "covers": self.covers})
         self.root = parent / f"{recipe.name}-{self.hash[:8]}"
         self._samplers: dict[str, LocalSampler] = {}
         self._manifests: dict[str, Manifest] = {}
@@ -119,7 +140,9 @@ class Run:
         if not (folder / NOTE).exists():
             raise UserError(f"{folder}: is no run folder (it has no {NOTE}); give a recipe, or a folder below runs/")
         note = read_json(folder / NOTE, "give the recipe instead, which writes it anew")
-        run = cls(load_recipe(folder / RECIPE), folder.resolve().parent, progress or NullProgress(), note)
+        recipe = load_recipe(folder / RECIPE)
+        stated = yaml.safe_load((folder / RECIPE).read_bytes())
+        run = cls(recipe, folder.resolve().parent, progress or NullProgress(), note, stated)
         if run.root.name != folder.resolve().name:
             raise UserError(
                 f"{folder}: was renamed, or its recipe, policy or prompts were edited (they make {run.root.name}); "

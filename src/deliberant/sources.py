@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from deliberant.errors import UserError
 from deliberant.models import Templates, checkpoint
 from deliberant.policy import Policy, load_policy
-from deliberant.prompts import Case, Prompt, assert_families_disjoint, read_cases, read_prompts
+from deliberant.prompts import (
+    Case,
+    Prompt,
+    assert_families_disjoint,
+    assert_texts_disjoint,
+    read_cases,
+    read_prompts,
+)
 from deliberant.prompts.importing import Import, imported
 from deliberant.prompts.tables import open_table
 from deliberant.recipe import BUILT_IN, DEFAULT, PromptFile, Recipe
@@ -42,7 +49,7 @@ def policy_named(name: str) -> Policy:
 
 
 def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
-    """A recipe's prompts. UserError where a file has a mistake, or a held-out suite a family that is trained on."""
+    """A recipe's prompts. UserError for a mistake in a file, or a held-out family or text that is trained on."""
     if isinstance(recipe.prompts, str):
         from deliberant.micro.sets import prompt_sets as built_in_sets
 
@@ -55,8 +62,15 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
             tuple(prompts_of(files.helpful, policy)),
             tuple(read_cases(Path(files.cases), *names_in(policy))),
         )
+        for name, found in (("train", sets.train), ("cases", sets.cases)):
+            if not found:
+                source = getattr(files, name)
+                raise UserError(
+                    f"{source if isinstance(source, str) else source.file}: holds no row; prompts.{name} needs some"
+                )
     held_out = [case.prompt for case in sets.cases if case.suite != SEEN]
     assert_families_disjoint([*sets.train, *sets.helpful], held_out)
+    assert_texts_disjoint([*sets.train, *sets.helpful], held_out)
     return sets
 
 

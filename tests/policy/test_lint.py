@@ -161,3 +161,8 @@ def test_a_policy_without_any_example_gets_one_note() -> None:
     found = lint(load_policy(POLICY_DIR))
     assert [(each.path, each.severity) for each in found if each.rule == "no-example"] == [("policy.md", "note")]
     assert {each.severity for each in found} == {"note"}
+
+
+def test_what_a_reader_does_not_see_is_a_warning() -> None:
+    escape, turn = found(weapons("## Summary\n", "## Summary\n\x1b[2J and \u202e\n"), "control-character")
+    assert "U+001B" in escape.message and "U+202E" in turn.message and escape.path == "categories/weapons.md"

@@ -289,3 +289,12 @@ def test_many_clauses_load_in_linear_time() -> None:
     policy = loaded(FILES | {"categories/drugs.md": DRUGS + clauses})
     assert process_time() - start < 4
     assert [clause.id for clause in policy.category("drugs").clauses] == ids
+
+
+@pytest.mark.parametrize("target", ["nowhere.md", "rules.md"])
+def test_rules_that_are_a_link_to_nothing_or_to_itself_are_named(tmp_path: Path, target: str) -> None:
+    write(tmp_path, FILES)
+    (tmp_path / "rules.md").unlink(missing_ok=True)
+    (tmp_path / "rules.md").symlink_to(target)
+    with pytest.raises(UserError, match=r"rules\.md"):
+        load_policy(tmp_path)

@@ -171,3 +171,12 @@ def test_what_is_not_there_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a\n")
     with pytest.raises(UserError, match="a file has neither"):
         read(tmp_path / "a.csv", split="train")
+
+
+def test_values_that_python_has_no_number_for_are_a_user_error(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"text": ["a"], "day": pa.array([2**31 - 1], pa.date32())}), tmp_path / "x.parquet")
+    with pytest.raises(UserError, match="can not be read as Parquet"):
+        read(tmp_path / "x.parquet")

@@ -75,7 +75,7 @@ def test_a_run_that_was_not_filtered_is_an_error(tmp_path: Path) -> None:
     run = run_of(tmp_path, {"hearth": ["a"] * 2, "story": ["a"] * 2, "pruning": ["a"] * 2})
     with pytest.raises(UserError, match="filter has not finished; run `deliberant filter"):
         coverage(run.root)
-    with pytest.raises(UserError, match="filter has not finished"):
+    with pytest.raises(UserError, match="is no run folder"):
         coverage(tmp_path / "none")
 
 

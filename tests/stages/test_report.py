@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.errors import UserError
+from deliberant.errors import RunError, UserError
 from deliberant.stages.evaluate import evaluate
 from deliberant.stages.report import report
 from tests.stages.scripted import Scripted
@@ -30,3 +30,13 @@ def test_the_page_says_when_a_judge_read_the_styles(tmp_path: Path) -> None:
     evaluate(run)
     report(run)
     assert "scored each answer against the policy" in (run.root / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("damage", [b"", b"[1, 2]\n", b'{"arm": 1', None])
+def test_a_report_is_never_made_from_damaged_samples(tmp_path: Path, damage: bytes | None) -> None:
+    run = open_run(tmp_path, Scripted(answer))
+    evaluate(run)
+    samples = run.root / "evaluate" / run.recipe.evaluate.arms[0] / "samples.jsonl"
+    samples.unlink() if damage is None else samples.write_bytes(damage)
+    with pytest.raises(RunError, match=r"samples\.jsonl: (was changed|is missing) since"):
+        report(open_run(tmp_path, Scripted(answer)))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from deliberant.errors import RunError, UserError
 from deliberant.files import file_hash, read_json, read_rows
@@ -359,7 +360,7 @@ def test_without_a_gain_the_arm_is_its_start_and_a_kill_changes_nothing(tmp_path
     def coin(request: Request) -> str:
         return verdict(1 + 4 * (request.seed % 2))
 
-    settings = {"held_out": 2}
+    settings: dict[str, Any] = {"held_out": 2}
     with pytest.raises(Killed):
         ran(tmp_path, talker, coin, Fuse(SETTINGS["steps"] + 1), more=MORE, **settings)
     run = ran(tmp_path, talker, coin, more=MORE, **settings)
@@ -452,9 +453,9 @@ def test_a_judge_that_can_not_be_read_stops_the_run(tmp_path: Path, talker: Path
         ran(tmp_path, talker, lambda request: "<think>hm</think>no verdict")
 
 
-def test_a_forward_pass_has_to_divide_the_step(tmp_path: Path, tiny_model: Path) -> None:
-    with pytest.raises(UserError, match=r"rl\.batch_size"):
-        ran(tmp_path, tiny_model, batch_size=3)
+def test_a_forward_pass_has_to_divide_the_step() -> None:
+    with pytest.raises(ValidationError, match="does not divide the 8 completions"):
+        Rl(prompts_per_step=2, group_size=4, batch_size=3)
 
 
 def test_sft_plus_rl_needs_sft_and_starts_from_it(tmp_path: Path, talker: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from deliberant.files import Row
+from deliberant.files import Row, beside
 from deliberant.generators.reading import echoes, last_category, last_prompt, lead_up
 from deliberant.generators.types import Made, Settled, settle
 from deliberant.journal import forget, in_chunks
@@ -72,7 +72,7 @@ def forget_journals(to: Path) -> None:
 
 
 def _journals(to: Path) -> tuple[Path, Path]:
-    return to.with_name(f"{to.stem}.written.jsonl"), to.with_name(f"{to.stem}.read.jsonl")
+    return beside(to, "written.jsonl"), beside(to, "read.jsonl")
 
 
 def written(

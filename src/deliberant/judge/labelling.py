@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deliberant.files import Row, file_hash, write_rows
+from deliberant.files import Row, beside, file_hash, write_rows
 from deliberant.journal import forget, in_chunks
 from deliberant.judge.judge import conversation, fence, request_seed
 from deliberant.judge.labels import Label, Reading, Rule, label_of, majority
@@ -157,12 +157,12 @@ def label(
 
 def readings_file(to: Path) -> Path:
     """Where every reading goes: beside the labelled prompts."""
-    return to.with_name(f"{to.stem}.readings.jsonl")
+    return beside(to, "readings.jsonl")
 
 
 def unlabelled_file(to: Path) -> Path:
     """Where prompts go that no majority could name; the same command reads that file, too."""
-    return to.with_name(f"{to.stem}.unlabelled.jsonl")
+    return beside(to, "unlabelled.jsonl")
 
 
 def _row(prompt: Prompt, label: Label, stated: bool) -> Row:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deliberant.files import writing
 from deliberant.micro.corpus import corpus
 from deliberant.micro.policies import HARDEST, Level
 from deliberant.micro.tokenizer import END, PAD, build_tokenizer
@@ -230,7 +231,8 @@ def pretrain(
     ]
     base_rates = [plan.muon_rate, plan.adam_rate]
     seen, step = 0, 0
-    out.mkdir(parents=True, exist_ok=True)
+    with writing(out, "nothing was lost"):
+        out.mkdir(parents=True, exist_ok=True)
     state_file = out / "state.pt"
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)

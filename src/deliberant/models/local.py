@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
-from deliberant.errors import UserError
+from deliberant.errors import DeliberantError, UserError
 from deliberant.models.bars import without_bars
 from deliberant.models.checkpoint import model_folder, model_hash
 from deliberant.models.decoder import Decoder, Source, supported
@@ -79,9 +79,17 @@ class LocalSampler:
         """
         folder = model_folder(model)
         options.setdefault("identity", model_hash(folder))
-        found = None if torch.cuda.is_available() else stored(folder)
-        tokenizer = plain_tokenizer(folder) if found else None
-        return cls(found or _live(folder), tokenizer or load_tokenizer(folder), **options)
+        try:
+            found = None if torch.cuda.is_available() else stored(folder)
+            tokenizer = plain_tokenizer(folder) if found else None
+            sampler = cls(found or _live(folder), tokenizer or load_tokenizer(folder), **options)
+            sampler.encode([{"role": "user", "content": "?"}])  # a broken chat template shows only in use
+        except (DeliberantError, MemoryError):
+            raise
+        except Exception as error:  # whatever three libraries raise over files that are not ours
+            what = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+            raise UserError(f"{folder}: can not be loaded ({what}); check that the checkpoint is whole") from error
+        return sampler
 
     @property
     def model(self) -> Any:

@@ -31,6 +31,8 @@ FULL = 1500
 gpt-oss-safeguard advises for views of many; the paper's categories have 5,000 to 10,000 in full."""
 
 VAGUE = Path(__file__).with_name("vague.txt")
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""No text needs them: NUL, escape and the like, and what turns the direction of writing around."""
 FILLERS = frozenset(["a", "an", "the", "please", "just", "do", "does", "did", "can", "could", "would", "will"])
 """Words whose absence makes no other request. Pronouns stay: "can you hurt me" is not "can i hurt you"."""
 
@@ -52,6 +54,7 @@ def lint(policy: Policy, count: Count | None = None) -> list[Finding]:
     found = [
         *_dangling(policy, texts),
         *_vague(texts),
+        *_control(texts),
         *_styles(policy),
         *_unreached(policy),
         *_contradictions(policy, texts),
@@ -86,6 +89,13 @@ def _vague(texts: list[Passage]) -> Iterator[Finding]:
             for match in pattern.finditer(text.text):
                 what = f"{clip(match[0])} leaves the decision open; {remedy}"
                 yield Finding(text.path, text.line_of(match.start()), "vague-word", "warning", what)
+
+
+def _control(texts: list[Passage]) -> Iterator[Finding]:
+    for text in texts:
+        for match in CONTROL.finditer(text.text):
+            what = f"holds the control character U+{ord(match[0]):04X}, which a reader does not see; delete it"
+            yield Finding(text.path, text.line_of(match.start()), "control-character", "warning", what)
 
 
 @cache

@@ -4,6 +4,7 @@ Policies are users' writing: whatever is wrong is a UserError that says `file:li
 understood is an error too, so that no rule is ever lost in silence.
 """
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +48,7 @@ def _check_names(root: Path) -> None:
 
 
 def _load_rules(file: Path) -> Block | None:
-    if not file.exists():
+    if not os.path.lexists(file):  # a link to nothing is a mistake, and no rules
         return None
     _, page = read_document(file)
     body = read_page(page, "Rules")

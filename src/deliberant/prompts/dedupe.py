@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from deliberant.files import json_line, write_atomically
+from deliberant.files import apart, beside, json_line, write_atomically
 from deliberant.prompts.clusters import EQUAL, Comparer, Forest, Match
 from deliberant.prompts.corpus import Corpus
 
@@ -49,6 +49,7 @@ def dedupe(files: Sequence[Path], against: Sequence[Path], to: Path, threshold: 
     Memory: 13 bytes per row; temporary files: about 100 (see `columns`). UserError for a mistake in a file, or an id
     that two rows share.
     """
+    apart(to, *files, *against)
     corpus = Corpus(threshold)
     try:
         for path in against:
@@ -87,7 +88,7 @@ def dedupe(files: Sequence[Path], against: Sequence[Path], to: Path, threshold: 
 
 def removed_file(to: Path) -> Path:
     """Where the list of removed rows goes: beside what stays."""
-    return to.with_name(f"{to.stem}.removed.jsonl")
+    return beside(to, "removed.jsonl")
 
 
 def _entry(corpus: Corpus, match: Match, start: int) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def _row(table: Table, number: int, values: dict[str, Any], account: Import) -> 
     values = {name: value for name, value in values.items() if not _blank(value)}
     turns = values.get("messages") or [{"role": "user", "content": values.get("text")}]
     whole = isinstance(turns, list)  # what is no list is left for the schema to refuse
-    if whole and all(isinstance(turn, dict) and _blank(turn.get("content")) for turn in turns):
+    if whole and all(isinstance(turn, dict) and _blank(turn.get("content", turn)) for turn in turns):
         return None
     row: dict[str, Any] = {name: values[name] for name in ("source", "licence", "framing") if name in values}
     row["messages"] = turns

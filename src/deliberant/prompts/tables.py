@@ -119,7 +119,7 @@ def _parquet(path: Path) -> Table:
     def reading(here: str) -> Iterator[None]:
         try:
             yield
-        except (ArrowException, OSError, UnicodeDecodeError) as error:
+        except (ArrowException, OSError, ValueError, OverflowError) as error:
             what = str(error).split("\n")[0]
             raise UserError(f"{here}: can not be read as Parquet ({what}); write the file anew") from error
 
@@ -162,7 +162,7 @@ def _data_set(where: str, split: str, config: str | None) -> Table:
             loaded = _named(where, load_dataset(where, config, streaming=True), split)
     except UserError:
         raise
-    except (DatasetsError, OSError, ValueError, RuntimeError) as error:
+    except (DatasetsError, OSError, ValueError, RuntimeError, IndexError) as error:
         what = str(error).split("\n")[0]
         raise UserError(f"{where}: is neither a file nor a data set that can be loaded ({what}); check it") from error
     features = loaded.features or {}

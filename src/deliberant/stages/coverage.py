@@ -18,6 +18,7 @@ from deliberant.policy import load_policy
 from deliberant.prompts.index import Index
 from deliberant.prompts.reader import iterate_prompts
 from deliberant.report.coverage import ALL, NO_CLAUSE, UNKNOWN, UNSTATED, ClauseRow, Coverage, Tally, total_of
+from deliberant.run import NOTE
 
 FILES = (("rejected.jsonl", False), ("kept.jsonl", True))
 
@@ -27,6 +28,8 @@ def coverage(root: Path) -> Coverage:
 
     UserError where `root` is no such run, RunError where its files are damaged.
     """
+    if not (root / NOTE).exists():
+        raise UserError(f"{root}: is no run folder (it has no {NOTE}); give a folder below runs/")
     manifest = read_manifest(root / "filter")
     if manifest is None:
         raise UserError(f"{root}: filter has not finished; run `deliberant filter {root}` first")

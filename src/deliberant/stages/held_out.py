@@ -8,7 +8,7 @@ unchanged start everywhere else.
 
 import random
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,18 +58,21 @@ def read_gains(root: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def set_aside(prompts: Sequence[Prompt], recipe: "Rl", seed: int) -> tuple[list[Prompt], list[Prompt]]:
+def set_aside(
+    prompts: Sequence[Prompt], recipe: "Rl", seed: int, fixed: Collection[str] = ()
+) -> tuple[list[Prompt], list[Prompt]]:
     """(held out, left to train on): `rl.held_out` prompts, of which `rl.helpful_share` (rounded) without a category.
 
-    No family is on both sides: of a family that was taken in part, the others are on neither. UserError where a kind
-    would be used up.
+    No family is on both sides: of a family that was taken in part, the others are on neither. Families of `fixed`
+    prompts (ids) are left to train on. UserError where a kind would be used up.
     """
+    stay = {prompt.family for prompt in prompts if prompt.id in fixed}
     harmless = round(recipe.helpful_share * recipe.held_out)
     held: list[Prompt] = []
     for kind, number in (("harmless", harmless), ("policy", recipe.held_out - harmless)):
         families: dict[str, list[Prompt]] = {}
         for prompt in prompts:
-            if bool(prompt.categories) == (kind == "policy"):
+            if bool(prompt.categories) == (kind == "policy") and prompt.family not in stay:
                 families.setdefault(prompt.family, []).append(prompt)
         shuffled = random.Random(f"{seed} held out {kind}").sample(sorted(families), len(families))
         taken = [prompt for family in shuffled for prompt in families[family]][:number]

@@ -43,16 +43,10 @@ def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
     With `rl.held_out` held_out.json, too: the rewards of those prompts before and after, and whether it was kept.
 
     `rl` starts from the base model (or the old run's rl checkpoint), `sft+rl` from the sft checkpoint. Raises UserError
-    for settings that can not go together, RunError when more than the share `filter.max_unscored` of the judged answers
+    where there are too few prompts, RunError when more than the share `filter.max_unscored` of the judged answers
     has no score.
     """
     recipe = run.recipe.rl
-    rows = recipe.prompts_per_step * recipe.group_size
-    if rows % recipe.batch_size:
-        raise UserError(
-            f"rl.batch_size: {recipe.batch_size} does not divide the {rows} completions of a step (rl.prompts_per_step "
-            "times rl.group_size); change one of them"
-        )
     judge = run.sampler("judge")
     if arm == "rl":
         start = run.lineage.old.sampler("rl") if run.lineage else run.sampler("base")
@@ -82,7 +76,7 @@ def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
 def planned(run: "Run") -> list[Prompt]:
     """The prompts of all steps of an arm, in order; both arms draw alike. UserError where a kind is missing."""
     recipe = run.recipe.rl
-    _, prompts = held_out.set_aside(_prompts(run), recipe, run.recipe.seed)
+    _, prompts = _sides(run)
     steps, touched, replay = recipe.steps, frozenset[str](), 0.0
     if run.lineage:
         steps = math.ceil(run.recipe.incremental.rl_share * steps)
@@ -94,6 +88,12 @@ def planned(run: "Run") -> list[Prompt]:
 
 def _prompts(run: "Run") -> list[Prompt]:
     return [*run.train_prompts(), *run.helpful_prompts()]
+
+
+def _sides(run: "Run") -> tuple[list[Prompt], list[Prompt]]:
+    """(held out, left to train on); what an edit touched is there to train on, and few."""
+    touched = run.lineage.touched if run.lineage else ()
+    return held_out.set_aside(_prompts(run), run.recipe.rl, run.recipe.seed, touched)
 
 
 def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Prompt]) -> dict[str, int]:
@@ -134,7 +134,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
         return {**rollouts.account, **{name: logs[key] for name, key in wanted.items() if key in logs}}
 
     steps = len(plan) // recipe.prompts_per_step
-    held, _ = held_out.set_aside(_prompts(run), recipe, run.recipe.seed)
+    held, _ = _sides(run)
 
     def helped() -> bool:
         rollouts.sampler.refresh()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from deliberant.errors import UserError
+from deliberant.files import writing
 from deliberant.policy.importers.model_spec import import_model_spec
 from deliberant.policy.importers.single_file import export_policy, import_single_file
 from deliberant.policy.importers.specbench import import_specbench
@@ -53,21 +54,22 @@ def save_policy(policy: Policy, folder: Path) -> None:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: is not empty; name a new folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-        work = Path(temporary) / "policy"
-        for name, text in print_policy(policy).items():
-            file = work / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(text.encode())
-        try:
-            same = load_policy(work) == policy
-        except UserError as error:
-            told = str(error).replace(str(work), str(folder))
-            raise UserError(f"the source makes no policy: {told} (nothing was written)") from None
-        if not same:
-            raise UserError(f"{folder}: the policy does not read back as it is; nothing was written")
-        work.replace(folder)
+    with writing(folder, "nothing was written"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+            work = Path(temporary) / "policy"
+            for name, text in print_policy(policy).items():
+                file = work / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(text.encode())
+            try:
+                same = load_policy(work) == policy
+            except UserError as error:
+                told = str(error).replace(str(work), str(folder))
+                raise UserError(f"the source makes no policy: {told} (nothing was written)") from None
+            if not same:
+                raise UserError(f"{folder}: the policy does not read back as it is; nothing was written")
+            work.replace(folder)
 
 
 def _format(path: Path) -> Format:
