@@ -298,3 +298,13 @@ def test_rules_that_are_a_link_to_nothing_or_to_itself_are_named(tmp_path: Path,
     (tmp_path / "rules.md").symlink_to(target)
     with pytest.raises(UserError, match=r"rules\.md"):
         load_policy(tmp_path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    import os
+
+    write(tmp_path, FILES)
+    (tmp_path / "styles.md").unlink()
+    os.mkfifo(tmp_path / "styles.md")
+    with pytest.raises(UserError, match=r"styles\.md:1: is a pipe"):
+        load_policy(tmp_path)

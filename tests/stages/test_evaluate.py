@@ -104,7 +104,10 @@ def test_a_finished_evaluation_asks_nothing_again(tmp_path: Path) -> None:
     assert again.batches == []
 
 
-@pytest.mark.parametrize(("torn", "words"), [("[{", "is torn or no JSON"), ("{}", "is no JSON list")])
+@pytest.mark.parametrize(
+    ("torn", "words"),
+    [("[{", "is torn or no JSON"), ("[[1, 2]]", "holds what is no row of results"), ("{}", "is no JSON list")],
+)
 def test_torn_results_are_an_error_whose_remedy_brings_them_back(tmp_path: Path, torn: str, words: str) -> None:
     run = open_run(tmp_path, Scripted(answer))
     evaluate(run)

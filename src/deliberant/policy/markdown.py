@@ -120,6 +120,8 @@ def read_page(block: Block, title: str) -> Block:
 
 
 def _read(file: Path) -> str:
+    if file.is_fifo():
+        raise mistake(file, 1, "is a pipe, which would be waited for", "make it a readable file")
     try:
         raw = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
     except FileNotFoundError:

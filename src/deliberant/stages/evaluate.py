@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from deliberant.run import Run
 
 RESULTS = "results.json"
+ROW = {"arm", "suite", "metric", "value", "low", "high", "n", "unscored"}
 LOG = "cases.eval"
 
 
@@ -71,6 +72,8 @@ def results(run_root: Path) -> list[dict[str, Any]]:
     if not path.exists():
         raise UserError(f"{path}: no results yet; run `deliberant evaluate {run_root}` first")
     table: list[dict[str, Any]] = read_json(path, remedy(run_root), list)
+    if not all(isinstance(row, dict) and row.keys() >= ROW for row in table):
+        raise RunError(f"{path}: holds what is no row of results; {remedy(run_root)}")
     return table
 
 
