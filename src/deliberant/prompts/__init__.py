@@ -3,7 +3,6 @@
 from deliberant.prompts.encodings import ENCODINGS
 from deliberant.prompts.reader import (
     assert_families_disjoint,
-    assert_texts_disjoint,
     iterate_prompts,
     read_cases,
     read_partly_labelled,
@@ -23,7 +22,6 @@ __all__ = [
     "Style",
     "Truth",
     "assert_families_disjoint",
-    "assert_texts_disjoint",
     "iterate_prompts",
     "read_cases",
     "read_partly_labelled",
