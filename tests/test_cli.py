@@ -230,3 +230,21 @@ def test_measuring_prints_rows_or_a_table(monkeypatch: pytest.MonkeyPatch) -> No
     assert json.loads(invoke("micro", "measure", "--json").stdout) == asdict(figure)
     head, line = invoke("micro", "measure").stdout.splitlines()
     assert head.startswith("figure") and line.startswith("decodes") and line.endswith("pass")
+
+
+def test_ctrl_c_during_the_imports_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import sys
+
+    from deliberant.__main__ import main
+
+    class Stopped:
+        def __getattr__(self, name: str) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "deliberant.cli", Stopped())
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "stopped; the same command resumes\n"

@@ -226,6 +226,7 @@ def test_what_is_read_is_never_written_over(folder: Path) -> None:
         ("import", "own.csv", "--to", "own.csv"),
         ("dedupe", "own.jsonl", "--to", "own.jsonl"),
         ("generate", "framings", "own.jsonl", "--to", "./own.jsonl"),
+        ("generate", "clauses", "own.jsonl", "--to", "own.jsonl", "--policy", "micro", "--with", "micro"),
     ):
         before = {path.name: path.read_bytes() for path in folder.iterdir()}
         result = invoke(*arguments)

@@ -18,7 +18,7 @@ from deliberant.data_cli import data_app
 from deliberant.errors import DeliberantError, UserError
 from deliberant.judge_cli import judge_app
 from deliberant.micro_cli import micro_app
-from deliberant.names import one_line
+from deliberant.names import one_line, whole
 from deliberant.policy_cli import policy_app
 from deliberant.prompts_cli import prompts_app
 from deliberant.review_cli import review
@@ -160,20 +160,22 @@ def chat(
         return str(row["answer"])
 
     if prompt is not None:
-        _whole(prompt)
+        _check(prompt)
         say([Message(role="user", content=prompt)])
         return
     turns: list[Message] = []
     while said := _ask():
-        _whole(said)
+        _check(said)
         turns.append(Message(role="user", content=said))
         turns.append(Message(role="assistant", content=say(turns)))
 
 
-def _whole(said: str) -> None:
-    """UserError where bytes that are no UTF-8 came in as half characters."""
-    if any("\ud800" <= letter <= "\udfff" for letter in said):
-        raise UserError("the prompt is not UTF-8; type it, or convert it first")
+def _check(said: str) -> None:
+    """UserError where the prompt's bytes were no UTF-8."""
+    try:
+        whole(said)
+    except ValueError:
+        raise UserError("the prompt is not UTF-8; type it, or convert it first") from None
 
 
 def _ask() -> str:

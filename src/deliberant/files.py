@@ -47,6 +47,11 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
+def seed_of(value: Any) -> int:
+    """A seed below 2**31 that hangs on `value` alone: its fingerprint as a number."""
+    return int(fingerprint(value), 16) % 2**31
+
+
 def file_hash(path: Path) -> str:
     """sha256 of one file's bytes, 64 hex digits."""
     with path.open("rb") as file:

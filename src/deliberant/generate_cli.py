@@ -97,7 +97,9 @@ def _wrapping(kind: str) -> None:
         rejected: Rejected = None,
         as_json: AsJson = False,
     ) -> None:
-        prompts = _prompts(file, policy, to)
+        from deliberant.sources import policy_named
+
+        prompts = _prompts(file, policy_named(policy) if policy else None, to)
         _finish(_wrapped(kind, prompts, only, each, data, seed, threshold), to, rejected, as_json)
 
 
@@ -144,7 +146,8 @@ def multi_turn(
     from deliberant.generators import lead_up_jobs
     from deliberant.sources import policy_named
 
-    prompts = _prompts(file, policy, to)
+    loaded = policy_named(policy) if policy else None
+    prompts = _prompts(file, loaded, to)
     if with_ is None:
         if check_with is not None:
             raise UserError(
@@ -163,8 +166,9 @@ def multi_turn(
         return lead_up_jobs(prompts, turns, each or 1, templates, model, seed)
 
     models = _Models(with_, check_with, templates, temperature, top_p, max_new_tokens, readings, chunk, seed)
-    checked_by = policy_named(policy) if policy is not None and check_with is not None else None
-    _finish(models.write(jobs, checked_by, prompts, threshold, to), to, rejected, as_json)
+    _finish(
+        models.write(jobs, loaded if check_with is not None else None, prompts, threshold, to), to, rejected, as_json
+    )
 
 
 @generate_app.command()
@@ -199,7 +203,7 @@ def twins(
 
     choice("--towards", towards, TOWARDS)
     loaded = policy_named(policy)
-    prompts = _prompts(file, policy, to)
+    prompts = _prompts(file, loaded, to)
 
     def jobs(templates: "Templates", model: str) -> "list[Job]":
         return twin_jobs(prompts, loaded, templates, model, towards, seed)
@@ -240,12 +244,14 @@ def clauses(
     deliberant prompts generate clauses runs/mine-1a2b3c4d --to more.jsonl --policy default --with Qwen/Qwen3-4B
     deliberant prompts generate clauses more.jsonl --to yet-more.jsonl --policy default --with Qwen/Qwen3-4B --min 5
     """
+    from deliberant.files import apart
     from deliberant.generators import clause_jobs, counts_of_coverage, counts_of_prompts
     from deliberant.generators.clauses import of_policy
     from deliberant.prompts import read_prompts
-    from deliberant.sources import names_in, policy_named
+    from deliberant.sources import policy_named
 
     loaded = policy_named(policy)
+    apart(to, *(existing or ()))
     known = [prompt for path in existing or () for prompt in read_prompts(path)]
     if file.is_dir():
         from deliberant.stages.coverage import coverage
@@ -254,7 +260,7 @@ def clauses(
         counts = of_policy(found, loaded, str(file))
         known += read_prompts(file / "prompts" / "train.jsonl")
     elif file.suffix == ".jsonl":
-        prompts = read_prompts(file, *names_in(loaded))
+        prompts = _prompts(file, loaded, to)
         counts = counts_of_prompts(prompts, loaded)
         known += prompts
     else:
@@ -326,13 +332,13 @@ def _wrapped(
     return settle(wrap(prompts, load_wrappers(kind, only or (), data), each, seed), prompts, threshold)
 
 
-def _prompts(file: Path, policy: str | None, to: Path) -> "list[Prompt]":
+def _prompts(file: Path, policy: "Policy | None", to: Path) -> "list[Prompt]":
     from deliberant.files import apart
     from deliberant.prompts import read_prompts
-    from deliberant.sources import names_in, policy_named
+    from deliberant.sources import names_in
 
     apart(to, file)
-    return read_prompts(file, *names_in(policy_named(policy) if policy else None))
+    return read_prompts(file, *names_in(policy))
 
 
 def _finish(found: "Settled", to: Path, rejected: Path | None, as_json: bool) -> None:

@@ -11,6 +11,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean '{folded[near[0]]}'?" if near else f"known are: {', '.join(folded.values()) or 'none'}"
 
 
+def whole(text: str) -> str:
+    """The text. ValueError where it holds half a surrogate pair, which bytes that are no UTF-8 can come in as."""
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("holds half a surrogate pair, which is no character; repair that escape")
+    return text
+
+
 def one_line(text: str, longest: int = 2000) -> str:
     """Text for a terminal: control characters as escapes, so that names in a file can not steer it; long text cut.
 

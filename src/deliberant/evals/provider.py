@@ -26,10 +26,10 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 
 from deliberant.errors import UserError
 from deliberant.evals.batching import Batcher
+from deliberant.files import seed_of
 from deliberant.models.splitter import Parts, split
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.prompts.types import Message
-from deliberant.run import fingerprint
 
 IN_FLIGHT = 1024
 """Requests Inspect may have open at our provider: they wait for their batch, they cost nothing."""
@@ -73,7 +73,7 @@ class DeliberantAPI(ModelAPI):
             top_p=defaults.top_p if config.top_p is None else config.top_p,
             max_new_tokens=config.max_tokens or defaults.max_new_tokens,
         )
-        seed = int(fingerprint(messages), 16) % 2**31 if config.seed is None else config.seed
+        seed = seed_of(messages) if config.seed is None else config.seed
         completion = await self.batcher.complete(Request(messages, seed), sampling)
         return model_output(self.model_name, completion, self.batcher.sampler.prefilled)
 

@@ -29,10 +29,10 @@ from deliberant.errors import UserError
 from deliberant.evals.metrics import METRICS
 from deliberant.evals.provider import read_parts
 from deliberant.evals.samples import ScoredSample, StyleReader, case_row, row_case, to_row
+from deliberant.files import seed_of
 from deliberant.models.types import Sampling
 from deliberant.policy import cited, load_policy, summary_view
 from deliberant.prompts import Case, Message, read_cases
-from deliberant.run import fingerprint
 
 _SCORES = [metric for metric in METRICS if not metric.name.startswith(("citation", "policy"))]
 """The metrics of the answer; those of the reasoning need the policy's clauses, which a task may not have."""
@@ -85,7 +85,7 @@ def seeded(seed: int) -> Solver:
     """One completion per sample, its randomness fixed."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        number = int(fingerprint(["evaluate", seed, str(state.sample_id), state.epoch]), 16) % 2**31
+        number = seed_of(["evaluate", seed, str(state.sample_id), state.epoch])
         return await generate(state, seed=number)
 
     return solve

@@ -87,8 +87,10 @@ class LocalSampler:
         except (DeliberantError, MemoryError):
             raise
         except Exception as error:  # whatever three libraries raise over files that are not ours
-            what = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
-            raise UserError(f"{folder}: can not be loaded ({what}); check that the checkpoint is whole") from error
+            reason = next(iter(str(error).strip().splitlines()), "")
+            raise UserError(
+                f"{folder}: can not be loaded ({type(error).__name__}: {reason}); check that the checkpoint is whole"
+            ) from error
         return sampler
 
     @property

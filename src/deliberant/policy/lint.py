@@ -20,6 +20,7 @@ from deliberant.policy.passages import Passage, passages
 from deliberant.policy.tokens import ESTIMATE, Count, estimate
 from deliberant.policy.types import Category, Clause, Policy
 from deliberant.policy.views import in_full
+from deliberant.prompts.census import CONTROL
 from deliberant.prompts.types import STYLES
 
 Severity = Literal["error", "warning", "note"]
@@ -31,8 +32,8 @@ FULL = 1500
 gpt-oss-safeguard advises for views of many; the paper's categories have 5,000 to 10,000 in full."""
 
 VAGUE = Path(__file__).with_name("vague.txt")
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""No text needs them: NUL, escape and the like, and what turns the direction of writing around."""
+UNSEEN = re.compile(rf"{CONTROL.pattern}|[\u202a-\u202e\u2066-\u2069]")
+"""What no policy needs: control characters, and what turns the direction of writing around."""
 FILLERS = frozenset(["a", "an", "the", "please", "just", "do", "does", "did", "can", "could", "would", "will"])
 """Words whose absence makes no other request. Pronouns stay: "can you hurt me" is not "can i hurt you"."""
 
@@ -93,7 +94,7 @@ def _vague(texts: list[Passage]) -> Iterator[Finding]:
 
 def _control(texts: list[Passage]) -> Iterator[Finding]:
     for text in texts:
-        for match in CONTROL.finditer(text.text):
+        for match in UNSEEN.finditer(text.text):
             what = f"holds the control character U+{ord(match[0]):04X}, which a reader does not see; delete it"
             yield Finding(text.path, text.line_of(match.start()), "control-character", "warning", what)
 

@@ -12,15 +12,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from deliberant.errors import UserError
 from deliberant.mistakes import first_mistake
+from deliberant.names import whole
 from deliberant.prompts.types import Case, Hint, Message, Prompt, Style, Truth
 
 
 def _sound(text: str) -> str:
     if not text.strip():
         raise ValueError("is blank; write some text")
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("holds half a surrogate pair, which is no character; repair that escape")
-    return text
+    return whole(text)
 
 
 def _ends_on_user(messages: list["_Message"]) -> list["_Message"]:

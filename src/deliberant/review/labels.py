@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from deliberant.errors import UserError
 from deliberant.files import append_durably, json_line, writing
 from deliberant.mistakes import first_mistake
-from deliberant.names import nearest
+from deliberant.names import nearest, whole
 from deliberant.prompts.lines import lines
 from deliberant.prompts.rows import json_object
 from deliberant.prompts.tables import open_table
@@ -39,9 +39,7 @@ def _name(text: str) -> str:
 def _comment(text: str) -> str:
     if len(text) > LONGEST:
         raise ValueError(f"a comment has at most {LONGEST} letters")
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("holds half a surrogate pair, which is no character; repair that escape")
-    return text
+    return whole(text)
 
 
 class Label(BaseModel):

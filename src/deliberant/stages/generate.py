@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deliberant.errors import UserError
-from deliberant.files import fingerprint, write_rows
+from deliberant.files import fingerprint, seed_of, write_rows
 from deliberant.models.splitter import split
 from deliberant.models.templates import Templates
 from deliberant.models.types import Completion, Request
@@ -100,7 +100,7 @@ def sample_id(prompt: Prompt, index: int) -> str:
 
 def sample_seed(seed: int, prompt: Prompt, index: int, stage: str) -> int:
     """The seed of one sample: recipe, prompt, index and stage fix it, whatever else is drawn."""
-    return int(fingerprint([seed, prompt.id, index, stage]), 16) % 2**31
+    return seed_of([seed, prompt.id, index, stage])
 
 
 def sample_row(

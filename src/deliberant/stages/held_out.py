@@ -18,12 +18,12 @@ from deliberant.evals import Estimate, Tally, difference
 from deliberant.files import read_json
 from deliberant.folder import read_manifest
 from deliberant.prompts.types import Prompt
+from deliberant.recipe import ARMS
 
 if TYPE_CHECKING:
     from deliberant.recipe import Rl
 
 FILE = "held_out.json"
-RL_ARMS = ("rl", "sft+rl")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Gain:
 
 def read_gains(root: Path) -> dict[str, dict[str, Any]]:
     """held_out.json of each finished arm of a run folder that has one."""
-    found = {arm: root / arm / FILE for arm in RL_ARMS}
+    found = {arm: root / arm / FILE for arm in ARMS}
     return {
         arm: read_json(path, f"delete {path.parent} and run `deliberant rl {root} --arm {arm}` again")
         for arm, path in found.items()

@@ -30,17 +30,15 @@ def report(run: "Run") -> None:
     """Writes report.html in the run folder, from scratch each time. UserError where the run was not evaluated."""
     if read_manifest(run.root / "evaluate") is None:
         raise UserError(f"{run.root}: was not evaluated yet; run `deliberant evaluate {run.root}` first")
-    for arm in run.recipe.evaluate.arms:
-        run.manifest(f"evaluate/{arm}")
-    run.manifest("evaluate")
     write_atomically(run.root / "report.html", render(gather(run)).encode())
 
 
 def gather(run: "Run") -> Evidence:
     """The run's numbers, samples, manifests and training curves."""
     arms = run.recipe.evaluate.arms
-    names = [*STAGES, *(f"evaluate/{arm}" for arm in arms), "evaluate"]
-    stages: list[dict[str, Any]] = [dict(run.manifest(name)) for name in names if (run.root / name).exists()]
+    made = [name for name in STAGES if (run.root / name).exists()]
+    names = [*made, *(f"evaluate/{arm}" for arm in arms), "evaluate"]
+    stages: list[dict[str, Any]] = [dict(run.manifest(name)) for name in names]
     metrics = {name: read_rows(path) for name in STAGES if (path := run.root / name / "metrics.jsonl").exists()}
     notes, held_out = [], read_gains(run.root)
     if run.style_reader is None:

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from deliberant.files import fingerprint
+from deliberant.files import seed_of
 from deliberant.judge import Judge, RewardRequest, minimum
 from deliberant.models.splitter import split
 from deliberant.models.types import Completion, Request, Sampling
@@ -61,7 +61,7 @@ def draw_rewards(
     seed: int,
 ) -> list[float | None]:
     """The reward of one completion for each prompt, outside training; two samplers draw with the same seeds."""
-    requests = [Request(prompt.messages, int(fingerprint([seed, prompt.id]), 16) % 2**31) for prompt in prompts]
+    requests = [Request(prompt.messages, seed_of([seed, prompt.id])) for prompt in prompts]
     answers = [answer_of(each, sampler.prefilled) for each in sampler.sample(requests, sampling)]
     return rewards(judge, policy, prompts, answers, k, seed)
 
@@ -130,7 +130,7 @@ class Rollouts:
         return text
 
     def _seed(self, *parts: str | int) -> int:
-        return int(fingerprint([self.seed, *parts]), 16) % 2**31
+        return seed_of([self.seed, *parts])
 
 
 def account(
