@@ -70,8 +70,8 @@ def start(command: Sequence[str], opening: bytes) -> Start:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words of a reply, without tags, special tokens, and the clauses that are shown below it."""
-    text = re.sub(r"(?m)\A.*\n|^\[.*$|<[^<>\s]*>", " ", text)
+    """The words of a reply, without tags, special tokens, and the clauses and notes that are shown below it."""
+    text = re.sub(r"(?m)\A.*\n|^\[.*$|^no answer: .*$|<[^<>\s]*>", " ", text)
     return tuple(text.split())
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from deliberant.errors import RunError, UserError
 from deliberant.files import Row, fingerprint
-from deliberant.prompts import Hint, write_prompts
+from deliberant.prompts import Hint, write_cases, write_prompts
 from deliberant.recipe import load_recipe
 from deliberant.run import POINTERS, Run, command, plan
 from tests.runs import prompt, write_recipe
@@ -297,6 +297,15 @@ def test_a_run_made_before_a_setting_existed_is_still_that_run(recipe: Path, tmp
     (folder / "recipe.resolved.yaml").write_text(yaml.safe_dump(settings | {"seed": 9}))
     with pytest.raises(UserError, match="were edited"):
         Run.reopen(folder)
+
+
+def test_the_same_words_trained_on_and_measured_are_named(recipe: Path, tmp_path: Path) -> None:
+    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    [case] = run.cases()
+    write_cases(tmp_path / "cases.jsonl", [replace(case, suite="unseen", prompt=replace(case.prompt, family="other"))])
+    write_prompts(tmp_path / "train.jsonl", [replace(prompt("t1"), messages=case.prompt.messages)])
+    with pytest.raises(UserError, match=r"asks what prompt 't1' trains on; `deliberant prompts dedupe`"):
+        Run.open(load_recipe(recipe), tmp_path / "runs")
 
 
 @pytest.mark.parametrize("name", ["train", "cases"])

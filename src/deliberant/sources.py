@@ -11,6 +11,7 @@ from deliberant.prompts import (
     Case,
     Prompt,
     assert_families_disjoint,
+    assert_texts_disjoint,
     read_cases,
     read_prompts,
 )
@@ -48,7 +49,7 @@ def policy_named(name: str) -> Policy:
 
 
 def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
-    """A recipe's prompts. UserError where a file has a mistake, or a held-out suite a family that is trained on."""
+    """A recipe's prompts. UserError for a mistake in a file, or a held-out family or text that is trained on."""
     if isinstance(recipe.prompts, str):
         from deliberant.micro.sets import prompt_sets as built_in_sets
 
@@ -69,6 +70,7 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
                 )
     held_out = [case.prompt for case in sets.cases if case.suite != SEEN]
     assert_families_disjoint([*sets.train, *sets.helpful], held_out)
+    assert_texts_disjoint([*sets.train, *sets.helpful], held_out)
     return sets
 
 

@@ -3,6 +3,7 @@
 from deliberant.prompts.encodings import ENCODINGS
 from deliberant.prompts.reader import (
     assert_families_disjoint,
+    assert_texts_disjoint,
     iterate_prompts,
     read_cases,
     read_partly_labelled,
@@ -22,6 +23,7 @@ __all__ = [
     "Style",
     "Truth",
     "assert_families_disjoint",
+    "assert_texts_disjoint",
     "iterate_prompts",
     "read_cases",
     "read_partly_labelled",

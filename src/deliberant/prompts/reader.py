@@ -76,6 +76,23 @@ def assert_families_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt]
             )
 
 
+def assert_texts_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt]) -> None:
+    """UserError naming the first text, as `dedupe` compares texts, that is trained on and measured."""
+    trained = {_words(prompt): prompt.id for prompt in train}
+    for prompt in held_out:
+        if (same := trained.get(_words(prompt))) is not None:
+            raise UserError(
+                f"case '{prompt.id}' asks what prompt '{same}' trains on; `deliberant prompts dedupe` with --against "
+                "takes such prompts out, and those that are nearly alike"
+            )
+
+
+def _words(prompt: Prompt) -> str:
+    from deliberant.prompts.shingles import normalised  # imports numpy
+
+    return normalised((turn["role"], turn["content"]) for turn in prompt.messages)
+
+
 def _rows(
     path: Path,
     kind: type[AnyRow],
