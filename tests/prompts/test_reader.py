@@ -178,6 +178,13 @@ def test_a_case_is_no_prompt(tmp_path: Path) -> None:
         read_prompts(file(tmp_path, CASE))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be"])
+def test_another_encoding_is_refused_though_json_could_guess_it(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "p.jsonl").write_bytes(json.dumps(ROW).encode(encoding))
+    with pytest.raises(UserError, match=r"p\.jsonl:1: is no"):
+        read_prompts(tmp_path / "p.jsonl")
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_rows_or_a_user_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.jsonl"

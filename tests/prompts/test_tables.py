@@ -86,6 +86,7 @@ def test_rows_keep_what_imitates_us_and_say_where_they_stand(tmp_path: Path) -> 
         ("a.csv", b"a,b\n1,2\n\xff,2\n", ":3: is not UTF-8 (byte 0xff at 1)"),
         ("a.jsonl", b'{"a": 1}\n{"a": "\xe4"}\n', ":2: is not UTF-8 (byte 0xe4 at 8)"),
         ("a.jsonl", b"[1]\n", ":1: is no JSON object"),
+        ("a.jsonl", '{"a": 1}'.encode("utf-16"), ":1: is not UTF-8 (byte 0xff at 1)"),
         ("a.jsonl", b'{"a": 1, "a": 2}\n', ":1: is no JSON object (key 'a' is given twice)"),
         ("a.parquet", b"PAR1", ": can not be read as Parquet"),
         ("a.xlsx", b"", ": unknown kind of file '.xlsx'"),
@@ -111,7 +112,7 @@ def test_a_line_of_100_mb_is_named_and_never_held(tmp_path: Path, name: str) -> 
 def test_a_quote_that_is_never_closed_stops_at_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deliberant.prompts.tables.MAX_LINE", 1000)
     (tmp_path / "a.csv").write_text('a\n1\n"' + "x\n" * 2000)
-    with pytest.raises(UserError, match=r"a\.csv:3: is no CSV \(field larger than field limit"):
+    with pytest.raises(UserError, match=r"a\.csv:3: is no CSV \(field larger than field limit .*close the quote"):
         read(tmp_path / "a.csv")
 
 
@@ -159,6 +160,17 @@ def test_a_data_set_that_breaks_off_is_named_with_its_row(tmp_path: Path) -> Non
     with pytest.raises(UserError) as error:
         read(folder)
     assert str(error.value).startswith(f"{folder}: ") and "\n" not in str(error.value)
+
+
+def test_a_data_set_with_bytes_that_are_no_utf_8_is_named_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "train.csv").write_bytes(b"text\nsch\xf6n\n")
+    with pytest.raises(UserError, match=r"set: after row 0: can not be read \('utf-8' codec"):
+        read(folder)
+    assert not capfd.readouterr().err and not caplog.records
 
 
 def test_what_is_not_there_is_one_line(tmp_path: Path) -> None:

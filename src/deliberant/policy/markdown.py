@@ -18,6 +18,8 @@ FRONT_MATTER = re.compile(r"---\n(.*?)^---$", re.DOTALL | re.MULTILINE)
 # A fence may open on a list item's own line; how deep it is indented then depends on the list, so any depth counts.
 FENCE = re.compile(r"^[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*$", re.MULTILINE)
 
+TEXT = "tag:yaml.org,2002:str"
+"""What YAML calls a text; a value that says `!!int 3` is none."""
 TITLE = re.compile(r"^ {0,3}#(?:[ \t]+(.*))?$", re.MULTILINE)
 
 
@@ -144,6 +146,8 @@ def _front_matter(file: Path, text: str, keys: Sequence[str]) -> dict[str, Value
         line = key.start_mark.line + 2
         if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
             raise mistake(file, line, "front matter that is not plain `key: value` lines", f"write `{keys[0]}: ...`")
+        if tag := next((node.tag for node in (key, value) if node.tag != TEXT), None):
+            raise mistake(file, line, f"YAML tag {clip(tag)} in the front matter", "delete it: every value is a text")
         if key.value not in keys:
             what = f"unknown key {clip(key.value)} in the front matter"
             raise mistake(file, line, what, nearest(key.value, keys))

@@ -160,7 +160,7 @@ def validate(value: Any, kind: type[AnyRow], here: str) -> AnyRow:
 def json_object(line: bytes, here: str) -> dict[str, Any]:
     """The JSON object on a line. UserError that starts with `here` where there is none, or a key is given twice."""
     try:
-        value = json.loads(line, object_pairs_hook=_no_duplicates)
+        value = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_no_duplicates)  # bytes may be UTF-16 to it
     except UnicodeDecodeError as error:
         raise UserError(f"{here}: is not UTF-8; save the file as UTF-8") from error
     except (ValueError, RecursionError) as error:

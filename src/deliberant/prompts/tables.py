@@ -4,6 +4,7 @@ What stands in a row is data and stays as it is: control characters, HTML, Markd
 """
 
 import csv
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,9 +92,10 @@ def _delimited(path: Path, delimiter: str) -> Table:
         except StopIteration:
             return None
         except csv.Error as error:
-            raise UserError(
-                f"{path}:{first}: is no CSV ({error}); quote fields that hold quotes or line ends"
-            ) from error
+            remedy = "quote fields that hold quotes or line ends"
+            if "field limit" in str(error):
+                remedy = f"close the quote that is open since line {first}, or split that field"
+            raise UserError(f"{path}:{first}: is no CSV ({error}); {remedy}") from error
 
     head = row()
     header = head[1] if head else []
@@ -147,6 +149,7 @@ def _data_set(where: str, split: str, config: str | None) -> Table:
     from datasets import ClassLabel, get_dataset_config_names, load_dataset, load_from_disk
     from datasets.exceptions import DatasetsError
 
+    logging.getLogger("datasets").setLevel(logging.CRITICAL)  # it logs errors that it raises, too
     path = Path(where)
     saved = path.is_dir() and any((path / name).exists() for name in ("state.json", "dataset_dict.json"))
     try:
