@@ -1,10 +1,12 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deliberant.errors import RunError, UserError
+from deliberant.files import write_json
 from deliberant.models.types import Completion, Request
 from deliberant.prompts import write_cases
 from deliberant.prompts.types import Case, Message, Prompt, Style, Truth
@@ -122,6 +124,25 @@ def test_torn_results_are_an_error_whose_remedy_brings_them_back(tmp_path: Path,
     again = Scripted(answer)
     evaluate(open_run(tmp_path, again))
     assert (results(run.root), again.batches) == (before, [])
+
+
+@pytest.mark.parametrize("kind", [ReadRun, JudgedRun])
+@pytest.mark.parametrize(("kept", "arms"), [(False, ("base", "rl")), (True, ("base", "rl")), (False, ("rl",))])
+def test_an_arm_whose_rl_was_not_kept_answers_as_its_start_did(
+    tmp_path: Path, kind: type[ReadRun], kept: bool, arms: tuple[str, ...]
+) -> None:
+    base, judge = Scripted(answer), Scripted(lambda request: "<think>a</think>score: 5")
+    run = open_run(tmp_path, base, judge, kind, arms)
+    folder = run.stage("rl", {})
+    write_json(folder.dir / "held_out.json", {"kept": kept})
+    folder.finish(["held_out.json"], {})
+    evaluate(run)
+    asked = len(CASES) * (len(arms) if kept else 1)
+    assert len(base.requests) == asked
+    assert len(judge.requests) == (run.recipe.filter.k * asked if kind is JudgedRun else 0)
+    assert run.manifest("evaluate/rl")["counts"].get("reused", 0) == len(CASES) * len(arms) - asked
+    answers = [read_samples(run.root, arm) for arm in arms]
+    assert all([replace(each, arm=arms[0]) for each in found] == answers[0] for found in answers)
 
 
 def test_killed_in_the_second_arm_it_resumes_there_with_the_same_rows(tmp_path: Path) -> None:

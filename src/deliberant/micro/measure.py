@@ -102,6 +102,12 @@ def follows(task: Task, parts: Any) -> bool:
     return read_style(parts.answer) == task.clause.style and set(cited(parts.reasoning)) == {task.clause.id}
 
 
+def mistaken(task: Task, parts: Any) -> bool:
+    """Another style, or the right clause not cited; else temperature put a random word into a reply that is right."""
+    style = read_style(parts.answer)
+    return (style is not None and style != task.clause.style) or task.clause.id not in cited(parts.reasoning)
+
+
 def measure_following(sampler: Sampler, n: int, seed: int) -> Iterator[Figure]:
     for name, source in (("world policy", world_tasks), ("fresh policies", fresh_tasks)):
         for encoded, target in ((False, 0.97), (True, 0.95)):
@@ -154,14 +160,20 @@ def measure_judge(sampler: Sampler, n: int, seed: int, k: int, temperature: floa
     tasks = take(fresh_tasks, 3 * n, f"{seed} own")
     parts = answers(sampler, [t.view for t in tasks], [t.text for t in tasks], Sampling(1.5, 1.0, 160))
     own = [
-        _request(task, part.reasoning, part.answer, True)
+        (task, part)
         for task, part in zip(tasks, parts, strict=True)
         if part.complete and part.answer and not follows(task, part)
     ]
     if own:
-        scores = [minimum(verdicts) for verdicts in judge.read(own, k, seed)]
-        rejected = [score is not None and score < ACCEPT for score in scores]
-        yield figure("filter judge: rejects the model's own errors", rejected, 0.97)
+        readings = judge.read([_request(t, p.reasoning, p.answer, True) for t, p in own], k, seed)
+        rejected = [score is not None and score < ACCEPT for score in map(minimum, readings)]
+        name = "filter judge: rejects the model's own errors"
+        yield figure(name, rejected, 0.97)
+        mistakes = [mistaken(task, part) for task, part in own]
+        for words, which in ((", another style or clause", True), (", a random word", False)):
+            some = [hit for hit, mistake in zip(rejected, mistakes, strict=True) if mistake == which]
+            if some:
+                yield figure(name + words, some, None)
 
 
 def measure(

@@ -7,8 +7,9 @@ of all categories as its system message (section 4.1). Styles are read off the a
 reader for its world. Elsewhere the recipe's judge scores the answer against the policy, and "meets the threshold"
 stands for the style asked for; where that judge also gave the rewards, the report says so.
 
-In an incremental run the answers of `base`, and of `base+spec` where the summaries are the same, are the old run's;
-every trained arm answers all cases anew.
+An RL arm that was not kept has the weights that it started from, and the answers of that arm where there are any. In an
+incremental run the answers of `base`, and of `base+spec` where the summaries are the same, are the old run's. Every other
+arm answers all cases anew.
 """
 
 from collections.abc import Sequence
@@ -20,11 +21,12 @@ from deliberant.errors import RunError, UserError
 from deliberant.evals.metrics import rows as result_rows
 from deliberant.evals.samples import ScoredSample, from_row, to_row
 from deliberant.files import read_json, read_rows, write_json, write_rows
-from deliberant.folder import StageFolder
+from deliberant.folder import StageFolder, read_manifest
 from deliberant.judge import Judge, RewardRequest, minimum
 from deliberant.models.types import Sampling
 from deliberant.policy import spec_view, summary_view
 from deliberant.prompts.types import Style
+from deliberant.stages.held_out import read_gains
 from deliberant.stages.moved import MOVED, moved, remedy
 
 if TYPE_CHECKING:
@@ -93,6 +95,15 @@ def _reusable(run: "Run", arm: str) -> bool:
     return arm == "base" or summary_view(run.lineage.old.policy) == summary_view(run.policy)
 
 
+def _twin(run: "Run", arm: str) -> str | None:
+    """The arm of this run that has the same weights and has answered: the start of an RL arm that was not kept."""
+    gain = read_gains(run.root).get(arm)
+    if gain is None or gain["kept"] or (run.lineage and arm == "rl"):  # which went on from the old run's
+        return None
+    start = "base" if arm == "rl" else "sft"
+    return start if read_manifest(run.root / "evaluate" / start) else None
+
+
 def _evaluate_arm(run: "Run", arm: str) -> None:
     recipe = run.recipe.evaluate
     inputs = {
@@ -111,12 +122,16 @@ def _evaluate_arm(run: "Run", arm: str) -> None:
     folder = run.stage(f"evaluate/{arm}", inputs)
     if folder.complete:
         return
+    twin = _twin(run, arm)
     if reuse:
         before = read_samples(reuse.old.root, arm)
         samples = [replace(was, case=case) for was, case in zip(before, run.cases(), strict=True)]
+    elif twin:
+        _manifest(run, twin)  # checks that the file is as it was written
+        samples = [replace(was, arm=arm) for was in read_samples(run.root, twin)]
     else:
         samples = _inspect(run, arm, folder)
-    if run.style_reader is None:
+    if run.style_reader is None and not twin:
         samples = _judged(run, folder, samples)
     write_rows(folder.dir / "samples.jsonl", map(to_row, samples))
     counts = {
@@ -125,7 +140,7 @@ def _evaluate_arm(run: "Run", arm: str) -> None:
         "empty": sum(sample.empty for sample in samples),
         "unscored": sum(sample.unscored for sample in samples),
     }
-    if reuse:
+    if reuse or twin:
         folder.finish(["samples.jsonl"], counts | {"reused": len(samples)})
     else:
         folder.finish(["samples.jsonl", LOG], counts)
