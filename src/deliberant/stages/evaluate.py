@@ -7,9 +7,9 @@ of all categories as its system message (section 4.1). Styles are read off the a
 reader for its world. Elsewhere the recipe's judge scores the answer against the policy, and "meets the threshold"
 stands for the style asked for; where that judge also gave the rewards, the report says so.
 
-An RL arm that was not kept has the weights that it started from, and the answers of that arm where there are any. In an
-incremental run the answers of `base`, and of `base+spec` where the summaries are the same, are the old run's. Every other
-arm answers all cases anew.
+An RL arm that was not kept has the weights that it started from, and the answers of that arm where there are any. In
+an incremental run the answers of `base`, and of `base+spec` where the summaries are the same, are the old run's. Every
+other arm answers all cases anew.
 """
 
 from collections.abc import Sequence
