@@ -49,7 +49,7 @@ def policy_named(name: str) -> Policy:
 
 
 def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
-    """A recipe's prompts. UserError for a mistake in a file, or a held-out family or text that is trained on."""
+    """A recipe's prompts. UserError: a mistake in a file, a held-out family in training, a case in a prompt's words."""
     if isinstance(recipe.prompts, str):
         from deliberant.micro.sets import prompt_sets as built_in_sets
 
@@ -68,9 +68,9 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
                 raise UserError(
                     f"{source if isinstance(source, str) else source.file}: holds no row; prompts.{name} needs some"
                 )
-    held_out = [case.prompt for case in sets.cases if case.suite != SEEN]
-    assert_families_disjoint([*sets.train, *sets.helpful], held_out)
-    assert_texts_disjoint([*sets.train, *sets.helpful], held_out)
+    trained = [*sets.train, *sets.helpful]
+    assert_families_disjoint(trained, [case.prompt for case in sets.cases if case.suite != SEEN])
+    assert_texts_disjoint(trained, [case.prompt for case in sets.cases])
     return sets
 
 
