@@ -167,13 +167,12 @@ def measure_judge(sampler: Sampler, n: int, seed: int, k: int, temperature: floa
     if own:
         readings = judge.read([_request(t, p.reasoning, p.answer, True) for t, p in own], k, seed)
         rejected = [score is not None and score < ACCEPT for score in map(minimum, readings)]
-        name = "filter judge: rejects the model's own errors"
-        yield figure(name, rejected, 0.97)
+        yield figure("filter judge: rejects the model's own errors", rejected, 0.97)
         mistakes = [mistaken(task, part) for task, part in own]
-        for words, which in ((", another style or clause", True), (", a random word", False)):
+        for words, which in (("another style or clause", True), ("a random word", False)):
             some = [hit for hit, mistake in zip(rejected, mistakes, strict=True) if mistake == which]
             if some:
-                yield figure(name + words, some, None)
+                yield figure(f"own errors, {words}", some, None)
 
 
 def measure(
