@@ -219,19 +219,67 @@ def test_a_folder_to_write_to_is_a_mistake(folder: Path) -> None:
     assert result.exit_code == 2 and "out.jsonl: is a folder; name a file to write" in result.stderr
 
 
-def test_what_is_read_is_never_written_over(folder: Path) -> None:
-    (folder / "own.csv").write_text("text\nhi\n")
-    prompts(folder / "own.jsonl", prompt("a", LOCK))
-    for arguments in (
+MICRO = ("--policy", "micro", "--with", "micro")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
         ("import", "own.csv", "--to", "own.csv"),
+        ("import", "own.skipped.jsonl", "--to", "own.jsonl"),
         ("dedupe", "own.jsonl", "--to", "own.jsonl"),
+        ("dedupe", "own.removed.jsonl", "--to", "own.jsonl"),
+        ("dedupe", "other.jsonl", "--against", "own.removed.jsonl", "--to", "own.jsonl"),
+        ("split", "train.jsonl", "--to", "."),
+        ("split", "held-out.jsonl", "--to", "."),
+        ("hints", "own.jsonl", "--from", "other", "--to", "own.jsonl"),
+        ("label", "own.jsonl", *MICRO, "--to", "own.jsonl"),
+        ("label", "own.unlabelled.jsonl", *MICRO, "--to", "own.jsonl"),
+        ("label", "own.readings.jsonl", *MICRO, "--to", "own.jsonl"),
         ("generate", "framings", "own.jsonl", "--to", "./own.jsonl"),
-        ("generate", "clauses", "own.jsonl", "--to", "own.jsonl", "--policy", "micro", "--with", "micro"),
+        ("generate", "encode", "own.jsonl", "--to", "other.jsonl", "--rejected", "own.jsonl"),
+        ("generate", "framings", "own.jsonl", "--data", "my.yaml", "--to", "my.yaml"),
+        ("generate", "multi-turn", "own.jsonl", "--data", "my.yaml", "--to", "other.jsonl", "--rejected", "my.yaml"),
+        ("generate", "twins", "own.jsonl", "--to", "other.jsonl", "--rejected", "own.jsonl", *MICRO),
+        ("generate", "clauses", "own.jsonl", "--to", "own.jsonl", *MICRO),
+        ("generate", "clauses", "own.jsonl", "--existing", "other.jsonl", "--to", "other.jsonl", *MICRO),
+        ("generate", "clauses", "coverage.json", "--to", "coverage.json", *MICRO),
+    ],
+    ids=" ".join,
+)
+def test_what_is_read_is_never_written_over(folder: Path, arguments: tuple[str, ...]) -> None:
+    (folder / "own.csv").write_text("text\nhi\n")
+    (folder / "my.yaml").write_text("mine: {same_request: true, texts: ['{{request}}']}\n")
+    (folder / "coverage.json").write_text("[]")
+    own = ("own", "own.skipped", "own.removed", "own.unlabelled", "own.readings", "other", "train", "held-out")
+    for name in own:
+        prompts(folder / f"{name}.jsonl", prompt("a", LOCK), prompt("b", BREAD))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    result = invoke(*arguments)
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1
+    assert "is read here and would be lost; name another file to write" in result.stderr
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("verb", ["framings", "multi-turn"])
+def test_two_outputs_are_two_files(folder: Path, verb: str) -> None:
+    prompts(folder / "x.jsonl", prompt("a", LOCK))
+    result = invoke("generate", verb, "x.jsonl", "--to", "y.jsonl", "--rejected", folder / "y.jsonl")
+    assert result.exit_code == 2 and "y.jsonl: would be written twice; name another file" in result.stderr
+    assert not (folder / "y.jsonl").exists()
+
+
+def test_nothing_is_written_into_a_folder_that_is_read(folder: Path) -> None:
+    (folder / "set").mkdir()
+    prompts(folder / "set" / "train.jsonl", prompt("a", LOCK))
+    for arguments in (
+        ("import", "set", "--to", "set/train.jsonl"),
+        ("hints", "x.jsonl", "--from", "set", "--to", "set/train.jsonl"),
+        ("generate", "clauses", "set", "--to", "set/new.jsonl", *MICRO),
     ):
-        before = {path.name: path.read_bytes() for path in folder.iterdir()}
         result = invoke(*arguments)
-        assert result.exit_code == 2 and "is read here and would be lost" in result.stderr, arguments
-        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+        assert result.exit_code == 2 and "lies in set, which is read here; name another" in result.stderr, arguments
+        assert [path.name for path in (folder / "set").iterdir()] == ["train.jsonl"]
 
 
 @pytest.mark.parametrize("to", [".", "/", "file/x.jsonl", "x" * 300])

@@ -40,6 +40,27 @@ def test_labels_go_in_and_out_without_a_page(root: Path, tmp_path: Path) -> None
     assert "2 of 12 samples have a label" in invoke("review", root, "--import", tmp_path / "out.jsonl").stderr
 
 
+def test_an_export_writes_over_nothing_that_is_read(root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text("sample_id,decision\nhearth#0,accept\n")
+    assert invoke("review", root, "--import", file, "--reviewer", "ana").exit_code == 0
+    store = root / "review" / "labels.jsonl"
+    for arguments, what in {
+        ("--export", store): "labels.jsonl: is read here and would be lost",
+        ("--import", file, "--reviewer", "ben", "--export", file): "labels.csv: is read here and would be lost",
+        ("--export", root / "filter" / "kept.jsonl"): "kept.jsonl: lies in ",
+    }.items():
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        result = invoke("review", root, *arguments)
+        assert result.exit_code == 2 and what in result.stderr and result.stderr.count("\n") == 1, result.output
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_an_export_is_no_first_store(root: Path, tmp_path: Path) -> None:
+    store = root / "review" / "labels.jsonl"
+    assert invoke("review", root, "--export", store).exit_code == 2 and not store.exists()
+
+
 def test_mistakes_are_one_line_and_exit_2(root: Path, tmp_path: Path) -> None:
     for arguments, what in {
         ("review", tmp_path): "is no run folder",

@@ -109,12 +109,23 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(f"{path.stem}.{ending}")
 
 
-def apart(to: Path, *read: Path | str) -> Path:
-    """`to`, an output. UserError where it is one of the files that are `read`, which it would replace."""
-    for source in map(Path, read):
-        if to.exists() and source.exists() and to.samefile(source):
-            raise UserError(f"{to}: is read here and would be lost; name another file to write")
-    return to
+def apart(written: Iterable[Path | None], read: Iterable[Path | str | None]) -> None:
+    """Look, before the work, at all that a verb writes or deletes, and at the files and folders it reads; None is none.
+
+    UserError where what is `written` is what is `read` or lies in it, or where two of `written` are one file.
+    """
+    sources = [source for each in read if each is not None and (source := Path(each)).exists()]
+    seen = set[Path]()
+    for path in (each for each in written if each is not None):
+        _no_folder(path)
+        place = path.resolve()
+        if place in seen:
+            raise UserError(f"{path}: would be written twice; name another file for one of the two")
+        seen.add(place)
+        for source in sources:
+            if any(each.exists() and source.samefile(each) for each in (place, *place.parents)):
+                what = f"lies in {source}, which is read here" if source.is_dir() else "is read here and would be lost"
+                raise UserError(f"{path}: {what}; name another file to write")
 
 
 def write_atomically(path: Path, parts: bytes | Iterable[bytes]) -> None:

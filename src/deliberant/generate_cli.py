@@ -97,9 +97,11 @@ def _wrapping(kind: str) -> None:
         rejected: Rejected = None,
         as_json: AsJson = False,
     ) -> None:
+        from deliberant.files import apart
         from deliberant.sources import policy_named
 
-        prompts = _prompts(file, policy_named(policy) if policy else None, to)
+        apart([to, rejected], [file, data])
+        prompts = _prompts(file, policy_named(policy) if policy else None)
         _finish(_wrapped(kind, prompts, only, each, data, seed, threshold), to, rejected, as_json)
 
 
@@ -143,11 +145,13 @@ def multi_turn(
     deliberant prompts generate multi-turn train.jsonl --to turns.jsonl --each 1 --seed 1
     deliberant prompts generate multi-turn train.jsonl --to turns.jsonl --with Qwen/Qwen3-4B --top-p 0.95
     """
+    from deliberant.files import apart
     from deliberant.generators import lead_up_jobs
     from deliberant.sources import policy_named
 
+    apart([to, rejected], [file, data])
     loaded = policy_named(policy) if policy else None
-    prompts = _prompts(file, loaded, to)
+    prompts = _prompts(file, loaded)
     if with_ is None:
         if check_with is not None:
             raise UserError(
@@ -198,12 +202,14 @@ def twins(
     \b
     deliberant prompts generate twins harmful.jsonl --to twins.jsonl --policy default --with Qwen/Qwen3-4B
     """
+    from deliberant.files import apart
     from deliberant.generators import TOWARDS, twin_jobs
     from deliberant.sources import policy_named
 
     choice("--towards", towards, TOWARDS)
+    apart([to, rejected], [file])
     loaded = policy_named(policy)
-    prompts = _prompts(file, loaded, to)
+    prompts = _prompts(file, loaded)
 
     def jobs(templates: "Templates", model: str) -> "list[Job]":
         return twin_jobs(prompts, loaded, templates, model, towards, seed)
@@ -250,8 +256,8 @@ def clauses(
     from deliberant.prompts import read_prompts
     from deliberant.sources import policy_named
 
+    apart([to, rejected], [file, *(existing or ())])
     loaded = policy_named(policy)
-    apart(to, *(existing or ()))
     known = [prompt for path in existing or () for prompt in read_prompts(path)]
     if file.is_dir():
         from deliberant.stages.coverage import coverage
@@ -260,7 +266,7 @@ def clauses(
         counts = of_policy(found, loaded, str(file))
         known += read_prompts(file / "prompts" / "train.jsonl")
     elif file.suffix == ".jsonl":
-        prompts = _prompts(file, loaded, to)
+        prompts = _prompts(file, loaded)
         counts = counts_of_prompts(prompts, loaded)
         known += prompts
     else:
@@ -332,12 +338,10 @@ def _wrapped(
     return settle(wrap(prompts, load_wrappers(kind, only or (), data), each, seed), prompts, threshold)
 
 
-def _prompts(file: Path, policy: "Policy | None", to: Path) -> "list[Prompt]":
-    from deliberant.files import apart
+def _prompts(file: Path, policy: "Policy | None") -> "list[Prompt]":
     from deliberant.prompts import read_prompts
     from deliberant.sources import names_in
 
-    apart(to, file)
     return read_prompts(file, *names_in(policy))
 
 

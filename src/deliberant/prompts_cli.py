@@ -56,7 +56,8 @@ def import_file(
     from deliberant.prompts.tables import open_table
 
     account = Import()
-    skipped = beside(apart(to, file), "skipped.jsonl")
+    skipped = beside(to, "skipped.jsonl")
+    apart([to, skipped], [file])
     table = open_table(file, split, config)
     write_prompts(to, imported(table, _pairs("--map", mapped), _pairs("--set", constants), account))
     if account.skipped:
@@ -157,7 +158,7 @@ def hints(
     from deliberant.review import Labels, Samples
     from deliberant.review.hints import Account, with_hints
 
-    apart(to, file)
+    apart([to], [file, run])
     samples, account = Samples(run), Account()
     labels = Labels(samples).read()
     write_prompts(to, with_hints(iterate_prompts(file), samples, labels, account, least))
@@ -194,13 +195,13 @@ def label(
     """
     from deliberant.console import RichProgress, label_lines, print_table
     from deliberant.files import apart
-    from deliberant.judge.labelling import Labeller
+    from deliberant.judge.labelling import Labeller, readings_file, unlabelled_file
     from deliberant.judge.labelling import label as labelled
     from deliberant.models import Sampling
     from deliberant.report.confusion import confusion, matrix_table, rates_table
     from deliberant.sources import policy_named, sampler_named, templates_named
 
-    apart(to, file)
+    apart([to, readings_file(to), unlabelled_file(to)], [file])
     loaded, sampling = policy_named(policy), Sampling(temperature, 1.0, max_new_tokens)
     files = templates_named(templates, with_)
     labeller = Labeller(sampler_named(with_), files, sampling, loaded, readings, seed)

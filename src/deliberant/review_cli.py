@@ -48,11 +48,12 @@ def review(
     deliberant review runs/micro-1a2b3c4d --export labels.jsonl
     deliberant review runs/micro-1a2b3c4d --json
     """
-    from deliberant.files import write_rows
+    from deliberant.files import apart, write_rows
     from deliberant.review import Labels, Samples, added, current, read_labels, summary
 
     samples = Samples(where)
     store = Labels(samples)
+    apart([export], [store.path, where, import_])
     if import_ is not None:
         found = read_labels(import_, samples, _whose(reviewer))
         new = added(store, found.labels)

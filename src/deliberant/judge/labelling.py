@@ -161,7 +161,7 @@ def readings_file(to: Path) -> Path:
 
 
 def unlabelled_file(to: Path) -> Path:
-    """Where prompts go that no majority could name; the same command reads that file, too."""
+    """Where prompts go that no majority could name; `label` reads that file, too, with another `to`."""
     return beside(to, "unlabelled.jsonl")
 
 

@@ -49,7 +49,7 @@ def dedupe(files: Sequence[Path], against: Sequence[Path], to: Path, threshold: 
     Memory: 13 bytes per row; temporary files: about 100 (see `columns`). UserError for a mistake in a file, or an id
     that two rows share.
     """
-    apart(to, *files, *against)
+    apart([to, removed_file(to)], [*files, *against])
     corpus = Corpus(threshold)
     try:
         for path in against:

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deliberant.errors import UserError
-from deliberant.files import write_atomically, write_json
+from deliberant.files import apart, write_atomically, write_json
 from deliberant.prompts.clusters import Comparer, Forest
 from deliberant.prompts.columns import BLOCK, Column, Rows, firsts
 from deliberant.prompts.corpus import Corpus
 from deliberant.prompts.dedupe import THRESHOLD
 from deliberant.prompts.shingles import mix
 
-TRAIN, HELD_OUT = "train.jsonl", "held-out.jsonl"
+TRAIN, HELD_OUT, COUNTS = "train.jsonl", "held-out.jsonl", "split.json"
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ def split(path: Path, to: Path, share: float, seed: int, threshold: float = THRE
     where one side would be empty. Memory: 25 bytes per row; temporary files: about
     100 (see `columns`).
     """
+    apart([to / name for name in (TRAIN, HELD_OUT, COUNTS)], [path])
     corpus = Corpus(threshold)
     try:
         corpus.read(path)
@@ -90,7 +91,7 @@ def split(path: Path, to: Path, share: float, seed: int, threshold: float = THRE
         )
     finally:
         corpus.close()
-    write_json(to / "split.json", found)
+    write_json(to / COUNTS, found)
     return found
 
 
