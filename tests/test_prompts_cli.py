@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,25 @@ def test_what_is_read_is_never_written_over(folder: Path, arguments: tuple[str, 
     assert result.exit_code == 2 and result.stderr.count("\n") == 1
     assert "is read here and would be lost; name another file to write" in result.stderr
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_pipe_to_write_to_is_a_mistake_and_stays(folder: Path) -> None:
+    (folder / "own.csv").write_text("text\nhi\n")
+    prompts(folder / "own.jsonl", prompt("a", LOCK), prompt("b", BREAD))
+    os.mkfifo(folder / "pipe")
+    os.mkfifo(folder / "out.removed.jsonl")
+    os.mkfifo(folder / "held-out.jsonl")
+    for arguments in (
+        ("import", "own.csv", "--to", "pipe"),
+        ("dedupe", "own.jsonl", "--to", "out.jsonl"),
+        ("split", "own.jsonl", "--to", "."),
+        ("label", "own.jsonl", *MICRO, "--to", "pipe"),
+        ("generate", "encode", "own.jsonl", "--to", "out.jsonl", "--rejected", "pipe"),
+    ):
+        result = invoke(*arguments)
+        assert result.exit_code == 2 and "is a pipe or a device; name a file" in result.stderr, arguments
+    assert all((folder / name).is_fifo() for name in ("pipe", "out.removed.jsonl", "held-out.jsonl"))
+    assert len(list(folder.iterdir())) == 5
 
 
 @pytest.mark.parametrize("verb", ["framings", "multi-turn"])

@@ -95,6 +95,14 @@ def _no_folder(path: Path) -> None:
         raise UserError(f"{path}: is a folder; name a file to write")
 
 
+def _target(path: Path) -> Path:
+    """The file that is written at `path`, where links lead. UserError where that is a folder, a pipe or a device."""
+    _no_folder(path)
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: is a pipe or a device; name a file to write")
+    return Path(os.path.realpath(path))
+
+
 def _sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -112,42 +120,48 @@ def beside(path: Path, ending: str) -> Path:
 def apart(written: Iterable[Path | None], read: Iterable[Path | str | None]) -> None:
     """Look, before the work, at all that a verb writes or deletes, and at the files and folders it reads; None is none.
 
-    UserError where what is `written` is what is `read` or lies in it, or where two of `written` are one file.
+    UserError where what is `written` is what is `read` or lies in it, where two of `written` are one file, or one is
+    no file but a folder, a pipe or a device.
     """
     sources = [source for each in read if each is not None and (source := Path(each)).exists()]
     seen = set[Path]()
     for path in (each for each in written if each is not None):
-        _no_folder(path)
-        place = path.resolve()
-        if place in seen:
+        target = _target(path)
+        if target in seen:
             raise UserError(f"{path}: would be written twice; name another file for one of the two")
-        seen.add(place)
+        seen.add(target)
         for source in sources:
-            if any(each.exists() and source.samefile(each) for each in (place, *place.parents)):
+            if any(each.exists() and source.samefile(each) for each in (target, *target.parents)):
                 what = f"lies in {source}, which is read here" if source.is_dir() else "is read here and would be lost"
                 raise UserError(f"{path}: {what}; name another file to write")
 
 
 def write_atomically(path: Path, parts: bytes | Iterable[bytes]) -> None:
-    """A reader, or a crash, finds either the old content or the new one. RunError on a full disk."""
-    _no_folder(path)
-    temporary = path.with_name(f".{path.name}.tmp")
+    """A reader, or a crash, finds either the old content or the new one. A link stays one: its target is written.
+
+    UserError where `path` is a folder, a pipe or a device; RunError on a full disk.
+    """
+    target = _target(path)
+    temporary = target.with_name(f".{target.name}.tmp")
     with writing(path, "nothing finished is lost"):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:
                 file.writelines([parts] if isinstance(parts, bytes) else parts)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
+            temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        _sync_folder(target.parent)
 
 
 def append_durably(path: Path, block: bytes) -> None:
-    """Append in one write and fsync; after a failure the file has its old length again. Raises OSError."""
-    with path.open("ab", buffering=0) as file:
+    """Append in one write and fsync; after a failure the file has its old length again.
+
+    Raises OSError, and UserError as `write_atomically`.
+    """
+    with _target(path).open("ab", buffering=0) as file:
         before = os.fstat(file.fileno()).st_size
         try:
             if file.write(block) != len(block):
