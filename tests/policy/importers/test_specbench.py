@@ -79,3 +79,36 @@ def test_a_file_cut_in_half_is_named(tmp_path: Path) -> None:
 def test_a_folder_without_specifications_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r":1: no specifications\.json here or one folder below; "):
         import_policy(write(tmp_path, {"README.md": "x"}), style="comply")
+
+
+@pytest.mark.parametrize("name", ["scenario.json", "specifications.json"])
+def test_a_scenario_without_one_of_its_files_is_refused(tmp_path: Path, name: str) -> None:
+    write(tmp_path, files())
+    (tmp_path / "Travel" / name).unlink()
+    with pytest.raises(UserError, match=rf"Travel/{name}:1: no such file; add it, or move the scenario's folder away"):
+        import_policy(tmp_path, style="comply")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "line"),
+    [("scenario.json", "name", 2), ("specifications.json", "safety_specifications", 2)],
+)
+def test_a_key_given_twice_is_refused(tmp_path: Path, name: str, key: str, line: int) -> None:
+    text = files()[f"Child/{name}"]
+    twice = text[:-2] + f',\n "{key}": []\n}}'
+    write(tmp_path, files() | {f"Child/{name}": twice})
+    with pytest.raises(UserError, match=rf"Child/{name}:{line}: key '{key}' is given twice; keep one of the two"):
+        import_policy(tmp_path, style="comply")
+
+
+def test_a_file_by_another_name_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, files())
+    with pytest.raises(UserError, match=r"prompts\.json:1: is neither scenario\.json nor specifications\.json; give"):
+        import_policy(tmp_path / "Child" / "prompts.json", style="comply")
+
+
+def test_a_scenario_and_those_below_it_are_all_imported(tmp_path: Path) -> None:
+    here = {name.removeprefix("Child/"): text for name, text in files().items() if name.startswith("Child/")}
+    write(tmp_path / "top", files() | here)
+    found = import_policy(tmp_path / "top", style="comply")
+    assert [category.id for category in found.policy.categories] == ["child", "top", "travel"]

@@ -18,20 +18,19 @@ from deliberant.prompts.types import Style
 
 LISTS = {"safety_specifications": "S", "behavioral_specifications": "B"}
 SCENARIO = ("name", "description")
+FILES = ("scenario.json", "specifications.json")
 
 
 def import_specbench(path: Path, style: Style) -> Imported:
     """The policy, with counts of scenarios and specifications.
 
-    UserError with file and line: no JSON (a file cut short), unknown or missing keys, a specification that is no text,
-    is empty or holds control characters.
+    UserError with file and line: no JSON (a file cut short), unknown or missing keys or one given twice, a scenario
+    with one of its two files, a specification that is no text, is empty or holds control characters.
     """
-    root = path if path.is_dir() else path.parent
-    folders = (
-        [root]
-        if (root / "specifications.json").exists()
-        else sorted(folder for folder in root.iterdir() if (folder / "specifications.json").exists())
-    )
+    if not path.is_dir() and path.name not in FILES:
+        raise mistake(path, 1, f"is neither {' nor '.join(FILES)}", "give one of them or SpecBench's data folder")
+    places = [path, *sorted(path.iterdir())] if path.is_dir() else [path.parent]
+    folders = [folder for folder in places if any((folder / name).exists() for name in FILES)]
     if not folders:
         raise mistake(path, 1, "no specifications.json here or one folder below", "give SpecBench's data folder")
     ids = {folder: re.sub(r"[^\w-]+", "-", folder.resolve().name.lower()) for folder in folders}
@@ -66,9 +65,20 @@ def _category(folder: Path, id: str, letters: str, style: Style) -> tuple[Catego
 
 
 def _object(file: Path, keys: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+    def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                what = f"key {clip(key)} is given twice"
+                raise mistake(file, _place(raw, json.dumps(key)), what, "keep one of the two")
+            found[key] = value
+        return found
+
     try:
         raw = file.read_bytes().decode("utf-8")
-        value = json.loads(raw)
+        value = json.loads(raw, object_pairs_hook=distinct)
+    except FileNotFoundError:
+        raise mistake(file, 1, "no such file", "add it, or move the scenario's folder away") from None
     except OSError as error:
         raise mistake(file, 1, f"can not be read ({error.strerror})", "give SpecBench's data folder") from None
     except UnicodeDecodeError as error:
