@@ -112,3 +112,19 @@ def test_a_scenario_and_those_below_it_are_all_imported(tmp_path: Path) -> None:
     write(tmp_path / "top", files() | here)
     found = import_policy(tmp_path / "top", style="comply")
     assert [category.id for category in found.policy.categories] == ["child", "top", "travel"]
+
+
+def test_folders_with_the_same_initials_have_ids_of_their_own(tmp_path: Path) -> None:
+    names = ("ask-big-cat-dogs", "ask-big-cat-eels", "ask-big-cats")
+    both = {"scenario.json": json.dumps(SCENARIO), "specifications.json": json.dumps(LISTS)}
+    write(tmp_path, {f"{name}/{file}": text for name in names for file, text in both.items()})
+    found = import_policy(tmp_path, style="comply")
+    assert [category.clauses[0].id for category in found.policy.categories] == ["ABCS1", "ABSS1", "ABKS1"]
+    save_policy(found.policy, tmp_path / "policy")
+
+
+def test_folders_that_make_one_category_are_refused(tmp_path: Path) -> None:
+    both = {"scenario.json": json.dumps(SCENARIO), "specifications.json": json.dumps(LISTS)}
+    write(tmp_path, {f"{name}/{file}": text for name in ("My-Case", "my case") for file, text in both.items()})
+    with pytest.raises(UserError, match=r"My-Case:1: is the category 'my-case', as '\S+/my case' is; rename one of"):
+        import_policy(tmp_path, style="comply")

@@ -34,10 +34,14 @@ def import_specbench(path: Path, style: Style) -> Imported:
     if not folders:
         raise mistake(path, 1, "no specifications.json here or one folder below", "give SpecBench's data folder")
     ids = {folder: re.sub(r"[^\w-]+", "-", folder.resolve().name.lower()) for folder in folders}
-    letters = prefixes(ids.values())
+    for folder in folders:
+        if twin := next((each for each in folders if each != folder and ids[each] == ids[folder]), None):
+            what = f"is the category {ids[folder]!r}, as {str(twin)!r} is"
+            raise mistake(folder, 1, what, "rename one of the two folders")
+    letters = prefixes(ids.values(), size=3)
     categories, remarks, found = [], [], 0
     for folder in folders:
-        category, size = _category(folder, ids[folder], letters[ids[folder]][:3], style)
+        category, size = _category(folder, ids[folder], letters[ids[folder]], style)
         categories.append(category)
         found += size
         if (folder / "prompts.json").exists():

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, product
+from string import ascii_uppercase
 
 from deliberant.policy.types import Guideline, Policy
 
@@ -35,13 +37,15 @@ GUIDELINES: tuple[Guideline, ...] = (
 WRITTEN = "the source has no style guidelines: styles.md holds three of ours, to be edited"
 
 
-def prefixes(names: Iterable[str]) -> dict[str, str]:
-    """A prefix of clause ids for each name: its words' initials, with more letters where that is taken."""
+def prefixes(names: Iterable[str], size: int = 4) -> dict[str, str]:
+    """A prefix of clause ids for each name, of `size` letters at most: its words' initials, with other letters where
+    that is taken.
+    """
     found: dict[str, str] = {}
     for name in names:
-        letters = [word for word in re.split(r"[^A-Za-z]+", name.upper()) if word.isascii() and word] or ["C"]
-        initials, rest = "".join(word[0] for word in letters)[:4], "".join(word[1:] for word in letters)
-        tries = [initials, *(initials[:3] + letter for letter in rest + "ABCDEFGHIJKLMNOPQRSTUVWXYZ")]
-        tries += [f"X{one}{two}" for one in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" for two in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
-        found[name] = next(each for each in tries if each not in found.values())
+        words = re.findall("[A-Z]+", name.upper()) or ["C"]
+        initials, rest = "".join(word[0] for word in words)[:size], "".join(word[1:] for word in words)
+        varied = (initials[: size - 1] + letter for letter in rest + ascii_uppercase)
+        others = ("".join(letters) for letters in product(ascii_uppercase, repeat=size))
+        found[name] = next(each for each in chain([initials], varied, others) if each not in found.values())
     return found
