@@ -262,3 +262,18 @@ def test_a_policy_is_saved_whole_and_never_over_another(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"other/rules\.md:3: a second title.*nothing was written"):
         save_policy(broken, tmp_path / "other")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new"]
+
+
+def test_categories_with_the_same_initials_get_codes_that_are_free(tmp_path: Path) -> None:
+    text = "# P\n\n# CATEGORY fraud: Fraud\n## VIOLATES\n- a\n- b\n\n# CATEGORY fire: Fire\n## VIOLATES\n- c\n"
+    coded = "\n# CATEGORY other: Other\n## SAFE\n### F1: d\n### FI1: e\n"
+    for end, ids in (("", ["F1", "F2", "FI1"]), (coded, ["F2", "F3", "FI2", "F1", "FI1"])):
+        found = imported(tmp_path, text + end)
+        assert [each.id for category in found.policy.categories for each in category.clauses] == ids
+
+
+def test_more_rules_than_codes_are_refused(tmp_path: Path) -> None:
+    rules = "# P\n## VIOLATES\n" + "- a\n" * 999
+    assert imported(tmp_path, rules).policy.clauses["P999"].line == 1001
+    with pytest.raises(UserError, match=r"policy\.txt:1002: rule 1000 without a code in category 'p', .*; give rules"):
+        imported(tmp_path, rules + "- a\n")

@@ -123,8 +123,7 @@ def import_single_file(file: Path) -> Imported:
         elif title != "INSTRUCTIONS" or str(body) != INSTRUCTIONS:
             rules.append(f"{f'## {title}'.strip()}\n\n{body}".strip())
             remarks.append(f"line {body.line}: section {title!r} is kept in rules.md")
-    for area in areas:
-        _number(area, remarks)
+    _number(areas, remarks)
     _check(file, areas)
     version, text = _version(intro, remarks)
     guidelines = GUIDELINES
@@ -199,13 +198,21 @@ def _clauses(area: _Area, style: Style, block: Block) -> Iterator[Clause]:
         yield _clause(rule[1], rule[2], style, area.id, body)
 
 
-def _number(area: _Area, remarks: list[str]) -> None:
-    """Codes for rules that have none: the category's initials and the next number that is free."""
-    prefix = prefixes([area.id])[area.id]
-    taken = {clause.id for clause in area.clauses}
-    free = (id for number in range(1, 1000) if (id := f"{prefix}{number}") not in taken)
-    named = [_clause(next(free), title, style, area.id, body) for style, body, title in area.uncoded]
-    if named:
+def _number(areas: list[_Area], remarks: list[str]) -> None:
+    """Codes for rules that have none: the category's initials and the next number that is free in the whole file."""
+    taken = {clause.id for area in areas for clause in area.clauses}
+    uncoded = [area for area in areas if area.uncoded]
+    letters = prefixes(area.id for area in uncoded)
+    for area in uncoded:
+        free = [id for number in range(1, 1000) if (id := f"{letters[area.id]}{number}") not in taken]
+        if len(area.uncoded) > len(free):
+            _, body, _ = area.uncoded[len(free)]
+            what = f"rule {len(free) + 1} without a code in category {area.id!r}, and there are no more codes"
+            raise mistake(body.file, body.line, what, "give rules codes such as W1, or divide the category")
+        named = [
+            _clause(id, title, style, area.id, body)
+            for id, (style, body, title) in zip(free, area.uncoded, strict=False)
+        ]
         area.clauses += named
         codes = f"{named[0].id} to {named[-1].id}" if len(named) > 1 else named[0].id
         remarks.append(f"category {area.id}: {len(named)} rules have no code, so they are {codes} now")
