@@ -137,6 +137,21 @@ def test_calibration_reads_stored_labels_and_files(root: Path, tmp_path: Path) -
     assert "1 samples left out: reviewers are divided" in text and "Cohen's kappa, judge and ben" in text
 
 
+def test_two_files_of_one_name_are_not_taken_for_one_person(root: Path, tmp_path: Path) -> None:
+    files = [tmp_path / folder / "labels.csv" for folder in ("a", "b")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text("sample_id,decision\nhearth#0,accept\n")
+    result = invoke("judge", "calibrate", root, "--labels", files[0], "--labels", files[1])
+    assert result.exit_code == 2 and result.stderr == (
+        f"error: --labels {files[1]}: its reviewer would be 'labels', as of {files[0]}; rename one of the two, or add "
+        "a column reviewer\n"
+    )
+    files[1].write_text("sample_id,decision,reviewer\nhearth#0,accept,ben\n")
+    result = invoke("judge", "calibrate", root, "--labels", files[0], "--labels", files[1], "--json")
+    assert json.loads(result.stdout)["counts"]["reviewers"] == 2
+
+
 def test_hints_are_written_with_the_prompts(root: Path, tmp_path: Path) -> None:
     labelled(Samples(root), "hearth#0 accept")
     to = tmp_path / "hinted.jsonl"

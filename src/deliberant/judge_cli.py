@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deliberant.cli_options import RunFolder
+from deliberant.errors import UserError
 from deliberant.names import one_line
 
 judge_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Hold a run's judge against people.")
@@ -30,7 +31,8 @@ def calibrate(
     """Compare the judge's verdicts with people's labels: agreement, the effect of k, the effect of wrong hints.
 
     Labels are those of `deliberant review`, and of files with columns sample_id and decision (accept,
-    reject), optionally reviewer and clause. Without --k and --wrong-hints no model is loaded.
+    reject), optionally reviewer and clause; without a reviewer, the file's name is one. Without --k and
+    --wrong-hints no model is loaded.
 
     \b
     deliberant judge calibrate runs/micro-1a2b3c4d
@@ -45,8 +47,14 @@ def calibrate(
 
     samples = Samples(where)
     found = Labels(samples).read()
+    unnamed: dict[str, Path] = {}
     for file in labels or ():
         read = read_labels(file, samples, file.stem)
+        if read.unnamed and (other := unnamed.setdefault(file.stem.strip(), file)) is not file:
+            raise UserError(
+                f"--labels {file}: its reviewer would be '{file.stem}', as of {other}; rename one of the two, or add a "
+                "column reviewer"
+            )
         found += read.labels
         if read.unused:
             typer.echo(one_line(f"{file}: columns left out: {', '.join(read.unused)}"), err=True)

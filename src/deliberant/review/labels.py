@@ -126,10 +126,11 @@ class Labels:
 
 
 class Account(NamedTuple):
-    """What an import found. `unused`: columns that mean nothing here."""
+    """What an import found. `unused`: columns that mean nothing here; `unnamed`: labels that named no reviewer."""
 
     labels: list[Label]
     unused: list[str]
+    unnamed: int
 
 
 def read_labels(file: Path, samples: Samples, reviewer: str) -> Account:
@@ -141,7 +142,7 @@ def read_labels(file: Path, samples: Samples, reviewer: str) -> Account:
     if not file.is_file():
         raise UserError(f"{file}: there is no such file; give a .jsonl, .csv, .tsv or .parquet file of labels")
     reviewer = check_reviewer(reviewer)
-    found, unused = [], set[str]()
+    found, unused, unnamed = [], set[str](), 0
     table = open_table(str(file))
     if table.columns is not None and (missing := [name for name in NEEDED if name not in table.columns]):
         raise UserError(f"{table.at}: has no column {missing[0]}; {EACH_ROW}")
@@ -161,8 +162,9 @@ def read_labels(file: Path, samples: Samples, reviewer: str) -> Account:
             if blind.lower() not in words:
                 raise UserError(f"{at}: blind: unknown value {blind!r}; known are: true, false")
             given["blind"] = words[blind.lower()]
+        unnamed += "reviewer" not in given
         found.append(new_label(samples, samples.by_id[name], {"reviewer": reviewer, **given}, at))
-    return Account(found, sorted(unused))
+    return Account(found, sorted(unused), unnamed)
 
 
 def latest(labels: Iterable[Label]) -> dict[tuple[str, str], Label]:
