@@ -126,6 +126,16 @@ def test_text_that_is_no_utf_8_inside_parquet_is_named(tmp_path: Path) -> None:
         read(tmp_path / "a.parquet")
 
 
+def test_parquet_with_two_columns_of_a_name_is_refused(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    table = pyarrow.Table.from_arrays([pyarrow.array(["a"]), pyarrow.array(["b"])], names=["text", "text"])
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(UserError, match=r"a\.parquet: has two columns 'text'; rename or remove one of them"):
+        read(tmp_path / "a.parquet")
+
+
 @pytest.fixture
 def data_set(tmp_path: Path) -> Path:
     from datasets import ClassLabel, Dataset, DatasetDict, Features, Value

@@ -127,6 +127,9 @@ def _parquet(path: Path) -> Table:
 
     with reading(str(path)):
         file = ParquetFile(path)
+        columns = tuple(file.schema_arrow.names)
+    if twice := [name for place, name in enumerate(columns) if name in columns[:place]]:
+        raise UserError(f"{path}: has two columns '{twice[0]}'; rename or remove one of them")
 
     def records() -> Iterator[Record]:
         number = 0
@@ -141,7 +144,7 @@ def _parquet(path: Path) -> Table:
                 number += 1
                 yield Record(f"{path}: row {number}", values)
 
-    return Table(path.stem, str(path), tuple(file.schema_arrow.names), records())
+    return Table(path.stem, str(path), columns, records())
 
 
 def _data_set(where: str, split: str, config: str | None) -> Table:
