@@ -150,6 +150,14 @@ def test_what_the_loader_says_is_a_finding(tmp_path: Path) -> None:
     assert finding.message.startswith("clause id 'W1' is already taken")
 
 
+def test_a_file_with_a_line_feed_in_its_name_is_a_finding_too(tmp_path: Path) -> None:
+    write(tmp_path, FILES)
+    (tmp_path / "categories" / "bad\nname.md").write_text("nothing")
+    with pytest.raises(UserError) as caught:
+        load_policy(tmp_path)
+    assert broken(tmp_path, caught.value).path == "categories/bad\nname.md"
+
+
 def test_findings_come_in_the_order_of_files_and_lines() -> None:
     places = [(each.path, each.line) for each in lint(loaded(WHOLE))]
     assert places == sorted(places, key=lambda place: (place[0].startswith("categories"), place))

@@ -67,7 +67,7 @@ def lint(policy: Policy, count: Count | None = None) -> list[Finding]:
 
 def broken(root: Path, error: UserError) -> Finding:
     """What the loader said of a policy folder that can not be loaded, as a finding."""
-    place = re.fullmatch(r"(.*?):(\d+): (.*)", str(error))
+    place = re.fullmatch(r"(.*?):(\d+): (.*)", str(error), re.DOTALL)  # a file's name may hold a line feed
     assert place, f"no place in {error}"
     path = Path(place[1])
     shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

@@ -179,6 +179,11 @@ def _yaml_pairs(file: Path, text: str) -> Iterator[tuple[yaml.Node, yaml.Node]]:
     yield from node.value
 
 
+def masked(text: str) -> str:
+    """The text with its fenced code blanked out; all fences are closed."""
+    return _block(Path(), 1, text).mask
+
+
 def _block(file: Path, line: int, text: str) -> Block:
     pieces: list[str] = []
     done = 0

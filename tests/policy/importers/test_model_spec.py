@@ -154,6 +154,26 @@ def test_what_is_skipped_is_listed(tmp_path: Path) -> None:
     assert "**Example**: another" in found.policy.clause("SS1").text
 
 
+def test_a_footnote_whose_example_file_is_gone_is_listed(tmp_path: Path) -> None:
+    found = imported(tmp_path, {name: text for name, text in FILES.items() if name != "examples/ab12.md"})
+    assert (counts(found)[3], found.warnings) == ((2, 2), ())
+    assert found.remarks[-1] == "the source has no example file for [^ab12] (line 23); is its folder whole?"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("**Example**: another", "**Example**: [^zzzz] another"),
+        ("Kindly.", "Kindly.\n\n~~~\n**Example**: how to write one\n~~~"),
+    ],
+)
+def test_what_only_looks_like_an_example_of_a_file_or_of_the_text_is_not_counted(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    assert [a == b for a, b in counts(imported(tmp_path, {"spec.md": SPEC.replace(old, new)}))] == [True] * 5
+    assert counts(imported(tmp_path, FILES | {"spec.md": SPEC.replace(old, new)}))[2] == (3, 3)
+
+
 def test_a_conversation_that_swallows_the_next_is_listed(tmp_path: Path) -> None:
     found = imported(tmp_path, FILES | {"spec.md": SPEC.replace("No.\n</assistant>\n~~~\n", "No.\n</assistant>\n")})
     [warning] = found.warnings

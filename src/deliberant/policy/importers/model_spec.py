@@ -17,7 +17,7 @@ from pathlib import Path
 
 from deliberant.policy.importers.conversations import EXAMPLE, ExampleFile, example_files, split_examples
 from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, prefixes
-from deliberant.policy.markdown import Block, clip, mistake, read_document
+from deliberant.policy.markdown import Block, clip, masked, mistake, read_document
 from deliberant.policy.parts import LABEL
 from deliberant.policy.types import Category, Clause, Policy
 from deliberant.prompts.types import Style
@@ -80,6 +80,8 @@ def import_model_spec(file: Path, style: Style) -> Imported:
     remarks = [f"{style} is the style of all {counts[0].imported} clauses (--style): the Spec has none", WRITTEN]
     if by_title:
         remarks.append(f"no footnote for {', '.join(by_title)}: placed by the section title in their first line")
+    if files and (gone := list(_without_file(document, files))):
+        remarks.append(f"the source has no example file for {', '.join(gone)}; is its folder whole?")
     if not files:
         remarks.append(f"no folder {file.parent / 'examples'}: only the examples in the text are imported")
     return Imported(policy, counts, tuple(remarks), tuple(warnings))
@@ -110,6 +112,14 @@ def _owners(sections: list[Section], files: dict[str, ExampleFile]) -> tuple[dic
                 owners.setdefault(key, section)
     by_title = [key for key in files if key not in owners and _straight(files[key].section) in titles]
     return owners | {key: titles[_straight(files[key].section)] for key in by_title}, by_title
+
+
+def _without_file(document: Block, files: dict[str, ExampleFile]) -> Iterator[str]:
+    """Each footnote that has no example file, and its line."""
+    for match in FOOTNOTE.finditer(document.mask):
+        if match[1] not in files:
+            line = document.line + document.mask.count("\n", 0, match.start())
+            yield f"[^{match[1]}] (line {line})"
 
 
 def _straight(title: str) -> str:
@@ -198,7 +208,11 @@ def _category(top: Section, prefix: str, style: Style) -> Category:
 
 
 def _counts(
-    document: Block, sections: list[Section], files: dict[str, ExampleFile], owners: dict[str, Section], policy: Policy
+    document: Block,
+    sections: list[Section],
+    files: dict[str, ExampleFile],
+    owners: dict[str, Section],
+    policy: Policy,
 ) -> tuple[Count, ...]:
     """Found is counted in the source, imported in the policy."""
     headings = [match[2] for match in HEADING.finditer(document.mask)]
@@ -213,8 +227,8 @@ def _counts(
     ids = {category.id for category in policy.categories}
     kept = sum(section.anchor in ids or f" {section.tag}".rstrip() in everything for section in untagged)
     examples = [example for clause in clauses for example in clause.examples]
-    in_texts = [text[match.end() : match.end() + 2] for text in texts for match in EXAMPLE.finditer(text)]
-    from_files = sum(start == "[^" for start in [*(example[:2] for example in examples), *in_texts])
+    shown = len(examples) + sum(len(EXAMPLE.findall(masked(text))) for text in texts)
+    from_files = sum(len(files[key].examples) for key in owners)
     in_files = sum(len(each.examples) for each in files.values())
     return (
         Count("sections with an authority tag", sum("authority=" in each for each in headings), len(clauses)),
@@ -222,7 +236,7 @@ def _counts(
         Count(
             "example conversations in the text",
             len(EXAMPLE.findall(document.mask)),
-            len(examples) + len(in_texts) - from_files,
+            shown - from_files,
         ),
         Count("example files", len(files), sum(key in owners for key in files)),
         Count("example conversations in those files", in_files, from_files),
