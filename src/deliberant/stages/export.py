@@ -70,10 +70,6 @@ COLUMNS: dict[str, dict[str, str]] = {
 """Columns and their types, which are written down so that a set without a single hint still has the column."""
 
 
-SIGN = "made them (deliberative alignment,"
-"""What a card says, as card.jinja has it, and no other README.md."""
-
-
 @dataclass(frozen=True)
 class Exported:
     """Where the data set is, and the rows of each configuration."""
@@ -85,15 +81,9 @@ class Exported:
 def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False) -> Exported:
     """Writes `<config>/train.parquet` for sft, rl and, if asked for, rejected; README.md, the card, last.
 
-    UserError where filter, helpful or sft have not finished, `folder` is in the run's, or holds something and `force`
-    is not set. With it, a former export in `folder` is replaced and whatever else is there stays; UserError where
-    README.md is none of an export.
+    UserError where filter, helpful or sft have not finished, or `folder` holds something and `force` is not set. With
+    it, a former export in `folder` is replaced and whatever else is there stays.
     """
-    if folder.resolve().is_relative_to(run.root.resolve()):
-        raise UserError(f"{folder}: is in the run's own folder; name another one")
-    card_file = folder / CARD
-    if card_file.is_file() and SIGN not in card_file.read_text(encoding="utf-8", errors="replace"):
-        raise UserError(f"{card_file}: is not the card of an export and would be lost; name another folder")
     if not force and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: is not empty; name another folder, or give --force to replace the export in it")
     manifests = {stage: run.manifest(stage) for stage in ("filter", "helpful", "sft")}
