@@ -135,6 +135,33 @@ def test_a_folder_that_holds_something_is_left_alone_unless_forced(run: Scripted
         export(run, tmp_path / "file")
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("README.md", "NOTES\n"),
+        ("README.md", "---\ntags:\n- mine\n---\n\ntags:\n- deliberant\n- deliberative-alignment\n"),
+        ("sft/train.parquet", "mine"),
+        ("notes.txt", "mine"),
+    ],
+)
+def test_force_replaces_exports_only(run: ScriptedRun, tmp_path: Path, name: str, text: str) -> None:
+    mine = tmp_path / "own" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text(text)
+    for force in (False, True):
+        with pytest.raises(UserError, match="own: is not empty, and holds no export with its card; name another"):
+            export(run, tmp_path / "own", force=force)
+    assert [path for path in (tmp_path / "own").rglob("*") if path.is_file()] == [mine] and mine.read_text() == text
+
+
+def test_nothing_is_exported_into_the_run(run: ScriptedRun, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    for folder in (run.root, run.root / "new", run.root.parent / "other" / ".." / run.root.name / "sft"):
+        with pytest.raises(UserError, match="is in the run itself; name a folder outside of"):
+            export(run, folder, force=True)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_what_has_not_finished_or_was_changed_is_named(tmp_path: Path) -> None:
     run = exportable(tmp_path, sft=False)
     with pytest.raises(UserError, match=r"sft has not finished; run `deliberant sft"):

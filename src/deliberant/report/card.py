@@ -78,6 +78,11 @@ def render_card(card: Card) -> str:
     )
 
 
+def is_card(text: str) -> bool:
+    """Whether this is a card that `render_card` made, by the tags in its front matter."""
+    return text.startswith("---\n") and "\ntags:\n- deliberant\n- deliberative-alignment\n" in text.split("\n---\n")[0]
+
+
 def front_matter(card: Card) -> dict[str, Any]:
     """The metadata by which the Hub shows the data set and `datasets.load_dataset` finds its configurations."""
     total = sum(card.rows.values())

@@ -17,7 +17,7 @@ from deliberant.files import Row, read_rows, write_atomically
 from deliberant.folder import read_manifest
 from deliberant.policy import Policy
 from deliberant.prompts.types import Prompt
-from deliberant.report.card import Card, Origin, render_card
+from deliberant.report.card import Card, Origin, is_card, render_card
 from deliberant.stages.rl import planned
 
 if TYPE_CHECKING:
@@ -81,11 +81,16 @@ class Exported:
 def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False) -> Exported:
     """Writes `<config>/train.parquet` for sft, rl and, if asked for, rejected; README.md, the card, last.
 
-    UserError where filter, helpful or sft have not finished, or `folder` holds something and `force` is not set. With
-    it, a former export in `folder` is replaced and whatever else is there stays.
+    UserError where filter, helpful or sft have not finished, `folder` is the run's or in it, or holds something. With
+    `force`, a former export in `folder`, known by its card, is replaced and whatever else is there stays.
     """
-    if not force and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder}: is not empty; name another folder, or give --force to replace the export in it")
+    if folder.resolve().is_relative_to(run.root.resolve()):
+        raise UserError(f"{folder}: is in the run itself; name a folder outside of {run.root}")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if not _is_export(folder):
+            raise UserError(f"{folder}: is not empty, and holds no export with its card; name another folder")
+        if not force:
+            raise UserError(f"{folder}: is not empty; name another folder, or give --force to replace the export in it")
     manifests = {stage: run.manifest(stage) for stage in ("filter", "helpful", "sft")}
     tables = {"sft": list(sft_rows(run)), "rl": list(rl_rows(run))}
     if rejected:
@@ -116,6 +121,11 @@ def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False
             path.unlink(missing_ok=True)
     write_atomically(folder / CARD, card.encode())
     return Exported(folder, {name: len(rows) for name, rows in tables.items()})
+
+
+def _is_export(folder: Path) -> bool:
+    card = folder / CARD
+    return card.is_file() and is_card(card.read_bytes().decode(errors="replace"))
 
 
 def sft_rows(run: "Run") -> Iterator[Row]:
