@@ -281,6 +281,27 @@ def test_a_pipe_to_write_to_is_a_mistake_and_stays(folder: Path) -> None:
     assert len(list(folder.iterdir())) == 5
 
 
+def test_a_pipe_to_read_is_a_mistake(folder: Path) -> None:
+    prompts(folder / "x.jsonl", prompt("a", LOCK))
+    os.mkfifo(folder / "pipe.jsonl")
+    read, write = os.pipe()
+    os.write(write, (folder / "x.jsonl").read_bytes())
+    os.close(write)
+    for pipe in (f"/dev/fd/{read}", "pipe.jsonl"):
+        for arguments in (
+            ("check", pipe),
+            ("import", pipe, "--to", "y.jsonl"),
+            ("dedupe", pipe, "--to", "y.jsonl"),
+            ("dedupe", "x.jsonl", "--against", pipe, "--to", "y.jsonl"),
+            ("split", pipe, "--to", "sets"),
+            ("generate", "encode", pipe, "--to", "y.jsonl"),
+        ):
+            result = invoke(*arguments)
+            assert (result.exit_code, result.stderr) == (2, f"error: {pipe}: is a pipe; save it to a file first\n")
+    os.close(read)
+    assert sorted(path.name for path in folder.iterdir()) == ["pipe.jsonl", "x.jsonl"]
+
+
 @pytest.mark.parametrize("verb", ["framings", "multi-turn"])
 def test_two_outputs_are_two_files(folder: Path, verb: str) -> None:
     prompts(folder / "x.jsonl", prompt("a", LOCK))

@@ -56,6 +56,13 @@ def test_an_export_writes_over_nothing_that_is_read(root: Path, tmp_path: Path) 
         assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def test_labels_from_a_pipe_are_a_mistake(root: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "labels.csv")
+    for arguments in (("review", root, "--import"), ("judge", "calibrate", root, "--labels")):
+        result = invoke(*arguments, tmp_path / "labels.csv")
+        assert result.exit_code == 2 and "labels.csv: is a pipe; save it to a file first" in result.stderr
+
+
 def test_an_export_is_no_first_store(root: Path, tmp_path: Path) -> None:
     store = root / "review" / "labels.jsonl"
     assert invoke("review", root, "--export", store).exit_code == 2 and not store.exists()

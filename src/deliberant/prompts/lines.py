@@ -18,11 +18,18 @@ class Line(NamedTuple):
     data: bytes
 
 
+def no_pipe(path: Path) -> None:
+    """UserError where a file to read is a pipe, which can be gone through only once, or is waited for."""
+    if path.is_fifo():
+        raise UserError(f"{path}: is a pipe; save it to a file first")
+
+
 def lines(path: Path, limit: int = MAX_LINE) -> Iterator[Line]:
     """Every line of a file, blank ones too, split at line feeds only; at most `limit` bytes are held at once.
 
-    UserError with file:line for a longer line, with the file where it can not be read.
+    UserError with file:line for a longer line, with the file where it can not be read or is a pipe.
     """
+    no_pipe(path)
     number = offset = 0
     try:
         with path.open("rb") as file:

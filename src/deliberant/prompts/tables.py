@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from deliberant.errors import UserError
 from deliberant.names import nearest
-from deliberant.prompts.lines import MAX_LINE, lines, text_of
+from deliberant.prompts.lines import MAX_LINE, lines, no_pipe, text_of
 from deliberant.prompts.rows import json_object
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -48,6 +48,7 @@ def open_table(where: str, split: str | None = None, config: str | None = None) 
     line or row for what can not be read, here or while the records are gone through.
     """
     path = Path(where)
+    no_pipe(path)
     if path.is_file():
         if split or config:
             raise UserError(f"{where}: --split and --config are for data sets; a file has neither")

@@ -17,7 +17,7 @@ from deliberant.errors import UserError
 from deliberant.files import append_durably, json_line, writing
 from deliberant.mistakes import first_mistake
 from deliberant.names import nearest, whole
-from deliberant.prompts.lines import lines
+from deliberant.prompts.lines import lines, no_pipe
 from deliberant.prompts.rows import json_object
 from deliberant.prompts.tables import open_table
 from deliberant.review.samples import Entry, Samples
@@ -139,6 +139,7 @@ def read_labels(file: Path, samples: Samples, reviewer: str) -> Account:
     `reviewer` stands in where the file names none. UserError with file and line for the first mistake, an unknown
     sample among them.
     """
+    no_pipe(file)
     if not file.is_file():
         raise UserError(f"{file}: there is no such file; give a .jsonl, .csv, .tsv or .parquet file of labels")
     reviewer = check_reviewer(reviewer)
