@@ -161,7 +161,8 @@ def append_durably(path: Path, block: bytes) -> None:
 
     Raises OSError, and UserError as `write_atomically`.
     """
-    with _target(path).open("ab", buffering=0) as file:
+    target = _target(path)
+    with target.open("ab", buffering=0) as file:
         before = os.fstat(file.fileno()).st_size
         try:
             if file.write(block) != len(block):
@@ -171,7 +172,7 @@ def append_durably(path: Path, block: bytes) -> None:
             file.truncate(before)
             raise
     if before == 0:
-        _sync_folder(path.parent)
+        _sync_folder(target.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
