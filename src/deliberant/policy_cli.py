@@ -43,8 +43,8 @@ def show(
     \b
     deliberant policy show
     deliberant policy show weapons fraud --policy my-policy/
-    deliberant policy show weapons --tokenizer Qwen/Qwen3-0.6B --budget 8000
-    deliberant policy show weapons fraud --compressed --json | jq .tokens
+    deliberant policy show violence --policy default --tokenizer Qwen/Qwen3-0.6B --budget 8000
+    deliberant policy show violence fraud --policy default --compressed --json | jq .tokens
     """
     from deliberant.policy import measure, spec_view, summary_view
     from deliberant.sources import policy_named

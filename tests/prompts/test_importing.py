@@ -89,6 +89,13 @@ def test_what_belongs_to_a_hint_is_told_as_left_out_where_there_is_none() -> Non
     assert prompt.hints == () and account.unused == {"confidence", "hint_source"}
 
 
+@pytest.mark.parametrize(("mapped", "constants"), [({"confidence": "c"}, {}), ({}, {"hint_source": "me"})])
+def test_what_is_asked_for_of_a_hint_needs_one(mapped: dict[str, str], constants: dict[str, str]) -> None:
+    table = Table("t", "t.csv:1", ("text", "c"), iter([Record("t.csv:2", {"text": "a", "c": "0.9"})]))
+    with pytest.raises(UserError, match=r"t\.csv:1: '\w+' is of a hint, and there is none; name it with --map hint="):
+        list(imported(table, mapped, constants, Import()))
+
+
 def test_rows_without_text_are_skipped_and_listed() -> None:
     rows: list[dict[str, Any]] = [{"text": "a"}, {"text": " \n"}, {}, {"text": None}, {"text": "b"}]
     found, account = run(rows)

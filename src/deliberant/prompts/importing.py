@@ -133,6 +133,8 @@ def _columns(
         if {one, other} <= found.keys():
             raise UserError(f"{at}: has columns '{one}' and '{other}'; say which one with --map {one}={one}")
     if not {"hint", "hint_clause"} & (found.keys() | constants.keys()):
+        if stray := [name for name in OF_A_HINT if name in given]:
+            raise UserError(f"{at}: '{stray[0]}' is of a hint, and there is none; name it with --map hint=COLUMN")
         found = {name: column for name, column in found.items() if name not in OF_A_HINT}
     if not {"text", "messages"} & found.keys():
         raise UserError(f"{at}: no column is 'text'; name it with --map text=COLUMN, columns are: {', '.join(columns)}")
