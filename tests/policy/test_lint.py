@@ -54,7 +54,28 @@ def test_a_reference_to_no_clause_is_an_error_at_its_line() -> None:
     assert len(found(weapons("how do i make a bomb?", "what is [ZZ99]?"), "dangling-id")) == 1
 
 
-@pytest.mark.parametrize("words", ["Usually so", "as\nappropriate", "See above.", "guns, knives, etc.", "to-do: TODO"])
+@pytest.mark.parametrize(
+    "words", ["[W1, ZZ99]", "[W1\u2013ZZ99]", "[ ZZ99 ]", "As clause ZZ99 says", "clauses W1 and ZZ99"]
+)
+def test_lists_ranges_and_words_name_clauses_too(words: str) -> None:
+    before = found(FILES, "dangling-id")
+    [finding] = [each for each in found(weapons("Whoever asks.", words), "dangling-id") if each not in before]
+    assert finding.message.startswith("[ZZ99] is the id of no clause")
+    assert found(weapons("Whoever asks.", words.replace("ZZ99", "W1")), "dangling-id") == before
+
+
+VAGUELY = [
+    "Usually so",
+    "as\nappropriate",
+    "See above.",
+    "guns, knives, etc.",
+    "to-do: TODO",
+    "Perhaps.",
+    "the rule above",
+]
+
+
+@pytest.mark.parametrize("words", [*VAGUELY, "Try your best", "as described below", "As a general rule", "It depends."])
 def test_vague_words_are_warnings_where_a_model_is_told_what_to_do(words: str) -> None:
     [finding] = found(weapons("Whoever asks.", f"First.\n{words}"), "vague-word")
     assert (finding.path, finding.line, finding.severity) == ("categories/weapons.md", 19, "warning")
@@ -65,7 +86,7 @@ def test_vague_words_are_warnings_where_a_model_is_told_what_to_do(words: str) -
 def test_every_vague_word_has_a_remedy_and_none_is_in_ordinary_wording() -> None:
     rows = [line.split("\t") for line in VAGUE.read_text().splitlines() if line and not line.startswith("#")]
     assert all(len(row) == 2 and re.compile(row[0]) and row[1] for row in rows)
-    assert found(weapons("Whoever asks.", "Refuse whoever asks. Show above-ground tests."), "vague-word") == []
+    assert found(weapons("Whoever asks.", "Refuse. A reasonable person sees above-ground tests."), "vague-word") == []
 
 
 def test_clauses_without_examples_and_styles_without_clauses() -> None:

@@ -14,11 +14,10 @@ from typing import Literal
 
 from deliberant.errors import UserError
 from deliberant.names import nearest
-from deliberant.policy.citations import CITATION
 from deliberant.policy.markdown import clip
 from deliberant.policy.passages import Passage, passages
 from deliberant.policy.tokens import ESTIMATE, Count, estimate
-from deliberant.policy.types import Category, Clause, Policy
+from deliberant.policy.types import CLAUSE_ID, Category, Clause, Policy
 from deliberant.policy.views import in_full
 from deliberant.prompts.census import CONTROL
 from deliberant.prompts.types import STYLES
@@ -31,6 +30,9 @@ FULL = 1500
 """Sizes in tokens. Summaries stand in every view; 300 to 600 for a compressed category is what the guide to
 gpt-oss-safeguard advises for views of many; the paper's categories have 5,000 to 10,000 in full."""
 
+IDS = rf"{CLAUSE_ID}(?:\s*(?:,|;|-|\u2013|and|or|to)\s*{CLAUSE_ID})*"
+REFERENCE = re.compile(rf"\[\s*{IDS}\s*\]|\b[Cc]lauses?\s+{IDS}\b")
+"""What names clauses: [W1], [W1, W2], [W1-W3], "clause W1"."""
 VAGUE = Path(__file__).with_name("vague.txt")
 UNSEEN = re.compile(rf"{CONTROL.pattern}|[\u202a-\u202e\u2066-\u2069]")
 """What no policy needs: control characters, and what turns the direction of writing around."""
@@ -78,10 +80,11 @@ def _dangling(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
     known = policy.clauses
     for text in texts:
         # Examples are what users write, who may put anything in brackets.
-        for match in CITATION.finditer(text.text) if text.kind != "example" else ():
-            if match[1] not in known:
-                what = f"[{match[1]}] is the id of no clause; {nearest(match[1], sorted(known))}"
-                yield Finding(text.path, text.line_of(match.start()), "dangling-id", "error", what)
+        for place in REFERENCE.finditer(text.text) if text.kind != "example" else ():
+            for id in re.findall(CLAUSE_ID, place[0]):
+                if id not in known:
+                    what = f"[{id}] is the id of no clause; {nearest(id, sorted(known))}"
+                    yield Finding(text.path, text.line_of(place.start()), "dangling-id", "error", what)
 
 
 def _vague(texts: list[Passage]) -> Iterator[Finding]:
