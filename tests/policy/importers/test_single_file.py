@@ -277,3 +277,52 @@ def test_more_rules_than_codes_are_refused(tmp_path: Path) -> None:
     assert imported(tmp_path, rules).policy.clauses["P999"].line == 1001
     with pytest.raises(UserError, match=r"policy\.txt:1002: rule 1000 without a code in category 'p', .*; give rules"):
         imported(tmp_path, rules + "- a\n")
+
+
+def styles(found: Imported) -> dict[str, str]:
+    return {clause.title: clause.style for clause in found.policy.clauses.values()}
+
+
+@pytest.mark.parametrize(
+    "items", ["- c\n- d\n", "1. c\n2. d\n", "* c\n+ d\n", "  - c\n    - of c\n  - d\n", "\u2022 c\n1) d\n"]
+)
+@pytest.mark.parametrize("label", ["NON-VIOLATING", "Safe:", "**Not violating** (0)"])
+def test_lists_of_any_kind_below_a_label_are_rules(tmp_path: Path, label: str, items: str) -> None:
+    found = imported(tmp_path, f"# P\n## VIOLATES\n- a\n- b\n\n## {label}\n{items}")
+    assert styles(found) == {"a": "refuse", "b": "refuse", "c": "comply", "d": "comply"}
+    assert (found.counts[1].found, found.counts[1].imported, found.warnings) == (4, 4, ())
+
+
+def test_rules_with_and_without_a_code_stand_beside_each_other(tmp_path: Path) -> None:
+    text = "# P\n## VIOLATES\n- first\n- SP1.a cold promotion\n  - by mail\n- link farms\n\n### W1: third\n- its text\n"
+    found = imported(tmp_path, text)
+    assert [(each.id, each.title, each.text) for each in found.policy.clauses.values()] == [
+        ("SP101", "cold promotion", "Code in the source: SP1.a.\n\n  - by mail"),
+        ("W1", "third", "- its text"),
+        ("P1", "first", ""),
+        ("P2", "link farms", ""),
+    ]
+    assert (found.counts[1].found, found.counts[1].imported, found.warnings) == (4, 4, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words", "counts"),
+    [
+        ("## SAFE\nSP1.a mail\n- link farms", 6, "list item kept in the text of rule SP1.a; ", (3, 2)),
+        ("## SAFE\n\nNewsletters", 6, "a label's text without a list is kept in the definitions; ", (1, 1)),
+        ("## Allowed labels\n- 0\n- 1", 4, "section 'Allowed labels' is no label, so what it lists is kept", (1, 1)),
+        ("## What violates\nSP1.a x", 4, "section 'What violates' is no label, so what it lists is kept", (1, 1)),
+    ],
+)
+def test_what_may_be_a_rule_and_became_none_is_listed(
+    tmp_path: Path, text: str, line: int, words: str, counts: tuple[int, int]
+) -> None:
+    found = imported(tmp_path, f"# P\n## VIOLATES\n- a\n{text}\n")
+    [warning] = found.warnings
+    assert warning.startswith(f"{tmp_path / 'policy.txt'}:{line}: {words}")
+    assert (found.counts[1].found, found.counts[1].imported) == counts
+
+
+def test_a_label_at_the_level_of_titles_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"policy\.txt:4: label 'SAFE' is no part of a category; write it with `##`"):
+        imported(tmp_path, "# P\n## VIOLATES\n- a\n# SAFE\n- b\n")

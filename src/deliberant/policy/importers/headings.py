@@ -9,6 +9,7 @@ Lines keep their numbers. A bold line that names no section we know is text, as 
 
 import re
 
+from deliberant.policy.importers.labels import WORDS
 from deliberant.policy.markdown import Block
 
 HEADING = re.compile(r"^ {0,3}#{1,6}(?:[ \t]|$)", re.MULTILINE)
@@ -17,8 +18,7 @@ BOLD = re.compile(rf"(\*\*|__)(?P<text>.+?):?\1(?P<aside>{ASIDE.pattern})?:?")
 LISTED = re.compile(r"[-*+|>]\s|\d+[.)]\s")
 KNOWN = re.compile(
     r"(?i)(?:(?:POLICY )?(?:INSTRUCTIONS?|DEFINITIONS?)|KEY TERMS|SUMMARY|COMPRESSED|RULES|EXAMPLES?|AMBIGUITY|"
-    r"EDGE CASES|OUTPUT(?: FORMAT)?|GOAL|(?:(?:DOES|DO) NOT VIOLATE|VIOLAT(?:ES|IONS?|ING)|DISALLOWED|NOT ALLOWED|"
-    r"PROHIBITED|UNSAFE|SAFE WITH CARE|SAFE|ALLOWED)\b.*)"
+    rf"EDGE CASES|OUTPUT(?: FORMAT)?|GOAL|{WORDS}.*)"
 )
 SENTENCE = re.compile(r"[.!?;\"\d]")
 LONGEST = 80

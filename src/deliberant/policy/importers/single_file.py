@@ -11,10 +11,11 @@
     ### W2: weapon facts
 
 Read back, this gives the very same policy. A file by another hand may leave out `# CATEGORY` (its `##` sections are
-then one category, named after the title), styles, version and summary; may write VIOLATES and SAFE bare or with a label
-(`## VIOLATES (1)`); and may give rules as lines such as `- SP2.a Cold promotion`, which become SP201: the digit, then
-the letter's place in two digits. Rules without a code, the items of a list, get one. Sections may be lines in capitals
-or bold (`headings`). Text that is no rule is kept: in the definitions, other `#` sections in rules.md.
+then one category, named after the title), styles, version and summary; may write VIOLATES and SAFE bare, with a label
+(`## VIOLATES (1)`) or in other usual words (`labels`); and may give rules as lines such as `- SP2.a Cold promotion`,
+which become SP201: the digit, then the letter's place in two digits. Rules without a code, the items of a list
+(bulleted or numbered), get one. Sections may be lines in capitals or bold (`headings`). Text that is no rule is kept:
+in the definitions, other `#` sections in rules.md.
 """
 
 import re
@@ -24,9 +25,11 @@ from itertools import groupby
 from pathlib import Path
 
 from deliberant.policy.importers.headings import with_headings
+from deliberant.policy.importers.labels import label_style, like_label
 from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, prefixes
 from deliberant.policy.loader import RESERVED
 from deliberant.policy.markdown import Block, Section, clip, mistake, read_document
+from deliberant.policy.parts import LABEL as LISTS
 from deliberant.policy.parts import read_body, read_guidelines
 from deliberant.policy.printer import clause_parts, guideline_section
 from deliberant.policy.types import CLAUSE_ID, Category, Clause, Policy
@@ -45,12 +48,9 @@ TOP = re.compile(r"^ {0,3}#(?:[ \t]+(.*))?$", re.MULTILINE)
 SECOND = re.compile(r"^ {0,3}##(?:[ \t]+(.*))?$", re.MULTILINE)
 THIRD = re.compile(r"^ {0,3}###(?:[ \t]+(.*))?$", re.MULTILINE)
 RULE = re.compile(rf"({CLAUSE_ID}|[A-Z]{{1,4}}[0-9]\.[a-z])[:.)]?[ \t]+(\S.*)")
-CODED = re.compile(r"^(?:[-*][ \t]+)?\**([A-Z]{1,4}[0-9]\.[a-z])\**[:.)]?\**[ \t]+(.*)$", re.MULTILINE)
-LABEL = re.compile(
-    r"(?i)\W*((?:DOES|DO) NOT VIOLATE|VIOLAT(?:ES|IONS?|ING)|DISALLOWED|NOT ALLOWED|PROHIBITED|UNSAFE|"
-    r"SAFE WITH CARE|SAFE|ALLOWED)\b.*"
-)
-ITEM = re.compile(r"^[-*+][ \t]+(.*)$", re.MULTILINE)
+MARK = r"(?:[-*+\u2022]|[0-9]{1,3}[.)])[ \t]+"
+CODED = re.compile(rf"^({MARK})?\**([A-Z]{{1,4}}[0-9]\.[a-z])\**[:.)]?\**[ \t]+(.*)$", re.MULTILINE)
+ITEM = re.compile(rf"^([ \t]*){MARK}", re.MULTILINE)
 QUOTED = re.compile(r"(.*?)[ \t]+[-\u2013\u2014][ \t]+[\"\u201c](.+)[\"\u201d]")
 VERSION = re.compile(r"\n*Version: (.*)(?:\n+|$)")
 
@@ -85,13 +85,15 @@ class _Area:
     clauses: list[Clause] = field(default_factory=list)
     found: int = 0
     uncoded: list[tuple[Style, Block, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def import_single_file(file: Path) -> Imported:
     """The policy, with counts of categories and rules.
 
     UserError with file and line: not UTF-8, a fence that is never closed, no title, a rule without a code or a category
-    without rules (a file cut short), a code given twice, text where none belongs.
+    without rules (a file cut short), a code given twice, text where none belongs. Listed as warnings: text below a
+    label and lists that may be rules, but became none.
     """
     document, remark = with_headings(read_document(file)[1], file.stem)
     before, parts = document.split(TOP)
@@ -118,6 +120,8 @@ def import_single_file(file: Path) -> Imported:
             areas.append(_area(_Area(named[1], named[2], body.line), below))
         elif title == "STYLES":
             styles = body
+        elif label_style(title):
+            raise mistake(file, body.line, f"label {clip(title)} is no part of a category", "write it with `##`")
         elif title == "RULES":
             rules.insert(0, str(body))
         elif title != "INSTRUCTIONS" or str(body) != INSTRUCTIONS:
@@ -141,7 +145,7 @@ def import_single_file(file: Path) -> Imported:
         Count("categories", len(areas), len(categories)),
         Count("rules", sum(area.found for area in areas), sum(len(category.clauses) for category in categories)),
     )
-    return Imported(policy, counts, tuple(remarks))
+    return Imported(policy, counts, tuple(remarks), tuple(warning for area in areas for warning in area.warnings))
 
 
 def _slug(name: str) -> str:
@@ -164,38 +168,57 @@ def _area(area: _Area, sections: list[tuple[re.Match[str], Block]]) -> _Area:
             if title.upper() in area.texts:
                 raise mistake(body.file, body.line, f"section {title} again", "merge the two")
             area.texts[title.upper()] = _no_headings(body)
-        elif label := LABEL.fullmatch(title):
-            area.clauses += _clauses(area, _style(label[1]), body)
+        elif style := label_style(title):
+            area.clauses += _clauses(area, style, body)
         else:
+            if like_label(title) and any(pattern.search(body.mask) for pattern in (ITEM, CODED, THIRD)):
+                what = f"section {clip(title)} is no label, so what it lists is kept in the definitions"
+                area.warnings.append(f"{body.file}:{body.line}: {what}; name it VIOLATES or SAFE if these are rules")
             area.loose.append(f"{f'#### {title}'.strip()}\n\n{_no_headings(body)}".strip())
     return area
 
 
-def _style(label: str) -> Style:
-    word = label.upper()
-    if word == "SAFE WITH CARE":
-        return "safe_complete"
-    return "comply" if word in ("SAFE", "ALLOWED") or " NOT VIOLATE" in word else "refuse"
-
-
 def _clauses(area: _Area, style: Style, block: Block) -> Iterator[Clause]:
     lines, rules = block.split(THIRD)
-    text, coded = lines.split(CODED)
-    if not coded and not rules:
-        text, items = text.split(ITEM)
-        area.found += len(items)
-        area.uncoded += [(style, body, match[1].strip()) for match, body in items]
-    area.found += len(CODED.findall(lines.mask)) + len(THIRD.findall(block.mask))
+    above, coded = lines.split(CODED)
+    first = ITEM.search(above.mask)
+    text = _uncoded(area, style, above, len(first[1]) if first else 0)
+    area.found += len(coded) + len(rules)
     if str(text):
         area.loose.append(_no_headings(text))
+        if not (first or coded or rules):
+            what = "a label's text without a list is kept in the definitions"
+            area.warnings.append(f"{text.file}:{text.first_line}: {what}; write each rule as `- <when it applies>`")
     for match, body in coded:
-        yield _clause(match[1], match[2].strip(), style, area.id, body)
+        text, _ = body.split(LISTS)
+        _, items = text.split(_items(0))
+        if items and match[1]:
+            body = _uncoded(area, style, body, 0)
+        else:
+            area.found += len(items)
+            what = f"list item kept in the text of rule {match[2]}"
+            remedy = f"write `- {match[2]}` above if it is a rule of its own"
+            area.warnings += [f"{item.file}:{item.line}: {what}; {remedy}" for _, item in items]
+        yield _clause(match[2], match[3].strip(), style, area.id, body)
     for match, body in rules:
         rule = RULE.fullmatch((match[1] or "").strip())
         if not rule:
             what = f"rule {clip((match[1] or '').strip())} has no code"
             raise mistake(body.file, body.line, what, "write `### W1: <when it applies>`")
         yield _clause(rule[1], rule[2], style, area.id, body)
+
+
+def _items(depth: int) -> re.Pattern[str]:
+    """A list's items, which are indented by no more than `depth`: what is deeper belongs to the item above it."""
+    return re.compile(rf"^[ \t]{{0,{depth}}}{MARK}(.*)$", re.MULTILINE)
+
+
+def _uncoded(area: _Area, style: Style, block: Block, depth: int) -> Block:
+    """What stands above a list, whose items are rules without a code."""
+    text, items = block.split(_items(depth))
+    area.found += len(items)
+    area.uncoded += [(style, body, match[1].strip()) for match, body in items]
+    return text
 
 
 def _number(areas: list[_Area], remarks: list[str]) -> None:
