@@ -133,6 +133,7 @@ def test_a_pasted_text_can_not_close_its_fence() -> None:
             "must end on a user turn",
         ),
         ("x: [", "is no YAML"),
+        ("x: {turns: [a]}\nx: {turns: [b]}", "is given twice"),
         ("- x", "own.yaml: "),
         ("\x00", "is no YAML"),
     ],

@@ -156,6 +156,15 @@ def test_a_data_set_comes_by_split_and_with_names_for_labels(data_set: Path) -> 
         read(data_set, split="tests")
 
 
+def test_a_data_set_of_one_split_has_none_to_choose(tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    Dataset.from_dict({"text": ["a"]}).save_to_disk(tmp_path / "one")
+    assert [record.values for record in read(tmp_path / "one")[1]] == [{"text": "a"}]
+    with pytest.raises(UserError, match=r"one: --split and --config choose among several"):
+        read(tmp_path / "one", split="test")
+
+
 def test_a_folder_of_files_is_a_data_set(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()

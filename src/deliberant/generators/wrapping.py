@@ -4,7 +4,7 @@ No model takes part. The texts are of the kind that public benchmarks use; a fil
 filled into its place and never looked at again, so one that imitates our placeholders or fences stays what it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -90,6 +90,16 @@ class Wrapper:
         return self.name if self.kind == SINGLE else {"encode": "encoded"}.get(self.kind, self.kind)
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice, where YAML would keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value]
+        if twice := [key for place, key in enumerate(keys) if key in keys[:place]]:
+            raise yaml.constructor.ConstructorError(None, None, f"'{twice[0]}' is given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def load_wrappers(kind: str, only: Sequence[str] = (), path: Path | None = None) -> list[Wrapper]:
     """The wrappers of a generator, or those of a data file of one's own; `only` some of them, by name.
 
@@ -98,7 +108,7 @@ def load_wrappers(kind: str, only: Sequence[str] = (), path: Path | None = None)
     file = path or WRAPPERS[kind]
     try:
         data = file.read_bytes()
-        rows = _WrapperFile.model_validate(yaml.safe_load(data)).root
+        rows = _WrapperFile.model_validate(yaml.load(data, _Loader)).root
     except OSError as error:
         raise UserError(f"{file}: can not read it ({error.strerror}); check the path") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

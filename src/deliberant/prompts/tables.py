@@ -62,7 +62,7 @@ def open_table(where: str, split: str | None = None, config: str | None = None) 
         raise UserError(f"{where}: unknown kind of file '{suffix}'; known are: {', '.join(KINDS)}")
     if path.suffix.lower() in KINDS and not path.exists():
         raise UserError(f"{where}: there is no such file; check the path")  # and no data set to be asked for at the Hub
-    return _data_set(where, split or "train", config)
+    return _data_set(where, split, config)
 
 
 def _json_lines(path: Path) -> Iterator[Record]:
@@ -148,7 +148,7 @@ def _parquet(path: Path) -> Table:
     return Table(path.stem, str(path), columns, records())
 
 
-def _data_set(where: str, split: str, config: str | None) -> Table:
+def _data_set(where: str, split: str | None, config: str | None) -> Table:
     """A data set by Hub id or local folder, streamed; labels come as their names, not as their numbers."""
     from datasets import ClassLabel, get_dataset_config_names, load_dataset, load_from_disk
     from datasets.exceptions import DatasetsError
@@ -159,6 +159,10 @@ def _data_set(where: str, split: str, config: str | None) -> Table:
     try:
         if saved:
             loaded = load_from_disk(where)
+            if (path / "state.json").exists() and (split or config):
+                raise UserError(
+                    f"{where}: --split and --config choose among several; this is one data set, leave them out"
+                )
             loaded = loaded if (path / "state.json").exists() else _named(where, loaded, split)
         else:
             configs = get_dataset_config_names(where)
@@ -194,7 +198,8 @@ def _data_set(where: str, split: str, config: str | None) -> Table:
     return Table(path.name, where, tuple(features) or None, records())
 
 
-def _named(where: str, splits: Any, split: str) -> Any:
+def _named(where: str, splits: Any, split: str | None) -> Any:
+    split = split or "train"
     if split not in splits:
         raise UserError(f"{where}: --split: unknown value '{split}'; {nearest(split, list(splits))}")
     return splits[split]
