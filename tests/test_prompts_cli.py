@@ -22,6 +22,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_an_import_of_nothing_fails(folder: Path) -> None:
+    (folder / "none.jsonl").write_text("")
+    result = invoke("import", "none.jsonl", "--to", "out.jsonl")
+    assert result.exit_code == 1 and "0 prompts" in result.output
+
+
 def test_import_says_what_it_did_and_what_it_skipped(folder: Path) -> None:
     (folder / "x.csv").write_text("prompt,label,note\nhi,weapons,1\n , ,2\nbye,,3\n")
     arguments = ("import", "x.csv", "--to", "x.jsonl", "--map", "text=prompt", "--map", "category=label")

@@ -65,7 +65,7 @@ def import_file(
     else:
         skipped.unlink(missing_ok=True)
     _show(account.row(), import_lines(account, to, skipped), as_json)
-    if account.skipped and not account.prompts:
+    if not account.prompts:
         raise typer.Exit(1)
 
 
