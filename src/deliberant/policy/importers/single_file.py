@@ -195,9 +195,8 @@ def _clauses(area: _Area, style: Style, block: Block) -> Iterator[Clause]:
         if items and match[1]:
             body = _uncoded(area, style, body, 0)
         else:
-            area.found += len(items)
             what = f"list item kept in the text of rule {match[2]}"
-            remedy = f"write `- {match[2]}` above if it is a rule of its own"
+            remedy = "begin that rule's line with `-`, too, if both are rules"
             area.warnings += [f"{item.file}:{item.line}: {what}; {remedy}" for _, item in items]
         yield _clause(match[2], match[3].strip(), style, area.id, body)
     for match, body in rules:
