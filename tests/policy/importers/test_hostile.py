@@ -10,14 +10,21 @@ from hypothesis import strategies as st
 from deliberant.errors import UserError
 from deliberant.policy import print_policy
 from deliberant.policy.importers import import_policy
-from tests.policy.folders import loaded
+from tests.policy.folders import loaded, write
 from tests.policy.test_printer import UNICODE
 
 SCRAPS = """# A {#a}|## B {#b authority=root}|### C {#c}|## D|#|# # x|**Example**: x|~~~xml|~~~|```|Examples:|- item|
 [?](#gone)|[^ab12]|# RULES|# STYLES|## refuse|## VIOLATES (1)|## SAFE|### W1: x|### W2: y [W1] refuse|- SP2.a z|SP0.b|
 ## SUMMARY|## DEFINITIONS|# CATEGORY a: A|# CATEGORY styles: S|Version: 3|<b>x</b>|\x00\x1b[0m|\f|&#35; x|\\# x|
----|Exclusions:|\ufeff|\u2028# x|# INSTRUCTIONS|## {#x authority=user}|## E {#e authority=user}"""
-LINES = st.lists(st.one_of(st.sampled_from(re.split(r"[|\n]", SCRAPS)), UNICODE), max_size=14)
+---|Exclusions:|\ufeff|\u2028# x|# INSTRUCTIONS|## {#x authority=user}|## E {#e authority=user}|
+Rule {#r authority=user}|=====|[^zzzz]: note|[^gone]"""
+CONVERSATION = "~~~xml\n<user>x</user>\n~~~"
+EXAMPLES = [f"**Example**:{title}\n\n{CONVERSATION}" for title in ("", " hello", " [^zzzz] a title", " [^ab12] hello")]
+EXAMPLES += ["```\n**Example**: how to write one\n```", "~~~~\n~~~\n**Example**: how to write one\n~~~~"]
+FILE = f"Examples for [^ab12] in B:\n\n**Example**: hello\n\n{CONVERSATION}\n\n**Example**:\n\n{CONVERSATION}\n"
+LINES = st.lists(
+    st.one_of(st.sampled_from(re.split(r"[|\n]", SCRAPS)), st.sampled_from(EXAMPLES), UNICODE), max_size=14
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +38,7 @@ def test_any_text_is_refused_with_a_line_or_kept(
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "source.md"
     Path(file).write_bytes("\n".join([*head, *lines]).encode())
+    write(file.parent, {"examples/ab12.md": FILE})
     try:
         found = import_policy(file, format, "comply" if format == "model-spec" else None)  # type: ignore[arg-type]
         again = loaded(print_policy(found.policy))
@@ -38,6 +46,9 @@ def test_any_text_is_refused_with_a_line_or_kept(
         assert re.match(r"\S+\.md:\d+: [^\n]+; [^\n]+\Z", str(error)), str(error)
     else:
         assert again == found.policy
+        # Whatever is missing elsewhere: examples and rules in the text itself are always imported.
+        inside = [count for count in found.counts if count.what in ("rules", "example conversations in the text")]
+        assert [count.imported for count in inside] == [count.found for count in inside] != []
         kept = "\n".join(print_policy(again).values())
         for line in lines:
             if words := re.match(r"[a-z ]{4,}$", line):

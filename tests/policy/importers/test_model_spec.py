@@ -212,3 +212,19 @@ def test_a_file_that_is_cut_anywhere_is_an_error_or_lists_what_is_missing(tmp_pa
         else:
             assert found.warnings or "Be kind {#be_kind authority=guideline tags=a_b}" in SPEC[:end]
             assert loaded(print_policy(found.policy)) == found.policy
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("spec.md", "**Example**: another"),
+        ("spec.md", "**Example**: how messages look"),
+        ("examples/ab12.md", "**Example**: first"),
+        ("examples/zz00.md", "**Example**: first"),
+    ],
+)
+def test_an_example_without_a_title_is_one(tmp_path: Path, name: str, title: str) -> None:
+    assert FILES[name].count(title) == 1
+    found = imported(tmp_path, FILES | {name: FILES[name].replace(title, "**Example**:")})
+    assert counts(found)[2:] == [(3, 3), (3, 3), (5, 5)]
+    assert loaded(print_policy(found.policy)) == found.policy

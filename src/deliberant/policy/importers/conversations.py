@@ -40,6 +40,11 @@ def split_examples(body: Block) -> tuple[str, list[str], list[str]]:
     return "\n\n".join(text for text in texts if text), examples, warnings
 
 
+def marked(mark: str, example: str) -> str:
+    """An example behind a mark; one without a title begins with its fence, which stays on a line of its own."""
+    return f"{mark}\n\n{example}" if FENCE.match(example) else f"{mark} {example}"
+
+
 def example_files(folder: Path) -> tuple[dict[str, ExampleFile], list[str]]:
     """The example files of a folder by footnote, none where there is no such folder, and warnings."""
     files: dict[str, ExampleFile] = {}

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deliberant.policy.importers.conversations import EXAMPLE, ExampleFile, example_files, split_examples
+from deliberant.policy.importers.conversations import EXAMPLE, ExampleFile, example_files, marked, split_examples
 from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, prefixes
 from deliberant.policy.markdown import Block, clip, masked, mistake, read_document
 from deliberant.policy.parts import LABEL
@@ -64,7 +64,7 @@ def import_model_spec(file: Path, style: Style) -> Imported:
         warnings += more
     owners, by_title = _owners(sections, files)
     for key, section in owners.items():
-        section.examples += [f"[^{key}] {example}" for example in files[key].examples]
+        section.examples += [marked(f"[^{key}]", example) for example in files[key].examples]
     for key in files:
         if key not in owners:
             what = (
@@ -164,7 +164,7 @@ def _loose(section: Section, examples: bool = False) -> str:
 
 
 def _as_text(section: Section) -> list[str]:
-    return [f"**Example**: {example}" for example in section.examples]
+    return [marked("**Example**:", example) for example in section.examples]
 
 
 def _policy(before: str, tops: list[Section], style: Style) -> Policy:
