@@ -228,3 +228,23 @@ def test_an_example_without_a_title_is_one(tmp_path: Path, name: str, title: str
     found = imported(tmp_path, FILES | {name: FILES[name].replace(title, "**Example**:")})
     assert counts(found)[2:] == [(3, 3), (3, 3), (5, 5)]
     assert loaded(print_policy(found.policy)) == found.policy
+
+
+def test_an_anchor_of_two_sections_is_listed(tmp_path: Path) -> None:
+    found = imported(tmp_path, FILES | {"spec.md": SPEC.replace("{#be_kind ", "{#no_bombs ").replace("(#be_kind)", "")})
+    what = "anchor #no_bombs is that of the section on line 21, too; give one of the two another"
+    assert found.warnings == (f"{tmp_path / 'spec.md'}:56: {what}",)
+
+
+@pytest.mark.parametrize(("tag", "found_sections"), [("authority=user", 3), ("tags=a", 2)])
+def test_an_underlined_heading_is_listed_and_counted(tmp_path: Path, tag: str, found_sections: int) -> None:
+    found = imported(tmp_path, FILES | {"spec.md": f"{SPEC}\nRule {{#x {tag}}}\n----\n\nDo.\n"})
+    assert counts(found)[0] == (found_sections, 2)
+    [warning] = found.warnings
+    assert warning.startswith(f"{tmp_path / 'spec.md'}:60: heading 'Rule {{#x {tag}}}' is underlined, so it is text")
+    assert f"Rule {{#x {tag}}}\n----\n\nDo." in found.policy.clause("S1").text
+
+
+def test_a_rule_of_dashes_below_a_heading_is_no_underline(tmp_path: Path) -> None:
+    text = SPEC.replace("Kindly.", "Kindly.\n\n---").replace("tags=a_b}\n", "tags=a_b}\n---\n")
+    assert imported(tmp_path, FILES | {"spec.md": text}).warnings == ()

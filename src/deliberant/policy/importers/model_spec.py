@@ -25,6 +25,7 @@ from deliberant.prompts.types import Style
 HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*)$", re.MULTILINE)
 ATTRIBUTES = re.compile(r"(.*?)\s*(\{#([\w-]+)((?:\s+[\w-]+=[\w-]+)*)\s*\})")
 FOOTNOTE = re.compile(r"\[\^([\w-]+)\]")
+UNDERLINED = re.compile(r"^ {0,3}(?!#)(\S.*\{#[\w-]+.*\})\n {0,3}(?:-+|=+)$", re.MULTILINE)
 LINK = re.compile(r"\]\(#([\w-]+)\)")
 
 
@@ -50,13 +51,15 @@ def import_model_spec(file: Path, style: Style) -> Imported:
     """The policy, with counts of sections and conversations found and imported.
 
     UserError with file and line: not UTF-8, a fence that is never closed (a file cut short), no section with an
-    authority tag, attributes that are not understood. Listed as warnings: links to sections that are not there,
-    example files that no section names, and examples without a conversation, whose text stays where it was.
+    authority tag, attributes that are not understood. Listed as warnings: links to sections that are not there, anchors
+    that two sections have, underlined headings with attributes, example files that no section names, and
+    examples without a conversation, whose text stays where it was.
     """
     _, document = read_document(file)
     before, parts = document.split(HEADING)
     sections = [_section(len(match[1]), match[2].strip(), body) for match, body in parts]
     warnings = list(_broken_links(document, {section.anchor for section in sections}))
+    warnings += [*_shared_anchors(sections), *_underlined(document)]
     files, strays = example_files(file.parent / "examples")
     warnings += strays
     for section in sections:
@@ -93,8 +96,9 @@ def _section(level: int, title: str, body: Block) -> Section:
         what = f"heading {clip(title)} has attributes that are not understood"
         raise mistake(body.file, body.line, what, "write `{#anchor authority=...}` at its end")
     if label := LABEL.search(body.mask):
-        line = body.line + body.mask.count("\n", 0, label.start())
-        raise mistake(body.file, line, f"a line `{label[0]}` would start a list of the clause", "reword it")
+        raise mistake(
+            body.file, _line(body, label), f"a line `{label[0]}` would start a list of the clause", "reword it"
+        )
     if not found:
         return Section(level, title, "", "", body)
     if not found[1]:
@@ -118,8 +122,7 @@ def _without_file(document: Block, files: dict[str, ExampleFile]) -> Iterator[st
     """Each footnote that has no example file, and its line."""
     for match in FOOTNOTE.finditer(document.mask):
         if match[1] not in files:
-            line = document.line + document.mask.count("\n", 0, match.start())
-            yield f"[^{match[1]}] (line {line})"
+            yield f"[^{match[1]}] (line {_line(document, match)})"
 
 
 def _straight(title: str) -> str:
@@ -129,8 +132,27 @@ def _straight(title: str) -> str:
 def _broken_links(document: Block, anchors: set[str]) -> Iterator[str]:
     for match in LINK.finditer(document.mask):
         if match[1] not in anchors:
-            line = document.line + document.mask.count("\n", 0, match.start())
-            yield f"{document.file}:{line}: link to #{match[1]}, which is no section; is the file whole?"
+            what = f"link to #{match[1]}, which is no section"
+            yield f"{document.file}:{_line(document, match)}: {what}; is the file whole?"
+
+
+def _shared_anchors(sections: list[Section]) -> Iterator[str]:
+    places: dict[str, int] = {}
+    for section in sections:
+        place = places.setdefault(section.anchor, section.body.line)
+        if section.anchor and place != section.body.line:
+            what = f"anchor #{section.anchor} is that of the section on line {place}, too"
+            yield f"{section.body.file}:{section.body.line}: {what}; give one of the two another"
+
+
+def _underlined(document: Block) -> Iterator[str]:
+    for match in UNDERLINED.finditer(document.mask):
+        what = f"heading {clip(match[1])} is underlined, so it is text and no section"
+        yield f"{document.file}:{_line(document, match)}: {what}; write it as `## <title> {{#anchor authority=...}}`"
+
+
+def _line(document: Block, match: re.Match[str]) -> int:
+    return document.line + document.mask.count("\n", 0, match.start())
 
 
 def _nested(file: Path, sections: list[Section]) -> Iterator[Section]:
@@ -215,7 +237,7 @@ def _counts(
     policy: Policy,
 ) -> tuple[Count, ...]:
     """Found is counted in the source, imported in the policy."""
-    headings = [match[2] for match in HEADING.finditer(document.mask)]
+    headings = [match[2] for match in HEADING.finditer(document.mask)] + UNDERLINED.findall(document.mask)
     clauses = [clause for category in policy.categories for clause in category.clauses]
     texts = [
         policy.intro,
