@@ -96,6 +96,16 @@ def test_what_is_asked_for_of_a_hint_needs_one(mapped: dict[str, str], constants
         list(imported(table, mapped, constants, Import()))
 
 
+def test_a_hints_source_is_for_the_rows_that_have_a_hint() -> None:
+    rows = [{"text": "a"}, {"text": "b", "hint": "comply"}]
+    assert [prompt.hints for prompt in run(rows, {"hint_source": "=me"}, columns=False)[0]] == [
+        (),
+        (Hint("me", "comply"),),
+    ]
+    with pytest.raises(UserError, match="set: 'hint_source' is of a hint, and there is none"):
+        run(rows[:1], {"hint_source": "=me"}, columns=False)
+
+
 def test_rows_without_text_are_skipped_and_listed() -> None:
     rows: list[dict[str, Any]] = [{"text": "a"}, {"text": " \n"}, {}, {"text": None}, {"text": "b"}]
     found, account = run(rows)

@@ -38,6 +38,8 @@ FIELDS = {
 """What a column can be mapped to."""
 
 EITHER = (("text", "messages"), ("category", "categories"), ("hint", "hints"), ("hint_clause", "hints"))
+HINT = {"hint", "hint_clause"}
+"""Fields that make a hint."""
 OF_A_HINT = ("hint_source", "confidence")
 """Fields that say nothing without a hint; their columns are then left out, like any other."""
 NAMES = ("id", "category", "family", "source", "licence", "framing")
@@ -78,11 +80,11 @@ def imported(
 
     A column that bears a field's name is that field, unless it is mapped otherwise. Rows without text are skipped and
     go into `account`. UserError, naming the nearest name, for an unknown field, a column that is missing, a category
-    not among `categories` or a hint's clause not among `clauses`; with file and line or row for a repeated id and
-    whatever `PromptRow` refuses.
+    not among `categories` or a hint's clause not among `clauses`; for a mapped or constant part of a hint where no row
+    has one; with file and line or row for a repeated id and whatever `PromptRow` refuses.
     """
     _check(mapped, constants)
-    seen = Index()
+    seen, hinted = Index(), False
     chosen = _columns(table.columns, mapped, constants, table.at) if table.columns is not None else None
     for number, record in enumerate(table.records, start=1):
         if not record.values:
@@ -91,6 +93,7 @@ def imported(
         columns = chosen
         if columns is None:
             columns = _columns(tuple(record.values), mapped, constants, record.at)
+        hinted |= bool(HINT & (columns.keys() | constants.keys()))
         account.unused |= record.values.keys() - set(columns.values())
         values = {name: record.values[column] for name, column in columns.items()} | dict(constants)
         row = _row(table, number, values, account)
@@ -104,6 +107,9 @@ def imported(
         check_names(record.at, valid, categories, clauses)
         account.prompts += 1
         yield prompt
+    stray = [name for name in OF_A_HINT if name in mapped or name in constants]
+    if stray and account.prompts and not hinted:
+        raise UserError(f"{table.at}: '{stray[0]}' is of a hint, and there is none; name it with --map hint=COLUMN")
 
 
 def _check(mapped: Mapping[str, str], constants: Mapping[str, str]) -> None:
@@ -132,9 +138,7 @@ def _columns(
     for one, other in EITHER:
         if {one, other} <= found.keys():
             raise UserError(f"{at}: has columns '{one}' and '{other}'; say which one with --map {one}={one}")
-    if not {"hint", "hint_clause"} & (found.keys() | constants.keys()):
-        if stray := [name for name in OF_A_HINT if name in given]:
-            raise UserError(f"{at}: '{stray[0]}' is of a hint, and there is none; name it with --map hint=COLUMN")
+    if not HINT & (found.keys() | constants.keys()):
         found = {name: column for name, column in found.items() if name not in OF_A_HINT}
     if not {"text", "messages"} & found.keys():
         raise UserError(f"{at}: no column is 'text'; name it with --map text=COLUMN, columns are: {', '.join(columns)}")
