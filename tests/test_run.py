@@ -308,6 +308,19 @@ def test_the_same_words_trained_on_and_measured_are_named(recipe: Path, tmp_path
         Run.open(load_recipe(recipe), tmp_path / "runs")
 
 
+def test_a_run_made_before_words_were_compared_opens_again(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    write_prompts(tmp_path / "train.jsonl", [replace(prompt("t1"), messages=run.cases()[0].prompt.messages)])
+    with pytest.raises(UserError, match="asks what prompt 't1' trains on"):
+        Run.open(load_recipe(recipe), tmp_path / "runs")
+    with monkeypatch.context() as before:
+        before.setattr("deliberant.run.assert_texts_disjoint", lambda *_: None)
+        old = Run.open(load_recipe(recipe), tmp_path / "runs")
+    assert Run.reopen(old.root).hash == Run.open(load_recipe(recipe), tmp_path / "runs").hash == old.hash
+
+
 @pytest.mark.parametrize("name", ["train", "cases"])
 def test_a_file_without_a_row_is_a_mistake_before_anything_is_made(recipe: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / f"{name}.jsonl").write_text("")

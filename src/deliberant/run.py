@@ -23,7 +23,7 @@ from deliberant.models.templates import Templates
 from deliberant.names import nearest
 from deliberant.policy import Policy, load_policy
 from deliberant.progress import Bar, NullProgress, Progress
-from deliberant.prompts import Case, Prompt, Style, write_cases, write_prompts
+from deliberant.prompts import Case, Prompt, Style, assert_texts_disjoint, write_cases, write_prompts
 from deliberant.recipe import ARMS, BUILT_IN, Recipe, load_recipe
 from deliberant.sources import model_folder, policy_folder, prompt_sets
 
@@ -128,6 +128,8 @@ class Run:
         """
         run = cls(recipe, root or Path("runs"), progress or NullProgress(), None)
         if not (run.root / NOTE).exists():
+            # Here and not where prompts are read: a run that is there was made of them, maybe before this was asked.
+            assert_texts_disjoint([*run.sets.train, *run.sets.helpful], [case.prompt for case in run.sets.cases])
             if run.lineage:
                 arms = recipe.evaluate.arms
                 run.lineage.check(run, [*plan(arms)[:-1], *(f"evaluate/{arm}" for arm in arms)])

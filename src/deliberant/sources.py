@@ -11,7 +11,6 @@ from deliberant.prompts import (
     Case,
     Prompt,
     assert_families_disjoint,
-    assert_texts_disjoint,
     read_cases,
     read_prompts,
 )
@@ -49,7 +48,7 @@ def policy_named(name: str) -> Policy:
 
 
 def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
-    """A recipe's prompts. UserError: a mistake in a file, a held-out family in training, a case in a prompt's words."""
+    """A recipe's prompts. UserError where a file has a mistake, or a held-out suite a family that is trained on."""
     if isinstance(recipe.prompts, str):
         from deliberant.micro.sets import prompt_sets as built_in_sets
 
@@ -68,9 +67,8 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
                 raise UserError(
                     f"{source if isinstance(source, str) else source.file}: holds no row; prompts.{name} needs some"
                 )
-    trained = [*sets.train, *sets.helpful]
-    assert_families_disjoint(trained, [case.prompt for case in sets.cases if case.suite != SEEN])
-    assert_texts_disjoint(trained, [case.prompt for case in sets.cases])
+    held_out = [case.prompt for case in sets.cases if case.suite != SEEN]
+    assert_families_disjoint([*sets.train, *sets.helpful], held_out)
     return sets
 
 
