@@ -1,4 +1,4 @@
-"""What to say of an unknown name, in every room's errors, and how text of others is shown on one line."""
+"""What to say of an unknown name, and of one given twice, in every room's errors; text of others on one line."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,6 +9,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     folded = {valid.casefold(): valid for valid in known}
     near = get_close_matches(name.casefold(), folded, 1, cutoff=0.5)
     return f"did you mean '{folded[near[0]]}'?" if near else f"known are: {', '.join(folded.values()) or 'none'}"
+
+
+def repeated(names: Iterable[str]) -> str | None:
+    """The first name that comes again; None where each comes once."""
+    seen = set[str]()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def whole(text: str) -> str:

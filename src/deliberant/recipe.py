@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from deliberant.errors import UserError
 from deliberant.mistakes import first_mistake
 from deliberant.models.types import Sampling
+from deliberant.names import repeated
 
 Arm = Literal["base", "base+spec", "sft", "rl", "sft+rl", "no-cot"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
@@ -168,9 +169,8 @@ class Evaluate(_Drawing):
     @field_validator("arms")
     @classmethod
     def _once(cls, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
-        for arm in arms:
-            if arms.count(arm) > 1:
-                raise ValueError(f"'{arm}' is named twice; keep one of them")
+        if twice := repeated(arms):
+            raise ValueError(f"'{twice}' is named twice; keep one of them")
         return arms
 
 

@@ -18,7 +18,7 @@ from deliberant.generators.types import Made
 from deliberant.judge.judge import fence
 from deliberant.mistakes import first_mistake
 from deliberant.models.templates import fill, placeholders
-from deliberant.names import nearest
+from deliberant.names import nearest, repeated
 from deliberant.prompts.encodings import ENCODINGS
 from deliberant.prompts.types import Message, Prompt
 
@@ -94,9 +94,8 @@ class _Loader(yaml.SafeLoader):
     """Refuses a key that is given twice, where YAML would keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value]
-        if twice := [key for place, key in enumerate(keys) if key in keys[:place]]:
-            raise yaml.constructor.ConstructorError(None, None, f"'{twice[0]}' is given twice", node.start_mark)
+        if (twice := repeated(str(key.value) for key, _ in node.value)) is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"'{twice}' is given twice", node.start_mark)
         return super().construct_mapping(node, deep)
 
 

@@ -41,6 +41,10 @@ class Block(NamedTuple):
     def __str__(self) -> str:
         return self.text.strip("\n")
 
+    def line_of(self, offset: int) -> int:
+        """The line of a place in the text, or in the mask."""
+        return self.line + self.text.count("\n", 0, offset)
+
     @property
     def first_line(self) -> int:
         """The line of the first text in it."""

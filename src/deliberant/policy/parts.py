@@ -50,9 +50,8 @@ def _items(label: str, block: Block) -> list[tuple[str, int]]:
         newline = body.text.find("\n")
         stray = NOT_INDENTED.search(body.text, newline) if newline >= 0 else None
         if stray:
-            line = body.line + body.text.count("\n", 0, stray.start())
             remedy = "start it with `- `, indent it by two spaces to continue the item, or move it above the lists"
-            raise mistake(block.file, line, f"{clip(stray[0])} is no item of `{label}`", remedy)
+            raise mistake(block.file, body.line_of(stray.start()), f"{clip(stray[0])} is no item of `{label}`", remedy)
         item = re.sub(r"^  ", "", body.text, flags=re.MULTILINE).strip()
         if not item:
             raise mistake(block.file, body.line, f"empty item in `{label}`", "fill it in or delete it")

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from deliberant.errors import UserError
 from deliberant.mistakes import first_mistake
-from deliberant.names import whole
+from deliberant.names import repeated, whole
 from deliberant.prompts.types import Case, Hint, Message, Prompt, Style, Truth
 
 
@@ -29,8 +29,8 @@ def _ends_on_user(messages: list["_Message"]) -> list["_Message"]:
 
 
 def _unique(names: list[str]) -> list[str]:
-    if twice := [name for place, name in enumerate(names) if name in names[:place]]:
-        raise ValueError(f"name '{twice[0]}' twice; keep one of them")
+    if (twice := repeated(names)) is not None:
+        raise ValueError(f"name '{twice}' twice; keep one of them")
     return names
 
 
@@ -173,7 +173,5 @@ def json_object(line: bytes, here: str) -> dict[str, Any]:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise ValueError(f"key '{twice}' is given twice")
+        raise ValueError(f"key '{repeated(name for name, _ in pairs)}' is given twice")
     return found

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from deliberant.errors import UserError
-from deliberant.names import nearest
+from deliberant.names import nearest, repeated
 from deliberant.prompts.lines import MAX_LINE, lines, no_pipe, text_of
 from deliberant.prompts.rows import json_object
 
@@ -129,8 +129,8 @@ def _parquet(path: Path) -> Table:
     with reading(str(path)):
         file = ParquetFile(path)
         columns = tuple(file.schema_arrow.names)
-    if twice := [name for place, name in enumerate(columns) if name in columns[:place]]:
-        raise UserError(f"{path}: has two columns '{twice[0]}'; rename or remove one of them")
+    if (twice := repeated(columns)) is not None:
+        raise UserError(f"{path}: has two columns '{twice}'; rename or remove one of them")
 
     def records() -> Iterator[Record]:
         number = 0
@@ -158,12 +158,12 @@ def _data_set(where: str, split: str | None, config: str | None) -> Table:
     saved = path.is_dir() and any((path / name).exists() for name in ("state.json", "dataset_dict.json"))
     try:
         if saved:
-            loaded = load_from_disk(where)
-            if (path / "state.json").exists() and (split or config):
+            single, loaded = (path / "state.json").exists(), load_from_disk(where)
+            if single and (split or config):
                 raise UserError(
                     f"{where}: --split and --config choose among several; this is one data set, leave them out"
                 )
-            loaded = loaded if (path / "state.json").exists() else _named(where, loaded, split)
+            loaded = loaded if single else _named(where, loaded, split)
         else:
             configs = get_dataset_config_names(where)
             if config is None and len(configs) > 1 and "default" not in configs:

@@ -29,7 +29,7 @@ def split_examples(body: Block) -> tuple[str, list[str], list[str]]:
             closing = re.compile(rf"^{opening['fence']}$", re.MULTILINE).search(part.text, opening.end())
             assert closing, "the reader has refused fences that are never closed"
             if inner := OPENING.search(part.text[opening.end() : closing.start()]):
-                line = part.line + part.text.count("\n", 0, opening.end() + inner.start())
+                line = part.line_of(opening.end() + inner.start())
                 warnings.append(f"{part.file}:{line}: a conversation opens within another; is the first one closed?")
             title, end = part.text[: opening.start()].strip(), closing.end()
             examples.append(f"{title}\n\n{part.text[opening.start() : end]}".strip())

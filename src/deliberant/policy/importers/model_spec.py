@@ -96,9 +96,8 @@ def _section(level: int, title: str, body: Block) -> Section:
         what = f"heading {clip(title)} has attributes that are not understood"
         raise mistake(body.file, body.line, what, "write `{#anchor authority=...}` at its end")
     if label := LABEL.search(body.mask):
-        raise mistake(
-            body.file, _line(body, label), f"a line `{label[0]}` would start a list of the clause", "reword it"
-        )
+        what = f"a line `{label[0]}` would start a list of the clause"
+        raise mistake(body.file, body.line_of(label.start()), what, "reword it")
     if not found:
         return Section(level, title, "", "", body)
     if not found[1]:
@@ -122,7 +121,7 @@ def _without_file(document: Block, files: dict[str, ExampleFile]) -> Iterator[st
     """Each footnote that has no example file, and its line."""
     for match in FOOTNOTE.finditer(document.mask):
         if match[1] not in files:
-            yield f"[^{match[1]}] (line {_line(document, match)})"
+            yield f"[^{match[1]}] (line {document.line_of(match.start())})"
 
 
 def _straight(title: str) -> str:
@@ -133,7 +132,7 @@ def _broken_links(document: Block, anchors: set[str]) -> Iterator[str]:
     for match in LINK.finditer(document.mask):
         if match[1] not in anchors:
             what = f"link to #{match[1]}, which is no section"
-            yield f"{document.file}:{_line(document, match)}: {what}; is the file whole?"
+            yield f"{document.file}:{document.line_of(match.start())}: {what}; is the file whole?"
 
 
 def _shared_anchors(sections: list[Section]) -> Iterator[str]:
@@ -148,11 +147,8 @@ def _shared_anchors(sections: list[Section]) -> Iterator[str]:
 def _underlined(document: Block) -> Iterator[str]:
     for match in UNDERLINED.finditer(document.mask):
         what = f"heading {clip(match[1])} is underlined, so it is text and no section"
-        yield f"{document.file}:{_line(document, match)}: {what}; write it as `## <title> {{#anchor authority=...}}`"
-
-
-def _line(document: Block, match: re.Match[str]) -> int:
-    return document.line + document.mask.count("\n", 0, match.start())
+        remedy = "write it as `## <title> {#anchor authority=...}`"
+        yield f"{document.file}:{document.line_of(match.start())}: {what}; {remedy}"
 
 
 def _nested(file: Path, sections: list[Section]) -> Iterator[Section]:
@@ -230,11 +226,7 @@ def _category(top: Section, prefix: str, style: Style) -> Category:
 
 
 def _counts(
-    document: Block,
-    sections: list[Section],
-    files: dict[str, ExampleFile],
-    owners: dict[str, Section],
-    policy: Policy,
+    document: Block, sections: list[Section], files: dict[str, ExampleFile], owners: dict[str, Section], policy: Policy
 ) -> tuple[Count, ...]:
     """Found is counted in the source, imported in the policy."""
     headings = [match[2] for match in HEADING.finditer(document.mask)] + UNDERLINED.findall(document.mask)

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from deliberant.names import nearest
+from deliberant.names import nearest, repeated
 from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, prefixes
 from deliberant.policy.markdown import clip, mistake
 from deliberant.policy.types import Category, Clause, Policy
@@ -70,13 +70,9 @@ def _category(folder: Path, id: str, letters: str, style: Style) -> tuple[Catego
 
 def _object(file: Path, keys: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in found:
-                what = f"key {clip(key)} is given twice"
-                raise mistake(file, _place(raw, json.dumps(key)), what, "keep one of the two")
-            found[key] = value
-        return found
+        if (key := repeated(name for name, _ in pairs)) is not None:
+            raise mistake(file, _place(raw, json.dumps(key)), f"key {clip(key)} is given twice", "keep one of the two")
+        return dict(pairs)
 
     try:
         raw = file.read_bytes().decode("utf-8")
