@@ -12,6 +12,8 @@ from typer.testing import CliRunner, Result
 
 from deliberant import cli, stage_cli
 from deliberant.errors import RunError
+from deliberant.files import write_json
+from deliberant.folder import StageFolder
 from deliberant.micro.measure import Figure
 from deliberant.micro.pretrain import Plan
 from deliberant.recipe import load_recipe
@@ -121,22 +123,26 @@ def test_wrong_arguments(recipe: Path, monkeypatch: pytest.MonkeyPatch, argument
 
 
 def test_results(tmp_path: Path) -> None:
-    (tmp_path / "evaluate").mkdir()
-    (tmp_path / "evaluate" / "results.json").write_text(
-        json.dumps([ROW, {**ROW, "arm": "base", "value": None, "low": None, "high": None}])
-    )
+    folder = StageFolder(tmp_path, "evaluate", {})
+    rows = [ROW, {**ROW, "arm": "base", "value": None, "low": None, "high": None}]
+    write_json(folder.dir / "results.json", rows)
+    folder.finish(["results.json"], {})
     assert json.loads(invoke("results", tmp_path, "--json").stdout)[0] == ROW
     table = invoke("results", tmp_path).stdout
     for text in ("sft", "compliance", "0.500", "0.250 to 0.750", "40", "3"):
         assert text in table
 
 
-def test_torn_results_are_one_line_and_exit_1(tmp_path: Path) -> None:
-    (tmp_path / "evaluate").mkdir()
-    (tmp_path / "evaluate" / "results.json").write_text('[{"arm": ')
-    result = invoke("results", tmp_path, "--json")
-    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
-    assert "results.json: is torn or no JSON" in result.stderr and "; delete " in result.stderr
+@pytest.mark.parametrize("value", ["[", json.dumps([{**ROW, "value": 1.0}])])
+def test_results_that_were_changed_are_one_line_and_exit_1(tmp_path: Path, value: str) -> None:
+    folder = StageFolder(tmp_path, "evaluate", {})
+    write_json(folder.dir / "results.json", [ROW])
+    folder.finish(["results.json"], {})
+    (folder.dir / "results.json").write_text(value)
+    for as_json in ([], ["--json"]):
+        result = invoke("results", tmp_path, *as_json)
+        assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+        assert "results.json: was changed since evaluate finished" in result.stderr
 
 
 def test_coverage(tmp_path: Path) -> None:
@@ -161,10 +167,9 @@ def test_run_goes_through_the_plan_and_ends_with_table_and_report(
 
     def work(run: Run, stage: str) -> None:
         stages.append(stage)
-        (run.root / "evaluate").mkdir(exist_ok=True)
-        (run.root / "evaluate" / "results.json").write_text(
-            json.dumps([{**ROW, "metric": name} for name in ("compliance", "style", *SIDES)])
-        )
+        folder = StageFolder(run.root, "evaluate", {})
+        write_json(folder.dir / "results.json", [{**ROW, "metric": name} for name in ("compliance", "style", *SIDES)])
+        folder.finish(["results.json"], {})
 
     monkeypatch.setattr(stage_cli, "work", work)
     result = invoke("run", recipe, "--root", tmp_path / "runs", "--set", "evaluate.arms=[base, sft]")

@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from deliberant import cli
 from deliberant.errors import RunError, UserError
 from deliberant.files import Row, fingerprint
 from deliberant.prompts import Hint, write_cases, write_prompts
@@ -134,7 +136,7 @@ def test_mistakes_in_what_the_recipe_names(recipe: Path, tmp_path: Path) -> None
     train.write_text(text.replace('"family": "t1"', '"family": "c1"'))
     cases = tmp_path / "cases.jsonl"
     cases.write_text(cases.read_text().replace('"seen"', '"unseen"'))
-    with pytest.raises(UserError, match="family 'c1' is in training"):
+    with pytest.raises(UserError, match=r"cases\.jsonl:1: family 'c1' is in training"):
         Run.open(load_recipe(recipe), tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
@@ -302,9 +304,9 @@ def test_a_run_made_before_a_setting_existed_is_still_that_run(recipe: Path, tmp
 def test_the_same_words_trained_on_and_measured_are_named(recipe: Path, tmp_path: Path) -> None:
     run = Run.open(load_recipe(recipe), tmp_path / "runs")
     [case] = run.cases()
-    write_cases(tmp_path / "cases.jsonl", [replace(case, suite="unseen", prompt=replace(case.prompt, family="other"))])
-    write_prompts(tmp_path / "train.jsonl", [replace(prompt("t1"), messages=case.prompt.messages)])
-    with pytest.raises(UserError, match=r"asks what prompt 't1' trains on; `deliberant prompts dedupe`"):
+    write_cases(tmp_path / "cases.jsonl", [case, replace(case, suite="unseen", prompt=prompt("c2"))])
+    write_prompts(tmp_path / "train.jsonl", [replace(prompt("t1"), messages=prompt("c2").messages)])
+    with pytest.raises(UserError, match=r"cases\.jsonl:2: case 'c2' asks what prompt 't1' trains on; drop"):
         Run.open(load_recipe(recipe), tmp_path / "runs")
 
 
@@ -326,6 +328,16 @@ def test_a_file_without_a_row_is_a_mistake_before_anything_is_made(recipe: Path,
     (tmp_path / f"{name}.jsonl").write_text("")
     with pytest.raises(UserError, match=rf"{name}\.jsonl: holds no row"):
         Run.open(load_recipe(recipe), tmp_path / "runs")
+
+
+@pytest.mark.parametrize("verb", ["run", "generate"])
+def test_too_few_prompts_for_rl_are_a_mistake_before_anything_is_made(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = CliRunner().invoke(cli.app, [verb, str(recipe), "--set", "rl.held_out=2"])
+    assert shown.exit_code == 2 and "rl.held_out: 2 would take all" in shown.stderr
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(

@@ -49,16 +49,34 @@ def read_manifest(folder: Path) -> Manifest | None:
     return cast(Manifest, manifest)
 
 
-def verify(folder: Path, manifest: Manifest) -> None:
+def command(stage: str, run_root: Path) -> str:
+    """The command that runs one stage of a run."""
+    verb = {"no-cot": "sft", "sft+rl": "rl"}.get(stage, stage.partition("/")[0])
+    return f"deliberant {verb} {run_root}" + (f" --arm {stage}" if verb in ("sft", "rl") else "")
+
+
+def verify(run_root: Path, manifest: Manifest) -> None:
     """RunError naming the first output that is missing or no longer has the bytes the manifest names."""
+    stage = manifest["stage"]
+    folder = run_root / stage
     for name, output in manifest["outputs"].items():
         path = folder / name
         wrong = "is missing" if not path.is_file() else "was changed" if file_hash(path) != output["sha256"] else None
         if wrong:
+            # What the arms answered lies in folders below evaluate/, and is not to go with its tables.
+            gone = folder / MANIFEST if stage == "evaluate" else folder
             raise RunError(
-                f"{path}: {wrong} since {manifest['stage']} finished; restore it, or delete {folder} and run "
-                f"{manifest['stage']} again"
+                f"{path}: {wrong} since {stage} finished; restore it, or delete {gone} and run "
+                f"`{command(stage, run_root)}` again"
             )
+
+
+def finished(run_root: Path, stage: str) -> Manifest | None:
+    """The manifest of a stage, its outputs checked; None where it has not finished. RunError as in `verify`."""
+    manifest = read_manifest(run_root / stage)
+    if manifest is not None:
+        verify(run_root, manifest)
+    return manifest
 
 
 class StageFolder:
@@ -69,6 +87,7 @@ class StageFolder:
         self.name = name
         self.inputs = dict(inputs)
         self.dir = run_root / name
+        self._root = run_root
         self.key = fingerprint({"stage": name, "inputs": self.inputs})
         self._started = time.monotonic()
         self._verified = False
@@ -96,7 +115,7 @@ class StageFolder:
         if manifest is None:
             return False
         if not self._verified:
-            verify(self.dir, manifest)
+            verify(self._root, manifest)
             self._drop_scrap()
             self._verified = True
         return True

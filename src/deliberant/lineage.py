@@ -46,10 +46,10 @@ class Lineage:
         """UserError where the two can not be compared, the old one lacks one of `stages`, or nothing is to be done."""
         old, where = self.old, self.old.root
         if missing := [arm for arm in run.recipe.evaluate.arms if arm not in old.recipe.evaluate.arms]:
-            both = ", ".join(arm for arm in run.recipe.evaluate.arms if arm not in missing)
+            both = ",".join(arm for arm in run.recipe.evaluate.arms if arm not in missing)
             raise UserError(
                 f"from_run: {where} has no arm {', '.join(missing)} to continue or compare with; leave it out "
-                f"(--set evaluate.arms=[{both}])"
+                f"(--set 'evaluate.arms=[{both}]')"
             )
         if open_ := [stage for stage in stages if read_manifest(where / stage) is None]:
             raise UserError(

@@ -14,7 +14,7 @@ import yaml
 
 from deliberant.errors import UserError
 from deliberant.files import Row, fingerprint, read_json, write_atomically, write_json, writing
-from deliberant.folder import Manifest, StageFolder, read_manifest, verify
+from deliberant.folder import Manifest, StageFolder, command, finished
 from deliberant.journal import Journal
 from deliberant.lineage import Lineage
 from deliberant.locks import lock
@@ -25,7 +25,8 @@ from deliberant.policy import Policy, load_policy
 from deliberant.progress import Bar, NullProgress, Progress
 from deliberant.prompts import Case, Prompt, Style, assert_texts_disjoint, write_cases, write_prompts
 from deliberant.recipe import ARMS, BUILT_IN, Recipe, load_recipe
-from deliberant.sources import model_folder, policy_folder, prompt_sets
+from deliberant.schedule import planned
+from deliberant.sources import cases_file, model_folder, policy_folder, prompt_sets
 
 if TYPE_CHECKING:
     from deliberant.models.local import LocalSampler
@@ -60,12 +61,6 @@ def plan(arms: Sequence[str]) -> list[str]:
         needed.add(stage)
         waiting += UPSTREAM[stage]
     return [*(stage for stage in UPSTREAM if stage in needed), "evaluate", "report"]
-
-
-def command(stage: str, where: Path) -> str:
-    """The command that runs one stage of a run."""
-    verb = {"no-cot": "sft", "sft+rl": "rl"}.get(stage, stage.partition("/")[0])
-    return f"deliberant {verb} {where}" + (f" --arm {stage}" if verb in ("sft", "rl") else "")
 
 
 def _common(settings: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,10 +124,13 @@ class Run:
         run = cls(recipe, root or Path("runs"), progress or NullProgress(), None)
         if not (run.root / NOTE).exists():
             # Here and not where prompts are read: a run that is there was made of them, maybe before this was asked.
-            assert_texts_disjoint([*run.sets.train, *run.sets.helpful], [case.prompt for case in run.sets.cases])
+            cases = [case.prompt for case in run.sets.cases]
+            assert_texts_disjoint([*run.sets.train, *run.sets.helpful], cases, cases_file(recipe))
+            arms = recipe.evaluate.arms
             if run.lineage:
-                arms = recipe.evaluate.arms
                 run.lineage.check(run, [*plan(arms)[:-1], *(f"evaluate/{arm}" for arm in arms)])
+            if {"rl", "sft+rl"} & {*arms}:
+                planned(run)  # too few prompts for it are a mistake to know of now, not hours later
             run._create()
         return run
 
@@ -224,10 +222,9 @@ class Run:
     def manifest(self, stage: str) -> Manifest:
         """The manifest of a finished stage, its outputs checked once; UserError with the command where it has not."""
         if stage not in self._manifests:
-            manifest = read_manifest(self.root / stage)
+            manifest = finished(self.root, stage)
             if manifest is None:
                 raise UserError(f"{self.root}: {stage} has not finished; run `{command(stage, self.root)}` first")
-            verify(self.root / stage, manifest)
             self._manifests[stage] = manifest
         return self._manifests[stage]
 

@@ -68,8 +68,13 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
                     f"{source if isinstance(source, str) else source.file}: holds no row; prompts.{name} needs some"
                 )
     held_out = [case.prompt for case in sets.cases if case.suite != SEEN]
-    assert_families_disjoint([*sets.train, *sets.helpful], held_out)
+    assert_families_disjoint([*sets.train, *sets.helpful], held_out, cases_file(recipe))
     return sets
+
+
+def cases_file(recipe: Recipe) -> Path | None:
+    """The file of a recipe's cases; None for the built-in world, which draws them."""
+    return None if isinstance(recipe.prompts, str) else Path(recipe.prompts.cases)
 
 
 class Names(NamedTuple):

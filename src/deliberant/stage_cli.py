@@ -97,16 +97,12 @@ def run_all(
     from deliberant.run import plan
     from deliberant.stages.evaluate import results
     from deliberant.stages.held_out import read_gains
-    from deliberant.stages.rl import planned
 
     if old is not None:
         overrides = [*(overrides or []), f"from_run={json.dumps(str(old.absolute()))}"]
     run = open_run(where, overrides, root)
     typer.echo(f"run folder: {run.root}", err=True)
-    stages = plan(run.recipe.evaluate.arms)
-    if {"rl", "sft+rl"} & {*stages}:
-        planned(run)  # too few prompts for it are a mistake to know of now, not hours later
-    for stage in stages:
+    for stage in plan(run.recipe.evaluate.arms):
         work(run, stage)
         give_back()
     print_table(table(results(run.root)))

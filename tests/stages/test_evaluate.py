@@ -106,36 +106,41 @@ def test_a_finished_evaluation_asks_nothing_again(tmp_path: Path) -> None:
     assert again.batches == []
 
 
-@pytest.mark.parametrize(
-    ("torn", "words"),
-    [("[{", "is torn or no JSON"), ("[[1, 2]]", "holds what is no row of results"), ("{}", "is no JSON list")],
-)
-def test_torn_results_are_an_error_whose_remedy_brings_them_back(tmp_path: Path, torn: str, words: str) -> None:
+@pytest.mark.parametrize("change", ["[{", "[]", None])
+def test_changed_results_are_an_error_whose_remedy_brings_them_back(tmp_path: Path, change: str | None) -> None:
     run = open_run(tmp_path, Scripted(answer))
     evaluate(run)
-    before = results(run.root)
-    (run.root / "evaluate" / "results.json").write_text(torn)
+    before, file = results(run.root), run.root / "evaluate" / "results.json"
+    file.unlink()
+    if change is not None:
+        file.write_text(change)
     with pytest.raises(RunError) as raised:
         results(run.root)
     manifest = run.root / "evaluate" / "manifest.json"
-    assert str(raised.value).startswith(f"{run.root / 'evaluate' / 'results.json'}: {words}")
-    assert str(raised.value).endswith(f"; delete {manifest} and run `deliberant evaluate {run.root}` again")
+    assert str(raised.value).startswith(f"{file}: {'is missing' if change is None else 'was changed'} since")
+    assert str(raised.value).endswith(f" or delete {manifest} and run `deliberant evaluate {run.root}` again")
     manifest.unlink()
     again = Scripted(answer)
     evaluate(open_run(tmp_path, again))
     assert (results(run.root), again.batches) == (before, [])
 
 
+def undo_rl(run: ReadRun, kept: bool = False) -> None:
+    """Leaves what a finished rl stage leaves of whether it helped."""
+    folder = run.stage("rl", {})
+    gain = {"before": 0.5, "after": 0.5, "change": {"value": 0.0, "low": 0.0, "high": 0.0, "n": 2}, "unscored": 0}
+    write_json(folder.dir / "held_out.json", {**gain, "kept": kept})
+    folder.finish(["held_out.json"], {})
+
+
 @pytest.mark.parametrize("kind", [ReadRun, JudgedRun])
-@pytest.mark.parametrize(("kept", "arms"), [(False, ("base", "rl")), (True, ("base", "rl")), (False, ("rl",))])
+@pytest.mark.parametrize(("kept", "arms"), [(False, ("rl", "base")), (True, ("base", "rl")), (False, ("rl",))])
 def test_an_arm_whose_rl_was_not_kept_answers_as_its_start_did(
     tmp_path: Path, kind: type[ReadRun], kept: bool, arms: tuple[str, ...]
 ) -> None:
     base, judge = Scripted(answer), Scripted(lambda request: "<think>a</think>score: 5")
     run = open_run(tmp_path, base, judge, kind, arms)
-    folder = run.stage("rl", {})
-    write_json(folder.dir / "held_out.json", {"kept": kept})
-    folder.finish(["held_out.json"], {})
+    undo_rl(run, kept)
     evaluate(run)
     asked = len(CASES) * (len(arms) if kept else 1)
     assert len(base.requests) == asked

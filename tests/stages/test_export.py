@@ -8,8 +8,8 @@ import pytest
 
 from deliberant.errors import RunError, UserError
 from deliberant.files import read_rows
+from deliberant.schedule import schedule
 from deliberant.stages.export import COLUMNS, export
-from deliberant.stages.rl import schedule
 from tests.stages.exported import SOURCE, exportable
 from tests.stages.scripted import HEARTH, PRUNING, SONG, ScriptedRun
 

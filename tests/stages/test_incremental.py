@@ -15,7 +15,8 @@ from benchmarks import incremental
 from benchmarks.results import Cost
 from deliberant import cli
 from deliberant.errors import RunError, UserError
-from deliberant.files import file_hash, read_rows
+from deliberant.files import file_hash, read_json, read_rows, write_json
+from deliberant.folder import StageFolder
 from deliberant.models.checkpoint import model_hash
 from deliberant.recipe import Recipe
 from deliberant.run import Run
@@ -107,12 +108,15 @@ def test_what_moved_is_told(old: EditedRun, new: EditedRun) -> None:
     assert {row["arm"] for row in results(new.root)} == {"base", "base+spec", "sft"}
 
 
-def test_a_torn_account_of_what_moved_is_an_error_naming_file_and_remedy(tmp_path: Path) -> None:
-    (tmp_path / "evaluate").mkdir()
-    for torn in ('{"from": "micro', "[]"):
-        (tmp_path / "evaluate" / "moved.json").write_text(torn)
-        with pytest.raises(RunError, match=r"moved\.json: is .*; delete .*manifest.json and run `deliberant evaluate"):
-            read_moved(tmp_path)
+def test_a_changed_account_of_what_moved_is_an_error_naming_file_and_remedy(tmp_path: Path) -> None:
+    folder = StageFolder(tmp_path, "evaluate", {})
+    write_json(folder.dir / "moved.json", {"from": "micro"})
+    assert read_moved(tmp_path) is None
+    folder.finish(["moved.json"], {})
+    assert read_moved(tmp_path) == {"from": "micro"}
+    (folder.dir / "moved.json").write_text("{}")
+    with pytest.raises(RunError, match=r"moved\.json: was .*; restore it, or delete .*manifest.json and run "):
+        read_moved(tmp_path)
 
 
 STAGES = ("helpful", "generate", "filter", "sft", "evaluate/base", "evaluate/base+spec", "evaluate/sft", "evaluate")
@@ -198,6 +202,20 @@ def test_a_changed_summary_touches_everything_and_base_spec_answers_anew(old: Ed
     assert "reused" in run.manifest("evaluate/base")["counts"]
     assert "reused" not in run.manifest("evaluate/base+spec")["counts"]
     assert run.manifest("sft")["counts"]["replayed"] == 0
+
+
+def test_after_an_edit_that_touches_all_prompts_some_are_still_held_out(tmp_path: Path, tiny_model: Path) -> None:
+    rl = {"held_out": 2, "steps": 2}
+    made = recipe(tmp_path / "old", tiny_model, evaluate={"arms": ["rl"]}, rl=rl)
+    old = finish(made, tmp_path / "runs")
+    made = edited(made, old.root, tmp_path)
+    fire = tmp_path / "edited" / "categories" / "fire.md"
+    fire.write_text(fire.read_text().replace("burning things", "setting things alight"))
+    run = finish(made, tmp_path / "runs")
+    assert run.lineage is not None and len(run.lineage.touched) == 8
+    assert run.manifest("rl")["counts"]["rows"] == 4
+    found = read_json(run.root / "rl" / "held_out.json", "")
+    assert found["change"]["n"] + found["unscored"] == 2
 
 
 def test_a_kept_sample_that_cites_a_clause_that_is_gone_is_rejected(old: EditedRun, tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ import pytest
 
 from deliberant.errors import RunError, UserError
 from deliberant.stages.evaluate import evaluate
-from deliberant.stages.report import report
+from deliberant.stages.report import gather, report
 from tests.stages.scripted import Scripted
-from tests.stages.test_evaluate import JudgedRun, answer, open_run
+from tests.stages.test_evaluate import JudgedRun, answer, open_run, undo_rl
 
 
 def test_a_report_before_evaluation_names_the_command(tmp_path: Path) -> None:
@@ -30,6 +30,16 @@ def test_the_page_says_when_a_judge_read_the_styles(tmp_path: Path) -> None:
     evaluate(run)
     report(run)
     assert "scored each answer against the policy" in (run.root / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("arms", [("rl", "base"), ("rl",)])
+def test_the_page_says_where_an_arm_has_the_answers_of_its_start(tmp_path: Path, arms: tuple[str, ...]) -> None:
+    run = open_run(tmp_path, Scripted(answer), arms=arms)
+    undo_rl(run)
+    evaluate(run)
+    notes = " ".join(gather(run).notes)
+    assert "rl holds the weights that it started from" in notes
+    assert ("Its answers are copied from the arm" in notes) == ("base" in arms)
 
 
 @pytest.mark.parametrize("damage", [b"", b"[1, 2]\n", b'{"arm": 1', None])

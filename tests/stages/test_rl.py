@@ -7,8 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from deliberant.errors import RunError, UserError
@@ -17,10 +15,10 @@ from deliberant.judge import Judge
 from deliberant.models.templates import Templates
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import spec_view
-from deliberant.prompts.types import Message, Prompt
+from deliberant.prompts.types import Prompt
 from deliberant.recipe import Rl
-from deliberant.stages.held_out import gain, set_aside
-from deliberant.stages.rl import check_unscored, rl, schedule
+from deliberant.stages.held_out import gain
+from deliberant.stages.rl import check_unscored, rl
 from deliberant.stages.rollouts import Rollouts, answer_of, rewards
 from deliberant.stages.sft import sft
 from tests.stages.scripted import HEARTH, POEM, POLICY, PRUNING, Scripted
@@ -183,51 +181,6 @@ def test_every_row_of_every_step_has_its_own_seed_and_fresh_weights() -> None:
     assert seeds() == seeds()
 
 
-# The plan
-
-
-def prompt(number: int, category: str | None) -> Prompt:
-    return Prompt(
-        f"{category}{number}", (Message(role="user", content="?"),), (category,) if category else (), f"{number}"
-    )
-
-
-@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 6), st.integers(1, 8), st.floats(0, 1))
-def test_every_step_has_its_share_and_no_prompt_comes_twice_before_all_came_once(
-    harmful: int, harmless: int, steps: int, per_step: int, share: float
-) -> None:
-    prompts = [prompt(i, "fire") for i in range(harmful)] + [prompt(i, None) for i in range(harmless)]
-    plan = schedule(prompts, steps, per_step, share, seed=0)
-    assert len(plan) == steps * per_step
-    for start in range(0, len(plan), per_step):
-        assert sum(not one.categories for one in plan[start : start + per_step]) == round(share * per_step)
-    for kind in ("fire", None):
-        counts = Counter(one.id for one in plan if one.categories == ((kind,) if kind else ()))
-        total = harmful if kind else harmless
-        assert not counts or max(counts.values()) - (min(counts.values()) if len(counts) == total else 0) <= 1
-
-
-def test_a_share_without_prompts_for_it_is_a_users_mistake() -> None:
-    with pytest.raises(UserError, match=r"rl\.helpful_share"):
-        schedule([prompt(0, "fire")], 1, 4, 0.5, 0)
-    assert schedule([prompt(0, "fire")], 1, 2, 0.0, 0) == [prompt(0, "fire")] * 2
-
-
-def test_prompts_that_an_edit_touched_have_their_share_of_every_step() -> None:
-    prompts = [*(prompt(i, "fire") for i in range(3)), *(prompt(i, "tools") for i in range(9)), prompt(0, None)]
-    touched = {"fire0", "fire1", "fire2"}
-
-    def counts(replay: float, some: list[Prompt] = prompts) -> list[Counter[str]]:
-        plan = schedule(some, 2, 8, 0.25, 0, touched=touched, replay=replay)
-        kinds = [one.categories[0] if one.categories else "none" for one in plan]
-        return [Counter(kinds[:8]), Counter(kinds[8:])]
-
-    assert counts(1) == [{"none": 2, "fire": 3, "tools": 3}] * 2
-    assert counts(0) == [{"none": 2, "fire": 6}] * 2
-    assert counts(99) == [{"none": 2, "fire": 1, "tools": 5}] * 2, "the edit is never left out"
-    assert counts(1, [one for one in prompts if one.categories != ("tools",)]) == [{"none": 2, "fire": 6}] * 2
-
-
 def test_too_many_unscored_stop_the_run_but_not_the_first_few() -> None:
     check_unscored(judged=10, unscored=5, limit=0.1, grace=100)
     check_unscored(judged=200, unscored=20, limit=0.1, grace=100)
@@ -369,28 +322,8 @@ def test_without_a_gain_the_arm_is_its_start_and_a_kill_changes_nothing(tmp_path
     assert not held(run)["kept"] and any(row["grad_norm"] > 0 for row in metrics(run))
 
 
-@given(st.integers(1, 8), st.integers(1, 8), st.integers(1, 12), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
-def test_no_family_is_trained_on_and_held_out(harmful: int, harmless: int, number: int, share: float) -> None:
-    """Two prompts a family."""
-    prompts = [
-        replace(prompt(i, category), family=f"{category}{i // 2}")
-        for category, n in (("fire", harmful), (None, harmless))
-        for i in range(2 * n)
-    ]
-    recipe = Rl(held_out=number, helpful_share=share)
-    wanted = round(share * number)
-    if (wanted and wanted > 2 * harmless - 2) or (number > wanted and number - wanted > 2 * harmful - 2):
-        with pytest.raises(UserError, match=r"rl\.held_out"):
-            set_aside(prompts, recipe, 0)
-        return
-    out, left = set_aside(prompts, recipe, 0)
-    assert len(out) == number and sum(not one.categories for one in out) == wanted
-    assert not {one.family for one in out} & {one.family for one in left}
-    assert {one.family for one in out} | {one.family for one in left} == {one.family for one in prompts}
-
-
 def test_a_gain_counts_prompts_scored_both_times() -> None:
-    some = [prompt(i, "fire") for i in range(4)]
+    some = MORE[:4]
     found = gain(some, [0.0, None, 0.5, 1.0], [0.5, 1.0, None, 1.0], 100, 0)
     assert (found.before, found.after, found.unscored) == (0.5, 0.75, 2)
     assert found.change.n == 2 and not found.kept

@@ -65,26 +65,33 @@ def write_cases(path: Path, cases: Iterable[Case]) -> None:
     write_rows(path, map(case_row, cases))
 
 
-def assert_families_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt]) -> None:
-    """UserError naming the first family that is trained on and measured: an original and its rewrites stay together."""
+def assert_families_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt], file: Path | None = None) -> None:
+    """UserError naming the first family that is trained on and measured: an original and its rewrites stay together.
+
+    `file` is that of the cases, where they have one.
+    """
     trained = {prompt.family: prompt.id for prompt in train}
     for prompt in held_out:
-        if prompt.family in trained:
+        if (same := trained.get(prompt.family)) is not None:
             raise UserError(
-                f"family '{prompt.family}' is in training (prompt {trained[prompt.family]}) and in evaluation (case "
-                f"{prompt.id}); move the whole family to one side"
+                f"{_place(file, prompt)}family '{prompt.family}' is in training (prompt '{same}') and in evaluation "
+                f"(case '{prompt.id}'); move the whole family to one side"
             )
 
 
-def assert_texts_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt]) -> None:
-    """UserError naming the first text, as `dedupe` compares texts, that is trained on and measured."""
+def assert_texts_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt], file: Path | None = None) -> None:
+    """UserError naming the first text, as `dedupe` compares texts, that is trained on and measured; `file` as above."""
     trained = {_words(prompt): prompt.id for prompt in train}
     for prompt in held_out:
         if (same := trained.get(_words(prompt))) is not None:
             raise UserError(
-                f"case '{prompt.id}' asks what prompt '{same}' trains on; `deliberant prompts dedupe` with --against "
-                "takes such prompts out, and those that are nearly alike"
+                f"{_place(file, prompt)}case '{prompt.id}' asks what prompt '{same}' trains on; drop one of them, or "
+                "let `deliberant prompts dedupe` with --against take out such prompts, and those that are nearly alike"
             )
+
+
+def _place(file: Path | None, case: Prompt) -> str:
+    return "" if file is None else f"{file}:{_line_of(file, case.id)}: "
 
 
 def _words(prompt: Prompt) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deliberant.errors import RunError, UserError
 from deliberant.files import Row, fingerprint
-from deliberant.folder import read_manifest, verify
+from deliberant.folder import finished
 from deliberant.policy import load_policy
 from deliberant.prompts import Prompt, iterate_prompts
 from deliberant.run import NOTE
@@ -47,10 +47,9 @@ class Samples:
         """Index both files. UserError where `root` is no such run, RunError where its files are damaged."""
         if not (root / NOTE).is_file():
             raise UserError(f"{root}: is no run folder (it has no {NOTE}); give a folder below runs/")
-        manifest = read_manifest(root / "filter")
+        manifest = finished(root, "filter")
         if manifest is None:
             raise UserError(f"{root}: filter has not finished; run `deliberant filter {root}` first")
-        verify(root / "filter", manifest)
         self.root = root
         self.threshold: int = manifest["inputs"]["filter"]["threshold"]
         self.k: int = manifest["inputs"]["filter"]["k"]

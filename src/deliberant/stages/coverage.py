@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deliberant.errors import RunError, UserError
-from deliberant.folder import read_manifest, verify
+from deliberant.folder import finished
 from deliberant.policy import load_policy
 from deliberant.prompts.index import Index
 from deliberant.prompts.reader import iterate_prompts
@@ -30,10 +30,9 @@ def coverage(root: Path) -> Coverage:
     """
     if not (root / NOTE).exists():
         raise UserError(f"{root}: is no run folder (it has no {NOTE}); give a folder below runs/")
-    manifest = read_manifest(root / "filter")
+    manifest = finished(root, "filter")
     if manifest is None:
         raise UserError(f"{root}: filter has not finished; run `deliberant filter {root}` first")
-    verify(root / "filter", manifest)
     policy = load_policy(root / "policy")
     clauses = list(policy.clauses.values())
     names = [*(clause.id for clause in clauses), NO_CLAUSE, UNKNOWN, ALL]

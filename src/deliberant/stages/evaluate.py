@@ -15,25 +15,25 @@ other arm answers all cases anew.
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from deliberant.errors import RunError, UserError
 from deliberant.evals.metrics import rows as result_rows
 from deliberant.evals.samples import ScoredSample, from_row, to_row
 from deliberant.files import read_json, read_rows, write_json, write_rows
-from deliberant.folder import StageFolder, read_manifest
+from deliberant.folder import StageFolder, command, finished, read_manifest
 from deliberant.judge import Judge, RewardRequest, minimum
 from deliberant.models.types import Sampling
 from deliberant.policy import spec_view, summary_view
 from deliberant.prompts.types import Style
+from deliberant.recipe import ARMS
 from deliberant.stages.held_out import read_gains
-from deliberant.stages.moved import MOVED, moved, remedy
+from deliberant.stages.moved import MOVED, moved
 
 if TYPE_CHECKING:
     from deliberant.run import Run
 
 RESULTS = "results.json"
-ROW = {"arm", "suite", "metric", "value", "low", "high", "n", "unscored"}
 LOG = "cases.eval"
 
 
@@ -45,7 +45,7 @@ def evaluate(run: "Run") -> None:
     unscored by the judge.
     """
     arms = run.recipe.evaluate.arms
-    for arm in arms:
+    for arm in sorted(arms, key=ARMS.index):  # starts come before the RL arms that may have their answers
         _evaluate_arm(run, arm)
     files = {arm: _manifest(run, arm)["outputs"]["samples.jsonl"]["sha256"] for arm in arms}
     inputs = {"samples": files, "policy": run.policy.hash, "evaluate": run.recipe.evaluate}
@@ -68,15 +68,12 @@ def evaluate(run: "Run") -> None:
 def results(run_root: Path) -> list[dict[str, Any]]:
     """The result rows of a run folder: {arm, suite, metric, value, low, high, n, unscored, truncated, empty}.
 
-    UserError where there are none yet, RunError where the file is torn.
+    UserError where there are none yet, RunError where they were changed since.
     """
     path = run_root / "evaluate" / RESULTS
-    if not path.exists():
-        raise UserError(f"{path}: no results yet; run `deliberant evaluate {run_root}` first")
-    table: list[dict[str, Any]] = read_json(path, remedy(run_root), list)
-    if not all(isinstance(row, dict) and row.keys() >= ROW for row in table):
-        raise RunError(f"{path}: holds what is no row of results; {remedy(run_root)}")
-    return table
+    if finished(run_root, "evaluate") is None:
+        raise UserError(f"{path}: no results yet; run `{command('evaluate', run_root)}` first")
+    return cast(list[dict[str, Any]], read_json(path, "restore it", list))
 
 
 def read_samples(run_root: Path, arm: str) -> list[ScoredSample]:

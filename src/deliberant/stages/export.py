@@ -18,7 +18,7 @@ from deliberant.folder import read_manifest
 from deliberant.policy import Policy
 from deliberant.prompts.types import Prompt
 from deliberant.report.card import Card, Origin, is_card, render_card
-from deliberant.stages.rl import planned
+from deliberant.schedule import planned
 
 if TYPE_CHECKING:
     from deliberant.run import Run

@@ -6,22 +6,17 @@ left of the reward's spread is chance, and an optimizer follows chance as readil
 unchanged start everywhere else.
 """
 
-import random
 import statistics
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from deliberant.errors import UserError
 from deliberant.evals import Estimate, Tally, difference
 from deliberant.files import read_json
 from deliberant.folder import read_manifest
 from deliberant.prompts.types import Prompt
 from deliberant.recipe import ARMS
-
-if TYPE_CHECKING:
-    from deliberant.recipe import Rl
 
 FILE = "held_out.json"
 
@@ -56,34 +51,6 @@ def read_gains(root: Path) -> dict[str, dict[str, Any]]:
         for arm, path in found.items()
         if path.exists() and read_manifest(path.parent) is not None
     }
-
-
-def set_aside(
-    prompts: Sequence[Prompt], recipe: "Rl", seed: int, fixed: Collection[str] = ()
-) -> tuple[list[Prompt], list[Prompt]]:
-    """(held out, left to train on): `rl.held_out` prompts, of which `rl.helpful_share` (rounded) without a category.
-
-    No family is on both sides: of a family that was taken in part, the others are on neither. Families of `fixed`
-    prompts (ids) are left to train on. UserError where a kind would be used up.
-    """
-    stay = {prompt.family for prompt in prompts if prompt.id in fixed}
-    harmless = round(recipe.helpful_share * recipe.held_out)
-    held: list[Prompt] = []
-    for kind, number in (("harmless", harmless), ("policy", recipe.held_out - harmless)):
-        families: dict[str, list[Prompt]] = {}
-        for prompt in prompts:
-            if bool(prompt.categories) == (kind == "policy") and prompt.family not in stay:
-                families.setdefault(prompt.family, []).append(prompt)
-        shuffled = random.Random(f"{seed} held out {kind}").sample(sorted(families), len(families))
-        taken = [prompt for family in shuffled for prompt in families[family]][:number]
-        if number and len({prompt.family for prompt in taken}) == len(families):
-            raise UserError(
-                f"rl.held_out: {recipe.held_out} would take all {kind} prompts ({len(families)} families); lower it, "
-                "or add prompts"
-            )
-        held += taken
-    families_held = {prompt.family for prompt in held}
-    return held, [prompt for prompt in prompts if prompt.family not in families_held]
 
 
 def gain(

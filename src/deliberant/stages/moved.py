@@ -5,12 +5,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from deliberant.evals import ScoredSample
 from deliberant.evals.moves import moves
 from deliberant.files import read_json
-from deliberant.folder import read_manifest
+from deliberant.folder import finished, read_manifest
 from deliberant.lineage import Lineage, seconds
 
 if TYPE_CHECKING:
@@ -49,17 +49,11 @@ def moved(run: "Run", lineage: Lineage, old: Sequence[ScoredSample], new: Sequen
 
 
 def read_moved(root: Path) -> dict[str, Any] | None:
-    """What `moved` left in a run folder, None where the run continues none. RunError where it is torn."""
-    path = root / "evaluate" / MOVED
-    if not path.exists():
+    """What `moved` left in a run folder, None where the run continues none. RunError where it was changed since."""
+    manifest = finished(root, "evaluate")
+    if manifest is None or MOVED not in manifest["outputs"]:
         return None
-    found: dict[str, Any] = read_json(path, remedy(root))
-    return found
-
-
-def remedy(root: Path) -> str:
-    """What to do about a torn file that `evaluate` writes last: what the arms answered is kept."""
-    return f"delete {root / 'evaluate' / 'manifest.json'} and run `deliberant evaluate {root}` again"
+    return cast(dict[str, Any], read_json(root / "evaluate" / MOVED, "restore it"))
 
 
 def cost(root: Path) -> dict[str, Any] | None:

@@ -49,6 +49,8 @@ def gather(run: "Run") -> Evidence:
     notes += [
         f"{arm} holds the weights that it started from: reinforcement learning did not raise the rewards of held-out "
         "prompts by more than chance."
+        + " Its answers are copied from the arm that it started from."
+        * (arm in arms and _copied(run, arm))
         for arm, row in held_out.items()
         if not row["kept"]
     ]
@@ -86,3 +88,7 @@ def gather(run: "Run") -> Evidence:
         cost=cost(run.root),
         coverage=coverage(run.root) if read_manifest(run.root / "filter") is not None else None,
     )
+
+
+def _copied(run: "Run", arm: str) -> bool:
+    return "reused" in run.manifest(f"evaluate/{arm}")["counts"]

@@ -11,18 +11,16 @@ In an incremental run (`from_run`) `rl` goes on from the old run's checkpoint an
 arm, both for a share of the steps, and prompts that the edit touches have their own share of each.
 """
 
-import math
-import random
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from deliberant.errors import RunError, UserError
+from deliberant.errors import RunError
 from deliberant.files import fingerprint, write_json
 from deliberant.folder import TRAINER, StageFolder
 from deliberant.judge import Judge
 from deliberant.models.types import Sampling
 from deliberant.prompts.types import Prompt
+from deliberant.schedule import planned, sides
 from deliberant.stages import held_out
 from deliberant.stages.rollouts import Rollouts, draw_rewards
 
@@ -52,13 +50,12 @@ def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
         start = run.lineage.old.sampler("rl") if run.lineage else run.sampler("base")
     else:
         start = run.sampler("sft")
-    prompts = _prompts(run)
     inputs = {
         "model": start.identity,
         "judge": judge.identity,
         "policy": run.policy.hash,
         "templates": run.templates.hash,
-        "prompts": fingerprint(prompts),
+        "prompts": fingerprint([*run.train_prompts(), *run.helpful_prompts()]),
         "rl": recipe,
         "judging": run.recipe.filter,
         "seed": run.recipe.seed,
@@ -71,29 +68,6 @@ def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
     account = fit(run, folder, start, planned(run))
     extra = [held_out.FILE] if recipe.held_out else []
     folder.finish(["metrics.jsonl", "rollouts.jsonl", *extra, "checkpoint"], account)
-
-
-def planned(run: "Run") -> list[Prompt]:
-    """The prompts of all steps of an arm, in order; both arms draw alike. UserError where a kind is missing."""
-    recipe = run.recipe.rl
-    _, prompts = _sides(run)
-    steps, touched, replay = recipe.steps, frozenset[str](), 0.0
-    if run.lineage:
-        steps = math.ceil(run.recipe.incremental.rl_share * steps)
-        touched, replay = run.lineage.touched, run.recipe.incremental.replay
-    return schedule(
-        prompts, steps, recipe.prompts_per_step, recipe.helpful_share, run.recipe.seed, touched=touched, replay=replay
-    )
-
-
-def _prompts(run: "Run") -> list[Prompt]:
-    return [*run.train_prompts(), *run.helpful_prompts()]
-
-
-def _sides(run: "Run") -> tuple[list[Prompt], list[Prompt]]:
-    """(held out, left to train on); what an edit touched is there to train on, and few."""
-    touched = run.lineage.touched if run.lineage else ()
-    return held_out.set_aside(_prompts(run), run.recipe.rl, run.recipe.seed, touched)
 
 
 def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Prompt]) -> dict[str, int]:
@@ -134,7 +108,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
         return {**rollouts.account, **{name: logs[key] for name, key in wanted.items() if key in logs}}
 
     steps = len(plan) // recipe.prompts_per_step
-    held, _ = _sides(run)
+    held, _ = sides(run)
 
     def helped() -> bool:
         rollouts.sampler.refresh()
@@ -196,43 +170,3 @@ def check_unscored(judged: int, unscored: int, limit: float, grace: int) -> None
             f"rl: {unscored} of {judged} judged answers are unscored (filter.max_unscored allows {limit:.0%}); use "
             "another judge, or raise filter.max_new_tokens or the limit"
         )
-
-
-def schedule(
-    prompts: Sequence[Prompt],
-    steps: int,
-    per_step: int,
-    helpful_share: float,
-    seed: int,
-    *,
-    touched: Collection[str] = (),
-    replay: float = 0,
-) -> list[Prompt]:
-    """The prompts of all steps, in order: `per_step` each, `helpful_share` of them (rounded) without a category.
-
-    Where an edit `touched` some (ids), `replay` others of the policy come with each of those. All kinds are dealt in
-    shuffled rounds: none comes twice before all came once. UserError where a kind is missing.
-    """
-    harmless = round(helpful_share * per_step)
-    kinds = {
-        "harmless": [prompt for prompt in prompts if not prompt.categories],
-        "touched": [prompt for prompt in prompts if prompt.categories and prompt.id in touched],
-        "policy": [prompt for prompt in prompts if prompt.categories and prompt.id not in touched],
-    }
-    covered = per_step - harmless
-    anew = math.ceil(covered / (1 + replay)) if kinds["policy"] else covered
-    anew = anew if kinds["touched"] else 0
-    wanted = {"harmless": harmless, "touched": anew, "policy": covered - anew}
-    for kind, number in wanted.items():
-        if number and not kinds[kind]:
-            raise UserError(
-                f"rl.helpful_share: {helpful_share} asks for {number} {kind} prompts per step and there are none; "
-                "change it, or add such prompts"
-            )
-    dealers = {kind: _deal(kinds[kind], random.Random(f"{seed} {kind}")) for kind in kinds}
-    return [next(dealers[kind]) for _ in range(steps) for kind, number in wanted.items() for _ in range(number)]
-
-
-def _deal(prompts: Sequence[Prompt], rng: random.Random) -> Iterator[Prompt]:
-    while True:
-        yield from rng.sample(prompts, len(prompts))
