@@ -188,7 +188,7 @@ def test_lines_in_capitals_or_bold_are_headings_where_there_are_none(tmp_path: P
     for kept in ("Answer 0 or 1.", "- spam: promotion", 'Content: "buy now"\nAnswer: 1'):
         assert kept in category.definitions
     assert [(count.what, count.found, count.imported) for count in found.counts][1] == ("rules", 4, 4)
-    assert "no Markdown headings: 5 lines in capitals or bold were read as such" in found.remarks[0]
+    assert "no Markdown headings: 5 lines in capitals, in bold or with a grade were read as such" in found.remarks[0]
     assert "category spam-policy-sp: 4 rules have no code, so they are SPS1 to SPS4 now" in found.remarks
     assert loaded(print_policy(found.policy)) == found.policy
 
@@ -243,6 +243,91 @@ def test_any_lines_are_imported_in_full_or_refused_with_their_line(
         text = "\n".join(print_policy(found.policy).values())
         for word in ("Answer 0 or 1.", "Cold promotion", "Useful requests", "Content:"):
             assert text.count(word) >= sum(word in line for line in lines)
+
+
+GRADED = """Plant Care Policy (#PC)
+GOAL: sort posts into VALID and INVALID.
+
+DEFINITIONS
+Overwatering: more than once a day.
+
+\u2705 Fine to post (PC0 \u2013 no or few signs)
+Posts that help.
+PC0.a Watering plan \u2013 \u201cHow often do I water a fern?\u201d
+
+
+PC0.b Photos
+
+ \u2705 Output: VALID as it may be harmless (PC0)
+
+
+\u26d4 Doubtful (PC2 - medium)
+PC2.a Salt water \u2013 \u201cWater it from the sea\u201d
+ \u274c Output: INVALID
+\U0001f6a8 Forbidden (PC3)
+PC3.a Paint on leaves
+Output: INVALID + ESCALATE
+
+NOTES
+If unsure (PC2)
+"""
+GRADED_BOLD = """**Plant Care Policy (#PC)**
+
+**Fine to post (PC0 \u2013 no or few signs)**
+
+- **PC0.a Watering plan** -- "How often do I water a fern?"
+- **PC0.b Photos**
+
+  **Output:** VALID as it may be harmless (PC0)
+
+**Doubtful (PC2 \u2013 medium)**
+- **PC2.a Salt water** \u2013 \u201cWater it from the sea\u201d
+  **Output:** INVALID
+
+**Forbidden (PC3)**
+- **PC3.a Paint on leaves**
+  **Output:** INVALID + ESCALATE
+"""
+
+
+@pytest.mark.parametrize("text", [GRADED, GRADED_BOLD])
+def test_sections_with_a_grade_have_the_style_of_their_output(tmp_path: Path, text: str) -> None:
+    found = imported(tmp_path, text)
+    [category] = found.policy.categories
+    assert [(each.id, each.style, each.title, each.text, each.examples) for each in category.clauses] == [
+        ("PC001", "comply", "Watering plan", "Code in the source: PC0.a.", ("How often do I water a fern?",)),
+        ("PC002", "comply", "Photos", "Code in the source: PC0.b.", ()),
+        ("PC201", "refuse", "Salt water", "Code in the source: PC2.a.", ("Water it from the sea",)),
+        ("PC301", "refuse", "Paint on leaves", "Code in the source: PC3.a.", ()),
+    ]
+    assert (found.counts[1].found, found.counts[1].imported, found.warnings) == (4, 4, ())
+    kept = ["Fine to post (PC0", "VALID as it may be", "Doubtful (PC2", "Forbidden (PC3)", "INVALID + ESCALATE"]
+    for each in kept + ["Posts that help.", "Overwatering", "#### NOTES\n\nIf unsure (PC2)"] * (text == GRADED):
+        assert category.definitions.count(each) == 1
+    assert loaded(print_policy(found.policy)) == found.policy
+    assert imported(tmp_path, export_policy(found.policy)).policy == found.policy
+
+
+@pytest.mark.parametrize("output", ["", "Output: 2", "Output: VALID or INVALID", "Output: VALID\nOutput: INVALID"])
+def test_a_grade_without_one_output_is_listed(tmp_path: Path, output: str) -> None:
+    found = imported(tmp_path, GRADED.replace(" \u274c Output: INVALID", output))
+    [warning] = found.warnings
+    assert ":17: section '\u26d4 Doubtful (PC2 - medium)' is no label, so what it lists is kept" in warning
+    assert "PC2.a Salt water" in found.policy.categories[0].definitions
+
+
+def test_words_and_a_code_are_a_section_only_above_that_codes_rules(tmp_path: Path) -> None:
+    text = GRADED.replace("\U0001f6a8", "more on this (PC2)\n\U0001f6a8").replace("PC2.a", "- or this (PC2)\nPC2.a")
+    found = imported(tmp_path, text)
+    assert "no Markdown headings: 5 lines" in found.remarks[0]
+    titles = ["Watering plan", "Photos", "Salt water", "Paint on leaves", "or this (PC2)"]
+    assert [each.title for each in found.policy.clauses.values()] == titles
+
+
+def test_a_title_with_a_code_is_a_title_where_sections_follow(tmp_path: Path) -> None:
+    found = imported(tmp_path, "Plants (PC2)\n\nVIOLATES\nPC2.a Salt water\n")
+    assert (found.policy.name, list(found.policy.clauses)) == ("Plants (PC2)", ["PC201"])
+    assert imported(tmp_path, "Allowed (PC2)\nPC2.a Salt water\n").policy.name == "policy"
 
 
 def test_a_style_option_is_refused(tmp_path: Path) -> None:

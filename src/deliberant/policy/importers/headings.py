@@ -1,7 +1,9 @@
-"""Single-file policies without Markdown headings: lines in capitals or in bold that stand for them.
+"""Single-file policies without Markdown headings: lines in capitals, in bold or with a grade that stand for them.
 
     SPAM POLICY (#SP)              a title, unless the first line is a section; then the file's name is one
     INSTRUCTIONS                   capitals, or **bold**, with or without a colon or a label: VIOLATES (1)
+    Likely spam (SP2 - medium)     words and a grade, which is that of the next rule, too:
+    SP2.a Advertisements
     - Cold promotion               a rule without a code, where a label's section has none with one
 
 Lines keep their numbers. A bold line that names no section we know is text, as bold is used for terms and codes, too.
@@ -9,7 +11,8 @@ Lines keep their numbers. A bold line that names no section we know is text, as 
 
 import re
 
-from deliberant.policy.importers.labels import WORDS
+from deliberant.policy.importers.areas import CODED
+from deliberant.policy.importers.labels import GRADED, WORDS
 from deliberant.policy.markdown import Block
 
 HEADING = re.compile(r"^ {0,3}#{1,6}(?:[ \t]|$)", re.MULTILINE)
@@ -31,22 +34,37 @@ def with_headings(block: Block, name: str) -> tuple[Block, str | None]:
     Where the first line is no title, `name` is written above it as one.
     """
     lines, masks = block.text.split("\n"), block.mask.split("\n")
-    places = [place for place, line in enumerate(masks) if section(line)]
+    places = _sections(masks)
     if HEADING.search(block.mask) or not places:
         return block, None
     first = next(place for place, line in enumerate(masks) if line.strip())
     head = _bare(lines[first])
-    titled = len(head) <= LONGEST and not head.endswith(".") and not _known(head)
+    opens = _known(head) or (first in places and GRADED.fullmatch(head))
+    titled = len(head) <= LONGEST and not head.endswith(".") and not opens
     if titled:
-        places = [place for place in places if place != first]
+        places.pop(first, None)
         lines[first] = masks[first] = f"# {head}"
-    for place in places:
-        lines[place] = masks[place] = f"## {section(masks[place])}"
+    for place, title in places.items():
+        lines[place] = masks[place] = f"## {title}"
     if not titled:
         lines, masks = [f"# {name}", *lines], [f"# {name}", *masks]
-    remark = f"no Markdown headings: {len(places)} lines in capitals or bold were read as such"
+    remark = f"no Markdown headings: {len(places)} lines in capitals, in bold or with a grade were read as such"
     remark += "" if titled else f", and the file's name {name!r} as the title"
     return Block(block.file, block.line - (not titled), "\n".join(lines), "\n".join(masks)), remark
+
+
+def _sections(lines: list[str]) -> dict[int, str]:
+    """Place and title of each. A grade counts where the next rule below has it, too, and no section stands between."""
+    found: dict[int, str] = {}
+    below = ""
+    for place in reversed(range(len(lines))):
+        grade = None if LISTED.match(lines[place].strip()) else GRADED.fullmatch(_bare(lines[place]))
+        if rule := CODED.match(lines[place]):
+            below = rule[2].partition(".")[0]
+        elif title := section(lines[place]) or (grade[0] if grade and grade["code"] == below else None):
+            found[place] = title
+            below = ""
+    return found
 
 
 def section(line: str) -> str | None:

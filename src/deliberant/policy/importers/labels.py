@@ -1,4 +1,7 @@
-"""The labels of single-file policies, such as VIOLATES (1) and SAFE (0): what a section's title says of its rules."""
+"""The labels of single-file policies, such as VIOLATES (1) and SAFE (0): what a section says of its rules.
+
+Its title does, or a line `Output: INVALID` below a title with a grade, such as `Likely spam (SP2 - medium confidence)`.
+"""
 
 import re
 
@@ -14,14 +17,33 @@ LABEL = re.compile(
     rf"(?i)[\W\d_]*{WORDS}(?: (?:THE )?(?:CONTENT|REQUESTS?|USES?|BEHAVIOU?RS?|MATERIAL|CASES|RULES|POLICY))?"
     r"(?:\W*[(\[].*[)\]])?[\W\d_]*(?:(?::|\s[-\u2013\u2014])\s.*)?"
 )
+GRADED = re.compile(
+    r"(?![A-Z]{1,4}[0-9]\b)(?=[^()\n]*?[^\W\d_])[^()\n]*\((?P<code>[A-Z]{1,4}[0-9])(?:\s*[-\u2013\u2014:][^()\n]*)?\)"
+)
+"""Words, and in brackets what the codes of the rules below begin with; no such code in front, as a rule has."""
+OUTPUT = re.compile(r"^[^\w\n]*output[^\w\n]*:(.*)$", re.MULTILINE | re.IGNORECASE)
+VERDICT = re.compile(rf"(?i)(?<![^\W_])(?:(?P<invalid>INVALID)|VALID|{WORDS})(?![^\W_])")
 LIKE = re.compile(rf"(?i)(?!EXAMPLES?\b).*(?<![^\W_]){WORDS}")
 
 
 def label_style(title: str) -> Style | None:
     """The style of the rules below a title, None where it is no label: `Safe harbour` merely begins like one."""
     found = LABEL.fullmatch(title)
-    if not found:
-        return None
+    return _style(found) if found else None
+
+
+def section_style(title: str, body: str) -> Style | None:
+    """That of the title or, where it has a grade, of the outputs below it; None where these name no style, or two."""
+    style = label_style(title)
+    if not GRADED.fullmatch(title):
+        return style
+    styles = {style} - {None}
+    for output in OUTPUT.findall(body):
+        styles |= {"refuse" if found["invalid"] else _style(found) for found in VERDICT.finditer(output)}
+    return styles.pop() if len(styles) == 1 else None
+
+
+def _style(found: re.Match[str]) -> Style:
     if found["care"]:
         return "safe_complete"
     return "comply" if bool(found["no"]) == bool(found["bad"]) else "refuse"
