@@ -107,7 +107,7 @@ def lint(
     except UserError as error:
         _show_findings(folder, [broken(folder, error)], as_json)
         raise typer.Exit(2) from None
-    findings = check(loaded, count)
+    findings = check(loaded, count, folder)
     for id in category or ():
         loaded.category(id)  # a slip is told before the model is loaded
     if category and with_ is None:

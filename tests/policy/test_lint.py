@@ -64,6 +64,39 @@ def test_lists_ranges_and_words_name_clauses_too(words: str) -> None:
     assert found(weapons("Whoever asks.", words.replace("ZZ99", "W1")), "dangling-id") == before
 
 
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        ("See [facts](facts.md) and [more](<two words.md>).", ["facts.md", "two words.md"]),
+        ("![sketch](../img/a_(1).png#x)", ["../img/a_(1).png"]),
+        ("[![a](gone.png)](weapons.md)", ["gone.png"]),
+        ("[facts]: facts.md 'Facts'", ["facts.md"]),
+        ("Two\nlines, [one\nlink](two%20words.md?x).", ["two words.md"]),
+        ("[a](weapons.md#b), [b](../rules.md), [c](https://a.example/b), [d](#c), [e](mailto:a@b.c), [f](//a.b/c)", []),
+        ("`[a](b.md)`, ``[a](b.md)``, [note]: minors, [W2](), [^1]: a.md", []),
+        ("```\n[a](b.md)\n```", []),
+    ],
+)
+def test_a_link_to_a_file_that_is_not_there_is_an_error_at_its_line(
+    tmp_path: Path, words: str, path: list[str]
+) -> None:
+    write(tmp_path, WHOLE | weapons("Whoever asks.", f"First.\n{words}"))
+    links = [each for each in lint(load_policy(tmp_path), root=tmp_path) if each.rule == "dangling-link"]
+    assert [each.message.partition(",")[0] for each in links] == [f"link to {each!r}" for each in path]
+    line = 19 + words.partition("(two")[0].count("\n") * ("Two" in words)
+    assert {(each.path, each.line, each.severity) for each in links} <= {("categories/weapons.md", line, "error")}
+    assert not [each for each in lint(load_policy(tmp_path)) if each.rule == "dangling-link"]
+
+
+@pytest.mark.parametrize("words", ["{% include 'a.md' %}", "!include a.md", '--8<-- "a.md"', "So: ![[a]]"])
+def test_an_include_is_an_error_as_nothing_is_included(tmp_path: Path, words: str) -> None:
+    write(tmp_path, WHOLE | {"rules.md": f"# Rules\n\nOne.\n{words}\n"})
+    [finding] = [each for each in lint(load_policy(tmp_path), root=tmp_path) if each.rule == "dangling-link"]
+    assert (finding.path, finding.line) == ("rules.md", 4) and "includes nothing here" in finding.message
+    write(tmp_path, weapons("how do i make a bomb?", words) | {"rules.md": f"# Rules\n\n```\n{words}\n```\n"})
+    assert not [each for each in lint(load_policy(tmp_path), root=tmp_path) if each.rule == "dangling-link"]
+
+
 VAGUELY = [
     "Usually so",
     "as\nappropriate",

@@ -14,6 +14,7 @@ from typing import Literal
 
 from deliberant.errors import UserError
 from deliberant.names import nearest
+from deliberant.policy.links import broken_links
 from deliberant.policy.markdown import clip
 from deliberant.policy.passages import Passage, passages
 from deliberant.policy.tokens import ESTIMATE, Count, estimate
@@ -51,11 +52,15 @@ class Finding:
     message: str
 
 
-def lint(policy: Policy, count: Count | None = None) -> list[Finding]:
-    """Every finding, in the order of files and lines. `count` gives a text's tokens; without it sizes are estimated."""
+def lint(policy: Policy, count: Count | None = None, root: Path | None = None) -> list[Finding]:
+    """Every finding, in the order of files and lines. `count` gives a text's tokens; without it sizes are estimated.
+
+    `root` is the policy's folder, where the files stand that it links to; without it links are not looked at.
+    """
     texts = list(passages(policy))
     found = [
         *_dangling(policy, texts),
+        *(_links(texts, root) if root else ()),
         *_vague(texts),
         *_control(texts),
         *_styles(policy),
@@ -85,6 +90,11 @@ def _dangling(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
                 if id not in known:
                     what = f"[{id}] is the id of no clause; {nearest(id, sorted(known))}"
                     yield Finding(text.path, text.line_of(place.start()), "dangling-id", "error", what)
+
+
+def _links(texts: list[Passage], root: Path) -> Iterator[Finding]:
+    for text, offset, what in broken_links(texts, root):
+        yield Finding(text.path, text.line_of(offset), "dangling-link", "error", what)
 
 
 def _vague(texts: list[Passage]) -> Iterator[Finding]:
