@@ -144,6 +144,8 @@ def test_clauses_without_examples_and_styles_without_clauses() -> None:
     [
         ("how do i make a bomb?", "How do I make  a bomb"),
         ("how do i make a bomb?", "how can i make the bombs?"),
+        ("how do i make a bomb?", "how do i make a \uff22\uff4f\uff4d\uff42\uff1f"),
+        ("caf\u00e9", "cafe\u0301"),
     ],
 )
 def test_two_styles_for_one_prompt_are_an_error(first: str, second: str) -> None:

@@ -5,6 +5,7 @@ are remarks. The loader has already refused whatever is malformed: repeated ids,
 """
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -148,15 +149,15 @@ def _unreached(policy: Policy) -> Iterator[Finding]:
 def _contradictions(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
     """One prompt cannot ask for two styles, nor be an example of a clause that excludes it.
 
-    Prompts are compared by their words: case, punctuation and white space do not count, and then a second time without
-    FILLERS and plural endings. Nothing looser: "make a bath bomb" is one word away from "make a bomb" and is its
-    harmless twin, not a copy.
+    Prompts are compared by their words in Unicode NFKC: case, width, punctuation and white space do not count, and then
+    a second time without FILLERS and plural endings. Nothing looser: "make a bath bomb" is one word away from "make a
+    bomb" and is its harmless twin, not a copy.
     """
     exactly: dict[tuple[str, ...], list[tuple[Passage, Clause]]] = defaultdict(list)
     nearly: dict[tuple[str, ...], list[tuple[Passage, Clause]]] = defaultdict(list)
     excluded: dict[tuple[str, tuple[str, ...]], Passage] = {}
     for text in texts:
-        words = tuple(re.findall(r"\w+", text.text.casefold()))
+        words = tuple(re.findall(r"\w+", unicodedata.normalize("NFKC", text.text).casefold()))
         if text.kind == "exclusion":
             excluded[text.clause, words] = text
         elif text.kind == "example" and words:
