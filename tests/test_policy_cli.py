@@ -88,12 +88,15 @@ def test_diff_names_changes_and_prompts(folder: Path, tmp_path: Path) -> None:
     assert result.stdout.splitlines() == [
         "~ W1 weapon instructions (weapons): restyled refuse -> comply",
         "views touched: weapons",
-        "prompts touched: 1 of 3",
+        "prompts touched: 1 of 3 (outside every category, so without a spec view: 1)",
         "p1",
     ]
     row = json.loads(invoke("diff", folder, new, "--prompts", prompts, "--json").stdout)
     assert row["changed"] == [{"id": "W1", "category": "weapons", "what": ["restyled"], "style": ["refuse", "comply"]}]
     assert row["prompts"] == {"touched": ["p1"], "untouched": ["p2", "p3"]} and row["touched"] == ["weapons"]
+    ruled = write(tmp_path / "rules", WHOLE | {"rules.md": "# Rules\n\nx\n"})
+    everywhere = invoke("diff", folder, ruled, "--prompts", prompts)
+    assert "prompts touched: 2 of 3 (outside every category, so without a spec view: 1)\np1\np2\n" in everywhere.stdout
     assert invoke("diff", "micro", "micro").stdout == "no difference\nviews touched: none\n"
     assert "all: every spec view holds" in invoke("diff", folder, write(tmp_path / "old", FILES)).stdout
 

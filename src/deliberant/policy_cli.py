@@ -147,12 +147,14 @@ def diff(
     before, after = policy_named(old), policy_named(new)
     found = compare(before, after)
     asked: dict[str, list[str]] = {"touched": [], "untouched": []}
+    outside = 0
     if prompts is not None:
         from deliberant.prompts import read_prompts
 
         for prompt in read_prompts(prompts, *names_in(before, after)):
             hit = any(map(found.touches, prompt.categories))
             asked["touched" if hit else "untouched"].append(prompt.id)
+            outside += not prompt.categories
     if as_json:
         row = found.row() | ({"prompts": asked} if prompts else {})
         typer.echo(json.dumps(row, ensure_ascii=False, indent=1))
@@ -163,7 +165,8 @@ def diff(
     typer.echo(f"views touched: {', '.join(found.reached) or 'none'}{whole}")
     if prompts is not None:
         count = len(asked["touched"])
-        typer.echo(f"prompts touched: {count} of {count + len(asked['untouched'])}")
+        viewless = f" (outside every category, so without a spec view: {outside})" if outside else ""
+        typer.echo(f"prompts touched: {count} of {count + len(asked['untouched'])}{viewless}")
         typer.echo("".join(f"{id}\n" for id in asked["touched"]), nl=False)
 
 
