@@ -113,6 +113,16 @@ def test_export_and_import_are_inverse(folder: Path, tmp_path: Path) -> None:
     assert "is not empty" in invoke("import", file, "--to", back).stderr
 
 
+def test_nothing_is_written_into_a_policy_which_would_load_no_more(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "one.md"
+    assert invoke("export", "--to", file).exit_code == 0
+    for place in ("styles.md", "new.md", "categories/new.md", "deeper/new.md"):
+        for verb in (["import", file], ["export"]):
+            told = invoke(*verb, "--to", folder / place)
+            assert (told.exit_code, f"{folder / place}: lies in the policy {folder}" in told.stderr) == (2, True)
+    assert load_policy(folder) == load_policy(write(tmp_path / "same", WHOLE))
+
+
 def test_an_import_that_skips_exits_1_and_lists(tmp_path: Path) -> None:
     (tmp_path / "spec.md").write_text("# A {#a}\n## B {#b authority=root}\nSee [?](#gone).\n")
     result = invoke("import", tmp_path / "spec.md", "--to", tmp_path / "p", "--style", "refuse")

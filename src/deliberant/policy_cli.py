@@ -231,8 +231,11 @@ def export(
     deliberant policy export --policy my-policy/ --to my-policy.md
     """
     from deliberant.policy.importers import export_policy
+    from deliberant.policy.loader import outside_policies
     from deliberant.sources import policy_named
 
+    if to is not None:
+        outside_policies(to)
     text = export_policy(policy_named(policy))
     if to is None:
         typer.echo(text, nl=False)

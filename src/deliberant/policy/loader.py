@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from deliberant.errors import UserError
 from deliberant.names import nearest
 from deliberant.policy.markdown import Block, Section, clip, mistake, read_document, read_page, read_sections
 from deliberant.policy.parts import read_body, read_guidelines, read_style
@@ -36,6 +37,13 @@ def load_policy(path: str | Path) -> Policy:
     name, version = front["name"].text, front["version"].text
     lines = (_line(intro), _line(rules))
     return Policy(name, version, str(intro), styles, categories, str(rules or ""), lines)
+
+
+def outside_policies(path: Path) -> None:
+    """UserError where what is to be written at `path` would lie in a policy's folder, which would load no more."""
+    for folder in path.resolve().parents:
+        if (folder / "styles.md").is_file() and (folder / "categories").is_dir():
+            raise UserError(f"{path}: lies in the policy {folder}, which would load no more; name another place")
 
 
 def _check_names(root: Path) -> None:

@@ -11,7 +11,7 @@ from deliberant.policy.importers.model_spec import import_model_spec
 from deliberant.policy.importers.single_file import export_policy, import_single_file
 from deliberant.policy.importers.specbench import import_specbench
 from deliberant.policy.importers.types import Count, Imported
-from deliberant.policy.loader import load_policy
+from deliberant.policy.loader import load_policy, outside_policies
 from deliberant.policy.markdown import mistake, read_document
 from deliberant.policy.printer import print_policy
 from deliberant.policy.types import Policy
@@ -50,8 +50,9 @@ def import_policy(path: Path, format: Format | None = None, style: Style | None 
 def save_policy(policy: Policy, folder: Path) -> None:
     """Write a policy's folder, which must not exist or be empty, whole or not at all.
 
-    UserError where it is not empty, or where the text does not read back as it is.
+    UserError where it is not empty or lies in another policy's, or where the text does not read back as it is.
     """
+    outside_policies(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: is not empty; name a new folder")
     with writing(folder, "nothing was written"):
