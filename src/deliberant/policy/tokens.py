@@ -11,6 +11,8 @@ from deliberant.errors import UserError
 
 Count = Callable[[str], int]
 
+FILES = (".json", ".jinja", ".model", ".tiktoken", ".txt")
+"""Suffixes of what a tokenizer may be made of."""
 ESTIMATE = "estimated as UTF-8 bytes / 4; --tokenizer counts"
 
 
@@ -33,10 +35,10 @@ def token_counter(tokenizer: str | None) -> TokenCounter:
     """
     if tokenizer is None:
         return TokenCounter(estimate, ESTIMATE)
-    path = Path(tokenizer)
+    path = Path(tokenizer) if Path(tokenizer).exists() else _from_hub(tokenizer)
     file = path / "tokenizer.json" if path.is_dir() else path
     if not file.is_file():
-        return TokenCounter(_by_transformers(tokenizer), f"counted by {tokenizer}")
+        return TokenCounter(_by_transformers(str(path)), f"counted by {tokenizer}")
     from tokenizers import Tokenizer
 
     try:
@@ -48,14 +50,24 @@ def token_counter(tokenizer: str | None) -> TokenCounter:
     return TokenCounter(lambda text: len(loaded.encode(text, add_special_tokens=False).ids), f"counted by {tokenizer}")
 
 
+def _from_hub(name: str) -> Path:
+    """The folder of a Hub id's files, weights excepted. Asked once: transformers asks for each, again and again."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=[f"*{suffix}" for suffix in FILES]))
+    except (OSError, ValueError) as error:
+        what = f"{name!r} is no file or folder here and can not be had from the Hub ({_reason(error)})"
+        raise UserError(f"--tokenizer: {what}; check the name and the network") from None
+
+
 def _by_transformers(name: str) -> Count:
     from transformers import AutoTokenizer
 
     try:
         loaded = AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError) as error:
-        what = f"{name!r} is no tokenizer here or on the Hub ({_reason(error)})"
-        raise UserError(f"--tokenizer: {what}; check the name") from None
+        raise UserError(f"--tokenizer: {name!r} holds no tokenizer ({_reason(error)}); check the name") from None
     return lambda text: len(loaded(text, add_special_tokens=False)["input_ids"])
 
 
