@@ -76,6 +76,23 @@ def test_a_file_cut_in_half_is_named(tmp_path: Path) -> None:
         import_policy(tmp_path, style="comply")
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("9" * 5000, "2: holds a number of 5000 digits; write a text"),
+        ("NaN", "2: safety_specifications[2] is 'nan', which is no text; write one sentence"),
+        ("[" * 500 + "]" * 500, "2: safety_specifications[2] is '[[["),
+        ("[" * 10**5 + "]" * 10**5, "1: is no JSON (nested too deeply); give SpecBench's own file"),
+    ],
+)
+def test_values_that_json_can_hold_and_python_can_not_are_one_line(tmp_path: Path, value: str, words: str) -> None:
+    text = f'{{"safety_specifications": ["a",\n{value}], "behavioral_specifications": []}}'
+    write(tmp_path, files() | {"Child/specifications.json": text})
+    with pytest.raises(UserError) as caught:
+        import_policy(tmp_path, style="comply")
+    assert str(caught.value).startswith(f"{tmp_path / 'Child' / 'specifications.json'}:{words}")
+
+
 def test_a_folder_without_specifications_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r":1: no specifications\.json here or one folder below; "):
         import_policy(write(tmp_path, {"README.md": "x"}), style="comply")

@@ -18,6 +18,8 @@ from deliberant.prompts.types import Style
 
 LISTS = {"safety_specifications": "S", "behavioral_specifications": "B"}
 SCENARIO = ("name", "description")
+DIGITS = 4300
+"""Of the longest whole number that Python reads."""
 FILES = ("scenario.json", "specifications.json")
 
 
@@ -74,9 +76,14 @@ def _object(file: Path, keys: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
             raise mistake(file, _place(raw, json.dumps(key)), f"key {clip(key)} is given twice", "keep one of the two")
         return dict(pairs)
 
+    def number(digits: str) -> int:
+        if len(digits) > DIGITS:
+            raise mistake(file, _place(raw, digits), f"holds a number of {len(digits)} digits", "write a text")
+        return int(digits)
+
     try:
         raw = file.read_bytes().decode("utf-8")
-        value = json.loads(raw, object_pairs_hook=distinct)
+        value = json.loads(raw, object_pairs_hook=distinct, parse_int=number)
     except FileNotFoundError:
         raise mistake(file, 1, "no such file", "add it, or move the scenario's folder away") from None
     except OSError as error:
