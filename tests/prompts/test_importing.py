@@ -11,6 +11,7 @@ from pyarrow import parquet
 from deliberant.errors import UserError
 from deliberant.prompts import Hint, Prompt, read_prompts, write_prompts
 from deliberant.prompts.importing import FIELDS, Import, imported
+from deliberant.prompts.lines import MAX_LINE
 from deliberant.prompts.tables import Record, Table, open_table
 from tests.prompts.test_reader import prompts
 
@@ -112,6 +113,18 @@ def test_rows_without_text_are_skipped_and_listed() -> None:
     assert [prompt.id for prompt in found] == ["set-1", "set-5"]
     assert account.skipped == [("set:3", "has no text"), ("set:4", "is blank"), ("set:5", "has no text")]
     assert run([{"messages": [{"role": "user", "content": " "}]}, {"messages": []}])[1].row()["skipped"] == 2
+
+
+def test_what_no_prompt_file_could_hold_is_skipped_and_listed(tmp_path: Path) -> None:
+    path = tmp_path / "set.parquet"
+    quotes = '"' * (MAX_LINE // 2)  # two letters each as JSON
+    texts = ["a", "x" * MAX_LINE, quotes, "b"]
+    parquet.write_table(pyarrow.table({"text": texts}), path)
+    account = Import()
+    write_prompts(tmp_path / "to.jsonl", imported(open_table(str(path)), {}, {}, account))
+    why = "is longer than 16 MiB as a line of a prompt file"
+    assert account.skipped == [(f"{path}: row 2", why), (f"{path}: row 3", why)]
+    assert [prompt.id for prompt in read_prompts(tmp_path / "to.jsonl")] == ["set-1", "set-4"]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deliberant.errors import UserError
+from deliberant.files import json_line
 from deliberant.names import nearest
 from deliberant.prompts.index import Index
+from deliberant.prompts.lines import MAX_LINE
 from deliberant.prompts.reader import check_names
-from deliberant.prompts.rows import PromptRow, validate
+from deliberant.prompts.rows import PromptRow, prompt_row, validate
 from deliberant.prompts.tables import Table
 from deliberant.prompts.types import Prompt
 
@@ -48,7 +50,7 @@ NAMES = ("id", "category", "family", "source", "licence", "framing")
 
 @dataclass
 class Import:
-    """What was read. `skipped`: place and reason of each row without a text; `unused`: columns nothing is mapped to.
+    """What was read. `skipped`: place and reason of each row that is no prompt; `unused`: columns nothing is mapped to.
 
     `defaulted`: how many prompts got an id, a family or no category for want of a value.
     """
@@ -78,10 +80,11 @@ def imported(
 ) -> Iterator[Prompt]:
     """The table's rows as prompts. `mapped`: field -> column, `constants`: field -> value; see `FIELDS`.
 
-    A column that bears a field's name is that field, unless it is mapped otherwise. Rows without text are skipped and
-    go into `account`. UserError, naming the nearest name, for an unknown field, a column that is missing, a category
-    not among `categories` or a hint's clause not among `clauses`; for a mapped or constant part of a hint where no row
-    has one; with file and line or row for a repeated id and whatever `PromptRow` refuses.
+    A column that bears a field's name is that field, unless it is mapped otherwise. Rows without text, or too long for
+    a line of a prompt file, are skipped and go into `account`. UserError, naming the nearest name, for an unknown
+    field, a column that is missing, a category not among `categories` or a hint's clause not among `clauses`; for a
+    mapped or constant part of a hint where no row has one; with file and line or row for a repeated id and whatever
+    `PromptRow` refuses.
     """
     _check(mapped, constants)
     seen, hinted = Index(), False
@@ -102,6 +105,9 @@ def imported(
             continue
         valid = validate(row, PromptRow, record.at)
         prompt = valid.prompt()
+        if len(json_line(prompt_row(prompt))) > MAX_LINE:
+            account.skipped.append((record.at, f"is longer than {MAX_LINE / 2**20:g} MiB as a line of a prompt file"))
+            continue
         if seen.add(prompt.id) is not None:
             raise UserError(f"{record.at}: id '{prompt.id}' is that of an earlier row; map another column to id")
         check_names(record.at, valid, categories, clauses)
