@@ -115,6 +115,17 @@ def test_rows_without_text_are_skipped_and_listed() -> None:
     assert run([{"messages": [{"role": "user", "content": " "}]}, {"messages": []}])[1].row()["skipped"] == 2
 
 
+@pytest.mark.parametrize("mapped", [{"system": "rules"}, {"system": "=be kind"}])
+def test_a_second_system_turn_is_not_added_but_the_row_skipped_and_listed(mapped: dict[str, str]) -> None:
+    ask = {"role": "user", "content": "hi"}
+    told = [{"role": "system", "content": "be brief"}, ask]
+    [prompt], account = run([{"messages": told, "rules": "be kind"}, {"messages": [ask], "rules": "be kind"}], mapped)
+    assert [turn["content"] for turn in prompt.messages] == ["be kind", "hi"]
+    assert account.skipped == [("set:2", "has a system turn in its messages and a system text beside them")]
+    [prompt], account = run([{"messages": told, "system": " "}])
+    assert [turn["content"] for turn in prompt.messages] == ["be brief", "hi"] and not account.skipped
+
+
 def test_what_no_prompt_file_could_hold_is_skipped_and_listed(tmp_path: Path) -> None:
     path = tmp_path / "set.parquet"
     quotes = '"' * (MAX_LINE // 2)  # two letters each as JSON

@@ -80,11 +80,11 @@ def imported(
 ) -> Iterator[Prompt]:
     """The table's rows as prompts. `mapped`: field -> column, `constants`: field -> value; see `FIELDS`.
 
-    A column that bears a field's name is that field, unless it is mapped otherwise. Rows without text, or too long for
-    a line of a prompt file, are skipped and go into `account`. UserError, naming the nearest name, for an unknown
-    field, a column that is missing, a category not among `categories` or a hint's clause not among `clauses`; for a
-    mapped or constant part of a hint where no row has one; with file and line or row for a repeated id and whatever
-    `PromptRow` refuses.
+    A column that bears a field's name is that field, unless it is mapped otherwise. Rows without text, too long for a
+    line of a prompt file, or with two system turns are skipped and go into `account`. UserError, naming the nearest
+    name, for an unknown field, a column that is missing, a category not among `categories` or a hint's clause not among
+    `clauses`; for a mapped or constant part of a hint where no row has one; with file and line or row for a repeated id
+    and whatever `PromptRow` refuses.
     """
     _check(mapped, constants)
     seen, hinted = Index(), False
@@ -100,8 +100,8 @@ def imported(
         account.unused |= record.values.keys() - set(columns.values())
         values = {name: record.values[column] for name, column in columns.items()} | dict(constants)
         row = _row(table, number, values, account)
-        if row is None:
-            account.skipped.append((record.at, "has no text"))
+        if isinstance(row, str):
+            account.skipped.append((record.at, row))
             continue
         valid = validate(row, PromptRow, record.at)
         prompt = valid.prompt()
@@ -151,17 +151,19 @@ def _columns(
     return found
 
 
-def _row(table: Table, number: int, values: dict[str, Any], account: Import) -> dict[str, Any] | None:
-    """A row as `PromptRow` takes it, None where it has no text."""
+def _row(table: Table, number: int, values: dict[str, Any], account: Import) -> dict[str, Any] | str:
+    """A row as `PromptRow` takes it, or why it is skipped."""
     values = {name: _name(value) if name in NAMES else value for name, value in values.items()}
     values = {name: value for name, value in values.items() if not _blank(value)}
     turns = values.get("messages") or [{"role": "user", "content": values.get("text")}]
     whole = isinstance(turns, list)  # what is no list is left for the schema to refuse
     if whole and all(isinstance(turn, dict) and _blank(turn.get("content", turn)) for turn in turns):
-        return None
+        return "has no text"
     row: dict[str, Any] = {name: values[name] for name in ("source", "licence", "framing") if name in values}
     row["messages"] = turns
     if "system" in values and whole:
+        if any(isinstance(turn, dict) and turn.get("role") == "system" for turn in turns):
+            return "has a system turn in its messages and a system text beside them"
         row["messages"] = [{"role": "system", "content": values["system"]}, *turns]
     several = values.get("categories", values.get("category", []))
     if isinstance(several, str):
