@@ -200,8 +200,12 @@ def test_a_mistake_is_named_with_its_place(row: dict[str, Any], mapped: dict[str
 
 
 def test_an_id_that_comes_twice_is_named() -> None:
-    with pytest.raises(UserError, match="set:3: id 'a' is that of an earlier row"):
+    words = "set:3: id 'a' is that of an earlier row; give one of the two another, or map another column to id"
+    with pytest.raises(UserError, match=words):
         run([{"id": "a", "text": "x"}, {"id": "a", "text": "y"}])
+    words = "set:3: id 'set-2' was made up for want of one and is that of an earlier row; give this row an id"
+    with pytest.raises(UserError, match=words):
+        run([{"id": "set-2", "text": "x"}, {"id": " ", "text": "y"}])
 
 
 def test_numbers_lists_and_blanks_are_not_taken_for_text() -> None:

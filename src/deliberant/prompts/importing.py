@@ -109,7 +109,10 @@ def imported(
             account.skipped.append((record.at, f"is longer than {MAX_LINE / 2**20:g} MiB as a line of a prompt file"))
             continue
         if seen.add(prompt.id) is not None:
-            raise UserError(f"{record.at}: id '{prompt.id}' is that of an earlier row; map another column to id")
+            what, remedy = "is that of an earlier row", "give one of the two another, or map another column to id"
+            if _blank(values.get("id")):
+                what, remedy = f"was made up for want of one and {what}", "give this row an id"
+            raise UserError(f"{record.at}: id '{prompt.id}' {what}; {remedy}")
         check_names(record.at, valid, categories, clauses)
         account.prompts += 1
         yield prompt
