@@ -25,7 +25,8 @@ def run(
 ) -> tuple[list[Prompt], Import]:
     """The rows of a table called `set`; a mapping that begins with `=` is a constant."""
     names = tuple(dict.fromkeys(name for row in rows for name in row)) if columns else None
-    table = Table("set", "set", names, iter(Record(f"set:{place}", row) for place, row in enumerate(rows, start=2)))
+    records = [Record(f"set:{place}", row) for place, row in enumerate(rows, start=2)]
+    table = Table("set", "set", names, lambda wanted: iter(records))
     account = Import()
     mapped = mapped or {}
     constants = {name: value[1:] for name, value in mapped.items() if value.startswith("=")}
@@ -92,7 +93,8 @@ def test_what_belongs_to_a_hint_is_told_as_left_out_where_there_is_none() -> Non
 
 @pytest.mark.parametrize(("mapped", "constants"), [({"confidence": "c"}, {}), ({}, {"hint_source": "me"})])
 def test_what_is_asked_for_of_a_hint_needs_one(mapped: dict[str, str], constants: dict[str, str]) -> None:
-    table = Table("t", "t.csv:1", ("text", "c"), iter([Record("t.csv:2", {"text": "a", "c": "0.9"})]))
+    record = Record("t.csv:2", {"text": "a", "c": "0.9"})
+    table = Table("t", "t.csv:1", ("text", "c"), lambda wanted: iter([record]))
     with pytest.raises(UserError, match=r"t\.csv:1: '\w+' is of a hint, and there is none; name it with --map hint="):
         list(imported(table, mapped, constants, Import()))
 

@@ -14,9 +14,9 @@ HOSTILE = "# refuse\r\n<script>x</script>\x00\x1b[2J ``` [W1]\n### weapons [W1] 
 fields = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 
 
-def read(path: Path | str, **about: Any) -> tuple[Table, list[Record]]:
+def read(path: Path | str, wanted: list[str] | None = None, **about: Any) -> tuple[Table, list[Record]]:
     table = open_table(str(path), **about)
-    return table, list(table.records)
+    return table, list(table.records(wanted))
 
 
 def parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -116,14 +116,31 @@ def test_a_quote_that_is_never_closed_stops_at_the_limit(tmp_path: Path, monkeyp
         read(tmp_path / "a.csv")
 
 
-def test_text_that_is_no_utf_8_inside_parquet_is_named(tmp_path: Path) -> None:
+def unreadable(name: str) -> Any:
+    """A column whose second value is none that Python has."""
+    import pyarrow
+
+    if name == "text":
+        return pyarrow.array([b"good", b"\xff"]).view(pyarrow.string())
+    return pyarrow.array([1, 2**31 - 1], pyarrow.date32())
+
+
+@pytest.mark.parametrize("kind", ["text", "day"])
+def test_a_value_that_can_not_be_read_is_named_where_it_is_wanted(tmp_path: Path, kind: str) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    bad = pyarrow.array([b"good", b"\xff"]).view(pyarrow.string())
-    pyarrow.parquet.write_table(pyarrow.table({"text": bad}), tmp_path / "a.parquet")
-    with pytest.raises(UserError, match=r"a\.parquet: after row 0: can not be read as Parquet"):
-        read(tmp_path / "a.parquet")
+    path = tmp_path / "set" / "train.parquet"
+    path.parent.mkdir()
+    pyarrow.parquet.write_table(pyarrow.table({"ask": ["a", "b"], "a.b": ["c", "d"], "bad": unreadable(kind)}), path)
+    for where in (path, path.parent):
+        table, found = read(where, ["a.b", "ask"])
+        assert [record.values for record in found] == [{"ask": "a", "a.b": "c"}, {"ask": "b", "a.b": "d"}]
+        assert table.columns == ("ask", "a.b", "bad")
+    with pytest.raises(UserError, match=r"train\.parquet: row 2: column 'bad' holds what can not be read"):
+        read(path)
+    with pytest.raises(UserError, match=r"set: after row [01]: can not be read \("):
+        read(path.parent)
 
 
 def test_parquet_with_two_columns_of_a_name_is_refused(tmp_path: Path) -> None:
@@ -202,12 +219,3 @@ def test_what_is_not_there_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a\n")
     with pytest.raises(UserError, match="a file has neither"):
         read(tmp_path / "a.csv", split="train")
-
-
-def test_values_that_python_has_no_number_for_are_a_user_error(tmp_path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    pq.write_table(pa.table({"text": ["a"], "day": pa.array([2**31 - 1], pa.date32())}), tmp_path / "x.parquet")
-    with pytest.raises(UserError, match="can not be read as Parquet"):
-        read(tmp_path / "x.parquet")

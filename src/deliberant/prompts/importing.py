@@ -88,16 +88,19 @@ def imported(
     """
     _check(mapped, constants)
     seen, hinted = Index(), False
-    chosen = _columns(table.columns, mapped, constants, table.at) if table.columns is not None else None
-    for number, record in enumerate(table.records, start=1):
+    chosen = None
+    if table.columns is not None:
+        chosen = _columns(table.columns, mapped, constants, table.at)
+        account.unused |= set(table.columns) - set(chosen.values())
+    for number, record in enumerate(table.records(chosen and chosen.values()), start=1):
         if not record.values:
             account.skipped.append((record.at, "is blank"))
             continue
         columns = chosen
         if columns is None:
             columns = _columns(tuple(record.values), mapped, constants, record.at)
+            account.unused |= record.values.keys() - set(columns.values())
         hinted |= bool(HINT & (columns.keys() | constants.keys()))
-        account.unused |= record.values.keys() - set(columns.values())
         values = {name: record.values[column] for name, column in columns.items()} | dict(constants)
         row = _row(table, number, values, account)
         if isinstance(row, str):

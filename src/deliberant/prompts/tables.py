@@ -5,7 +5,7 @@ What stands in a row is data and stays as it is: control characters, HTML, Markd
 
 import csv
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,17 +28,21 @@ class Record(NamedTuple):
     values: dict[str, Any]
 
 
+Records = Callable[[Collection[str] | None], Iterator[Record]]
+
+
 @dataclass(frozen=True)
 class Table:
     """`at` is where the columns are named; `columns` are None where each row has its own keys.
 
-    `records` can be gone through once.
+    `records` takes the columns that are wanted, None for all, and can be called once. What is not wanted is left out
+    where the file need not be read for it: in Parquet and data sets, where it does not have to be readable, then.
     """
 
     name: str
     at: str
     columns: tuple[str, ...] | None
-    records: Iterator[Record]
+    records: Records
 
 
 def open_table(where: str, split: str | None = None, config: str | None = None) -> Table:
@@ -54,7 +58,7 @@ def open_table(where: str, split: str | None = None, config: str | None = None) 
             raise UserError(f"{where}: --split and --config are for data sets; a file has neither")
         suffix = path.suffix.lower()
         if suffix in JSON_LINES:
-            return Table(path.stem, where, None, _json_lines(path))
+            return Table(path.stem, where, None, lambda wanted: _json_lines(path))
         if suffix in DELIMITERS:
             return _delimited(path, DELIMITERS[suffix])
         if suffix == ".parquet":
@@ -103,7 +107,7 @@ def _delimited(path: Path, delimiter: str) -> Table:
     if not header or len(set(header)) < len(header) or not all(name.strip() for name in header):
         raise UserError(f"{path}:1: has no header with a different name for each column; write one")
 
-    def records() -> Iterator[Record]:
+    def records(wanted: Collection[str] | None) -> Iterator[Record]:
         while found := row():
             first, fields = found
             here = f"{path}:{first}"
@@ -111,7 +115,7 @@ def _delimited(path: Path, delimiter: str) -> Table:
                 raise UserError(f"{here}: has {len(fields)} fields, the header has {len(header)}; repair that row")
             yield Record(here, dict(zip(header, fields, strict=False)))
 
-    return Table(path.stem, f"{path}:1", tuple(header), records())
+    return Table(path.stem, f"{path}:1", tuple(header), records)
 
 
 def _parquet(path: Path) -> Table:
@@ -122,9 +126,16 @@ def _parquet(path: Path) -> Table:
     def reading(here: str) -> Iterator[None]:
         try:
             yield
-        except (ArrowException, OSError, ValueError, OverflowError) as error:
+        except (ArrowException, OSError, ValueError) as error:
             what = str(error).split("\n")[0]
             raise UserError(f"{here}: can not be read as Parquet ({what}); write the file anew") from error
+
+    def cell(column: Any, place: int, here: str, name: str) -> Any:
+        try:
+            return column[place].as_py()
+        except (ArrowException, ValueError, OverflowError) as error:
+            remedy = "repair that value, or leave the column out"
+            raise UserError(f"{here}: column '{name}' holds what can not be read ({error}); {remedy}") from error
 
     with reading(str(path)):
         file = ParquetFile(path)
@@ -132,20 +143,22 @@ def _parquet(path: Path) -> Table:
     if (twice := repeated(columns)) is not None:
         raise UserError(f"{path}: has two columns '{twice}'; rename or remove one of them")
 
-    def records() -> Iterator[Record]:
+    def records(wanted: Collection[str] | None) -> Iterator[Record]:
+        names = [name for name in columns if wanted is None or name in wanted]
         number = 0
-        batches = file.iter_batches(batch_size=256)
+        batches = file.iter_batches(batch_size=256, columns=names)
         while True:
             with reading(f"{path}: after row {number}"):
                 batch = next(batches, None)
-                rows = batch.to_pylist() if batch is not None else []
             if batch is None:
                 return
-            for values in rows:
+            found = {name: batch.column(name) for name in names}
+            for place in range(batch.num_rows):
                 number += 1
-                yield Record(f"{path}: row {number}", values)
+                here = f"{path}: row {number}"
+                yield Record(here, {name: cell(column, place, here, name) for name, column in found.items()})
 
-    return Table(path.stem, str(path), columns, records())
+    return Table(path.stem, str(path), columns, records)
 
 
 def _data_set(where: str, split: str | None, config: str | None) -> Table:
@@ -179,23 +192,24 @@ def _data_set(where: str, split: str | None, config: str | None) -> Table:
     features = loaded.features or {}
     labels = {name: kind for name, kind in features.items() if isinstance(kind, ClassLabel)}
 
-    def records() -> Iterator[Record]:
-        source, number = iter(loaded), 0
+    def records(wanted: Collection[str] | None) -> Iterator[Record]:
+        names = [name for name in features if wanted is None or name in wanted]
+        source, number = iter(loaded.select_columns(names) if features else loaded), 0
         while True:
             try:
                 values = next(source, None)
-            except (DatasetsError, OSError, ValueError, RuntimeError) as error:
+            except (DatasetsError, OSError, ValueError, OverflowError, RuntimeError) as error:
                 what = str(error).split("\n")[0]
                 raise UserError(f"{where}: after row {number}: can not be read ({what}); repair it") from error
             if values is None:
                 return
             number += 1
-            for name, kind in labels.items():
-                label = values[name]
+            for name in labels.keys() & values.keys():
+                kind, label = labels[name], values[name]
                 values[name] = None if label is None or label < 0 else kind.int2str(label)
             yield Record(f"{where}: row {number}", values)
 
-    return Table(path.name, where, tuple(features) or None, records())
+    return Table(path.name, where, tuple(features) or None, records)
 
 
 def _named(where: str, splits: Any, split: str | None) -> Any:

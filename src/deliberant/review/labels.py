@@ -143,11 +143,11 @@ def read_labels(file: Path, samples: Samples, reviewer: str) -> Account:
     if not file.is_file():
         raise UserError(f"{file}: there is no such file; give a .jsonl, .csv, .tsv or .parquet file of labels")
     reviewer = check_reviewer(reviewer)
-    found, unused, unnamed = [], set[str](), 0
     table = open_table(str(file))
+    found, unused, unnamed = [], set(table.columns or ()) - set(COLUMNS), 0
     if table.columns is not None and (missing := [name for name in NEEDED if name not in table.columns]):
         raise UserError(f"{table.at}: has no column {missing[0]}; {EACH_ROW}")
-    for at, values in table.records:
+    for at, values in table.records(COLUMNS):
         if not values:
             continue
         unused |= values.keys() - set(COLUMNS)
