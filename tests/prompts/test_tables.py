@@ -173,6 +173,20 @@ def test_a_data_set_comes_by_split_and_with_names_for_labels(data_set: Path) -> 
         read(data_set, split="tests")
 
 
+def test_lists_of_labels_come_as_lists_of_names(tmp_path: Path) -> None:
+    from datasets import ClassLabel, Dataset, Features, LargeList, Sequence
+
+    label = ClassLabel(names=["theft", "weapons"])
+    kinds = {"some": Sequence(label), "more": LargeList(label), "nested": Sequence(Sequence(label))}
+    columns = {"some": [[1, 0], [], None], "more": [[0], None, [1]], "nested": [[[1]], None, []]}
+    Dataset.from_dict(columns, features=Features(kinds)).save_to_disk(tmp_path / "set")
+    assert [record.values for record in read(tmp_path / "set")[1]] == [
+        {"some": ["weapons", "theft"], "more": ["theft"], "nested": [["weapons"]]},
+        {"some": [], "more": None, "nested": None},
+        {"some": None, "more": ["weapons"], "nested": []},
+    ]
+
+
 def test_a_data_set_of_one_split_has_none_to_choose(tmp_path: Path) -> None:
     from datasets import Dataset
 

@@ -162,8 +162,8 @@ def _parquet(path: Path) -> Table:
 
 
 def _data_set(where: str, split: str | None, config: str | None) -> Table:
-    """A data set by Hub id or local folder, streamed; labels come as their names, not as their numbers."""
-    from datasets import ClassLabel, get_dataset_config_names, load_dataset, load_from_disk
+    """A data set by Hub id or local folder, streamed; labels, in lists too, come as names, not as numbers."""
+    from datasets import ClassLabel, LargeList, List, get_dataset_config_names, load_dataset, load_from_disk
     from datasets.exceptions import DatasetsError
 
     logging.getLogger("datasets").setLevel(logging.CRITICAL)  # it logs errors that it raises, too
@@ -190,7 +190,13 @@ def _data_set(where: str, split: str | None, config: str | None) -> Table:
         what = str(error).split("\n")[0]
         raise UserError(f"{where}: is neither a file nor a data set that can be loaded ({what}); check it") from error
     features = loaded.features or {}
-    labels = {name: kind for name, kind in features.items() if isinstance(kind, ClassLabel)}
+
+    def named(value: Any, kind: Any) -> Any:
+        if isinstance(kind, (List, LargeList)) and value is not None:
+            return [named(each, kind.feature) for each in value]
+        if isinstance(kind, ClassLabel):
+            return None if value is None or value < 0 else kind.int2str(value)
+        return value
 
     def records(wanted: Collection[str] | None) -> Iterator[Record]:
         names = [name for name in features if wanted is None or name in wanted]
@@ -204,9 +210,7 @@ def _data_set(where: str, split: str | None, config: str | None) -> Table:
             if values is None:
                 return
             number += 1
-            for name in labels.keys() & values.keys():
-                kind, label = labels[name], values[name]
-                values[name] = None if label is None or label < 0 else kind.int2str(label)
+            values = {name: named(value, features.get(name)) for name, value in values.items()}
             yield Record(f"{where}: row {number}", values)
 
     return Table(path.name, where, tuple(features) or None, records)
