@@ -74,6 +74,12 @@ def test_mistakes_are_one_line_and_exit_2(root: Path, tmp_path: Path) -> None:
         ("review", tmp_path / "none", "--json"): "is no run folder",
         ("review", root, "--import", tmp_path / "no.csv"): "there is no such file",
         ("review", root, "--no-open", "--reviewer", ""): "--reviewer: a reviewer's name",
+        ("review", root, "--json", "--sample", 2): "--sample: says nothing to --json, which serves no page; leave one",
+        ("review", root, "--import", tmp_path / "no.csv", "--port", 0): "--port: says nothing to --import",
+        ("review", root, "--export", tmp_path / "x", "--seed", 0): "--seed: says nothing to --export",
+        ("review", root, "--json", "--no-blind"): "--blind: says nothing to --json",
+        ("review", root, "--json", "--no-open"): "--open: says nothing to --json",
+        ("review", root, "--json", "--reviewer", "ana"): "--reviewer: says nothing to --json",
         ("judge", "calibrate", root): "has no labels",
         ("prompts", "hints", root / "prompts/train.jsonl", "--from", root, "--to", tmp_path / "x"): "has no labels",
     }.items():

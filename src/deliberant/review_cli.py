@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from deliberant.review import Samples
 
 
+OF_THE_PAGE = {"sample": "--sample", "seed": "--seed", "blind": "--blind", "port": "--port", "open_browser": "--open"}
+"""Options, by their parameters, that say nothing where no page is served."""
+
+
 def review(
+    context: typer.Context,
     where: RunFolder,
     reviewer: Annotated[str | None, typer.Option(help="Whose labels these are; default is your login name.")] = None,
     sample: Annotated[
@@ -51,6 +56,12 @@ def review(
     from deliberant.files import apart, write_rows
     from deliberant.review import Labels, Samples, added, current, read_labels, summary
 
+    if no_page := [name for name, given in (("--import", import_), ("--export", export), ("--json", as_json)) if given]:
+        stray = [option for name, option in OF_THE_PAGE.items() if _given(context, name)]
+        if import_ is None and reviewer is not None:
+            stray.append("--reviewer")
+        if stray:
+            raise UserError(f"{stray[0]}: says nothing to {no_page[0]}, which serves no page; leave one of the two out")
     samples = Samples(where)
     store = Labels(samples)
     apart([export], [store.path, where, import_])
@@ -72,6 +83,11 @@ def review(
     counts = summary(samples, labels)
     for line in [json.dumps(counts, ensure_ascii=False)] if as_json else _lines(counts):
         typer.echo(line, err=not as_json)
+
+
+def _given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _whose(reviewer: str | None) -> str:
