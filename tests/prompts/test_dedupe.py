@@ -1,4 +1,5 @@
 import random
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def test_what_stays_is_the_input_byte_for_byte(tmp_path: Path) -> None:
     path.write_bytes(lines[0] + b"\n" + lines[1] + lines[2].rstrip(b"\n"))
     dedupe([path], [], tmp_path / "out.jsonl")
     assert (tmp_path / "out.jsonl").read_bytes() == lines[0] + lines[2]
+
+
+def test_files_with_byte_order_marks_are_put_together_without(tmp_path: Path) -> None:
+    files = [prompts(tmp_path / name, prompt(name, text)) for name, text in (("a", BREAD), ("b", ROSES))]
+    for path in files:
+        path.write_bytes(BOM_UTF8 + path.read_bytes())
+    dedupe(files, [], tmp_path / "to.jsonl")
+    assert ids(tmp_path / "to.jsonl") == ["a", "b"] and BOM_UTF8 not in (tmp_path / "to.jsonl").read_bytes()
 
 
 def test_what_the_evaluation_asks_goes_first_decoded_too(tmp_path: Path) -> None:

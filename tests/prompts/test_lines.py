@@ -1,3 +1,4 @@
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ def test_lines_are_the_file(tmp_path_factory: pytest.TempPathFactory, parts: lis
     data = b"\n".join(parts) + b"\n" * ended
     path.write_bytes(data)
     found = list(lines(path, limit=9))
-    assert b"".join(line.data for line in found) == data
+    assert b"".join(line.data for line in found) == data.removeprefix(BOM_UTF8)
     assert [line.number for line in found] == list(range(1, len(found) + 1))
     assert all(data[line.offset :].startswith(line.data) for line in found)
 
@@ -40,4 +41,8 @@ def test_a_file_that_is_not_there_or_breaks_is_named(tmp_path: Path, monkeypatch
 def test_what_is_not_utf_8_is_named_with_its_line_and_byte(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"x:3: is not UTF-8 \(byte 0xff at 2\)"):
         text_of(Line(3, 0, b"a\xff"), Path("x"))
-    assert text_of(Line(1, 0, "\ufeffid".encode()), Path("x")) == "id"
+
+
+def test_a_byte_order_mark_is_the_files_and_not_the_first_lines(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(BOM_UTF8 + b"a\n" + BOM_UTF8 + b"b\n")
+    assert list(lines(tmp_path / "x")) == [(1, 3, b"a\n"), (2, 5, BOM_UTF8 + b"b\n")]

@@ -1,4 +1,5 @@
 import json
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,15 @@ def test_what_is_no_object_is_named_with_its_line(tmp_path: Path, line: str) -> 
         read_prompts(path)
 
 
+def test_a_byte_order_mark_stands_at_the_start_of_a_file_only(tmp_path: Path) -> None:
+    rows = [json.dumps({**ROW, "id": id}) + "\n" for id in "ab"]
+    assert len(read_prompts(file(tmp_path, "\ufeff", *rows))) == 2
+    with pytest.raises(
+        UserError, match=r"rows\.jsonl:2: begins with a byte order mark, which only a file may; take it"
+    ):
+        read_prompts(file(tmp_path, rows[0], "\ufeff", rows[1]))
+
+
 @pytest.mark.parametrize("key", ["id", "messages", "category", "family"])
 def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
     path = file(tmp_path, {name: value for name, value in ROW.items() if name != key})
@@ -190,7 +200,7 @@ def test_any_bytes_are_rows_or_a_user_error(tmp_path_factory: pytest.TempPathFac
     path = tmp_path_factory.getbasetemp() / "any.jsonl"
     path.write_bytes(data)
     try:
-        assert read_prompts(path) == [] and not data.strip()
+        assert read_prompts(path) == [] and not data.removeprefix(BOM_UTF8).strip()
     except UserError as error:
         assert str(error).startswith(f"{path}:")
 

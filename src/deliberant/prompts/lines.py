@@ -1,5 +1,6 @@
 """The lines of a file, one at a time, so that no file is too large and no line fills the memory."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,10 @@ MAX_LINE = 16 * 2**20
 
 
 class Line(NamedTuple):
-    """`number` counts from 1, `offset` in bytes from the file's start; `data` keeps its line end."""
+    """`number` counts from 1, `offset` in bytes from the file's start; `data` keeps its line end.
+
+    A byte order mark at the file's start is no part of the first line. Later ones are data.
+    """
 
     number: int
     offset: int
@@ -39,6 +43,8 @@ def lines(path: Path, limit: int = MAX_LINE) -> Iterator[Line]:
                     raise UserError(
                         f"{path}:{number}: is longer than {limit / 2**20:g} MiB; split this line or take it out"
                     )
+                if number == 1 and data.startswith(BOM_UTF8):
+                    offset, data = len(BOM_UTF8), data.removeprefix(BOM_UTF8)
                 yield Line(number, offset, data)
                 offset += len(data)
     except OSError as error:
@@ -46,9 +52,9 @@ def lines(path: Path, limit: int = MAX_LINE) -> Iterator[Line]:
 
 
 def text_of(line: Line, path: Path) -> str:
-    """The line decoded, without the byte order mark of a first line. UserError with file:line where it is not UTF-8."""
+    """The line decoded. UserError with file:line where it is not UTF-8."""
     try:
-        return line.data.decode("utf-8-sig" if line.number == 1 else "utf-8")
+        return line.data.decode()
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise UserError(

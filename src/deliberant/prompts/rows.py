@@ -6,6 +6,7 @@ same keys and "truth": {"style", "clause", "harmful"}, "suite" and, optionally, 
 """
 
 import json
+from codecs import BOM_UTF8
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -159,8 +160,10 @@ def validate(value: Any, kind: type[AnyRow], here: str) -> AnyRow:
 
 def json_object(line: bytes, here: str) -> dict[str, Any]:
     """The JSON object on a line. UserError that starts with `here` where there is none, or a key is given twice."""
+    if line.startswith(BOM_UTF8):
+        raise UserError(f"{here}: begins with a byte order mark, which only a file may; take it out")
     try:
-        value = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_no_duplicates)  # bytes may be UTF-16 to it
+        value = json.loads(line.decode(), object_pairs_hook=_no_duplicates)  # bytes may be UTF-16 to it
     except UnicodeDecodeError as error:
         raise UserError(f"{here}: is not UTF-8; save the file as UTF-8") from error
     except (ValueError, RecursionError) as error:

@@ -73,7 +73,7 @@ def _json_lines(path: Path) -> Iterator[Record]:
     for line in lines(path):
         here = f"{path}:{line.number}"
         text = text_of(line, path)
-        yield Record(here, json_object(text.encode(), here) if text.strip() else {})
+        yield Record(here, json_object(line.data, here) if text.strip() else {})
 
 
 def _delimited(path: Path, delimiter: str) -> Table:
