@@ -301,6 +301,8 @@ def test_a_pipe_to_read_is_a_mistake(folder: Path) -> None:
             ("dedupe", "x.jsonl", "--against", pipe, "--to", "y.jsonl"),
             ("split", pipe, "--to", "sets"),
             ("generate", "encode", pipe, "--to", "y.jsonl"),
+            ("generate", "encode", "x.jsonl", "--to", "y.jsonl", "--data", pipe),
+            ("generate", "clauses", pipe, "--to", "y.jsonl", *MICRO),
         ):
             result = invoke(*arguments)
             assert (result.exit_code, result.stderr) == (2, f"error: {pipe}: is a pipe; save it to a file first\n")

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,12 @@ def test_a_mistake_in_the_prompts_is_named(tmp_path: Path, prompts: str, words: 
         load_recipe(path)
     assert str(error.value).startswith(f"{path}:5: ")
     assert words in str(error.value)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "recipe.yaml")
+    with pytest.raises(UserError, match=r"recipe\.yaml: is a pipe; save it to a file first"):
+        load_recipe(tmp_path / "recipe.yaml")
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

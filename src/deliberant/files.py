@@ -111,6 +111,12 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def no_pipe(path: Path) -> None:
+    """UserError where a file to read is a pipe, which can be gone through only once, or is waited for."""
+    if path.is_fifo():
+        raise UserError(f"{path}: is a pipe; save it to a file first")
+
+
 def beside(path: Path, ending: str) -> Path:
     """`<path's stem>.<ending>`, for what belongs to an output file. UserError where `path` is a folder."""
     _no_folder(path)

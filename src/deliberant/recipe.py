@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from deliberant.errors import UserError
+from deliberant.files import no_pipe
 from deliberant.mistakes import first_mistake
 from deliberant.models.types import Sampling
 from deliberant.names import repeated
@@ -243,6 +244,7 @@ _Loader.add_implicit_resolver(
 
 
 def _read(path: Path, places: Places) -> dict[str, Any]:
+    no_pipe(path)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

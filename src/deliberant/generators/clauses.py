@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from deliberant.errors import UserError
-from deliberant.files import fingerprint
+from deliberant.files import fingerprint, no_pipe
 from deliberant.generators.writing import Job
 from deliberant.judge.judge import fence
 from deliberant.models.templates import Templates
@@ -27,6 +27,7 @@ SOURCE = re.compile(r"^generated:clauses:(?P<clause>[^@]+)@")
 
 def counts_of_coverage(path: Path, policy: Policy) -> dict[str, int]:
     """Clause -> prompts, of what `deliberant coverage RUN --json` printed. UserError where it is no such list."""
+    no_pipe(path)
     try:
         rows = json.loads(path.read_bytes())
         found = {row["clause"]: row["prompts"] for row in rows}

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError, model_validator
 
 from deliberant.errors import UserError
-from deliberant.files import fingerprint
+from deliberant.files import fingerprint, no_pipe
 from deliberant.generators.types import Made
 from deliberant.judge.judge import fence
 from deliberant.mistakes import first_mistake
@@ -105,6 +105,7 @@ def load_wrappers(kind: str, only: Sequence[str] = (), path: Path | None = None)
     UserError naming file and place for whatever is unknown, missing or no YAML.
     """
     file = path or WRAPPERS[kind]
+    no_pipe(file)
     try:
         data = file.read_bytes()
         rows = _WrapperFile.model_validate(yaml.load(data, _Loader)).root

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deliberant.errors import UserError
+from deliberant.files import no_pipe
 
 MAX_LINE = 16 * 2**20
 """Bytes of the longest line that is read: a conversation with long tool results, and no more."""
@@ -20,12 +21,6 @@ class Line(NamedTuple):
     number: int
     offset: int
     data: bytes
-
-
-def no_pipe(path: Path) -> None:
-    """UserError where a file to read is a pipe, which can be gone through only once, or is waited for."""
-    if path.is_fifo():
-        raise UserError(f"{path}: is a pipe; save it to a file first")
 
 
 def lines(path: Path, limit: int = MAX_LINE) -> Iterator[Line]:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from deliberant.errors import UserError
+from deliberant.files import no_pipe
 from deliberant.names import nearest, repeated
-from deliberant.prompts.lines import MAX_LINE, lines, no_pipe, text_of
+from deliberant.prompts.lines import MAX_LINE, lines, text_of
 from deliberant.prompts.rows import json_object
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}

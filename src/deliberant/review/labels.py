@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from deliberant.errors import UserError
-from deliberant.files import append_durably, json_line, writing
+from deliberant.files import append_durably, json_line, no_pipe, writing
 from deliberant.mistakes import first_mistake
 from deliberant.names import nearest, whole
-from deliberant.prompts.lines import lines, no_pipe
+from deliberant.prompts.lines import lines
 from deliberant.prompts.rows import json_object
 from deliberant.prompts.tables import open_table
 from deliberant.review.samples import Entry, Samples

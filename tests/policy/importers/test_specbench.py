@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,14 @@ def test_values_that_json_can_hold_and_python_can_not_are_one_line(tmp_path: Pat
     with pytest.raises(UserError) as caught:
         import_policy(tmp_path, style="comply")
     assert str(caught.value).startswith(f"{tmp_path / 'Child' / 'specifications.json'}:{words}")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    write(tmp_path, files())
+    (tmp_path / "Child" / "scenario.json").unlink()
+    os.mkfifo(tmp_path / "Child" / "scenario.json")
+    with pytest.raises(UserError, match=r"scenario\.json: is a pipe; save it to a file first"):
+        import_policy(tmp_path, style="comply")
 
 
 def test_a_folder_without_specifications_is_named(tmp_path: Path) -> None:

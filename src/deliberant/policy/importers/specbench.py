@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from deliberant.files import no_pipe
 from deliberant.names import nearest, repeated
 from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, prefixes
 from deliberant.policy.markdown import clip, mistake
@@ -81,6 +82,7 @@ def _object(file: Path, keys: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
             raise mistake(file, _place(raw, digits), f"holds a number of {len(digits)} digits", "write a text")
         return int(digits)
 
+    no_pipe(file)
     try:
         raw = file.read_bytes().decode("utf-8")
         value = json.loads(raw, object_pairs_hook=distinct, parse_int=number)
