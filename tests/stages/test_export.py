@@ -174,7 +174,10 @@ def test_what_has_not_finished_or_was_changed_is_named(tmp_path: Path) -> None:
         export(again, tmp_path / "out")
 
 
-def test_a_full_disk_leaves_no_card(run: ScriptedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("force", [False, True])
+def test_a_full_disk_leaves_no_card_and_the_same_command_ends_it(
+    run: ScriptedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool
+) -> None:
     """The card comes last: without one the folder is no data set that anybody would take for whole."""
     from deliberant import files
 
@@ -186,10 +189,16 @@ def test_a_full_disk_leaves_no_card(run: ScriptedRun, tmp_path: Path, monkeypatc
                 raise OSError(28, "No space left on device")
         whole(path, parts)
 
-    monkeypatch.setattr("deliberant.stages.export.write_atomically", failing)
-    with pytest.raises(RunError, match="can not write"):
-        export(run, tmp_path / "out")
+    if force:
+        export(run, tmp_path / "out", rejected=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("deliberant.stages.export.write_atomically", failing)
+        with pytest.raises(RunError, match="can not write"):
+            export(run, tmp_path / "out", force=force)
     assert not (tmp_path / "out" / "README.md").exists()
+    export(run, tmp_path / "out", force=force)
+    names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    assert names == ["README.md", "rl/train.parquet", "sft/train.parquet"]
 
 
 def test_the_card_counts_what_the_manifests_count(run: ScriptedRun, tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ CARD = "README.md"
 CONFIGS = ("sft", "rl", "rejected")
 FILE = "train.parquet"
 """Each configuration is one folder with one file and one split, `train`."""
+UNFINISHED = ".deliberant-unfinished"
+"""Stands in the folder of an export as long as that is not whole."""
 
 MESSAGES = "list<struct<role: string, content: string>>"
 PROVENANCE = {
@@ -82,11 +84,13 @@ def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False
     """Writes `<config>/train.parquet` for sft, rl and, if asked for, rejected; README.md, the card, last.
 
     UserError where filter, helpful or sft have not finished, `folder` is the run's or in it, or holds something. With
-    `force`, a former export in `folder`, known by its card, is replaced and whatever else is there stays.
+    `force`, a former export in `folder`, known by its card, is replaced and whatever else is there stays; so is one
+    that was broken off, known by `UNFINISHED`, without it, too.
     """
     if folder.resolve().is_relative_to(run.root.resolve()):
         raise UserError(f"{folder}: is in the run itself; name a folder outside of {run.root}")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    unfinished = folder / UNFINISHED
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not unfinished.exists():
         if not _is_export(folder):
             raise UserError(f"{folder}: is not empty, and holds no export with its card; name another folder")
         if not force:
@@ -113,6 +117,8 @@ def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False
             arms=_trained(run),
         )
     )
+    write_atomically(unfinished, b"")
+    (folder / CARD).unlink(missing_ok=True)
     for name in CONFIGS:
         path = folder / name / FILE
         if name in tables:
@@ -120,6 +126,7 @@ def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False
         else:
             path.unlink(missing_ok=True)
     write_atomically(folder / CARD, card.encode())
+    unfinished.unlink()
     return Exported(folder, {name: len(rows) for name, rows in tables.items()})
 
 
