@@ -216,7 +216,10 @@ def test_a_data_file_that_holds_no_keys_is_one_line(folder: Path) -> None:
     (folder / "x.jsonl").write_text("")
     (folder / "data.yaml").write_text("")
     result = invoke("generate", "framings", "x.jsonl", "--to", "y.jsonl", "--data", "data.yaml")
-    assert (result.exit_code, result.stderr) == (2, "error: data.yaml: should be keys with values, not None\n")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: data.yaml: should be keys with values, not None; write `key: value`\n",
+    )
 
 
 def test_a_folder_to_write_to_is_a_mistake(folder: Path) -> None:

@@ -57,14 +57,25 @@ def test_paths_start_from_the_recipe(tmp_path: Path) -> None:
     [
         ("generate:\n  sampels: 3\n", 7, "unknown key 'generate.sampels'; did you mean 'samples'?"),
         ("sede: 3\n", 6, "unknown key 'sede'; did you mean 'seed'?"),
-        ("generate:\n  samples: three\n", 7, "generate.samples: input should be a valid integer, not 'three'"),
+        (
+            "generate:\n  samples: three\n",
+            7,
+            "generate.samples: input should be a valid integer, not 'three'; write a whole number",
+        ),
         ("generate:\n  samples: true\n", 7, "generate.samples: input should be a valid integer, not True"),
-        ("generate:\n  samples: 0\n", 7, "generate.samples: input should be greater than or equal to 1, not 0"),
+        (
+            "generate:\n  samples: 0\n",
+            7,
+            "generate.samples: input should be greater than or equal to 1, not 0; change it",
+        ),
         ("evaluate:\n  arms:\n  - base\n  - sft-rl\n", 9, "unknown value 'sft-rl'; did you mean 'sft+rl'?"),
         ("seed: 1\nrl: [1\n", 8, "no valid YAML: expected ',' or ']'"),
         ("sft:\n  epochs: 1\n  epochs: 2\n", 8, "'sft.epochs' is given twice"),
-        ("templates: [a]\n", 6, "templates: input should be a valid string"),
-        ("rl: 5\n", 6, "rl: should be keys with values, not 5"),
+        ("templates: [a]\n", 6, "templates: input should be a valid string, not ['a']; write a text"),
+        ("rl: 5\n", 6, "rl: should be keys with values, not 5; write `key: value`"),
+        ("sft:\n  train_embeddings: 1\n", 7, "input should be a valid boolean, not 1; write true or false"),
+        ("evaluate:\n  arms: []\n", 7, "at least 1 item after validation, not 0, not []; name at least one"),
+        ("evaluate:\n  arms: sft\n", 7, "evaluate.arms: input should be a valid list, not 'sft'; write a list"),
         ("templates: tamplates\n", 6, "templates: there is no "),
         ("sft:\n  learning_rate: .inf\n", 7, "sft.learning_rate: input should be a finite number"),
         ("evaluate:\n  arms: [sft, base, sft]\n", 7, "evaluate.arms: 'sft' is named twice; keep one of them"),
@@ -85,9 +96,9 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, added: str, line: int,
 @pytest.mark.parametrize(
     ("prompts", "words"),
     [
-        ("prompts: mikro", "prompts: unknown value 'mikro'; "),
+        ("prompts: mikro", "prompts: unknown value 'mikro'; write the word micro, or the keys train, "),
         ("prompts: {train: r.yaml, helpful: r.yaml, case: r.yaml}", "did you mean 'cases'?"),
-        ("prompts: {train: r.yaml, helpful: r.yaml}", "'prompts.cases' is missing"),
+        ("prompts: {train: r.yaml, helpful: r.yaml}", "'prompts.cases' is missing; add it"),
         ("prompts: {train: r.yaml, helpful: r.yaml, cases: gone.jsonl}", "prompts.cases: there is no "),
         ("prompts: 5", "prompts: "),
         ("prompts: {train: 5, helpful: r.yaml, cases: r.yaml}", "prompts.train: input should be a valid string, not 5"),
@@ -114,6 +125,11 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "recipe.yaml")
     with pytest.raises(UserError, match=r"recipe\.yaml: is a pipe; save it to a file first"):
         load_recipe(tmp_path / "recipe.yaml")
+
+
+def test_a_name_that_no_folder_could_have_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"recipe\.yaml:1: name: 'Small One' can not begin a folder's name; use small"):
+        load_recipe(write(tmp_path, MICRO.replace("small", "Small One")))
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -7,12 +7,23 @@ from pydantic import BaseModel, ValidationError
 
 from deliberant.names import nearest
 
+REMEDIES = {
+    "string_type": "write a text",
+    "bool_type": "write true or false",
+    "int_type": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_type": "write a number",
+    "list_type": "write a list",
+    "tuple_type": "write a list",
+    "too_short": "name at least one",
+}
+"""What helps where a value is of the wrong kind; one out of range is to be changed."""
 UNION_MEMBER = re.compile(r"literal\[|str$|[A-Z]")
 """Pydantic's names for the members of a union, which stand among the keys; keys of ours start in lower case."""
 
 
 def first_mistake(error: ValidationError, model: type[BaseModel]) -> tuple[tuple[int | str, ...], str]:
-    """Where the first mistake is (keys and indices from the top) and what is wrong with it."""
+    """Where the first mistake is (keys and indices from the top), and what is wrong with it and helps."""
     # an unknown key explains a missing one; the deepest error explains a union that no member fits
     found = min(
         error.errors(include_url=False), key=lambda each: (each["type"] != "extra_forbidden", -len(each["loc"]))
@@ -27,16 +38,17 @@ def first_mistake(error: ValidationError, model: type[BaseModel]) -> tuple[tuple
         case "extra_forbidden":
             return where, f"unknown key '{name}'; {nearest(str(where[-1]), _keys(model, where[:-1]))}"
         case "missing":
-            return where, f"'{name}' is missing"
+            return where, f"'{name}' is missing; add it"
         case "literal_error":
             known = found["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
             return where, f"{name}: unknown value {found['input']!r}; {nearest(str(found['input']), known)}"
         case "value_error":
             return where, f"{name}: {found['ctx']['error']}" if name else str(found["ctx"]["error"])
         case "model_type" | "dict_type" | "model_attributes_type":
-            what = f"should be keys with values, not {found['input']!r}"
+            what = f"should be keys with values, not {found['input']!r}; write `key: value`"
             return where, f"{name}: {what}" if name else what
-    return where, f"{name}: {found['msg'][0].lower()}{found['msg'][1:]}, not {found['input']!r}"
+    what = f"{found['msg'][0].lower()}{found['msg'][1:]}".replace("tuple", "list")
+    return where, f"{name}: {what}, not {found['input']!r}; {REMEDIES.get(found['type'], 'change it')}"
 
 
 def _keys(model: type[BaseModel], where: tuple[int | str, ...]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from deliberant.errors import UserError
 from deliberant.files import no_pipe
@@ -37,6 +37,12 @@ Places = dict[tuple[int | str, ...], str]
 
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _folder_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+        raise ValueError(f"{name!r} can not begin a folder's name; use small letters, digits and hyphens")
+    return name
 
 
 class _Drawing(_Settings):
@@ -196,7 +202,7 @@ class Recipe(_Settings):
     training continues from that run's checkpoints.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    name: Annotated[str, AfterValidator(_folder_name)]
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     policy: str
     base: str
@@ -328,13 +334,17 @@ def _absolute(data: dict[str, Any], folder: Path, places: Places) -> dict[str, A
     changed: dict[str, Any] = {
         key: found((key,), data[key], words[key], hub=key in ("base", "judge")) for key in words if key in data
     }
-    if isinstance(prompts := data.get("prompts"), dict):
+    prompts = data.get("prompts", BUILT_IN)
+    if isinstance(prompts, dict):
         changed["prompts"] = {
             key: {**given, "file": found(("prompts", key, "file"), given["file"], (), hub=True)}
             if isinstance(given, dict) and "file" in given
             else found(("prompts", key), given, ())
             for key, given in prompts.items()
         }
+    elif prompts != BUILT_IN:
+        remedy = f"write the word {BUILT_IN}, or the keys train, helpful and cases with a file each"
+        raise UserError(f"{places['prompts',]}: prompts: unknown value {prompts!r}; {remedy}")
     if isinstance(old := data.get("from_run"), str):
         changed["from_run"] = os.path.abspath(folder / old)  # a finished run needs it no more, so it may be gone
     return {**data, **changed}

@@ -101,7 +101,7 @@ def test_a_label_survives_json() -> None:
     ("text", "words"),
     [
         (None, "label.yaml: is missing"),
-        ("part: answer", "'pattern' is missing"),
+        ("part: answer", "'pattern' is missing; add it"),
         ("part: anser\npattern: (?P<names>x)", "part: unknown value 'anser'; did you mean 'answer'?"),
         ("part: answer\npattern: '('", "pattern is no regular expression"),
         ("part: answer\npattern: x", "pattern has no group 'names'"),

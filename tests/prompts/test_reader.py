@@ -78,7 +78,7 @@ def test_cases_survive_being_written_and_read(tmp_path_factory: pytest.TempPathF
         ({"catgory": "x"}, "unknown key 'catgory'; did you mean 'category'?"),
         ({"id": " "}, "id: is blank"),
         ({"id": "first"}, "id 'first' is already that of line 1"),
-        ({"id": 5}, "id: input should be a valid string, not 5"),
+        ({"id": 5}, "id: input should be a valid string, not 5; write a text"),
         ({"messages": []}, "messages: must end on a user turn"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "messages: must end on a user turn"),
         ({"messages": [{"role": "usr", "content": "x"}]}, "unknown value 'usr'; did you mean 'user'?"),
@@ -127,7 +127,7 @@ def test_a_byte_order_mark_stands_at_the_start_of_a_file_only(tmp_path: Path) ->
 @pytest.mark.parametrize("key", ["id", "messages", "category", "family"])
 def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
     path = file(tmp_path, {name: value for name, value in ROW.items() if name != key})
-    with pytest.raises(UserError, match=f":1: '{key}' is missing"):
+    with pytest.raises(UserError, match=f":1: '{key}' is missing; add it"):
         read_prompts(path)
 
 

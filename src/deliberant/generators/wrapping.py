@@ -46,7 +46,7 @@ def _complete(turns: list[_Turn]) -> list[_Turn]:
     if not any(needed <= names for needed in NEEDED):
         raise ValueError("does not hold the request; write {{request}}, or {{first}} and {{second}}, where it belongs")
     if turns[-1].role != "user":
-        raise ValueError("must end on a user turn")
+        raise ValueError("must end on a user turn; put the assistant's before it")
     return turns
 
 

@@ -78,7 +78,7 @@ class PromptRow(_Row):
     def _one_of_both(self) -> Self:
         given = self.model_fields_set & {"category", "categories"}
         if not given and not self.may_be_unstated:
-            raise ValueError("'category' is missing")
+            raise ValueError("'category' is missing; add it, null for a prompt outside every category")
         if len(given) == 2:
             raise ValueError("'category' and 'categories' are both given; keep one of them")
         if self.category is not None:

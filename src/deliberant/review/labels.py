@@ -32,13 +32,13 @@ LONGEST = 10_000
 
 def _name(text: str) -> str:
     if not text.strip() or len(text) > 100 or not text.isprintable():
-        raise ValueError("a reviewer's name is 1 to 100 printable letters")
+        raise ValueError("a reviewer's name is 1 to 100 printable letters; give such a name")
     return text.strip()
 
 
 def _comment(text: str) -> str:
     if len(text) > LONGEST:
-        raise ValueError(f"a comment has at most {LONGEST} letters")
+        raise ValueError(f"a comment has at most {LONGEST} letters; shorten it")
     return whole(text)
 
 
