@@ -69,7 +69,7 @@ def test_paths_start_from_the_recipe(tmp_path: Path) -> None:
             "generate.samples: input should be greater than or equal to 1, not 0; change it",
         ),
         ("evaluate:\n  arms:\n  - base\n  - sft-rl\n", 9, "unknown value 'sft-rl'; did you mean 'sft+rl'?"),
-        ("seed: 1\nrl: [1\n", 8, "no valid YAML: expected ',' or ']'"),
+        ("seed: 1\nrl: [1\n", 7, "no valid YAML: expected ',' or ']'"),
         ("sft:\n  epochs: 1\n  epochs: 2\n", 8, "'sft.epochs' is given twice"),
         ("templates: [a]\n", 6, "templates: input should be a valid string, not ['a']; write a text"),
         ("rl: 5\n", 6, "rl: should be keys with values, not 5; write `key: value`"),
@@ -81,7 +81,17 @@ def test_paths_start_from_the_recipe(tmp_path: Path) -> None:
         ("evaluate:\n  arms: [sft, base, sft]\n", 7, "evaluate.arms: 'sft' is named twice; keep one of them"),
         ("rl:\n  batch_size: 3\n", 7, "rl.batch_size: 3 does not divide the 128 completions of a step"),
         ("seed: 4294967296\n", 6, "seed: input should be less than 4294967296"),
-        ("from_run: 2026-99-99\n", 1, "holds a value that can not be read"),
+        (
+            "from_run: 2026-99-99\n",
+            6,
+            "no valid YAML: '2026-99-99' looks like a number or a date and can not be",
+        ),
+        (
+            "rl:\n  steps: " + "9" * 5000 + "\n",
+            7,
+            "looks like a number or a date and can not be read as one",
+        ),
+        ("policy: 'x\nseed: 1\n", 6, "no valid YAML: found unexpected end of stream; repair it"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, added: str, line: int, words: str) -> None:

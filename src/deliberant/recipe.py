@@ -18,6 +18,7 @@ from deliberant.files import no_pipe
 from deliberant.mistakes import first_mistake
 from deliberant.models.types import Sampling
 from deliberant.names import repeated
+from deliberant.yaml_files import Loader, reading
 
 Arm = Literal["base", "base+spec", "sft", "rl", "sft+rl", "no-cot"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
@@ -240,7 +241,7 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
         raise UserError(f"{places[where]}: {what}") from error
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(Loader):
     """YAML 1.1 reads `1e-5` as text; a learning rate is a number."""
 
 
@@ -258,7 +259,7 @@ def _read(path: Path, places: Places) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}:{line}: is not UTF-8; save it as UTF-8") from error
-    try:
+    with reading(path, text):
         loader = _Loader(text)
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
@@ -266,18 +267,6 @@ def _read(path: Path, places: Places) -> dict[str, Any]:
         _mark(node, (), path, places)
         data: dict[str, Any] = loader.construct_document(node)
         return data
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise UserError(f"{path}:{mark.line + 1 if mark else 1}: no valid YAML: {error.problem}") from error
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise UserError(f"{path}:{line}: no valid YAML: {error.reason}") from error
-    except RecursionError as error:
-        raise UserError(f"{path}:1: no valid YAML: something in it contains itself") from error
-    except UserError:
-        raise
-    except ValueError as error:  # a date that is none, such as 2026-13-01
-        raise UserError(f"{path}:1: holds a value that can not be read ({error}); put it in quotes") from error
 
 
 def _mark(node: yaml.Node, where: tuple[int | str, ...], path: Path, places: Places) -> None:
@@ -308,8 +297,8 @@ def _override(data: dict[str, Any], places: Places, override: str) -> None:
             raise UserError(f"{here}: '{part}' holds no keys; override it as a whole")
     try:
         data[last] = yaml.load(value, _Loader)
-    except (yaml.YAMLError, ValueError) as error:
-        raise UserError(f"{here}: its value is no valid YAML") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{here}: its value is no valid YAML; repair it") from error
     for length in range(1, len(where) + 1):
         if length == len(where) or where[:length] not in places:
             places[where[:length]] = here

@@ -132,15 +132,16 @@ def test_a_pasted_text_can_not_close_its_fence() -> None:
             "x: {same_request: true, conversations: [[{role: assistant, content: '{{request}}'}]]}",
             "must end on a user turn",
         ),
-        ("x: [", "is no YAML"),
+        ("x: [", "own.yaml:1: no valid YAML: "),
         ("x: {turns: [a]}\nx: {turns: [b]}", "is given twice"),
         ("- x", "own.yaml: "),
-        ("\x00", "is no YAML"),
+        ("\x00", "own.yaml:1: no valid YAML: "),
+        ("x:\n  texts: [2026-13-01]", "own.yaml:2: no valid YAML: '2026-13-01' looks like a number or a date"),
     ],
 )
 def test_a_mistake_in_a_data_file_of_one_s_own_is_one_line(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "own.yaml").write_text(text)
-    with pytest.raises(UserError, match=r"own\.yaml: ") as caught:
+    with pytest.raises(UserError, match=r"own\.yaml:(\d+:)? ") as caught:
         load_wrappers("framings", (), tmp_path / "own.yaml")
     assert words in str(caught.value) and "\n" not in str(caught.value)
 

@@ -105,14 +105,15 @@ def test_a_label_survives_json() -> None:
         ("part: anser\npattern: (?P<names>x)", "part: unknown value 'anser'; did you mean 'answer'?"),
         ("part: answer\npattern: '('", "pattern is no regular expression"),
         ("part: answer\npattern: x", "pattern has no group 'names'"),
-        ("{", "is no YAML"),
+        ("{", "label.yaml:1: no valid YAML: "),
+        ("part: answer\npattern: " + "9" * 5000, "label.yaml:2: no valid YAML: "),
         ("- x", "label.yaml: "),
     ],
 )
 def test_a_mistake_in_a_rule_names_the_file(tmp_path: Path, text: str | None, words: str) -> None:
     if text is not None:
         (tmp_path / "label.yaml").write_text(text)
-    with pytest.raises(UserError, match=r"label\.yaml: ") as caught:
+    with pytest.raises(UserError, match=r"label\.yaml:(\d+:)? ") as caught:
         Rule(Templates.load(tmp_path), MENU)
     assert words in str(caught.value)
 

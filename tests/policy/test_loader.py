@@ -124,7 +124,7 @@ MISTAKES = [
     ("categories/weapons.md", "id: weapons", "id: [weapons]", 2, ["plain `key: value`"]),
     ("categories/weapons.md", "id: weapons", "- weapons", 2, ["key: value"]),
     ("categories/weapons.md", "id: weapons", "id: !secret weapons", 2, ["'!secret'", "delete it"]),
-    ("categories/weapons.md", "id: weapons", 'id: "weapons', 3, ["not YAML"]),
+    ("categories/weapons.md", "id: weapons", 'id: "weapons', 2, ["not YAML"]),
     ("categories/weapons.md", "id: weapons", "id: " + "[" * 5000, 1, ["not YAML"]),
     ("categories/weapons.md", "id: weapons", "id: weapons\nid: weapons", 3, ["'id' again", "line 2"]),
     ("categories/weapons.md", "id: weapons", "id: weapons\nidd: x", 3, ["'idd'", "'id'"]),

@@ -108,6 +108,12 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, change: dict[str, Any]
     assert words in str(error.value)
 
 
+def test_a_number_of_too_many_digits_is_one_line(tmp_path: Path) -> None:
+    words = r"rows\.jsonl:2: is no JSON object \(a number has 5000 digits, more than can be read\); write one object"
+    with pytest.raises(UserError, match=words):
+        read_prompts(file(tmp_path, ROW, '{"id": ' + "9" * 5000 + "}\n"))
+
+
 @pytest.mark.parametrize("line", ["{\n", "[]\n", "5\n", '{"id": "a", "id": "b"}\n', "not json\n"])
 def test_what_is_no_object_is_named_with_its_line(tmp_path: Path, line: str) -> None:
     path = file(tmp_path, ROW, line)

@@ -4,7 +4,7 @@ No model takes part. The texts are of the kind that public benchmarks use; a fil
 filled into its place and never looked at again, so one that imitates our placeholders or fences stays what it is.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -18,9 +18,10 @@ from deliberant.generators.types import Made
 from deliberant.judge.judge import fence
 from deliberant.mistakes import first_mistake
 from deliberant.models.templates import fill, placeholders
-from deliberant.names import nearest, repeated
+from deliberant.names import nearest
 from deliberant.prompts.encodings import ENCODINGS
 from deliberant.prompts.types import Message, Prompt
+from deliberant.yaml_files import Loader, reading
 
 HERE = Path(__file__).parent
 WRAPPERS = {name: HERE / f"{name}.yaml" for name in ("framings", "multi-turn", "transform", "encode")}
@@ -90,15 +91,6 @@ class Wrapper:
         return self.name if self.kind == SINGLE else {"encode": "encoded"}.get(self.kind, self.kind)
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is given twice, where YAML would keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        if (twice := repeated(str(key.value) for key, _ in node.value)) is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"'{twice}' is given twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
 def load_wrappers(kind: str, only: Sequence[str] = (), path: Path | None = None) -> list[Wrapper]:
     """The wrappers of a generator, or those of a data file of one's own; `only` some of them, by name.
 
@@ -107,12 +99,13 @@ def load_wrappers(kind: str, only: Sequence[str] = (), path: Path | None = None)
     file = path or WRAPPERS[kind]
     no_pipe(file)
     try:
-        data = file.read_bytes()
-        rows = _WrapperFile.model_validate(yaml.load(data, _Loader)).root
+        text = file.read_bytes().decode()
+        with reading(file, text):
+            rows = _WrapperFile.model_validate(yaml.load(text, Loader)).root
     except OSError as error:
         raise UserError(f"{file}: can not read it ({error.strerror}); check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: is no YAML ({' '.join(str(error).split())}); repair it") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: is not UTF-8; save it as UTF-8") from error
     except ValidationError as error:
         raise UserError(f"{file}: {_mistake(error)}") from error
     for name in only:
@@ -120,7 +113,7 @@ def load_wrappers(kind: str, only: Sequence[str] = (), path: Path | None = None)
             raise UserError(f"--only: unknown value '{name}'; {nearest(name, rows)}")
     if kind == "encode" and (strange := [name for name in rows if name not in ENCODINGS]):
         raise UserError(f"{file}: unknown encoding '{strange[0]}'; {nearest(strange[0], ENCODINGS)}")
-    digest = fingerprint(data.decode())[:8]
+    digest = fingerprint(text)[:8]
     return [
         Wrapper(
             kind,

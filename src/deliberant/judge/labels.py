@@ -21,6 +21,7 @@ from deliberant.mistakes import first_mistake
 from deliberant.models.splitter import split
 from deliberant.models.templates import Templates
 from deliberant.models.types import Completion
+from deliberant.yaml_files import Loader, reading
 
 FILE = "label.yaml"
 NONE = "none"
@@ -68,10 +69,9 @@ class Rule:
         if FILE not in templates.files:
             raise UserError(f"{where}: is missing; copy the one of the default prompt files")
         try:
-            rule = _RuleFile.model_validate(yaml.safe_load(templates.files[FILE]))
+            with reading(where, templates.files[FILE]):
+                rule = _RuleFile.model_validate(yaml.load(templates.files[FILE], Loader))
             self.pattern = re.compile(rule.pattern)
-        except yaml.YAMLError as error:
-            raise UserError(f"{where}: is no YAML ({' '.join(str(error).split())}); repair it") from error
         except ValidationError as error:
             raise UserError(f"{where}: {first_mistake(error, _RuleFile)[1]}") from error
         except re.error as error:

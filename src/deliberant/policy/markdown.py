@@ -13,6 +13,7 @@ import yaml
 
 from deliberant.errors import UserError
 from deliberant.names import nearest
+from deliberant.yaml_files import line_of
 
 FRONT_MATTER = re.compile(r"---\n(.*?)^---$", re.DOTALL | re.MULTILINE)
 # A fence may open on a list item's own line; how deep it is indented then depends on the list, so any depth counts.
@@ -173,9 +174,9 @@ def _yaml_pairs(file: Path, text: str) -> Iterator[tuple[yaml.Node, yaml.Node]]:
     try:
         node = yaml.compose(text, Loader=yaml.BaseLoader)
     except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
+        line = 1 + line_of(error) if isinstance(error, yaml.MarkedYAMLError) else 1
         problem = getattr(error, "problem", None) or "unreadable"
-        raise mistake(file, mark.line + 2 if mark else 1, f"front matter is not YAML ({problem})", remedy) from None
+        raise mistake(file, line, f"front matter is not YAML ({problem})", remedy) from None
     if node is None:
         return
     if not isinstance(node, yaml.MappingNode):

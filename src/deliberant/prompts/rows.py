@@ -163,7 +163,8 @@ def json_object(line: bytes, here: str) -> dict[str, Any]:
     if line.startswith(BOM_UTF8):
         raise UserError(f"{here}: begins with a byte order mark, which only a file may; take it out")
     try:
-        value = json.loads(line.decode(), object_pairs_hook=_no_duplicates)  # bytes may be UTF-16 to it
+        # bytes may be UTF-16 to it
+        value = json.loads(line.decode(), object_pairs_hook=_no_duplicates, parse_int=_whole_number)
     except UnicodeDecodeError as error:
         raise UserError(f"{here}: is not UTF-8; save the file as UTF-8") from error
     except (ValueError, RecursionError) as error:
@@ -171,6 +172,13 @@ def json_object(line: bytes, here: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UserError(f"{here}: is no JSON object; write one object per line")
     return value
+
+
+def _whole_number(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:  # Python reads some thousand digits, and words this for programmers
+        raise ValueError(f"a number has {len(digits)} digits, more than can be read") from None
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
