@@ -63,9 +63,13 @@ def test_pairing_removes_what_both_arms_share() -> None:
 
 
 def test_equal_arms_differ_by_nothing_known_for_sure() -> None:
-    found = difference(tallies([1] * 20), tallies([1] * 20), [str(i) for i in range(20)])
-    assert found.value == 0
-    assert found.low < 0 < found.high  # type: ignore[operator]
+    """The interval is that of no pair in 20 that differs."""
+    _, unlike = wilson(0, 20)
+    for hits in ([1] * 20, [0, 1] * 10):
+        found = difference(tallies(hits), tallies(hits), [str(i) for i in range(20)])
+        assert [found.value, found.low, found.high] == pytest.approx([0, -unlike, unlike])
+    found = difference(tallies([1] * 20), tallies([0] * 20), [str(i) for i in range(20)])
+    assert [found.value, found.low, found.high] == pytest.approx([1, 1 - 2 * unlike, 1])
 
 
 SAMPLES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from("abcde")), min_size=1, max_size=30)

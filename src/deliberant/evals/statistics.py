@@ -113,8 +113,8 @@ def difference(
 ) -> Estimate:
     """`ours` rate minus `theirs` on the same prompts (row i of both), resampled together; `n` counts our trials.
 
-    Prompts without a trial on either side are left out. Where the paired bootstrap degenerates the interval is
-    Newcombe's (1998, method 10) over families.
+    Prompts without a trial on either side are left out. Where the paired bootstrap degenerates, every family differs
+    alike; of those not seen a share may not, at most Wilson's upper bound of 0 in so many, and by -1 or 1 at the most.
     """
     both = [i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a.trials and b.trials]
     sums = _by_family([[ours[i] for i in both], [theirs[i] for i in both]], [families[i] for i in both])
@@ -125,8 +125,8 @@ def difference(
     drawn = _resample(sums, resamples, seed)
     low, high = _percentiles(drawn[:, 0] / drawn[:, 1] - drawn[:, 2] / drawn[:, 3])
     if low == high:
-        (p_low, p_high), (q_low, q_high) = wilson(p, len(sums)), wilson(q, len(sums))
-        low, high = p - q - math.hypot(p - p_low, q_high - q), p - q + math.hypot(p_high - p, q - q_low)
+        _, unlike = wilson(0, len(sums))
+        low, high = p - q - unlike * (1 + p - q), p - q + unlike * (1 - p + q)
     return Estimate(p - q, low, high, int(trials))
 
 
