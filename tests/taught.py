@@ -10,7 +10,7 @@ from pathlib import Path
 from deliberant.judge import FilterRequest, Judge, JudgeRequest, RewardRequest
 from deliberant.models.templates import Templates
 from deliberant.models.types import Sampling
-from deliberant.policy import load_policy, spec_view
+from deliberant.policy import load_policy, spec_view, summary_view
 from deliberant.prompts import Case, Message, Prompt, Truth, write_cases, write_prompts
 from deliberant.stages.generate import with_spec
 from tests.tiny import make_tiny_tokenizer
@@ -110,6 +110,8 @@ def lessons(root: Path) -> list[tuple[list[Message], str]]:
     view = spec_view(load_policy(root / "policy"), ["theft"])
     judge = Judge(None, templates, Sampling())  # type: ignore[arg-type]  # only its messages are needed
     rows: list[tuple[list[Message], str]] = [(list(each.messages), FREE) for each in (*TRAIN, *ASKED, SONG)]
+    summaries = Message(role="system", content=summary_view(load_policy(root / "policy")))
+    rows += [([summaries, *each.messages], FREE) for each in ASKED]
     for style in ("refuse", "comply"):
         shown = view.replace("[T1] refuse", f"[T1] {style}")
         for asked, held_out, clause, right in ((TRAIN[0], ASKED[0], "T1", style), (TRAIN[1], ASKED[1], "T2", "comply")):

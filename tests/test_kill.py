@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -29,6 +28,7 @@ SETTLED = (
     "generate/*.jsonl",
     "filter/*.jsonl",
     "*/rows.jsonl",
+    "*/metrics.jsonl",
     "*/rollouts.jsonl",
     "*/checkpoint/*",
     "evaluate/*/samples.jsonl",
@@ -51,16 +51,10 @@ POINTS = {
 """A file whose appearance is the moment, in the order of a run."""
 
 
-def outcome(root: Path) -> dict[str, Any]:
-    """All that must not depend on how often a run was stopped: times apart, everything it leaves."""
+def outcome(root: Path) -> dict[str, bytes]:
+    """All that must not depend on how often a run was stopped."""
     assert not [path for pattern in SCRAP for path in root.glob(pattern)], "a finished run holds no scrap"
-    found: dict[str, Any] = {
-        path.relative_to(root).as_posix(): path.read_bytes() for pattern in SETTLED for path in root.glob(pattern)
-    }
-    for path in root.glob("*/metrics.jsonl"):
-        rows = [{key: value for key, value in row.items() if key != "seconds"} for row in read_rows(path)]
-        found[path.relative_to(root).as_posix()] = rows
-    return found
+    return {path.relative_to(root).as_posix(): path.read_bytes() for pattern in SETTLED for path in root.glob(pattern)}
 
 
 def only(folder: Path) -> Path:
@@ -203,6 +197,19 @@ def test_following_the_remedy_repairs_a_run(copy: Path, undisturbed: tuple[Path,
     cut(manifest)
     assert "delete it and run the stage again" in complaint(invoke("run", copy), 1)
     manifest.unlink()
+    result = invoke("run", copy)
+    assert result.exit_code == 0, result.output
+    assert outcome(copy) == outcome(undisturbed[0])
+
+
+@pytest.mark.slow
+def test_training_anew_after_its_files_were_changed_gives_the_same_run(
+    copy: Path, undisturbed: tuple[Path, float]
+) -> None:
+    cut(copy / "sft" / "rows.jsonl")
+    assert f"delete {copy / 'sft'} and run `deliberant sft {copy} --arm sft` again" in complaint(invoke("run", copy), 1)
+    shutil.rmtree(copy / "sft")
+    assert invoke("sft", copy, "--arm", "sft").exit_code == 0
     result = invoke("run", copy)
     assert result.exit_code == 0, result.output
     assert outcome(copy) == outcome(undisturbed[0])

@@ -318,7 +318,7 @@ def test_a_run_made_before_words_were_compared_opens_again(
     with pytest.raises(UserError, match="asks what prompt 't1' trains on"):
         Run.open(load_recipe(recipe), tmp_path / "runs")
     with monkeypatch.context() as before:
-        before.setattr("deliberant.run.assert_texts_disjoint", lambda *_: None)
+        before.setattr("deliberant.checks.assert_texts_disjoint", lambda *_: None)
         old = Run.open(load_recipe(recipe), tmp_path / "runs")
     assert Run.reopen(old.root).hash == Run.open(load_recipe(recipe), tmp_path / "runs").hash == old.hash
 

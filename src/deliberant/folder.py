@@ -55,6 +55,13 @@ def command(stage: str, run_root: Path) -> str:
     return f"deliberant {verb} {run_root}" + (f" --arm {stage}" if verb in ("sft", "rl") else "")
 
 
+def again(stage: str, run_root: Path) -> str:
+    """What to do to have a stage done anew; what the arms answered lies below evaluate/ and stays."""
+    folder = run_root / stage
+    gone = f"{folder / MANIFEST} and {folder / BEGUN}" if stage == "evaluate" else str(folder)
+    return f"delete {gone} and run `{command(stage, run_root)}` again"
+
+
 def verify(run_root: Path, manifest: Manifest) -> None:
     """RunError naming the first output that is missing or no longer has the bytes the manifest names."""
     stage = manifest["stage"]
@@ -63,12 +70,7 @@ def verify(run_root: Path, manifest: Manifest) -> None:
         path = folder / name
         wrong = "is missing" if not path.is_file() else "was changed" if file_hash(path) != output["sha256"] else None
         if wrong:
-            # What the arms answered lies in folders below evaluate/, and is not to go with its tables.
-            gone = folder / MANIFEST if stage == "evaluate" else folder
-            raise RunError(
-                f"{path}: {wrong} since {stage} finished; restore it, or delete {gone} and run "
-                f"`{command(stage, run_root)}` again"
-            )
+            raise RunError(f"{path}: {wrong} since {stage} finished; restore it, or {again(stage, run_root)}")
 
 
 def finished(run_root: Path, stage: str) -> Manifest | None:
@@ -95,7 +97,7 @@ class StageFolder:
         if not begun.exists():
             write_json(begun, {"stage": name, "key": self.key, "inputs": self.inputs})
             return
-        found = read_json(begun, f"delete {self.dir} to run {name} again")
+        found = read_json(begun, again(name, run_root))
         if found.get("key") != self.key:
             before = found.get("inputs", {})
             changed = [
@@ -104,8 +106,8 @@ class StageFolder:
                 if fingerprint(self.inputs.get(each)) != fingerprint(before.get(each))
             ]
             raise UserError(
-                f"{self.dir}: was begun with other inputs ({', '.join(changed)}); use a new run folder, or delete this "
-                f"one to run {name} again"
+                f"{self.dir}: was begun with other inputs ({', '.join(changed)}); use a new run folder, or "
+                f"{again(name, run_root)}"
             )
 
     @property

@@ -51,6 +51,11 @@ class Lineage:
                 f"from_run: {where} has no arm {', '.join(missing)} to continue or compare with; leave it out "
                 f"(--set 'evaluate.arms=[{both}]')"
             )
+        if self.diff.categories_removed:
+            raise UserError(
+                f"from_run: category {self.diff.categories_removed[0]} was removed, and no prompt would unteach what "
+                "the checkpoints know of it; leave --from out for a full run"
+            )
         if open_ := [stage for stage in stages if read_manifest(where / stage) is None]:
             raise UserError(
                 f"from_run: {where} has not finished ({', '.join(open_)}); run `deliberant run {where}` first"

@@ -81,11 +81,16 @@ def check(
     deliberant prompts check train.jsonl
     deliberant prompts check cases.jsonl --policy my-policy/
     """
+    from deliberant.checks import check_truths
     from deliberant.console import census_lines
+    from deliberant.prompts import holds_cases, read_cases
     from deliberant.prompts.census import census
     from deliberant.sources import names_in, policy_named
 
-    found = census(file, *names_in(policy_named(policy) if policy else None))
+    loaded = policy_named(policy) if policy else None
+    found = census(file, *names_in(loaded))
+    if loaded is not None and holds_cases(file):
+        check_truths(read_cases(file), loaded, file)
     _show(found.row(), census_lines(found), as_json)
 
 

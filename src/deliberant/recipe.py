@@ -335,5 +335,5 @@ def _absolute(data: dict[str, Any], folder: Path, places: Places) -> dict[str, A
         remedy = f"write the word {BUILT_IN}, or the keys train, helpful and cases with a file each"
         raise UserError(f"{places['prompts',]}: prompts: unknown value {prompts!r}; {remedy}")
     if isinstance(old := data.get("from_run"), str):
-        changed["from_run"] = os.path.abspath(folder / old)  # a finished run needs it no more, so it may be gone
+        changed["from_run"] = os.path.abspath(folder / old)  # results and report do without, so it may be gone
     return {**data, **changed}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
+from deliberant.checks import check
 from deliberant.errors import UserError
 from deliberant.files import Row, fingerprint, read_json, write_atomically, write_json, writing
 from deliberant.folder import Manifest, StageFolder, command, finished
@@ -23,10 +24,9 @@ from deliberant.models.templates import Templates
 from deliberant.names import nearest
 from deliberant.policy import Policy, load_policy
 from deliberant.progress import Bar, NullProgress, Progress
-from deliberant.prompts import Case, Prompt, Style, assert_texts_disjoint, write_cases, write_prompts
+from deliberant.prompts import Case, Prompt, Style, write_cases, write_prompts
 from deliberant.recipe import ARMS, BUILT_IN, Recipe, load_recipe
-from deliberant.schedule import planned
-from deliberant.sources import cases_file, model_folder, policy_folder, prompt_sets
+from deliberant.sources import model_folder, policy_folder, prompt_sets
 
 if TYPE_CHECKING:
     from deliberant.models.local import LocalSampler
@@ -123,14 +123,7 @@ class Run:
         """
         run = cls(recipe, root or Path("runs"), progress or NullProgress(), None)
         if not (run.root / NOTE).exists():
-            # Here and not where prompts are read: a run that is there was made of them, maybe before this was asked.
-            cases = [case.prompt for case in run.sets.cases]
-            assert_texts_disjoint([*run.sets.train, *run.sets.helpful], cases, cases_file(recipe))
-            arms = recipe.evaluate.arms
-            if run.lineage:
-                run.lineage.check(run, [*plan(arms)[:-1], *(f"evaluate/{arm}" for arm in arms)])
-            if {"rl", "sft+rl"} & {*arms}:
-                planned(run)  # too few prompts for it are a mistake to know of now, not hours later
+            check(run, plan(recipe.evaluate.arms))
             run._create()
         return run
 

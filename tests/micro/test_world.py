@@ -86,6 +86,8 @@ def test_clause_title_outside_the_language_is_the_users_mistake(policy: Policy) 
     odd = replace(policy.categories[0].clauses[0], title="quantum gardening")
     with pytest.raises(UserError, match="can not read the title 'quantum gardening'"):
         clause_meaning(odd)
+    with pytest.raises(UserError, match=rf"^categories/advice\.md:9: clause \[{odd.id}\]"):
+        clause_meaning(replace(odd, line=9), policy.categories[0].file)
 
 
 def test_policy_words_name_areas_and_kinds() -> None:

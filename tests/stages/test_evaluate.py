@@ -116,10 +116,12 @@ def test_changed_results_are_an_error_whose_remedy_brings_them_back(tmp_path: Pa
         file.write_text(change)
     with pytest.raises(RunError) as raised:
         results(run.root)
-    manifest = run.root / "evaluate" / "manifest.json"
+    manifest, begun = (run.root / "evaluate" / name for name in ("manifest.json", "begun.json"))
     assert str(raised.value).startswith(f"{file}: {'is missing' if change is None else 'was changed'} since")
-    assert str(raised.value).endswith(f" or delete {manifest} and run `deliberant evaluate {run.root}` again")
+    remedy = f"delete {manifest} and {begun} and run `deliberant evaluate {run.root}` again"
+    assert str(raised.value).endswith(f" or {remedy}")
     manifest.unlink()
+    begun.unlink()
     again = Scripted(answer)
     evaluate(open_run(tmp_path, again))
     assert (results(run.root), again.batches) == (before, [])

@@ -102,11 +102,11 @@ def test_an_id_in_both_prompt_files_is_no_matter(tmp_path: Path, monkeypatch: py
 
 
 def test_no_row_of_the_sft_set_holds_policy_text_in_its_prompt(run: ScriptedRun, tmp_path: Path) -> None:
-    from deliberant.stages.rows import policy_traces
+    from deliberant.policy import traces
 
     export(run, tmp_path / "out")
     said = [turn["content"] for row in load(tmp_path / "out", "sft", tmp_path / "cache") for turn in row["prompt"]]
-    assert said and not [trace for trace in policy_traces(run.policy) for text in said if trace in text]
+    assert said and not [trace for trace in traces(run.policy) for text in said if trace in text]
 
 
 def test_the_same_run_gives_the_same_bytes(run: ScriptedRun, tmp_path: Path) -> None:

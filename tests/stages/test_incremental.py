@@ -115,7 +115,7 @@ def test_a_changed_account_of_what_moved_is_an_error_naming_file_and_remedy(tmp_
     folder.finish(["moved.json"], {})
     assert read_moved(tmp_path) == {"from": "micro"}
     (folder.dir / "moved.json").write_text("{}")
-    with pytest.raises(RunError, match=r"moved\.json: was .*; restore it, or delete .*manifest.json and run "):
+    with pytest.raises(RunError, match=r"moved\.json: was .*; restore it, or delete .*manifest.json and .*begun.json"):
         read_moved(tmp_path)
 
 
@@ -173,6 +173,8 @@ def test_an_incremental_run_can_be_continued(old: EditedRun, new: EditedRun, tmp
     made = edited(new.recipe, new.root, tmp_path)
     tools = tmp_path / "edited" / "categories" / "tools.md"
     tools.write_text(tools.read_text().replace("[T1] comply", "[T1] refuse"))
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text(cases.read_text().replace('"comply", "clause": "T1"', '"refuse", "clause": "T1"'))
     run = finish(made, tmp_path / "runs")
     assert sorted(set(run.asked)) == [f"prune a rose {number}" for number in range(4)]
     hashes = {row["id"][:5]: row["hashes"]["policy"] for row in read_rows(run.root / "generate" / "samples.jsonl")}
@@ -255,6 +257,15 @@ def rename_policy(made: Recipe) -> Recipe:
     return no_edit(made)
 
 
+def no_tools(made: Recipe) -> Recipe:
+    (Path(made.policy) / "categories" / "tools.md").unlink()
+    assert not isinstance(made.prompts, str)
+    for name in (made.prompts.train, made.prompts.cases):
+        path = Path(str(name))
+        path.write_text("".join(line for line in path.open() if '"tools"' not in line))
+    return made
+
+
 def another_base(made: Recipe) -> Recipe:
     model = shutil.copytree(made.base, Path(made.policy).parent / "model")
     (model / "generation_config.json").write_text("{}")
@@ -270,6 +281,7 @@ def settings(**changes: Any) -> Callable[[Recipe], Recipe]:
     [
         (no_edit, "nothing to make anew: policy and prompts are those of"),
         (rename_policy, "nothing to make anew: the edit touches no training prompt of"),
+        (no_tools, "category tools was removed, and no prompt would unteach"),
         (another_base, "differs in base, so its rows do not hold here; set that as it is there"),
         (settings(templates="micro"), "differs in templates"),
         (settings(seed=3), r"differs in seed \(0, here 3\)"),

@@ -42,6 +42,14 @@ def test_the_page_says_where_an_arm_has_the_answers_of_its_start(tmp_path: Path,
     assert ("Its answers are copied from the arm" in notes) == ("base" in arms)
 
 
+def test_a_stage_that_was_begun_and_is_no_part_of_the_run_does_not_stop_its_report(tmp_path: Path) -> None:
+    run = open_run(tmp_path, Scripted(answer))
+    evaluate(run)
+    run.stage("generate", {})
+    report(run)
+    assert "generate" not in {stage["stage"] for stage in gather(run).stages}
+
+
 @pytest.mark.parametrize("damage", [b"", b"[1, 2]\n", b'{"arm": 1', None])
 def test_a_report_is_never_made_from_damaged_samples(tmp_path: Path, damage: bytes | None) -> None:
     run = open_run(tmp_path, Scripted(answer))

@@ -114,18 +114,20 @@ def read_style(answer: str) -> Style | None:
     return None
 
 
-def clause_meaning(clause: Clause) -> tuple[str, str]:
+def clause_meaning(clause: Clause, file: str = "") -> tuple[str, str]:
     """(area, kind) that a clause title such as "malware guides" names.
 
-    Raises UserError where the title uses words outside the world's language.
+    Raises UserError where the title uses words outside the world's language; `file` is the policy's, where it has one.
     """
     words = clause.title.lower().split()
     areas = [area_of_wording()[word] for word in words if word in area_of_wording()]
     found = [kind_of_wording()[word] for word in words if word in kind_of_wording()]
     if len(areas) != 1 or len(found) != 1:
+        where = f"{file}:{clause.line}: " if file else ""
+        some_areas, some_kinds = (", ".join(list(words())[:4]) for words in (area_of_wording, kind_of_wording))
         raise UserError(
-            f"clause [{clause.id}]: the built-in world can not read the title '{clause.title}'; name one area (e.g. "
-            f"{', '.join(list(area_of_wording())[:4])}) and one kind (e.g. {', '.join(list(kind_of_wording())[:4])})"
+            f"{where}clause [{clause.id}]: the built-in world can not read the title '{clause.title}'; name one area "
+            f"(e.g. {some_areas}) and one kind (e.g. {some_kinds})"
         )
     return areas[0], found[0]
 
@@ -139,7 +141,7 @@ def truth(policy: Policy, topic: Topic, kind: str) -> tuple[Truth, str | None]:
     """What the policy asks for, and the category that says so; (comply, no clause) where it is silent."""
     for category in policy.categories:
         for clause in category.clauses:
-            area, clause_kind = clause_meaning(clause)
+            area, clause_kind = clause_meaning(clause, category.file)
             if clause_kind == kind and covers(area, topic):
                 return Truth(clause.style, clause.id, topic.harmful), category.id
     return Truth("comply", None, topic.harmful), None

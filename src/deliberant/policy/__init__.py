@@ -6,7 +6,7 @@ from deliberant.policy.lint import Finding, lint
 from deliberant.policy.loader import load_policy
 from deliberant.policy.printer import print_policy
 from deliberant.policy.types import Category, Clause, Guideline, Policy
-from deliberant.policy.views import measure, spec_view, summary_view
+from deliberant.policy.views import measure, spec_view, summary_view, traces
 
 __all__ = [
     "Category",
@@ -23,4 +23,5 @@ __all__ = [
     "print_policy",
     "spec_view",
     "summary_view",
+    "traces",
 ]

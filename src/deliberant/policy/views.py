@@ -32,6 +32,12 @@ def spec_view(policy: Policy, categories: Sequence[str], compressed: bool = Fals
     return "\n".join([summary_view(policy), *(block(policy.category(id)) for id in dict.fromkeys(categories))])
 
 
+def traces(policy: Policy) -> list[str]:
+    """Texts that only the policy contains: each category's spec view, and each clause's heading line."""
+    views = [spec_view(policy, [category.id]) for category in policy.categories]
+    return views + [clause_heading(clause) for clause in policy.clauses.values()]
+
+
 def measure(view: str, count: Callable[[str], int], budget: int | None) -> int:
     """Tokens in `view` by a tokenizer's own `count`. A view is never cut: UserError when it is over `budget` tokens."""
     tokens = count(view)

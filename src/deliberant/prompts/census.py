@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deliberant.prompts.index import Index
-from deliberant.prompts.lines import lines
-from deliberant.prompts.reader import iterate_prompts, read_cases
-from deliberant.prompts.rows import json_object
+from deliberant.prompts.reader import holds_cases, iterate_prompts, read_cases
 from deliberant.prompts.types import Prompt
 
 UNSTATED = "not stated"
@@ -68,8 +66,7 @@ def census(path: Path, categories: Collection[str] | None = None, clauses: Colle
     """
     found = Census()
     families = Index()
-    first = next((line for line in lines(path) if line.data.strip()), None)
-    if first is not None and "truth" in json_object(first.data, f"{path}:{first.number}"):
+    if holds_cases(path):
         prompts: Iterable[Prompt] = (case.prompt for case in read_cases(path, categories, clauses))
     else:
         prompts = iterate_prompts(path, categories, clauses)

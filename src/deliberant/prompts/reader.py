@@ -55,6 +55,12 @@ def read_cases(
     return [row.case() for row in _rows(path, CaseRow, categories, clauses)]
 
 
+def holds_cases(path: Path) -> bool:
+    """Whether a file's first row has a truth. UserError where it is no JSON object."""
+    first = next((line for line in lines(path) if line.data.strip()), None)
+    return first is not None and "truth" in json_object(first.data, f"{path}:{first.number}")
+
+
 def write_prompts(path: Path, prompts: Iterable[Prompt]) -> None:
     """The JSONL that `read_prompts` reads, written atomically."""
     write_rows(path, map(prompt_row, prompts))
@@ -91,7 +97,7 @@ def assert_texts_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt], f
 
 
 def _place(file: Path | None, case: Prompt) -> str:
-    return "" if file is None else f"{file}:{_line_of(file, case.id)}: "
+    return "" if file is None else f"{file}:{line_of(file, case.id)}: "
 
 
 def _words(prompt: Prompt) -> str:
@@ -113,7 +119,7 @@ def _rows(
             continue
         here = f"{path}:{number}"
         row = parse(data, kind, here)
-        if seen.add(row.id) is not None and (first := _line_of(path, row.id)) < number:
+        if seen.add(row.id) is not None and (first := line_of(path, row.id)) < number:
             raise UserError(f"{here}: id '{row.id}' is already that of line {first}; give it another")
         check_names(here, row, categories, clauses)
         if isinstance(row, CaseRow):
@@ -121,8 +127,8 @@ def _rows(
         yield row
 
 
-def _line_of(path: Path, id: str) -> int:
-    """The first line with this id in a file whose lines were read up to one that has it."""
+def line_of(path: Path, id: str) -> int:
+    """The first line with this id in a file of prompts or cases whose lines were read up to one that has it."""
     return next(
         number for number, _, data in lines(path) if data.strip() and json_object(data, f"{path}:{number}")["id"] == id
     )

@@ -36,10 +36,10 @@ def report(run: "Run") -> None:
 def gather(run: "Run") -> Evidence:
     """The run's numbers, samples, manifests and training curves."""
     arms = run.recipe.evaluate.arms
-    made = [name for name in STAGES if (run.root / name).exists()]
+    made = [name for name in STAGES if read_manifest(run.root / name) is not None]
     names = [*made, *(f"evaluate/{arm}" for arm in arms), "evaluate"]
     stages: list[dict[str, Any]] = [dict(run.manifest(name)) for name in names]
-    metrics = {name: read_rows(path) for name in STAGES if (path := run.root / name / "metrics.jsonl").exists()}
+    metrics = {name: read_rows(path) for name in made if (path := run.root / name / "metrics.jsonl").exists()}
     notes, held_out = [], read_gains(run.root)
     if run.style_reader is None:
         notes.append(

@@ -62,10 +62,11 @@ def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
     }
     if run.lineage:
         inputs |= run.lineage.training(run)
+    plan = planned(run)
     folder = run.stage(arm, inputs)
     if folder.complete:
         return
-    account = fit(run, folder, start, planned(run))
+    account = fit(run, folder, start, plan)
     extra = [held_out.FILE] if recipe.held_out else []
     folder.finish(["metrics.jsonl", "rollouts.jsonl", *extra, "checkpoint"], account)
 

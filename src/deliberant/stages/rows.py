@@ -15,8 +15,7 @@ from typing import Any
 
 from deliberant.files import Row
 from deliberant.models.splitter import Parts, split
-from deliberant.policy import Policy, spec_view
-from deliberant.policy.printer import clause_heading
+from deliberant.policy import Policy, traces
 from deliberant.prompts.types import Prompt
 from deliberant.turns import in_turns
 
@@ -73,7 +72,7 @@ class RowBuilder:
 
     def __init__(self, policy: Policy, tokenizer: Any, prefilled: bool) -> None:
         self.tokenizer, self.prefilled = tokenizer, prefilled
-        self.traces = policy_traces(policy)
+        self.traces = traces(policy)
         self.end_of_turn = end_of_turn(tokenizer)
 
     def row(self, prompt: Prompt, sample_id: str, source: str, text: str) -> TrainingRow:
@@ -113,13 +112,6 @@ def end_of_turn(tokenizer: Any) -> int:
     ids: list[int] = tokenizer.encode(tail, add_special_tokens=False)
     added = tokenizer.added_tokens_decoder
     return next((token for token in ids if token in added and added[token].special), tokenizer.eos_token_id)
-
-
-def policy_traces(policy: Policy) -> list[str]:
-    """Texts that only the policy contains: each category's spec view, and each clause's heading line."""
-    views = [spec_view(policy, [category.id]) for category in policy.categories]
-    headings = [clause_heading(clause) for clause in policy.clauses.values()]
-    return views + headings
 
 
 def mix(

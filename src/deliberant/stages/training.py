@@ -9,7 +9,6 @@ import json
 import logging
 import random
 import shutil
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -136,26 +135,22 @@ def batch_order(lengths: Sequence[int], batch_size: int, seed: int) -> list[int]
 class StepLog(TrainerCallback):  # type: ignore[misc]
     """One row of metrics.jsonl per optimizer step, and the progress bar; memory is given back at each checkpoint.
 
-    `row(step, logs)` picks what to write; the step and its seconds are added here.
+    `row(step, logs)` picks what to write; the step is added here.
     """
 
     def __init__(
         self, path: Path, row: Callable[[int, dict[str, Any]], dict[str, Any]], advance: Callable[[int], Any]
     ) -> None:
         self.path, self.row, self.advance = path, row, advance
-        self.clock = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.advance(state.global_step)
-        self.clock = time.perf_counter()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         if logs is None or "loss" not in logs:  # the summary after the last step
             return
-        now = time.perf_counter()
-        row = {"step": state.global_step, **self.row(state.global_step, logs), "seconds": round(now - self.clock, 3)}
+        row = {"step": state.global_step, **self.row(state.global_step, logs)}
         append_rows(self.path, [row])
-        self.clock = now
         self.advance(1)
 
     def on_save(self, *_: Any, **__: Any) -> None:
