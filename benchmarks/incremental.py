@@ -16,13 +16,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import FINAL, RECIPE, Cost, complete, flip, followed, interval, markdown, moved, percent, read
+from benchmarks.results import (
+    FINAL,
+    RECIPE,
+    Cost,
+    complete,
+    flipped,
+    followed,
+    interval,
+    markdown,
+    moved,
+    percent,
+    read,
+)
 from deliberant.errors import UserError
 from deliberant.lineage import seconds
 from deliberant.policy import load_policy
 from deliberant.recipe import load_recipe
 from deliberant.report import moved_lines
-from deliberant.sources import policy_folder
 from deliberant.stages.evaluate import results
 from deliberant.stages.moved import cost, read_moved
 
@@ -68,10 +79,8 @@ def taken(root: Path, spent: Cost | None) -> tuple[float, str]:
 def report(id: str, seed: int, sets: Sequence[str], runs: Path) -> str:
     """Runs what has not been run, and compares; Markdown."""
     given = [f"seed={seed}", *sets]
-    source = policy_folder(load_recipe(RECIPE).policy)
     into = runs / "policies" / id
-    flip(source, id, into)
-    edited = [*given, f"policy={into.resolve()}"]
+    edited = [*given, *flipped(load_recipe(RECIPE), id, into)]
     old, old_cost = complete(given, runs)
     full, full_cost = complete(edited, runs)
     ours, our_cost = complete([*edited, f"from_run={old.resolve()}"], runs)

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,8 @@ from deliberant.evals import Estimate, ScoredSample, Tally, difference, from_row
 from deliberant.files import read_rows
 from deliberant.folder import read_manifest
 from deliberant.policy import Policy, load_policy
-from deliberant.prompts import Style
-from deliberant.recipe import load_recipe
+from deliberant.prompts import Style, read_cases, write_cases
+from deliberant.recipe import Recipe, load_recipe
 from deliberant.run import NullProgress, Run
 from deliberant.sources import policy_folder
 
@@ -137,6 +137,20 @@ def flip(policy: Path, id: str, into: Path) -> Style:
     return style
 
 
+def flipped(recipe: Recipe, id: str, into: Path) -> list[str]:
+    """Overrides for a recipe with one clause flipped; where its cases stand in a file, their truths go with it."""
+    style = flip(policy_folder(recipe.policy), id, into)
+    overrides = [f"policy={into.resolve()}"]
+    if not isinstance(recipe.prompts, str):
+        cases = [
+            replace(case, truth=replace(case.truth, style=style)) if case.truth.clause == id else case
+            for case in read_cases(Path(recipe.prompts.cases))
+        ]
+        write_cases(file := into.with_suffix(".jsonl").resolve(), cases)
+        overrides.insert(0, f"prompts.cases={file}")
+    return overrides
+
+
 def of_clause(samples: Sequence[ScoredSample], id: str) -> list[ScoredSample]:
     return [sample for sample in samples if sample.case.truth.clause == id]
 
@@ -231,7 +245,8 @@ def report(runs: Mapping[int, tuple[Path, Cost | None]]) -> str:
 
 def flip_report(seeds: Sequence[int], ids: Sequence[str], runs: Path) -> str:
     """Flips one clause at a time and runs each seed anew; the final arm's answers against those before, all suites."""
-    source = policy_folder(load_recipe(RECIPE).policy)
+    recipe = load_recipe(RECIPE)
+    source = policy_folder(recipe.policy)
     before: list[ScoredSample] = []
     for seed in seeds:
         before += read([complete([f"seed={seed}"], runs)[0]], [FINAL])[FINAL]
@@ -239,8 +254,8 @@ def flip_report(seeds: Sequence[int], ids: Sequence[str], runs: Path) -> str:
     for id in ids:
         old = load_policy(source).clause(id).style
         into = runs / "policies" / id
-        new = flip(source, id, into)
-        overrides = [f"policy={into.resolve()}", f"evaluate.arms=[{FINAL}]"]
+        overrides = [*flipped(recipe, id, into), f"evaluate.arms=[{FINAL}]"]
+        new = load_policy(into).clause(id).style
         roots = [complete([f"seed={seed}", *overrides], runs)[0] for seed in seeds]
         after = read(roots, [FINAL])[FINAL]
         mine = of_clause(after, id)

@@ -134,9 +134,12 @@ def cold_starts(workspace: Workspace, command: str) -> None:
 
 
 def own_policy(workspace: Workspace, command: str) -> None:
-    """A run of an edited policy is another run."""
+    """A run of an edited policy is another run. Cases stand in a file here, and their truths go with the edit."""
     before = set((workspace.folder / "runs").iterdir())
-    workspace.deliberant(*shlex.split(command)[1:])
+    cases = (workspace.folder / "recipes/cases.jsonl").read_text(encoding="utf-8")
+    flipped = cases.replace('"refuse", "clause": "T1"', '"comply", "clause": "T1"')
+    (workspace.folder / "recipes/flipped.jsonl").write_text(flipped, encoding="utf-8")
+    workspace.deliberant(*shlex.split(command)[1:], "--set", "prompts.cases=flipped.jsonl")
     assert len(set((workspace.folder / "runs").iterdir()) - before) == 1
 
 

@@ -343,7 +343,11 @@ def test_the_benchmark_compares_both_runs(
         return (new.root, Cost(100, 1)) if "policy" in overrides[-1] else (old.root, None)
 
     monkeypatch.setattr(incremental, "complete", done)
-    monkeypatch.setattr(incremental, "flip", lambda source, id, into: shutil.copytree(new.root / "policy", into))
+
+    def flipped(recipe: Recipe, id: str, into: Path) -> list[str]:
+        return [f"policy={shutil.copytree(new.root / 'policy', into)}"]
+
+    monkeypatch.setattr(incremental, "flipped", flipped)
     shown = incremental.report("F2", 0, [], tmp_path)
     for part in ("[F2] -> refuse, seed 0", "at most 35% of the full run's time: 30.0%, yes", "30 (wall) | 30.0%"):
         assert part in shown
