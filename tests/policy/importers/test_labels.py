@@ -1,6 +1,6 @@
 import pytest
 
-from deliberant.policy.importers.labels import label_style, like_label
+from deliberant.policy.importers.labels import label_style, like_label, says_more
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,28 @@ from deliberant.policy.importers.labels import label_style, like_label
 def test_a_label_is_its_words_and_little_else(title: str, style: str | None) -> None:
     assert label_style(title) == style
     assert not style or like_label(title)
+
+
+@pytest.mark.parametrize(
+    ("title", "more"),
+    [
+        ("VIOLATES", False),
+        ("**VIOLATES** (1):", False),
+        ("VIOLATES - 1", False),
+        ("1 = violates", False),
+        ("VIOLATING CONTENT (label 1)", False),
+        ("VIOLATES (refuse)", False),
+        ("SAFE WITH CARE (safe_complete)", False),
+        ("VIOLATES: only where a real, living person is the target", True),
+        ("SAFE (unless a minor is involved)", True),
+        ("SAFE (18+)", True),
+        ("SAFE (<5)", True),
+        ("DISALLOWED (1) - instructions", True),
+        ("Edge cases: many", False),
+    ],
+)
+def test_a_label_says_more_than_its_words_and_a_code(title: str, more: bool) -> None:
+    assert says_more(title) == more
 
 
 def test_what_is_like_a_label() -> None:

@@ -409,6 +409,21 @@ def test_what_may_be_a_rule_and_became_none_is_listed(
     assert (found.counts[1].found, found.counts[1].imported) == counts
 
 
+def test_what_a_label_says_beside_its_style_is_kept_and_a_label_without_rules_is_listed(tmp_path: Path) -> None:
+    titles = ["VIOLATES: only where a real person is the target", "SAFE (unless a minor is involved)", "SAFE (0)"]
+    text = f"# P\n## {titles[0]}\n- a\n## {titles[1]}\n- b\n## {titles[2]}\n- c\n## DISALLOWED - weapons\n## SAFE\n"
+    found = imported(tmp_path, text)
+    assert styles(found) == {"a": "refuse", "b": "comply", "c": "comply"}
+    assert found.policy.categories[0].definitions == "\n\n".join(
+        f"#### {title}" for title in [*titles[:2], "DISALLOWED - weapons"]
+    )
+    remedy = "write each rule as `- <when it applies>`"
+    assert found.warnings == (
+        f"{tmp_path / 'policy.txt'}:8: label 'DISALLOWED - weapons' has no rule below it; {remedy}",
+        f"{tmp_path / 'policy.txt'}:9: label 'SAFE' has no rule below it; {remedy}",
+    )
+
+
 def test_a_label_at_the_level_of_titles_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"policy\.txt:4: label 'SAFE' is no part of a category; write it with `##`"):
         imported(tmp_path, "# P\n## VIOLATES\n- a\n# SAFE\n- b\n")

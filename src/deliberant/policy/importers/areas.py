@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from deliberant.policy.importers.labels import GRADED, OUTPUT, like_label, section_style
+from deliberant.policy.importers.labels import GRADED, OUTPUT, like_label, says_more, section_style
 from deliberant.policy.importers.types import prefixes
 from deliberant.policy.markdown import Block, clip, mistake
 from deliberant.policy.parts import LABEL as LISTS
@@ -44,7 +44,7 @@ def read_area(area: Area, sections: list[tuple[re.Match[str], Block]]) -> Area:
                 raise mistake(body.file, body.line, f"section {title} again", "merge the two")
             area.texts[title.upper()] = _no_headings(body)
         elif style := section_style(title, body.mask):
-            area.clauses += _clauses(area, style, _ungraded(area, title, body))
+            area.clauses += _clauses(area, style, title, _ungraded(area, title, body))
         else:
             suspect = like_label(title) or GRADED.fullmatch(title)
             if suspect and any(pattern.search(body.mask) for pattern in (ITEM, CODED, THIRD)):
@@ -70,8 +70,13 @@ def category_of(area: Area, remarks: list[str]) -> Category:
 
 
 def _ungraded(area: Area, title: str, block: Block) -> Block:
-    """The block without the outputs of a section with a grade: no rule holds these and the title, so they are kept."""
+    """The block without the outputs of a section with a grade: no rule holds these and the title, so they are kept.
+
+    A label's title is kept, too, where it says more than the style.
+    """
     if not GRADED.fullmatch(title):
+        if says_more(title):
+            area.loose.append(f"#### {title}")
         return block
     outputs = list(OUTPUT.finditer(block.mask))
     area.loose.append("\n\n".join([f"#### {title}", *(match[0].strip() for match in outputs)]))
@@ -81,7 +86,7 @@ def _ungraded(area: Area, title: str, block: Block) -> Block:
     return block
 
 
-def _clauses(area: Area, style: Style, block: Block) -> Iterator[Clause]:
+def _clauses(area: Area, style: Style, title: str, block: Block) -> Iterator[Clause]:
     lines, rules = block.split(THIRD)
     above, coded = lines.split(CODED)
     first = ITEM.search(above.mask)
@@ -89,9 +94,11 @@ def _clauses(area: Area, style: Style, block: Block) -> Iterator[Clause]:
     area.found += len(coded) + len(rules)
     if str(text):
         area.loose.append(_no_headings(text))
-        if not (first or coded or rules):
-            what = "a label's text without a list is kept in the definitions"
-            area.warnings.append(f"{text.file}:{text.first_line}: {what}; write each rule as `- <when it applies>`")
+    if not (first or coded or rules):
+        what, line = f"label {clip(title)} has no rule below it", block.line
+        if str(text):
+            what, line = "a label's text without a list is kept in the definitions", text.first_line
+        area.warnings.append(f"{block.file}:{line}: {what}; write each rule as `- <when it applies>`")
     for match, body in coded:
         text, _ = body.split(LISTS)
         _, items = text.split(_items(0))

@@ -15,8 +15,12 @@ WORDS = (
 """NON-VIOLATING, Does not violate, NOT ALLOWED: a pattern for any case."""
 LABEL = re.compile(
     rf"(?i)[\W\d_]*{WORDS}(?: (?:THE )?(?:CONTENT|REQUESTS?|USES?|BEHAVIOU?RS?|MATERIAL|CASES|RULES|POLICY))?"
-    r"(?:\W*[(\[].*[)\]])?[\W\d_]*(?:(?::|\s[-\u2013\u2014])\s.*)?"
+    r"(?P<rest>(?:\W*[(\[].*[)\]])?[\W\d_]*(?:(?::|\s[-\u2013\u2014])\s.*)?)"
 )
+CODE = re.compile(
+    r"(?i)[\s()\[\]:.*_=\u2013\u2014-]*(?:(?:label )?[0-9]|refuse|comply|safe_complete)?[\s()\[\]:.*_\u2013\u2014-]*"
+)
+"""What a classifier answers, such as (1) or (refuse): the rest of a label that says no more."""
 GRADED = re.compile(
     r"(?![A-Z]{1,4}[0-9]\b)(?=[^()\n]*?[^\W\d_])[^()\n]*\((?P<code>[A-Z]{1,4}[0-9])(?:\s*[-\u2013\u2014:][^()\n]*)?\)"
 )
@@ -30,6 +34,12 @@ def label_style(title: str) -> Style | None:
     """The style of the rules below a title, None where it is no label: `Safe harbour` merely begins like one."""
     found = LABEL.fullmatch(title)
     return _style(found) if found else None
+
+
+def says_more(title: str) -> bool:
+    """Whether a label's title holds more than its words and a code: `VIOLATES: only where a minor is involved`."""
+    found = LABEL.fullmatch(title)
+    return found is not None and CODE.fullmatch(found["rest"]) is None
 
 
 def section_style(title: str, body: str) -> Style | None:

@@ -16,7 +16,8 @@ then one category, named after the title), styles, version and summary; may writ
 which become SP201: the digit, then the letter's place in two digits. Rules without a code, the items of a list
 (bulleted or numbered), get one. Sections may be lines in capitals or bold (`headings`). Below a title with a grade,
 such as `Likely spam (SP2 - medium confidence)`, lines `Output: VALID` or `Output: INVALID` are a label (`labels`). Text
-that is no rule is kept: in the definitions, other `#` sections in rules.md.
+that is no rule is kept: in the definitions, with what a label's title says beside its style; other `#` sections in
+rules.md.
 """
 
 import re
@@ -71,8 +72,8 @@ def import_single_file(file: Path) -> Imported:
     """The policy, with counts of categories and rules.
 
     UserError with file and line: not UTF-8, a fence that is never closed, no title, a rule without a code or a category
-    without rules (a file cut short), a code given twice, text where none belongs. Listed as warnings: text below a
-    label and lists that may be rules, but became none.
+    without rules (a file cut short), a code given twice, text where none belongs. Listed as warnings: labels
+    without a rule below them, and lists that may be rules, but became none.
     """
     document, remark = with_headings(read_document(file)[1], file.stem)
     before, parts = document.split(TOP)
