@@ -189,7 +189,7 @@ def test_lines_in_capitals_or_bold_are_headings_where_there_are_none(tmp_path: P
         assert kept in category.definitions
     assert [(count.what, count.found, count.imported) for count in found.counts][1] == ("rules", 4, 4)
     assert "no Markdown headings: 5 lines in capitals, in bold or with a grade were read as such" in found.remarks[0]
-    assert "category spam-policy-sp: 4 rules have no code, so they are SPS1 to SPS4 now" in found.remarks
+    assert "category spam-policy-sp: 4 rules have no code that can be an id; they are SPS1 to SPS4 now" in found.remarks
     assert loaded(print_policy(found.policy)) == found.policy
 
 
@@ -306,6 +306,23 @@ def test_sections_with_a_grade_have_the_style_of_their_output(tmp_path: Path, te
         assert category.definitions.count(each) == 1
     assert loaded(print_policy(found.policy)) == found.policy
     assert imported(tmp_path, export_policy(found.policy)).policy == found.policy
+
+
+@pytest.mark.parametrize("mark", ["", "- "])
+def test_codes_of_two_digits_and_capital_letters_are_rules_too(tmp_path: Path, mark: str) -> None:
+    rules = f"{mark}PC2.a Salt water\n{mark}PC2.B Sea water\n"
+    severe = f"## Severe (PC10 - severe)\n{mark}PC10.a Paint\nOutput: INVALID\n"
+    found = imported(tmp_path, f"# P\n## VIOLATES\n{rules}{severe}")
+    assert [(each.id, each.title, each.text) for each in found.policy.clauses.values()] == [
+        ("PC201", "Salt water", "Code in the source: PC2.a."),
+        ("PC202", "Sea water", "Code in the source: PC2.B."),
+        ("P1", "Paint", "Code in the source: PC10.a."),
+    ]
+    assert (found.counts[1].found, found.counts[1].imported, found.warnings) == (3, 3, ())
+    assert "category p: 1 rules have no code that can be an id; they are P1 now" in found.remarks
+    for code in ("PC2.d", "PC10.d"):
+        with pytest.raises(UserError, match=rf"policy\.txt:5: rule {code} has no condition; write `{code} <when"):
+            imported(tmp_path, f"# P\n## VIOLATES\n{rules}{mark}{code}\n")
 
 
 @pytest.mark.parametrize("output", ["", "Output: 2", "Output: VALID or INVALID", "Output: VALID\nOutput: INVALID"])

@@ -1,7 +1,6 @@
 """A category of a single-file policy in the making: its sections, the rules below labels, codes for those without."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from deliberant.policy.importers.labels import GRADED, OUTPUT, like_label, says_more, section_style
@@ -13,9 +12,10 @@ from deliberant.policy.types import CLAUSE_ID, Category, Clause
 from deliberant.prompts.types import Style
 
 THIRD = re.compile(r"^ {0,3}###(?:[ \t]+(.*))?$", re.MULTILINE)
-RULE = re.compile(rf"({CLAUSE_ID}|[A-Z]{{1,4}}[0-9]\.[a-z])[:.)]?[ \t]+(\S.*)")
+LETTERED = rf"{CLAUSE_ID}\.[A-Za-z]"
+RULE = re.compile(rf"({LETTERED}|{CLAUSE_ID})[:.)]?[ \t]+(\S.*)")
 MARK = r"(?:[-*+\u2022]|[0-9]{1,3}[.)])[ \t]+"
-CODED = re.compile(rf"^({MARK})?\**([A-Z]{{1,4}}[0-9]\.[a-z])\**[:.)]?\**[ \t]+(.*)$", re.MULTILINE)
+CODED = re.compile(rf"^({MARK})?\**({LETTERED})\**[:.)]?\**(?:[ \t]+(.*))?$", re.MULTILINE)
 ITEM = re.compile(rf"^([ \t]*){MARK}", re.MULTILINE)
 QUOTED = re.compile(r"(.*?)[ \t]+(?:--?|[\u2013\u2014])[ \t]+[\"\u201c](.+)[\"\u201d]")
 
@@ -31,7 +31,7 @@ class Area:
     loose: list[str] = field(default_factory=list)
     clauses: list[Clause] = field(default_factory=list)
     found: int = 0
-    uncoded: list[tuple[Style, Block, str]] = field(default_factory=list)
+    uncoded: list[tuple[str, str, Style, Block]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -44,7 +44,7 @@ def read_area(area: Area, sections: list[tuple[re.Match[str], Block]]) -> Area:
                 raise mistake(body.file, body.line, f"section {title} again", "merge the two")
             area.texts[title.upper()] = _no_headings(body)
         elif style := section_style(title, body.mask):
-            area.clauses += _clauses(area, style, title, _ungraded(area, title, body))
+            _rules(area, style, title, _ungraded(area, title, body))
         else:
             suspect = like_label(title) or GRADED.fullmatch(title)
             if suspect and any(pattern.search(body.mask) for pattern in (ITEM, CODED, THIRD)):
@@ -86,7 +86,7 @@ def _ungraded(area: Area, title: str, block: Block) -> Block:
     return block
 
 
-def _clauses(area: Area, style: Style, title: str, block: Block) -> Iterator[Clause]:
+def _rules(area: Area, style: Style, label: str, block: Block) -> None:
     lines, rules = block.split(THIRD)
     above, coded = lines.split(CODED)
     first = ITEM.search(above.mask)
@@ -95,7 +95,7 @@ def _clauses(area: Area, style: Style, title: str, block: Block) -> Iterator[Cla
     if str(text):
         area.loose.append(_no_headings(text))
     if not (first or coded or rules):
-        what, line = f"label {clip(title)} has no rule below it", block.line
+        what, line = f"label {clip(label)} has no rule below it", block.line
         if str(text):
             what, line = "a label's text without a list is kept in the definitions", text.first_line
         area.warnings.append(f"{block.file}:{line}: {what}; write each rule as `- <when it applies>`")
@@ -108,16 +108,26 @@ def _clauses(area: Area, style: Style, title: str, block: Block) -> Iterator[Cla
             what = f"list item kept in the text of rule {match[2]}"
             remedy = "begin that rule's line with `-`, too, if both are rules"
             area.warnings += [f"{item.file}:{item.line}: {what}; {remedy}" for _, item in items]
-        title = match[3].strip()
+        title = (match[3] or "").strip()
         if title.count("**") % 2:  # - **SP2.a cold promotion** - "buy now": the first half stands before the code
             title = title.replace("**", "", 1)
-        yield _clause(match[2], title, style, area.id, body)
+        _add(area, match[2], title, style, body)
     for match, body in rules:
         rule = RULE.fullmatch((match[1] or "").strip())
         if not rule:
             what = f"rule {clip((match[1] or '').strip())} has no code"
             raise mistake(body.file, body.line, what, "write `### W1: <when it applies>`")
-        yield _clause(rule[1], rule[2], style, area.id, body)
+        _add(area, rule[1], rule[2], style, body)
+
+
+def _add(area: Area, code: str, title: str, style: Style, block: Block) -> None:
+    """A rule, whose code is its id or makes one: SP2.a is SP201. SP10.a makes none, as SP1001 is too long for an id."""
+    stem, dot, letter = code.partition(".")
+    id = f"{stem}{ord(letter.lower()) - ord('a') + 1:02}" if dot else code
+    if re.fullmatch(CLAUSE_ID, id):
+        area.clauses.append(_clause(id, code, title, style, area.id, block))
+    else:
+        area.uncoded.append((code, title, style, block))
 
 
 def _items(depth: int) -> re.Pattern[str]:
@@ -129,36 +139,35 @@ def _uncoded(area: Area, style: Style, block: Block, depth: int) -> Block:
     """What stands above a list, whose items are rules without a code."""
     text, items = block.split(_items(depth))
     area.found += len(items)
-    area.uncoded += [(style, body, match[1].strip()) for match, body in items]
+    area.uncoded += [("", match[1].strip(), style, body) for match, body in items]
     return text
 
 
 def number_rules(areas: list[Area], remarks: list[str]) -> None:
-    """Codes for rules that have none: the category's initials and the next number that is free in the whole file."""
+    """Ids for rules whose code makes none: the category's initials and the next number that is free in the file."""
     taken = {clause.id for area in areas for clause in area.clauses}
     uncoded = [area for area in areas if area.uncoded]
     letters = prefixes(area.id for area in uncoded)
     for area in uncoded:
         free = [id for number in range(1, 1000) if (id := f"{letters[area.id]}{number}") not in taken]
         if len(area.uncoded) > len(free):
-            _, body, _ = area.uncoded[len(free)]
+            *_, body = area.uncoded[len(free)]
             what = f"rule {len(free) + 1} without a code in category {area.id!r}, and there are no more codes"
             raise mistake(body.file, body.line, what, "give rules codes such as W1, or divide the category")
         named = [
-            _clause(id, title, style, area.id, body)
-            for id, (style, body, title) in zip(free, area.uncoded, strict=False)
+            _clause(id, code, title, style, area.id, body)
+            for id, (code, title, style, body) in zip(free, area.uncoded, strict=False)
         ]
         area.clauses += named
         codes = f"{named[0].id} to {named[-1].id}" if len(named) > 1 else named[0].id
-        remarks.append(f"category {area.id}: {len(named)} rules have no code, so they are {codes} now")
+        remarks.append(f"category {area.id}: {len(named)} rules have no code that can be an id; they are {codes} now")
 
 
-def _clause(code: str, title: str, style: Style, category: str, block: Block) -> Clause:
-    body = read_body(block, code)
-    stem, dot, letter = code.partition(".")
-    id = f"{stem}{ord(letter) - ord('a') + 1:02}" if dot else code
+def _clause(id: str, code: str, title: str, style: Style, category: str, block: Block) -> Clause:
+    """`code` is that of the source, "" where it has none."""
+    body = read_body(block, code or id)
     text, examples = body.text, body.examples
-    if dot:
+    if "." in code:
         text = "\n\n".join(filter(None, [f"Code in the source: {code}.", text]))
         if quoted := QUOTED.fullmatch(title):
             title, examples = quoted[1], (quoted[2], *examples)

@@ -5,6 +5,7 @@ Its title does, or a line `Output: INVALID` below a title with a grade, such as 
 
 import re
 
+from deliberant.policy.types import CLAUSE_ID
 from deliberant.prompts.types import Style
 
 WORDS = (
@@ -22,7 +23,7 @@ CODE = re.compile(
 )
 """What a classifier answers, such as (1) or (refuse): the rest of a label that says no more."""
 GRADED = re.compile(
-    r"(?![A-Z]{1,4}[0-9]\b)(?=[^()\n]*?[^\W\d_])[^()\n]*\((?P<code>[A-Z]{1,4}[0-9])(?:\s*[-\u2013\u2014:][^()\n]*)?\)"
+    rf"(?!{CLAUSE_ID}\b)(?=[^()\n]*?[^\W\d_])[^()\n]*\((?P<code>{CLAUSE_ID})(?:\s*[-\u2013\u2014:][^()\n]*)?\)"
 )
 """Words, and in brackets what the codes of the rules below begin with; no such code in front, as a rule has."""
 OUTPUT = re.compile(r"^[^\w\n]*output[^\w\n]*:(.*)$", re.MULTILINE | re.IGNORECASE)
