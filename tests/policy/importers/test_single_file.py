@@ -308,6 +308,24 @@ def test_sections_with_a_grade_have_the_style_of_their_output(tmp_path: Path, te
     assert imported(tmp_path, export_policy(found.policy)).policy == found.policy
 
 
+@pytest.mark.parametrize(
+    ("items", "ids"),
+    [
+        ("- W2: bombs\n- W1: guns\n", {"W2": "bombs", "W1": "guns"}),
+        ("1. W2 bombs\n2. W1 guns\n", {"W2": "bombs", "W1": "guns"}),
+        ("- **W2**: bombs\n- **W1: guns** of *any* kind\n", {"W2": "bombs", "W1": "guns of *any* kind"}),
+        ("- W2: bombs\n- guns\n", {"W2": "bombs", "P1": "guns"}),
+        ("- F16 jets\n- guns\n", {"P1": "F16 jets", "P2": "guns"}),
+        ("- SP1.a mail\n- W2: bombs\n", {"SP101": "mail", "W2": "bombs"}),
+    ],
+)
+def test_the_codes_of_listed_rules_are_their_ids(tmp_path: Path, items: str, ids: dict[str, str]) -> None:
+    found = imported(tmp_path, f"# P\n## VIOLATES\n{items}")
+    assert [(each.id, each.title) for each in found.policy.clauses.values()] == list(ids.items())
+    assert (found.counts[1].found, found.counts[1].imported, found.warnings) == (2, 2, ())
+    assert any("have no code" in remark for remark in found.remarks) == ("P1" in ids)
+
+
 @pytest.mark.parametrize("mark", ["", "- "])
 def test_codes_of_two_digits_and_capital_letters_are_rules_too(tmp_path: Path, mark: str) -> None:
     rules = f"{mark}PC2.a Salt water\n{mark}PC2.B Sea water\n"

@@ -13,7 +13,8 @@ from deliberant.prompts.types import Style
 
 THIRD = re.compile(r"^ {0,3}###(?:[ \t]+(.*))?$", re.MULTILINE)
 LETTERED = rf"{CLAUSE_ID}\.[A-Za-z]"
-RULE = re.compile(rf"({LETTERED}|{CLAUSE_ID})[:.)]?[ \t]+(\S.*)")
+RULE = re.compile(rf"({LETTERED}|{CLAUSE_ID})([:.)]?)[ \t]+(\S.*)")
+BOLD = re.compile(rf"^\*\*({CLAUSE_ID}\b.*?)\*\*")
 MARK = r"(?:[-*+\u2022]|[0-9]{1,3}[.)])[ \t]+"
 CODED = re.compile(rf"^({MARK})?\**({LETTERED})\**[:.)]?\**(?:[ \t]+(.*))?$", re.MULTILINE)
 ITEM = re.compile(rf"^([ \t]*){MARK}", re.MULTILINE)
@@ -90,7 +91,7 @@ def _rules(area: Area, style: Style, label: str, block: Block) -> None:
     lines, rules = block.split(THIRD)
     above, coded = lines.split(CODED)
     first = ITEM.search(above.mask)
-    text = _uncoded(area, style, above, len(first[1]) if first else 0)
+    text = _listed(area, style, above, len(first[1]) if first else 0)
     area.found += len(coded) + len(rules)
     if str(text):
         area.loose.append(_no_headings(text))
@@ -103,7 +104,7 @@ def _rules(area: Area, style: Style, label: str, block: Block) -> None:
         text, _ = body.split(LISTS)
         _, items = text.split(_items(0))
         if items and match[1]:
-            body = _uncoded(area, style, body, 0)
+            body = _listed(area, style, body, 0)
         else:
             what = f"list item kept in the text of rule {match[2]}"
             remedy = "begin that rule's line with `-`, too, if both are rules"
@@ -117,7 +118,8 @@ def _rules(area: Area, style: Style, label: str, block: Block) -> None:
         if not rule:
             what = f"rule {clip((match[1] or '').strip())} has no code"
             raise mistake(body.file, body.line, what, "write `### W1: <when it applies>`")
-        _add(area, rule[1], rule[2], style, body)
+        _add(area, rule[1], rule[3], style, body)
+    area.clauses.sort(key=lambda clause: clause.line)  # items below a rule were read before it
 
 
 def _add(area: Area, code: str, title: str, style: Style, block: Block) -> None:
@@ -135,11 +137,19 @@ def _items(depth: int) -> re.Pattern[str]:
     return re.compile(rf"^[ \t]{{0,{depth}}}{MARK}(.*)$", re.MULTILINE)
 
 
-def _uncoded(area: Area, style: Style, block: Block, depth: int) -> Block:
-    """What stands above a list, whose items are rules without a code."""
+def _listed(area: Area, style: Style, block: Block, depth: int) -> Block:
+    """What stands above a list, whose items are rules.
+
+    `W2: bombs` has its code. `F16 jets` may have none, and has one only where every item looks like that.
+    """
     text, items = block.split(_items(depth))
     area.found += len(items)
-    area.uncoded += [("", match[1].strip(), style, body) for match, body in items]
+    rules = [RULE.fullmatch(BOLD.sub(r"\1", match[1].strip())) for match, _ in items]
+    for rule, (match, body) in zip(rules, items, strict=True):
+        if rule and (rule[2] or all(rules)):
+            _add(area, rule[1], rule[3], style, body)
+        else:
+            area.uncoded.append(("", match[1].strip(), style, body))
     return text
 
 

@@ -14,10 +14,10 @@ Read back, this gives the very same policy. A file by another hand may leave out
 then one category, named after the title), styles, version and summary; may write VIOLATES and SAFE bare, with a label
 (`## VIOLATES (1)`) or in other usual words (`labels`); and may give rules as lines such as `- SP2.a Cold promotion`,
 which become SP201: the digit, then the letter's place in two digits. Rules without a code, the items of a list
-(bulleted or numbered), get one, as do those whose code makes no id (SP10.a: ids have three digits). Sections may be
-lines in capitals or bold (`headings`). Below a title with a grade, such as `Likely spam (SP2 - medium confidence)`,
-lines `Output: VALID` or `Output: INVALID` are a label (`labels`). Text that is no rule is kept: in the definitions,
-with what a label's title says beside its style; other `#` sections in rules.md.
+(bulleted or numbered), get one, as do those whose code makes no id (SP10.a: ids have three digits); `- W2: bombs` is
+W2. Sections may be lines in capitals or bold (`headings`). Below a title with a grade, such as `Likely spam (SP2 -
+medium confidence)`, lines `Output: VALID` or `Output: INVALID` are a label (`labels`). Text that is no rule is kept:
+in the definitions, with what a label's title says beside its style; other `#` sections in rules.md.
 """
 
 import re
