@@ -154,6 +154,18 @@ def test_what_is_skipped_is_listed(tmp_path: Path) -> None:
     assert "**Example**: another" in found.policy.clause("SS1").text
 
 
+def test_text_of_an_example_file_that_is_in_no_conversation_is_listed(tmp_path: Path) -> None:
+    text = BOMBS.replace("~~~\n\n**Ex", "~~~\nBetween.\n\n**Ex") + "\n\nAfter.\n\n**Example**: third\n\nNothing.\n"
+    found = imported(tmp_path, FILES | {"examples/ab12.md": text})
+    what = "text outside the conversations is skipped; move it into one, or into the section"
+    assert sorted(found.warnings) == [
+        f"{tmp_path / 'examples/ab12.md'}:16: {what}",
+        f"{tmp_path / 'examples/ab12.md'}:18: an example without a conversation; it is skipped",
+        f"{tmp_path / 'examples/ab12.md'}:8: {what}",
+    ]
+    assert counts(found) == [(2, 2), (6, 6), (3, 3), (3, 3), (5, 5)]
+
+
 def test_a_footnote_whose_example_file_is_gone_is_listed(tmp_path: Path) -> None:
     found = imported(tmp_path, {name: text for name, text in FILES.items() if name != "examples/ab12.md"})
     assert (counts(found)[3], found.warnings) == ((2, 2), ())

@@ -19,10 +19,10 @@ class ExampleFile(NamedTuple):
     examples: list[str]
 
 
-def split_examples(body: Block) -> tuple[str, list[str], list[str]]:
-    """The text without its conversations, these, and a warning for each example that has none."""
+def split_examples(body: Block, fate: str = "stays in the text") -> tuple[list[Block], list[str], list[str]]:
+    """The text around its conversations, these, and a warning for each example that has none and its `fate`."""
     before, parts = body.split(EXAMPLE)
-    texts, examples, warnings = [str(before)], [], []
+    texts, examples, warnings = [before], [], []
     for match, part in parts:
         opening = OPENING.search(part.mask)
         if opening and not FENCE.search(part.mask[: opening.start()]):
@@ -33,11 +33,11 @@ def split_examples(body: Block) -> tuple[str, list[str], list[str]]:
                 warnings.append(f"{part.file}:{line}: a conversation opens within another; is the first one closed?")
             title, end = part.text[: opening.start()].strip(), closing.end()
             examples.append(f"{title}\n\n{part.text[opening.start() : end]}".strip())
-            texts.append(part.text[end:].strip("\n"))
+            texts.append(Block(part.file, part.line_of(end), part.text[end:], part.mask[end:]))
         else:
-            warnings.append(f"{part.file}:{part.line}: an example without a conversation; it stays in the text")
-            texts.append((match[0] + part.text).strip("\n"))
-    return "\n\n".join(text for text in texts if text), examples, warnings
+            warnings.append(f"{part.file}:{part.line}: an example without a conversation; it {fate}")
+            texts.append(part._replace(text=match[0] + part.text, mask=match[0] + part.mask))
+    return [text for text in texts if str(text)], examples, warnings
 
 
 def marked(mark: str, example: str) -> str:
@@ -60,7 +60,11 @@ def example_files(folder: Path) -> tuple[dict[str, ExampleFile], list[str]]:
             raise mistake(path, 1, "no line `Examples for [^key] in <section>:`", "start the file with it")
         if found[1] != path.stem:
             raise mistake(path, 1, f"examples for [^{found[1]}]", f"name the file {found[1]}.md")
-        _, examples, more = split_examples(page)
+        (_, *texts), examples, more = split_examples(page, "is skipped")
         files[found[1]] = ExampleFile(path, found[2], examples)
         warnings += more
+        for text in texts:
+            if not EXAMPLE.match(text.mask):
+                what = "text outside the conversations is skipped; move it into one, or into the section"
+                warnings.append(f"{path}:{text.first_line}: {what}")
     return files, warnings

@@ -52,8 +52,8 @@ def import_model_spec(file: Path, style: Style) -> Imported:
 
     UserError with file and line: not UTF-8, a fence that is never closed (a file cut short), no section with an
     authority tag, attributes that are not understood. Listed as warnings: links to sections that are not there, anchors
-    that two sections have, underlined headings with attributes, example files that no section names, and
-    examples without a conversation, whose text stays where it was.
+    that two sections have, underlined headings with attributes, example files that no section names,
+    examples without a conversation, whose text stays where it was, and text of example files that is in none.
     """
     _, document = read_document(file)
     before, parts = document.split(HEADING)
@@ -63,7 +63,8 @@ def import_model_spec(file: Path, style: Style) -> Imported:
     files, strays = example_files(file.parent / "examples")
     warnings += strays
     for section in sections:
-        section.text, section.examples, more = split_examples(section.body)
+        texts, section.examples, more = split_examples(section.body)
+        section.text = "\n\n".join(map(str, texts))
         warnings += more
     owners, by_title = _owners(sections, files)
     for key, section in owners.items():
