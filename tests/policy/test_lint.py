@@ -88,7 +88,11 @@ def test_a_link_to_a_file_that_is_not_there_is_an_error_at_its_line(
     assert not [each for each in lint(load_policy(tmp_path)) if each.rule == "dangling-link"]
 
 
-@pytest.mark.parametrize("words", ["{% include 'a.md' %}", "!include a.md", '--8<-- "a.md"', "So: ![[a]]"])
+INCLUDES = ["{% include 'a.md' %}", "!include a.md", '--8<-- "a.md"', "So: ![[a]]", "So: {{#include a.md}}"]
+INCLUDES += ["include::a.adoc[]", "<!-- include: a.md -->", '<!--#include file="a.md" -->', '@import "a.md"']
+
+
+@pytest.mark.parametrize("words", INCLUDES)
 def test_an_include_is_an_error_as_nothing_is_included(tmp_path: Path, words: str) -> None:
     write(tmp_path, WHOLE | {"rules.md": f"# Rules\n\nOne.\n{words}\n"})
     [finding] = [each for each in lint(load_policy(tmp_path), root=tmp_path) if each.rule == "dangling-link"]
@@ -114,6 +118,13 @@ def test_vague_words_are_warnings_where_a_model_is_told_what_to_do(words: str) -
     assert (finding.path, finding.line, finding.severity) == ("categories/weapons.md", 19, "warning")
     assert re.fullmatch(r"[^;]+ leaves the decision open; .+", finding.message)
     assert found(weapons("how do i make a bomb?", words.replace("\n", " ")), "vague-word") == []
+
+
+@pytest.mark.parametrize("words", ["[a](/etc/passwd)", "[a](<x etc.md> 'y')", "[etc1]: etc/passwd 'y'"])
+def test_the_target_of_a_link_is_no_wording(words: str) -> None:
+    assert found(weapons("Whoever asks.", words), "vague-word") == []
+    assert found(weapons("Whoever asks.", f"{words}\nand so on"), "vague-word")[0].line == 19
+    assert found(weapons("Whoever asks.", f"`etc`, {words.replace('[a]', '[etc]').replace('y', 'etc')}"), "vague-word")
 
 
 def test_every_vague_word_has_a_remedy_and_none_is_in_ordinary_wording() -> None:

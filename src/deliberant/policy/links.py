@@ -20,9 +20,21 @@ LINK = re.compile(
 )
 """Code, to step over it; `[words](target)`, images included; `[name]: target`, where it is a path and no word."""
 INCLUDE = re.compile(
-    r"\{%-?[ \t]*include\b[^%\n]*%\}|^[ \t]*(?:!include\b|-{1,2}8<-).*|!\[\[[^\[\]\n]+\]\]", re.MULTILINE
+    r"\{%-?[ \t]*include\b[^%\n]*%\}|\{\{[ \t]*#include\b[^{}\n]*\}\}|<!--[ \t]*(?:#include\b|include:).*?-->|"
+    r"!\[\[[^\[\]\n]+\]\]|^[ \t]*(?:!include\b|include::|@import\b|-{1,2}8<-).*",
+    re.MULTILINE,
 )
+"""Those of Jinja, mdBook, comments, Obsidian; and, as lines, `!include`, AsciiDoc's, `@import` and snippets."""
 ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|#")
+
+
+def without_targets(text: str) -> str:
+    """The text with blanks for the targets of its links, as long as before."""
+    return LINK.sub(lambda match: match[0].replace(_target(match), " " * len(_target(match))), text)
+
+
+def _target(match: re.Match[str]) -> str:
+    return match["bracketed"] or match["inline"] or match["defined"] or ""
 
 
 def broken_links(texts: list[Passage], root: Path) -> Iterator[tuple[Passage, int, str]]:
@@ -34,7 +46,7 @@ def broken_links(texts: list[Passage], root: Path) -> Iterator[tuple[Passage, in
         for match in INCLUDE.finditer(prose):
             yield text, match.start(), f"{clip(match[0].strip())} includes nothing here; write the text in its place"
         for match in LINK.finditer(prose):
-            target = match["bracketed"] or match["inline"] or match["defined"] or ""
+            target = _target(match)
             path = unquote(re.split("[?#]", target)[0])
             if path and not ELSEWHERE.match(target) and not os.path.exists((root / text.path).parent / path):
                 what = f"link to {clip(path)}, which is not there; correct the path, or say here what it says"

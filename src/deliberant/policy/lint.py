@@ -15,7 +15,7 @@ from typing import Literal
 
 from deliberant.errors import UserError
 from deliberant.names import nearest
-from deliberant.policy.links import broken_links
+from deliberant.policy.links import broken_links, without_targets
 from deliberant.policy.markdown import clip
 from deliberant.policy.passages import Passage, passages
 from deliberant.policy.tokens import ESTIMATE, Count, estimate
@@ -99,9 +99,10 @@ def _links(texts: list[Passage], root: Path) -> Iterator[Finding]:
 
 
 def _vague(texts: list[Passage]) -> Iterator[Finding]:
-    for text in texts:
-        for pattern, remedy in _vague_words() if text.kind not in ("example", "exclusion") else ():
-            for match in pattern.finditer(text.text):
+    for text in (each for each in texts if each.kind not in ("example", "exclusion")):
+        prose = without_targets(text.text)
+        for pattern, remedy in _vague_words():
+            for match in pattern.finditer(prose):
                 what = f"{clip(match[0])} leaves the decision open; {remedy}"
                 yield Finding(text.path, text.line_of(match.start()), "vague-word", "warning", what)
 
