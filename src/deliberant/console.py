@@ -141,7 +141,10 @@ def hint_lines(account: "Account", to: Path) -> Iterator[str]:
     yield f"{account.hinted} of {account.prompts} prompts have a hint of the review ({styles}), in {to}"
     if account.hinted:
         yield f"{account.with_clause} of the hints name a clause; for the others its reviewers name several"
-    left = {"conflicting": "left out: reviewers are divided", "undecided": "left out: a reviewer says two styles"}
+    left = {
+        "conflicting": "left out: too few reviewers say one style",
+        "undecided": "left out: a reviewer says two styles",
+    }
     left |= {"silent": "left out: no label tells a style", "other_text": "left out: another text was read"}
     yield from (f"{count} {what}" for name, what in left.items() if (count := getattr(account, name)))
     if account.stale:

@@ -144,14 +144,16 @@ def hints(
     run: Annotated[Path, typer.Option("--from", metavar="RUN", help="The run whose samples people have labelled.")],
     to: Annotated[Path, typer.Option(help="The JSONL file to write.")],
     least: Annotated[
-        float, typer.Option("--min-share", min=0.5, max=1.0, help="Share of a prompt's reviewers that have to agree.")
+        float,
+        typer.Option("--min-share", min=0.5, max=1.0, help="Share of a prompt's reviewers that have to say its style."),
     ] = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """Give prompts the response style and clause that people found right, as a hint for the judge of a later run.
 
-    The hint's source is review:NAME, its confidence the share of reviewers. Where reviewers conflict
-    there is none, or none of a clause; how many, and why, is counted.
+    The hint's source is review:NAME, its confidence the share of all who labelled a sample of the
+    prompt. There is none where too few say one style (half is too few), and it names no clause
+    where they name several; how many, and why, is counted.
 
     \b
     deliberant prompts hints train.jsonl --from runs/micro-1a2b3c4d --to hinted.jsonl

@@ -50,6 +50,19 @@ def test_conflicts_are_counted_and_left_out_unless_a_share_is_enough(tmp_path: P
     assert hinted(root, least=0.6)[0]["hearth"].hints == (Hint("review:ana+cleo", "comply", 0.667, "F2"),)
 
 
+def test_who_tells_no_style_counts_among_the_reviewers(tmp_path: Path) -> None:
+    root = reviewed(tmp_path).root
+    labelled(Samples(root), "hearth#0 accept, stove#0 accept")
+    for name in ("ben", "cleo"):
+        labelled(Samples(root), "hearth#0 reject", name)
+    found, account = hinted(root, least=0.5)
+    assert found["hearth"].hints == () and (account.conflicting, account.hinted) == (1, 1)
+    for name in ("dan", "eve"):
+        labelled(Samples(root), "hearth#0 accept", name)
+    assert hinted(root)[1].conflicting == 1
+    assert hinted(root, least=0.6)[0]["hearth"].hints == (Hint("review:ana+dan+eve", "comply", 0.6, "F2"),)
+
+
 def test_a_corrected_clause_is_carried_and_none_where_those_of_one_style_differ(tmp_path: Path) -> None:
     root = reviewed(tmp_path).root
     labelled(Samples(root), "hearth#1 reject T1, stove#0 accept, pruning#0 reject F2, pruning#1 accept")

@@ -4,8 +4,9 @@
 
 A reviewer's word on a prompt is the clause that applies by their labels of its samples, and its style: the clause they
 named, or the only one that an accepted sample cites. The judge is shown both, as what "another AI" determined (2.3.2);
-`source` says whose word it was, `confidence` which share of the prompt's reviewers say that style. Reviewers of one
-style may see it in several clauses; then the hint names none.
+`source` says whose word it was, `confidence` which share of the prompt's reviewers say that style: of all who labelled
+one of its samples, since one who rejects and names no clause may well mean another style. Reviewers of one style may
+see it in several clauses; then the hint names none.
 """
 
 from collections import Counter, defaultdict
@@ -28,8 +29,8 @@ Words = dict[str, dict[str, set[Clause]]]
 class Account:
     """What became of each prompt, filled as prompts go by.
 
-    `with_clause`: of the hinted ones, those whose hint names a clause. `silent`: labelled, and no label tells a style;
-    `undecided`: every reviewer says two styles of its samples.
+    `with_clause`: of the hinted ones, those whose hint names a clause. `conflicting`: too few of its reviewers say one
+    style; `silent`: labelled, and no label tells a style; `undecided`: whoever tells one tells two.
     """
 
     prompts: int = 0
@@ -52,8 +53,9 @@ def with_hints(
 ) -> Iterator[Prompt]:
     """The prompts, in order, those that people have labelled with their hint, in place of an earlier review's.
 
-    A style enters where at least the share `least` of the prompt's reviewers say it; others are conflicts, counted and
-    left without. Prompts whose text is not the one that was read are counted and left as they are.
+    A style enters where at least the share `least` of the prompt's reviewers, and more than half of them, say it;
+    others are conflicts, counted and left without. Prompts whose text is not the one that was read are counted and
+    left as they are.
     """
     counted, account.stale = counting(samples, labels)
     entries = [samples.by_id[name] for name, _ in counted]
@@ -85,7 +87,7 @@ def _hinted(prompt: Prompt, words: dict[str, set[Clause]], account: Account, lea
         account.undecided += 1
         return prompt
     style, n = Counter(clear.values()).most_common(1)[0]
-    if n / len(said) < least or 2 * n <= len(said):
+    if n / len(words) < least or 2 * n <= len(words):
         account.conflicting += 1
         return prompt
     account.hinted += 1
@@ -95,4 +97,4 @@ def _hinted(prompt: Prompt, words: dict[str, set[Clause]], account: Account, lea
     clause = clauses.pop() if len(clauses) == 1 else None
     account.with_clause += clause is not None
     kept = tuple(hint for hint in prompt.hints if not hint.source.startswith(SOURCE))
-    return replace(prompt, hints=(*kept, Hint(SOURCE + "+".join(whose), style, round(n / len(said), 3), clause)))
+    return replace(prompt, hints=(*kept, Hint(SOURCE + "+".join(whose), style, round(n / len(words), 3), clause)))
