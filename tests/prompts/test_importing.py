@@ -138,6 +138,7 @@ def test_what_no_prompt_file_could_hold_is_skipped_and_listed(tmp_path: Path) ->
     why = "is longer than 16 MiB as a line of a prompt file"
     assert account.skipped == [(f"{path}: row 2", why), (f"{path}: row 3", why)]
     assert [prompt.id for prompt in read_prompts(tmp_path / "to.jsonl")] == ["set-1", "set-4"]
+    assert account.defaulted == {"id": 2, "family": 2, "category": 2}
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def imported(
             account.unused |= record.values.keys() - set(columns.values())
         hinted |= bool(HINT & (columns.keys() | constants.keys()))
         values = {name: record.values[column] for name, column in columns.items()} | dict(constants)
-        row = _row(table, number, values, account)
+        row = _row(table, number, values)
         if isinstance(row, str):
             account.skipped.append((record.at, row))
             continue
@@ -118,6 +118,8 @@ def imported(
             raise UserError(f"{record.at}: id '{prompt.id}' {what}; {remedy}")
         check_names(record.at, valid, categories, clauses)
         account.prompts += 1
+        account.defaulted.update(name for name in ("id", "family") if _blank(values.get(name)))
+        account.defaulted.update(() if prompt.categories else ["category"])
         yield prompt
     stray = [name for name in OF_A_HINT if name in mapped or name in constants]
     if stray and account.prompts and not hinted:
@@ -157,7 +159,7 @@ def _columns(
     return found
 
 
-def _row(table: Table, number: int, values: dict[str, Any], account: Import) -> dict[str, Any] | str:
+def _row(table: Table, number: int, values: dict[str, Any]) -> dict[str, Any] | str:
     """A row as `PromptRow` takes it, or why it is skipped."""
     values = {name: _name(value) if name in NAMES else value for name, value in values.items()}
     values = {name: value for name, value in values.items() if not _blank(value)}
@@ -183,8 +185,6 @@ def _row(table: Table, number: int, values: dict[str, Any], account: Import) -> 
         hint = {"source": values.get("hint_source", values.get("source", table.name))}
         hint |= {key: values[name] for key, name in (("style", "hint"), ("clause", "hint_clause")) if name in values}
         row["hints"] = [hint | ({"confidence": _number(values["confidence"])} if "confidence" in values else {})]
-    account.defaulted.update(name for name in ("id", "family") if name not in values)
-    account.defaulted.update(["category"] if not several else [])
     return row
 
 
