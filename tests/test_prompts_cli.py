@@ -218,7 +218,7 @@ def test_a_data_file_that_holds_no_keys_is_one_line(folder: Path) -> None:
     result = invoke("generate", "framings", "x.jsonl", "--to", "y.jsonl", "--data", "data.yaml")
     assert (result.exit_code, result.stderr) == (
         2,
-        "error: data.yaml: should be keys with values, not None; write `key: value`\n",
+        "error: data.yaml:1: should be keys with values, not None; write `key: value`\n",
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from deliberant.names import nearest
 
@@ -28,10 +28,13 @@ def first_mistake(error: ValidationError, model: type[BaseModel]) -> tuple[tuple
     found = min(
         error.errors(include_url=False), key=lambda each: (each["type"] != "extra_forbidden", -len(each["loc"]))
     )
+    names = issubclass(model, RootModel)  # at the top stand names of the user's own
     where = tuple(
         part
         for index, part in enumerate(found["loc"])
-        if not UNION_MEMBER.match(str(part)) or (found["type"] == "extra_forbidden" and index == len(found["loc"]) - 1)
+        if (names and index == 0)
+        or not UNION_MEMBER.match(str(part))
+        or (found["type"] == "extra_forbidden" and index == len(found["loc"]) - 1)
     )
     name = ".".join(str(part) for part in where)
     match found["type"]:
@@ -54,9 +57,10 @@ def first_mistake(error: ValidationError, model: type[BaseModel]) -> tuple[tuple
 def _keys(model: type[BaseModel], where: tuple[int | str, ...]) -> list[str]:
     """The keys that are known at a place inside a model."""
     for part in where:
-        if not isinstance(part, str) or part not in model.model_fields:
+        name = "root" if issubclass(model, RootModel) else part
+        if not isinstance(name, str) or name not in model.model_fields:
             continue
-        model = _model_in(model.model_fields[part].annotation) or model
+        model = _model_in(model.model_fields[name].annotation) or model
     return list(model.model_fields)
 
 

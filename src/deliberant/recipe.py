@@ -15,10 +15,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from deliberant.errors import UserError
 from deliberant.files import no_pipe
-from deliberant.mistakes import first_mistake
 from deliberant.models.types import Sampling
 from deliberant.names import repeated
-from deliberant.yaml_files import Loader, reading
+from deliberant.yaml_files import Loader, Places, mistaken, parsed
 
 Arm = Literal["base", "base+spec", "sft", "rl", "sft+rl", "no-cot"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
@@ -33,7 +32,6 @@ Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Temperature = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
-Places = dict[tuple[int | str, ...], str]
 
 
 class _Settings(BaseModel):
@@ -227,18 +225,14 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
     line (or the override) and the nearest valid key.
     """
     path = Path(path)
-    places: Places = {(): f"{path}:1"}
-    data = _read(path, places)
+    data, places = _read(path)
     for override in overrides:
         _override(data, places, override)
     data = _absolute(data, path.parent, places)
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
-        where, what = first_mistake(error, Recipe)
-        while where not in places:
-            where = where[:-1]
-        raise UserError(f"{places[where]}: {what}") from error
+        raise mistaken(error, Recipe, places) from error
 
 
 class _Loader(Loader):
@@ -250,7 +244,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _read(path: Path, places: Places) -> dict[str, Any]:
+def _read(path: Path) -> tuple[dict[str, Any], Places]:
     no_pipe(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -259,30 +253,10 @@ def _read(path: Path, places: Places) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}:{line}: is not UTF-8; save it as UTF-8") from error
-    with reading(path, text):
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        if not isinstance(node, yaml.MappingNode):
-            raise UserError(f"{path}:1: a recipe is a mapping of keys; start with `name: ...`")
-        _mark(node, (), path, places)
-        data: dict[str, Any] = loader.construct_document(node)
-        return data
-
-
-def _mark(node: yaml.Node, where: tuple[int | str, ...], path: Path, places: Places) -> None:
-    """Note the line of every key and item; a key given twice is a mistake, where YAML would keep the last."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*where, str(key.value))
-            line = key.start_mark.line + 1
-            if inner in places:
-                raise UserError(f"{path}:{line}: '{'.'.join(map(str, inner))}' is given twice; keep one of them")
-            places[inner] = f"{path}:{line}"
-            _mark(value, inner, path, places)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            places[(*where, index)] = f"{path}:{item.start_mark.line + 1}"
-            _mark(item, (*where, index), path, places)
+    data, places = parsed(path, text, _Loader)
+    if not isinstance(data, dict):
+        raise UserError(f"{path}:1: a recipe is a mapping of keys; start with `name: ...`")
+    return data, places
 
 
 def _override(data: dict[str, Any], places: Places, override: str) -> None:

@@ -1,4 +1,4 @@
-"""YAML that users write: every mistake in it has its line."""
+"""YAML that users write: every mistake in it has its line, and so has every key, for what is wrong with its value."""
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -6,9 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
 from deliberant.errors import UserError
+from deliberant.mistakes import first_mistake
 from deliberant.names import repeated
+
+Where = tuple[int | str, ...]
+"""Keys and indices from the top."""
+Places = dict[Where, str]
+"""What stands where -> file and line of its key or item; the top is always there."""
 
 
 class Loader(yaml.SafeLoader):
@@ -46,3 +53,44 @@ def reading(path: Path, text: str) -> Iterator[None]:
         raise UserError(f"{path}:{line}: no valid YAML: {error.reason}; take them out") from error
     except RecursionError as error:
         raise UserError(f"{path}:1: no valid YAML: something in it contains itself; write it out") from error
+
+
+def parsed(path: Path, text: str, loader: type[Loader] = Loader) -> tuple[Any, Places]:
+    """What the text of a file says, None where it says nothing. UserError for whatever is wrong with it."""
+    places: Places = {(): f"{path}:1"}
+    with reading(path, text):
+        reader = loader(text)
+        node = reader.get_single_node()
+        if node is None:
+            return None, places
+        _mark(node, (), path, places)
+        return reader.construct_document(node), places
+
+
+def place(places: Places, where: Where) -> str:
+    """File and line of a key or item; of what holds it, where it is missing."""
+    while where not in places:
+        where = where[:-1]
+    return places[where]
+
+
+def mistaken(error: ValidationError, model: type[BaseModel], places: Places) -> UserError:
+    """The first mistake in what was read, with its file and line."""
+    where, what = first_mistake(error, model)
+    return UserError(f"{place(places, where)}: {what}")
+
+
+def _mark(node: yaml.Node, where: Where, path: Path, places: Places) -> None:
+    """Note the line of every key and item; a key given twice is a mistake, where YAML would keep the last."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*where, str(key.value))
+            line = key.start_mark.line + 1
+            if inner in places:
+                raise UserError(f"{path}:{line}: '{'.'.join(map(str, inner))}' is given twice; keep one of them")
+            places[inner] = f"{path}:{line}"
+            _mark(value, inner, path, places)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            places[(*where, index)] = f"{path}:{item.start_mark.line + 1}"
+            _mark(item, (*where, index), path, places)

@@ -134,7 +134,13 @@ def test_a_pasted_text_can_not_close_its_fence() -> None:
         ),
         ("x: [", "own.yaml:1: no valid YAML: "),
         ("x: {turns: [a]}\nx: {turns: [b]}", "is given twice"),
-        ("- x", "own.yaml: "),
+        ("- x", "own.yaml:1: should be keys with values"),
+        ("# a\nx:\n  same_requst: true", "own.yaml:3: unknown key 'x.same_requst'; did you mean 'same_request'?"),
+        ("\nStr:\n  same_requst: true", "own.yaml:3: unknown key 'Str.same_requst'; did you mean 'same_request'?"),
+        (
+            "x:\n  same_request: true\n  conversations:\n  - - role: user\n      contnt: '{{request}}'",
+            "own.yaml:5: unknown key 'x.conversations.0.0.contnt'; did you mean 'content'?",
+        ),
         ("\x00", "own.yaml:1: no valid YAML: "),
         ("x:\n  texts: [2026-13-01]", "own.yaml:2: no valid YAML: '2026-13-01' looks like a number or a date"),
     ],
@@ -152,7 +158,7 @@ def test_unknown_names_are_answered_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="can not read it"):
         load_wrappers("framings", (), tmp_path / "missing.yaml")
     (tmp_path / "own.yaml").write_text("rot14: {same_request: true, texts: ['{{request}}']}")
-    with pytest.raises(UserError, match="unknown encoding 'rot14'; did you mean 'rot13'"):
+    with pytest.raises(UserError, match=r"own\.yaml:1: unknown encoding 'rot14'; did you mean 'rot13'"):
         load_wrappers("encode", (), tmp_path / "own.yaml")
 
 

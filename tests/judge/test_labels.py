@@ -103,11 +103,12 @@ def test_a_label_survives_json() -> None:
         (None, "label.yaml: is missing"),
         ("part: answer", "'pattern' is missing; add it"),
         ("part: anser\npattern: (?P<names>x)", "part: unknown value 'anser'; did you mean 'answer'?"),
-        ("part: answer\npattern: '('", "pattern is no regular expression"),
+        ("part: answer\npattern: '('", "label.yaml:2: pattern is no regular expression"),
         ("part: answer\npattern: x", "pattern has no group 'names'"),
         ("{", "label.yaml:1: no valid YAML: "),
         ("part: answer\npattern: " + "9" * 5000, "label.yaml:2: no valid YAML: "),
-        ("- x", "label.yaml: "),
+        ("- x", "label.yaml:1: should be keys with values"),
+        ("part: answer\n\npatern: x", "label.yaml:3: unknown key 'patern'; did you mean 'pattern'?"),
     ],
 )
 def test_a_mistake_in_a_rule_names_the_file(tmp_path: Path, text: str | None, words: str) -> None:

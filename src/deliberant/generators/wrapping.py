@@ -9,19 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError, model_validator
 
 from deliberant.errors import UserError
 from deliberant.files import fingerprint, no_pipe
 from deliberant.generators.types import Made
 from deliberant.judge.judge import fence
-from deliberant.mistakes import first_mistake
 from deliberant.models.templates import fill, placeholders
 from deliberant.names import nearest
 from deliberant.prompts.encodings import ENCODINGS
 from deliberant.prompts.types import Message, Prompt
-from deliberant.yaml_files import Loader, reading
+from deliberant.yaml_files import mistaken, parsed, place
 
 HERE = Path(__file__).parent
 WRAPPERS = {name: HERE / f"{name}.yaml" for name in ("framings", "multi-turn", "transform", "encode")}
@@ -94,25 +92,27 @@ class Wrapper:
 def load_wrappers(kind: str, only: Sequence[str] = (), path: Path | None = None) -> list[Wrapper]:
     """The wrappers of a generator, or those of a data file of one's own; `only` some of them, by name.
 
-    UserError naming file and place for whatever is unknown, missing or no YAML.
+    UserError naming file and line for whatever is unknown, missing or no YAML.
     """
     file = path or WRAPPERS[kind]
     no_pipe(file)
     try:
         text = file.read_bytes().decode()
-        with reading(file, text):
-            rows = _WrapperFile.model_validate(yaml.load(text, Loader)).root
     except OSError as error:
         raise UserError(f"{file}: can not read it ({error.strerror}); check the path") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{file}: is not UTF-8; save it as UTF-8") from error
+    data, places = parsed(file, text)
+    try:
+        rows = _WrapperFile.model_validate(data).root
     except ValidationError as error:
-        raise UserError(f"{file}: {_mistake(error)}") from error
+        raise mistaken(error, _WrapperFile, places) from error
     for name in only:
         if name not in rows:
             raise UserError(f"--only: unknown value '{name}'; {nearest(name, rows)}")
     if kind == "encode" and (strange := [name for name in rows if name not in ENCODINGS]):
-        raise UserError(f"{file}: unknown encoding '{strange[0]}'; {nearest(strange[0], ENCODINGS)}")
+        here = place(places, (strange[0],))
+        raise UserError(f"{here}: unknown encoding '{strange[0]}'; {nearest(strange[0], ENCODINGS)}")
     digest = fingerprint(text)[:8]
     return [
         Wrapper(
@@ -192,7 +192,3 @@ def _filled(template: str, values: dict[str, str]) -> str:
 
 def _number(*parts: Any) -> int:
     return int(fingerprint(list(parts)), 16)
-
-
-def _mistake(error: ValidationError) -> str:
-    return first_mistake(error, _WrapperFile)[1]

@@ -12,16 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deliberant.errors import UserError
 from deliberant.judge.answers import CUT, NO_ANSWER, answer_of
-from deliberant.mistakes import first_mistake
 from deliberant.models.splitter import split
 from deliberant.models.templates import Templates
 from deliberant.models.types import Completion
-from deliberant.yaml_files import Loader, reading
+from deliberant.yaml_files import mistaken, parsed, place
 
 FILE = "label.yaml"
 NONE = "none"
@@ -68,16 +66,17 @@ class Rule:
         where = templates.folder / FILE
         if FILE not in templates.files:
             raise UserError(f"{where}: is missing; copy the one of the default prompt files")
+        data, places = parsed(where, templates.files[FILE])
+        line = place(places, ("pattern",))
         try:
-            with reading(where, templates.files[FILE]):
-                rule = _RuleFile.model_validate(yaml.load(templates.files[FILE], Loader))
+            rule = _RuleFile.model_validate(data)
             self.pattern = re.compile(rule.pattern)
         except ValidationError as error:
-            raise UserError(f"{where}: {first_mistake(error, _RuleFile)[1]}") from error
+            raise mistaken(error, _RuleFile, places) from error
         except re.error as error:
-            raise UserError(f"{where}: pattern is no regular expression ({error}); repair it") from error
+            raise UserError(f"{line}: pattern is no regular expression ({error}); repair it") from error
         if "names" not in self.pattern.groupindex:
-            raise UserError(f"{where}: pattern has no group 'names'; write (?P<names>...) around the ids")
+            raise UserError(f"{line}: pattern has no group 'names'; write (?P<names>...) around the ids")
         if NONE in menu:
             raise UserError(f"the policy has a category '{NONE}', which here means no category; give it another id")
         self.part = rule.part
