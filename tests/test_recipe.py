@@ -91,6 +91,13 @@ def test_paths_start_from_the_recipe(tmp_path: Path) -> None:
             7,
             "looks like a number or a date and can not be read as one",
         ),
+        *(
+            (f"generate:\n  samples: {tag} x\n", 7, "no valid YAML: 'x' can not be read as its tag says")
+            for tag in ("!!bool", "!!timestamp", "!!int", "!!float")
+        ),
+        ("generate:\n  samples: !!int ''\n", 7, "no valid YAML: '' can not be read as its tag says"),
+        ("generate:\n  samples: !!map [1]\n", 7, "no valid YAML: expected a mapping node, but found sequence"),
+        ("generate:\n  samples: !!set x\n", 7, "no valid YAML: expected a mapping node, but found scalar"),
         ("policy: 'x\nseed: 1\n", 6, "no valid YAML: found unexpected end of stream; repair it"),
     ],
 )

@@ -19,17 +19,23 @@ Places = dict[Where, str]
 
 
 class Loader(yaml.SafeLoader):
-    """Refuses a key given twice, where YAML would keep the last, and what looks like a number or a date and is none."""
+    """Refuses a key given twice, where YAML would keep the last, and what is none of what it looks like or is tagged.
+
+    Such as the date 2026-13-01, more digits than Python reads, or `!!bool perhaps`.
+    """
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
-        except ValueError as error:  # a date such as 2026-13-01, or more digits than Python reads
+        except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
             what = f"{str(node.value)[:40]!r} looks like a number or a date and can not be read as one, save in quotes"
+            if self.resolve(type(node), node.value, (True, False)) != node.tag:  # type: ignore[no-untyped-call]
+                what = f"{str(node.value)[:40]!r} can not be read as its tag says"
             raise yaml.constructor.ConstructorError(None, None, what, node.start_mark) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        if (twice := repeated(str(key.value) for key, _ in node.value)) is not None:
+        keys = node.value if isinstance(node, yaml.MappingNode) else ()  # `!!map [1]` is none
+        if (twice := repeated(str(key.value) for key, _ in keys)) is not None:
             raise yaml.constructor.ConstructorError(None, None, f"'{twice}' is given twice", node.start_mark)
         return super().construct_mapping(node, deep)
 

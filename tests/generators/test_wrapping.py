@@ -134,6 +134,8 @@ def test_a_pasted_text_can_not_close_its_fence() -> None:
         ),
         ("x: [", "own.yaml:1: no valid YAML: "),
         ("x: {turns: [a]}\nx: {turns: [b]}", "is given twice"),
+        ("x:\n  same_request: !!bool maybe", "own.yaml:2: no valid YAML: 'maybe' can not be read as its tag says"),
+        ("!!map [x]", "own.yaml:1: no valid YAML: expected a mapping node"),
         ("- x", "own.yaml:1: should be keys with values"),
         ("# a\nx:\n  same_requst: true", "own.yaml:3: unknown key 'x.same_requst'; did you mean 'same_request'?"),
         ("\nStr:\n  same_requst: true", "own.yaml:3: unknown key 'Str.same_requst'; did you mean 'same_request'?"),
