@@ -40,6 +40,18 @@ def test_labels_go_in_and_out_without_a_page(root: Path, tmp_path: Path) -> None
     assert "2 of 12 samples have a label" in invoke("review", root, "--import", tmp_path / "out.jsonl").stderr
 
 
+def test_an_older_file_of_labels_undoes_nothing(root: Path, tmp_path: Path) -> None:
+    labelled(Samples(root), "hearth#0 reject")
+    file = tmp_path / "old.csv"
+    file.write_text("sample_id,decision,reviewer,time\nhearth#0,accept,ana,2000-01-01\n")
+    left = "1 labels left out: their reviewer has said otherwise since"
+    result = invoke("review", root, "--import", file, "--json")
+    assert "1 labels read, 0 added, 0 known before" in result.stderr and left in result.stderr
+    assert json.loads(result.stdout)["reviewers"]["ana"]["accept"] == 0
+    result = invoke("judge", "calibrate", root, "--labels", file, "--json")
+    assert left in result.stderr and json.loads(result.stdout)["confusion"]["accept"]["accept"] == 0
+
+
 def test_an_export_writes_over_nothing_that_is_read(root: Path, tmp_path: Path) -> None:
     file = tmp_path / "labels.csv"
     file.write_text("sample_id,decision\nhearth#0,accept\n")

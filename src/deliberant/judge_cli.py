@@ -40,7 +40,7 @@ def calibrate(
     deliberant judge calibrate runs/micro-1a2b3c4d --k 5 --wrong-hints
     """
     from deliberant.console import RichProgress, print_table
-    from deliberant.review import Labels, Samples, read_labels
+    from deliberant.review import Labels, Samples, news, read_labels
     from deliberant.review.calibrate import calibrate as calibrated
     from deliberant.review.people import people_of
     from deliberant.review.tables import calibration_tables, count_lines, hinted_table
@@ -55,7 +55,10 @@ def calibrate(
                 f"--labels {file}: its reviewer would be '{file.stem}', as of {other}; rename one of the two, or add a "
                 "column reviewer"
             )
-        found += read.labels
+        new, older = news(found, read.labels)
+        found += new
+        if older:
+            typer.echo(one_line(f"{file}: {older} labels left out: their reviewer has said otherwise since"), err=True)
         if read.unused:
             typer.echo(one_line(f"{file}: columns left out: {', '.join(read.unused)}"), err=True)
     people = people_of(samples, found)

@@ -45,7 +45,7 @@ def review(
 
     Labels are stored in RUN/review/labels.jsonl, each as soon as it is made. A file to import is CSV,
     TSV, JSONL or Parquet with columns sample_id and decision (accept, reject); reviewer, clause and
-    comment are optional.
+    comment are optional. One whose time is before that of the reviewer's stored label is left out.
 
     \b
     deliberant review runs/micro-1a2b3c4d --sample 200 --reviewer ana
@@ -67,8 +67,11 @@ def review(
     apart([export], [store.path, where, import_])
     if import_ is not None:
         found = read_labels(import_, samples, _whose(reviewer))
-        new = added(store, found.labels)
-        typer.echo(f"{len(found.labels)} labels read, {new} added, {len(found.labels) - new} known before", err=True)
+        new, older = added(store, found.labels)
+        known = len(found.labels) - new - older
+        typer.echo(f"{len(found.labels)} labels read, {new} added, {known} known before", err=True)
+        if older:
+            typer.echo(f"{older} labels left out: their reviewer has said otherwise since", err=True)
         if found.unused:
             typer.echo(one_line(f"columns left out: {', '.join(found.unused)}"), err=True)
     labels = store.read()

@@ -95,6 +95,7 @@ def test_an_edited_file_is_an_error_with_its_line(samples: Samples) -> None:
         ("sample_id,decision,clause\nhearth#0,accept,F7\n", r":2: clause 'F7' is not in the policy; did you mean"),
         ("sample_id,decision,policy\nhearth#0,accept,abc\n", r":2: is about another text"),
         ("sample_id,decision,blind\nhearth#0,accept,perhaps\n", r":2: blind: unknown value 'perhaps'"),
+        ("sample_id,decision,time\nhearth#0,accept,x\n", r":2: time: 'x' is no ISO 8601 time; write it as 2026-"),
         ("sample_id,decision,reviewer\nhearth#0,accept,a\x07b\n", r":2: reviewer: a reviewer's name is"),
     ],
 )
@@ -126,12 +127,31 @@ def test_a_file_can_be_imported_twice_and_an_export_again(samples: Samples, tmp_
     found = read_labels(file, samples, "ana")
     assert found.unused == ["mood"]
     store = Labels(samples)
-    assert added(store, found.labels) == 2
-    assert added(store, read_labels(file, samples, "ana").labels) == 0
+    assert added(store, found.labels) == (2, 0)
+    assert added(store, read_labels(file, samples, "ana").labels) == (0, 0)
     copy = tmp_path / "copy.jsonl"
     copy.write_bytes(store.path.read_bytes())
-    assert added(store, read_labels(copy, samples, "nobody").labels) == 0
+    assert added(store, read_labels(copy, samples, "nobody").labels) == (0, 0)
     assert len(store.read()) == 2
+
+
+def test_an_older_export_undoes_nothing(samples: Samples, tmp_path: Path) -> None:
+    labelled(samples, "hearth#0 accept")
+    store, monday = Labels(samples), tmp_path / "monday.jsonl"
+    monday.write_bytes(store.path.read_bytes())
+    labelled(samples, "hearth#0 reject")
+    assert added(store, read_labels(monday, samples, "nobody").labels) == (0, 0), "all within a second"
+    for time, decision, expected in (
+        ("2000-01-01", "accept", (0, 1)),
+        ("2000-01-01T00:00:00", "reject", (0, 0)),
+        ("2999-01-02T01:00:00+02:00", "accept", (1, 0)),
+        ("2999-01-01T22:00:00Z", "reject", (0, 1)),
+        ("2999-01-01T23:30:00", "reject", (1, 0)),
+    ):
+        row = {"sample_id": "hearth#0", "decision": decision, "time": time}
+        (tmp_path / "row.jsonl").write_text(json.dumps(row) + "\n")
+        assert added(store, read_labels(tmp_path / "row.jsonl", samples, "ana").labels) == expected, time
+    assert [each.decision for each in store.read()] == ["accept", "reject", "accept", "reject"]
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

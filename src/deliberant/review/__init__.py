@@ -3,7 +3,7 @@
 Importing this is light; the server, statistics and models are imported where they are used.
 """
 
-from deliberant.review.labels import COLUMNS, Label, Labels, current, latest, new_label, read_labels
+from deliberant.review.labels import COLUMNS, Label, Labels, current, latest, new_label, news, read_labels
 from deliberant.review.samples import Entry, Samples, draw
 from deliberant.review.summary import added, summary
 
@@ -18,6 +18,7 @@ __all__ = [
     "draw",
     "latest",
     "new_label",
+    "news",
     "read_labels",
     "summary",
 ]

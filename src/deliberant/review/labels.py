@@ -42,6 +42,20 @@ def _comment(text: str) -> str:
     return whole(text)
 
 
+def _moment(text: str) -> datetime:
+    """Without a zone it is UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _time(text: str) -> str:
+    try:
+        _moment(text)
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is no ISO 8601 time; write it as 2026-11-25T09:30:00+00:00") from None
+    return text
+
+
 class Label(BaseModel):
     """One decision. `clause`: the clause that applies, where the reviewer named one (a correction, or a confirmation).
 
@@ -56,7 +70,7 @@ class Label(BaseModel):
     decision: Decision
     clause: str | None = None
     comment: Annotated[str, AfterValidator(_comment)] = ""
-    time: str
+    time: Annotated[str, AfterValidator(_time)]
     blind: bool | None = None
     policy: str
     sample: str
@@ -65,6 +79,11 @@ class Label(BaseModel):
     def content(self) -> tuple[object, ...]:
         """What the label says, without when it was said."""
         return (self.decision, self.clause, self.comment, self.policy, self.sample)
+
+    @property
+    def moment(self) -> datetime:
+        """When it was said."""
+        return _moment(self.time)
 
 
 def new_label(samples: Samples, entry: Entry, given: dict[str, Any], here: str) -> Label:
@@ -183,6 +202,23 @@ def current(labels: Iterable[Label], samples: Samples) -> tuple[dict[tuple[str, 
         and (label.policy, label.sample) == (samples.policy.hash, entry.hash)
     }
     return kept, len(found) - len(kept)
+
+
+def news(stored: Sequence[Label], labels: Iterable[Label]) -> tuple[list[Label], int]:
+    """The labels that say something new, and how many are left out since the reviewer's stored one is newer.
+
+    What stands among the stored ones, word for word, is not new, though a later one of the same second replaced it.
+    """
+    last, before, new, older = latest(stored), set(stored), [], 0
+    for label in labels:
+        key = (label.sample_id, label.reviewer)
+        known = last.get(key)
+        if known is not None and known.content != label.content and label.moment < known.moment:
+            older += 1
+        elif known is None or (known.content != label.content and label not in before):
+            last[key] = label
+            new.append(label)
+    return new, older
 
 
 def check_reviewer(name: str) -> str:

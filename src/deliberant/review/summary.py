@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from deliberant.review.labels import Label, Labels, current, latest
+from deliberant.review.labels import Label, Labels, current, latest, news
 from deliberant.review.samples import Samples
 
 
@@ -36,13 +36,8 @@ def summary(samples: Samples, labels: Sequence[Label]) -> dict[str, Any]:
     }
 
 
-def added(store: Labels, labels: Sequence[Label]) -> int:
-    """Append the labels that say something new, and return how many; so a file can be imported twice."""
-    known, new = {key: label.content for key, label in latest(store.read()).items()}, []
-    for label in labels:
-        key = (label.sample_id, label.reviewer)
-        if known.get(key) != label.content:
-            known[key] = label.content
-            new.append(label)
+def added(store: Labels, labels: Sequence[Label]) -> tuple[int, int]:
+    """Append the labels that say something new, so a file can be imported twice; how many they and older ones are."""
+    new, older = news(store.read(), labels)
     store.append(new)
-    return len(new)
+    return len(new), older
