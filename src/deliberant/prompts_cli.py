@@ -121,7 +121,7 @@ def dedupe(
 def split(
     file: Annotated[Path, typer.Argument(help="A JSONL file of prompts.")],
     to: Annotated[Path, typer.Option(help="The folder for train.jsonl, held-out.jsonl and split.json.")],
-    held_out: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the prompts to hold out.")] = 0.2,
+    held_out: Annotated[float, typer.Option(help="Share of the prompts to hold out, above 0 and below 1.")] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Another seed is another split.")] = 0,
     threshold: Threshold = 0.8,
     as_json: AsJson = False,

@@ -72,10 +72,25 @@ def test_a_chain_of_family_and_likeness_is_one_set(tmp_path: Path) -> None:
     assert (found.sets, found.largest) == (2, 3)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("share", [0.0, 1.0, -1.0, float("nan")])
+def test_a_share_that_leaves_one_side_empty_is_refused(tmp_path: Path, share: float) -> None:
+    path = prompts(tmp_path / "in.jsonl", prompt("a", BREAD, "one"), prompt("b", LOCK, "two"))
+    with pytest.raises(UserError, match=r"--held-out .*: one side would be empty; give a share above 0 and below 1"):
+        split(path, tmp_path / "sets", share, 0)
+
+
+def test_the_remedy_for_an_empty_side_is_one(tmp_path: Path) -> None:
+    path = prompts(tmp_path / "in.jsonl", prompt("a", BREAD, "one"), prompt("b", LOCK, "two"))
+    with pytest.raises(UserError, match=r"its 2 rows are 2 sets .*; hold out another share"):
+        split(path, tmp_path / "sets", 0.1, 0)
+    with pytest.raises(UserError, match=r"its 0 rows are 0 sets .*; give a file with prompts"):
+        split(prompts(tmp_path / "none.jsonl"), tmp_path / "sets", 0.5, 0)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9])
 def test_what_can_not_be_divided_is_an_error(tmp_path: Path, share: float) -> None:
     path = prompts(tmp_path / "in.jsonl", prompt("a", BREAD, "one"), prompt("b", LOCK, "one"), prompt("c", WAR, "one"))
-    with pytest.raises(UserError, match=r"in\.jsonl: its 3 rows are 1 sets .* one side would be empty"):
+    with pytest.raises(UserError, match=r"in\.jsonl: its 3 rows are 1 sets .* would be empty .*; give families"):
         split(path, tmp_path / "sets", share, 0)
     assert not (tmp_path / "sets" / "train.jsonl").exists()
 

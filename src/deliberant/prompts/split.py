@@ -51,9 +51,10 @@ def split(path: Path, to: Path, share: float, seed: int, threshold: float = THRE
     """Writes `to`/train.jsonl, `to`/held-out.jsonl (lines byte for byte, in order) and `to`/split.json, the counts.
 
     `share` of the rows, in (0, 1), are held out, as nearly as whole sets allow. UserError for a mistake in the file, or
-    where one side would be empty. Memory: 25 bytes per row; temporary files: about
-    100 (see `columns`).
+    where one side would be empty. Memory: 25 bytes per row; temporary files: about 100 (see `columns`).
     """
+    if not 0 < share < 1:
+        raise UserError(f"--held-out {share:g}: one side would be empty; give a share above 0 and below 1")
     apart([to / name for name in (TRAIN, HELD_OUT, COUNTS)], [path])
     corpus = Corpus(threshold)
     try:
@@ -68,9 +69,13 @@ def split(path: Path, to: Path, share: float, seed: int, threshold: float = THRE
         sizes = _count(roots, len(corpus))
         held = _deal(corpus.ids, roots, sizes, share, seed)
         if not 0 < held.sum() < len(corpus):
+            sets = np.count_nonzero(sizes)
+            remedy = "give families of their own to what is not a rewrite" if sets < 2 else "hold out another share"
+            if not len(corpus):
+                remedy = "give a file with prompts"
             raise UserError(
-                f"{path}: its {len(corpus)} rows are {np.count_nonzero(sizes)} sets that can not be divided, so one "
-                f"side would be empty at --held-out {share:g}; give families of their own to what is not a rewrite"
+                f"{path}: its {len(corpus)} rows are {sets} sets that can not be divided, so one side would be empty "
+                f"at --held-out {share:g}; {remedy}"
             )
         _assert_apart(corpus.families, roots, held, forest)
         write_atomically(to / TRAIN, corpus.copy(~held))
