@@ -2,6 +2,7 @@
 
     SPAM POLICY (#SP)              a title, unless the first line is a section; then the file's name is one
     INSTRUCTIONS                   capitals, or **bold**, with or without a colon or a label: VIOLATES (1)
+    VIOLATES: only adults          a label in capitals and what it says beside
     Likely spam (SP2 - medium)     words and a grade, which is that of the next rule, too:
     SP2.a Advertisements
     - Cold promotion               a rule without a code, where a label's section has none with one
@@ -76,6 +77,9 @@ def section(line: str) -> str | None:
         return None
     capitals = words == words.upper() and re.search(r"[A-Z]{4}", words) and len(words) <= LONGEST
     if capitals and (_known(title) or not SENTENCE.search(words)):
+        return title
+    label = re.match(r"[^a-z:]{4,}(?=:[ \t]+\S)", title)  # VIOLATES: only where a real person is meant
+    if label and re.fullmatch(rf"(?i){WORDS}", ASIDE.sub("", label[0]).strip()):
         return title
     return title if BOLD.fullmatch(text) and _known(title) else None
 
