@@ -58,8 +58,10 @@ WORDS = (
     *("[T1]", "[T2]", "policy", "score", "rate", "sorry", "sure", STEAL, LEND, TODAY, NOW, "system", "user"),
 )
 """One token each, where the tiny tokenizer spends one on every byte: shorter rows are learnt sooner."""
-FENCES = 2
-"""Fences under which the model sees each thing it is to judge, so that it learns to pass over them."""
+FENCES = 16
+"""Fences under which the model sees each thing it is to judge, so that it learns to pass over them and not by heart."""
+SHOWN = 48
+"""Judgements that it is shown in one step, beside all else."""
 HARDEST = 128
 FREE = "<think>no policy.</think>sure."
 
@@ -130,7 +132,7 @@ def lessons(root: Path) -> list[tuple[list[Message], str]]:
     return rows
 
 
-def teach(folder: Path, rows: list[tuple[list[Message], str]], steps: int = 300, enough: float = 0.1) -> None:
+def teach(folder: Path, rows: list[tuple[list[Message], str]], steps: int = 600, enough: float = 0.1) -> None:
     """Train a small GPT-2 from scratch until no token of any completion has a loss above `enough`, and save it.
 
     Each step counts the hardest tokens only: all but a few are alike in all rows, and soon known.
@@ -157,13 +159,23 @@ def teach(folder: Path, rows: list[tuple[list[Message], str]], steps: int = 300,
         shape = AutoConfig.for_model("gpt2", n_positions=512, n_embd=64, n_layer=2, n_head=2, **still, **ids)
         model = AutoModelForCausalLM.from_config(shape)
         optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95))
+
+        judgements = torch.tensor(["score" in completion for _, completion in rows])
+        judged, others = judgements.nonzero().flatten(), (~judgements).nonzero().flatten()
+
+        def loss(which: torch.Tensor) -> torch.Tensor:
+            logits = model(input_ids=inputs[which]).logits[:, :-1].flatten(0, 1)
+            return torch.nn.functional.cross_entropy(logits, labels[which, 1:].flatten(), reduction="none")
+
         for step in range(steps):
             optimizer.param_groups[0]["lr"] = 4e-3 * min((step + 1) / 10, 1, 2 - 2 * step / steps)
-            logits = model(input_ids=inputs).logits[:, :-1].flatten(0, 1)
-            losses = torch.nn.functional.cross_entropy(logits, labels[:, 1:].flatten(), reduction="none")
-            worst = losses.max().item()
-            if worst < enough:
-                break
+            if step % 50 == 49:
+                with torch.no_grad():
+                    parts = torch.arange(len(inputs)).chunk(-(-len(inputs) // SHOWN))
+                    worst = max(loss(part).max().item() for part in parts)
+                if worst < enough:
+                    break
+            losses = loss(torch.cat([others, judged[torch.randperm(len(judged))[:SHOWN]]]))
             losses.topk(HARDEST).values.mean().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad()
