@@ -255,7 +255,7 @@ def flip_report(seeds: Sequence[int], ids: Sequence[str], runs: Path) -> str:
         old = load_policy(source).clause(id).style
         into = runs / "policies" / id
         overrides = [*flipped(recipe, id, into), f"evaluate.arms=[{FINAL}]"]
-        new = load_policy(into).clause(id).style
+        new = FLIPPED[old]
         roots = [complete([f"seed={seed}", *overrides], runs)[0] for seed in seeds]
         after = read(roots, [FINAL])[FINAL]
         mine = of_clause(after, id)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deliberant.errors import UserError
 from deliberant.policy import Policy, traces
-from deliberant.prompts import Case, Prompt, assert_texts_disjoint, line_of
+from deliberant.prompts import Case, Prompt, assert_texts_disjoint, line_of, place
 from deliberant.schedule import planned
 from deliberant.sources import cases_file
 
@@ -52,8 +52,9 @@ def check_truths(cases: Sequence[Case], policy: Policy, file: Path | None) -> No
             wrong = f"names clause {clause.id} of category {clause.category}, which is none of the case's"
         else:
             continue
-        where = "" if file is None else f"{file}:{line_of(file, prompt.id)}: "
-        raise UserError(f"{where}the truth of case '{prompt.id}' {wrong}; correct the case, or the policy")
+        raise UserError(
+            f"{place(file, prompt)}the truth of case '{prompt.id}' {wrong}; correct the case, or the policy"
+        )
 
 
 def _no_policy_text(run: "Run", name: str, prompts: Sequence[Prompt]) -> None:

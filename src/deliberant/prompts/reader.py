@@ -80,7 +80,7 @@ def assert_families_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt]
     for prompt in held_out:
         if (same := trained.get(prompt.family)) is not None:
             raise UserError(
-                f"{_place(file, prompt)}family '{prompt.family}' is in training (prompt '{same}') and in evaluation "
+                f"{place(file, prompt)}family '{prompt.family}' is in training (prompt '{same}') and in evaluation "
                 f"(case '{prompt.id}'); move the whole family to one side"
             )
 
@@ -91,12 +91,13 @@ def assert_texts_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt], f
     for prompt in held_out:
         if (same := trained.get(_words(prompt))) is not None:
             raise UserError(
-                f"{_place(file, prompt)}case '{prompt.id}' asks what prompt '{same}' trains on; drop one of them, or "
+                f"{place(file, prompt)}case '{prompt.id}' asks what prompt '{same}' trains on; drop one of them, or "
                 "let `deliberant prompts dedupe` with --against take out such prompts, and those that are nearly alike"
             )
 
 
-def _place(file: Path | None, case: Prompt) -> str:
+def place(file: Path | None, case: Prompt) -> str:
+    """File and line of a case, to begin a mistake with; "" where the cases are in no file."""
     return "" if file is None else f"{file}:{line_of(file, case.id)}: "
 
 

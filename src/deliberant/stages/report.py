@@ -41,6 +41,7 @@ def gather(run: "Run") -> Evidence:
     stages: list[dict[str, Any]] = [dict(run.manifest(name)) for name in names]
     metrics = {name: read_rows(path) for name in made if (path := run.root / name / "metrics.jsonl").exists()}
     notes, held_out = [], read_gains(run.root)
+    copied = [arm for arm in arms if "reused" in run.manifest(f"evaluate/{arm}")["counts"]]
     if run.style_reader is None:
         notes.append(
             "Styles were not read mechanically: the recipe's judge scored each answer against the policy. The same "
@@ -49,8 +50,7 @@ def gather(run: "Run") -> Evidence:
     notes += [
         f"{arm} holds the weights that it started from: reinforcement learning did not raise the rewards of held-out "
         "prompts by more than chance."
-        + " Its answers are copied from the arm that it started from."
-        * (arm in arms and _copied(run, arm))
+        + (" Its answers are copied from the arm that it started from." if arm in copied else "")
         for arm, row in held_out.items()
         if not row["kept"]
     ]
@@ -88,7 +88,3 @@ def gather(run: "Run") -> Evidence:
         cost=cost(run.root),
         coverage=coverage(run.root) if read_manifest(run.root / "filter") is not None else None,
     )
-
-
-def _copied(run: "Run", arm: str) -> bool:
-    return "reused" in run.manifest(f"evaluate/{arm}")["counts"]

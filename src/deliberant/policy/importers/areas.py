@@ -45,7 +45,11 @@ def read_area(area: Area, sections: list[tuple[re.Match[str], Block]]) -> Area:
                 raise mistake(body.file, body.line, f"section {title} again", "merge the two")
             area.texts[title.upper()] = _no_headings(body)
         elif style := section_style(title, body.mask):
-            _rules(area, style, title, _ungraded(area, title, body))
+            if GRADED.fullmatch(title):
+                body = _without_outputs(area, title, body)
+            elif says_more(title):
+                area.loose.append(f"#### {title}")
+            _rules(area, style, title, body)
         else:
             suspect = like_label(title) or GRADED.fullmatch(title)
             if suspect and any(pattern.search(body.mask) for pattern in (ITEM, CODED, THIRD)):
@@ -70,15 +74,8 @@ def category_of(area: Area, remarks: list[str]) -> Category:
     return Category(area.id, area.title, summary, definitions, tuple(area.clauses), compressed=compressed)
 
 
-def _ungraded(area: Area, title: str, block: Block) -> Block:
-    """The block without the outputs of a section with a grade: no rule holds these and the title, so they are kept.
-
-    A label's title is kept, too, where it says more than the style.
-    """
-    if not GRADED.fullmatch(title):
-        if says_more(title):
-            area.loose.append(f"#### {title}")
-        return block
+def _without_outputs(area: Area, title: str, block: Block) -> Block:
+    """The block without the outputs of a section with a grade: no rule holds these and the title, so they are kept."""
     outputs = list(OUTPUT.finditer(block.mask))
     area.loose.append("\n\n".join([f"#### {title}", *(match[0].strip() for match in outputs)]))
     for match in reversed(outputs):
