@@ -137,6 +137,21 @@ def test_ctrl_c_is_one_line_and_the_same_command_resumes(
 
 
 @pytest.mark.slow
+def test_ctrl_c_at_random_in_the_evaluation(forks: Forks, copy: Path, undisturbed: tuple[Path, float]) -> None:
+    """Inspect makes a broken sample of it here, an empty list of logs there, and elsewhere nothing at all."""
+    rng = random.Random(0)
+    for arm in ("base", "base+spec", "sft") * 3:
+        shutil.rmtree(copy / "evaluate")
+        forks.start("evaluate", copy)
+        reached(forks, copy.parent, f"evaluate/{arm}/begun.json")
+        forks.ended(rng.uniform(0, 0.2))
+        assert forks.stop(signal.SIGINT) == 130, forks.err.read_text()
+        assert forks.last_line == "stopped; the same command resumes"
+    assert forks.run("run", copy) == 0, forks.err.read_text()
+    assert outcome(copy) == outcome(undisturbed[0])
+
+
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_loses_nothing(
     forks: Forks, undisturbed: tuple[Path, float], taught_recipe: Path, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from deliberant.cli_options import RunFolder, Where
 from deliberant.data_cli import data_app
 from deliberant.errors import DeliberantError, UserError
+from deliberant.interrupts import insistent
 from deliberant.judge_cli import judge_app
 from deliberant.micro_cli import micro_app
 from deliberant.names import one_line, whole
@@ -30,7 +31,8 @@ class Verbs(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with insistent():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             typer.echo("stopped; the same command resumes", err=True)
             raise typer.Exit(130) from None

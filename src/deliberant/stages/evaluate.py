@@ -162,7 +162,7 @@ def _inspect(run: "Run", arm: str, folder: StageFolder) -> list[ScoredSample]:
             chunk=run.recipe.evaluate.chunk,
             advance=bar.advance,
         )
-        log = inspect_eval(
+        logs = inspect_eval(
             cases_task(
                 cases,
                 arm=arm,
@@ -183,11 +183,12 @@ def _inspect(run: "Run", arm: str, folder: StageFolder) -> list[ScoredSample]:
             fail_on_error=True,
             max_samples=len(cases),
             max_connections=len(cases),  # or Inspect starts with few and adapts, and batches hang on timing
-        )[0]
+        )
     if batcher.failure is not None:
         raise batcher.failure
-    if log.status == "cancelled":
+    if not logs or logs[0].status == "cancelled":
         raise KeyboardInterrupt
+    log = logs[0]
     if log.status != "success" or log.samples is None:
         reason = log.error.message if log.error else log.status
         raise RunError(f"{folder.dir}: the evaluation broke ({reason}); its log lies there, the same command retries")

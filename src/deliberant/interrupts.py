@@ -1,0 +1,47 @@
+"""Ctrl-C that no library loses.
+
+Python turns Ctrl-C into one KeyboardInterrupt. Where that falls into a bare `except:` (copyreg has one, torch some
+forty) it is gone, and the command goes on as if nobody had pressed anything; others make an error of their own of it
+(Inspect records it as a broken sample). So it is raised again until it has ended the body, and what the body ends with
+is KeyboardInterrupt.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+AGAIN = 3.0  # seconds; Inspect needs two to put a stopped evaluation away
+
+
+@contextmanager
+def insistent() -> Iterator[None]:
+    """After Ctrl-C, raise KeyboardInterrupt in the body until it has ended, and in place of any error it ends with.
+
+    Does nothing outside the main thread, and where Ctrl-C is ignored or somebody else's.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    pressed = False
+
+    def interrupt(*_: Any) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
+        raise KeyboardInterrupt
+
+    alarm = signal.signal(signal.SIGALRM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    except Exception as error:
+        if pressed:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGALRM, alarm)

@@ -1,0 +1,61 @@
+"""Ctrl-C ends what it is pressed in, whatever a library makes of it."""
+
+import contextlib
+import os
+import signal
+import time
+
+import pytest
+
+from deliberant import interrupts
+from deliberant.interrupts import insistent
+
+
+def press() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(1)  # the signal comes at once, and ends this
+
+
+def test_one_that_was_lost_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "AGAIN", 0.01)
+    lost = 0
+    with pytest.raises(KeyboardInterrupt), insistent():
+        for _ in range(3):
+            with contextlib.suppress(KeyboardInterrupt):
+                press()
+            lost += 1
+        time.sleep(5)
+        raise AssertionError("it did not come again")
+    assert lost == 3
+
+
+def test_an_error_that_it_became_is_ctrl_c() -> None:
+    with pytest.raises(KeyboardInterrupt) as stopped, insistent():
+        try:
+            press()
+        except KeyboardInterrupt:
+            raise ValueError("a sample broke") from None
+    assert isinstance(stopped.value.__cause__, ValueError)
+
+
+def test_without_it_an_error_is_itself() -> None:
+    with pytest.raises(ValueError, match="a sample broke"), insistent():
+        raise ValueError("a sample broke")
+
+
+def test_what_was_there_is_put_back() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)
+    with pytest.raises(KeyboardInterrupt), insistent():
+        press()
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)) == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_one_that_is_ignored_stays_ignored() -> None:
+    """As in a job that a shell has put into the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with insistent():
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
