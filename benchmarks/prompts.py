@@ -36,6 +36,7 @@ from deliberant.prompts.importing import Import, imported
 from deliberant.prompts.shingles import WIDTH, normalised
 from deliberant.prompts.split import split
 from deliberant.prompts.tables import open_table
+from deliberant.run import NOTE
 from deliberant.sources import policy_folder
 from deliberant.stages.coverage import coverage
 
@@ -70,6 +71,7 @@ def run_folder(folder: Path, number: int) -> Path:
     root = folder / "run"
     ids = [clause.id for category in load_policy(policy_folder("micro")).categories for clause in category.clauses]
     (root / "policy").parent.mkdir(parents=True, exist_ok=True)
+    write_json(root / NOTE, {})
     (root / "policy").symlink_to(policy_folder("micro").resolve())
     write_rows(root / "prompts" / "train.jsonl", rows(number))
     outputs: dict[str, Any] = {}
@@ -89,8 +91,10 @@ def run_folder(folder: Path, number: int) -> Path:
 
 def peer(path: Path) -> int:
     """How many prompts datasketch finds to be near an earlier one."""
-    from datasketch import MinHash, MinHashLSH
-
+    try:
+        from datasketch import MinHash, MinHashLSH
+    except ModuleNotFoundError:
+        sys.exit("the peer is not installed: `pip install datasketch`, or leave it out with --peer-rows 0")
     index = MinHashLSH(threshold=THRESHOLD, num_perm=128)
     found = 0
     with path.open() as file:
