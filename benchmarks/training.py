@@ -1,7 +1,7 @@
 """What the training stages cost beside the plainest code that does the same: `python -m benchmarks.training`.
 
-A random Llama of about 3M parameters, one thread. Step times are medians over metrics.jsonl without the first step,
-which warms caches. Ratios are what counts: above 1, ours is faster. Expect about 1 for sft and 2 for grpo.
+A random Llama of about 3M parameters, one thread. Step times are medians without the first step, which warms
+caches. Ratios are what counts: above 1, ours is faster. Expect about 1 for sft and 2 for grpo.
 
 - sft: our stage against a plain torch loop over the same batches, same autocast.
 - grpo: our stage (rollouts from LocalSampler) against the same stage with TRL's own generation (model.generate).
@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import statistics
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +24,6 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from trl import GRPOTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from deliberant.files import read_rows
 from deliberant.models.local import LocalSampler
 from deliberant.models.templates import Templates
 from deliberant.models.types import Completion
@@ -79,13 +79,32 @@ def make_sampler() -> LocalSampler:
     return LocalSampler(LlamaForCausalLM(config), tokenizer, identity="benchmark")
 
 
-def make_run(sampler: LocalSampler) -> Any:
+class Clock(NullProgress):
+    """A progress bar that notes when each step was done."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def advance(self, n: int = 1) -> None:
+        self.times.append(time.perf_counter())
+
+    def take(self) -> float:
+        """Median seconds of the steps since the last call, the first of them left out."""
+        seconds = [after - before for before, after in pairwise(self.times[1:])]
+        self.times.clear()
+        return statistics.median(seconds)
+
+
+def make_run(sampler: LocalSampler, clock: Clock) -> Any:
     return SimpleNamespace(
         recipe=RECIPE,
         policy=EMPTY,
         templates=Templates.load("default"),
-        progress=NullProgress(),
+        progress=clock,
         sampler=lambda role: sampler,
+        lineage=None,
+        train_prompts=list,
+        helpful_prompts=list,
     )
 
 
@@ -95,18 +114,13 @@ def prompt(number: int) -> Prompt:
     )
 
 
-def stage_seconds(folder: Path) -> float:
-    seconds: list[float] = [row["seconds"] for row in read_rows(folder / "metrics.jsonl")[1:]]
-    return statistics.median(seconds)
-
-
 def plain_sft_seconds(sampler: LocalSampler, rows: list[TrainingRow]) -> float:
     model, tokenizer = training.trainable(sampler, embeddings=True)
     collate = DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id)
     bf16 = training.common_settings(Path(), 0, 1)["bf16"]
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     size = RECIPE.sft.batch_size
-    order = training.batch_order([row.tokens for row in rows], 1, size, RECIPE.seed)
+    order = training.batch_order([row.tokens for row in rows], size, RECIPE.seed)
     seconds = []
     for start in range(0, len(order), size):
         begin = time.perf_counter()
@@ -126,7 +140,8 @@ def plain_sft_seconds(sampler: LocalSampler, rows: list[TrainingRow]) -> float:
 def main() -> None:
     torch.set_num_threads(1)
     sampler = make_sampler()
-    run = make_run(sampler)
+    clock = Clock()
+    run = make_run(sampler, clock)
     print(
         f"{sampler.model.num_parameters() / 1e6:.1f}M parameters, {RECIPE.sft.batch_size} rows per sft step, "
         f"{RECIPE.rl.prompts_per_step * RECIPE.rl.group_size} completions of up to {RECIPE.rl.max_new_tokens} tokens "
@@ -141,13 +156,14 @@ def main() -> None:
         for path in folder.values():
             path.mkdir()
         stage: Any = {name: SimpleNamespace(dir=path, name=name) for name, path in folder.items()}
-        sft.fit(run, stage["sft"], rows)
-        plain, ours = plain_sft_seconds(sampler, rows), stage_seconds(folder["sft"])
+        sft.fit(run, stage["sft"], sampler, rows)
+        ours, plain = clock.take(), plain_sft_seconds(sampler, rows)
         print(f"sft   plain {plain:.2f} s  ours {ours:.2f} s  plain/ours {plain / ours:.2f}")
         rl.fit(run, stage["ours"], sampler, plan)
+        ours = clock.take()
         training.SampledGRPOTrainer = Generated  # type: ignore[misc]
         rl.fit(run, stage["generate"], sampler, plan)
-        stock, ours = stage_seconds(folder["generate"]), stage_seconds(folder["ours"])
+        stock = clock.take()
         print(f"grpo  generate {stock:.2f} s  ours {ours:.2f} s  generate/ours {stock / ours:.2f}")
 
 
