@@ -1,7 +1,7 @@
 """What the training stages cost beside the plainest code that does the same: `python -m benchmarks.training`.
 
 A random Llama of about 3M parameters, one thread. Step times are medians without the first step, which warms
-caches. Ratios are what counts: above 1, ours is faster. Expect about 1 for sft and 2 for grpo.
+caches. Ratios are what counts: above 1, ours is faster. Expect about 1 for sft and 1.5 to 2 for grpo.
 
 - sft: our stage against a plain torch loop over the same batches, same autocast.
 - grpo: our stage (rollouts from LocalSampler) against the same stage with TRL's own generation (model.generate).
