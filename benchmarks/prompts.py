@@ -70,7 +70,6 @@ def run_folder(folder: Path, number: int) -> Path:
     """A run whose filter kept two of three samples, one sample for each prompt."""
     root = folder / "run"
     ids = [clause.id for category in load_policy(policy_folder("micro")).categories for clause in category.clauses]
-    (root / "policy").parent.mkdir(parents=True, exist_ok=True)
     write_json(root / NOTE, {})
     (root / "policy").symlink_to(policy_folder("micro").resolve())
     write_rows(root / "prompts" / "train.jsonl", rows(number))
