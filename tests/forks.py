@@ -16,7 +16,7 @@ STEM = """
 import json, os, resource, sys
 import datasets, inspect_ai, torch, trl
 import deliberant.evals.tasks, deliberant.report, deliberant.stages.evaluate, deliberant.stages.training
-from deliberant.cli import app
+from deliberant.__main__ import main
 for line in sys.stdin:
     order = json.loads(line)
     child = os.fork()
@@ -26,7 +26,8 @@ for line in sys.stdin:
             os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
         if order["limit"]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (order["limit"], order["limit"]))
-        app(order["arguments"], prog_name="deliberant")
+        sys.argv[1:] = order["arguments"]
+        main()
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """

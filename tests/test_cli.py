@@ -232,19 +232,22 @@ def test_measuring_prints_rows_or_a_table(monkeypatch: pytest.MonkeyPatch) -> No
     assert head.startswith("figure") and line.startswith("decodes") and line.endswith("pass")
 
 
-def test_ctrl_c_during_the_imports_is_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    import sys
-
-    from deliberant.__main__ import main
-
-    class Stopped:
-        def __getattr__(self, name: str) -> None:
-            raise KeyboardInterrupt
-
-    monkeypatch.setitem(sys.modules, "deliberant.cli", Stopped())
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert stopped.value.code == 130
-    assert capsys.readouterr().err == "stopped; the same command resumes\n"
+@pytest.mark.parametrize(
+    ("happens", "line"),
+    [
+        ("raise KeyboardInterrupt", "stopped; the same command resumes\n"),  # during the imports
+        ("threading.Thread(target=threading.Event().wait).start(); sys.exit(130)", ""),  # as Inspect leaves threads
+    ],
+)
+def test_ctrl_c_ends_the_process(happens: str, line: str) -> None:
+    code = f"""
+import sys, threading
+from deliberant.__main__ import main
+class Command:
+    def __getattr__(self, name):
+        {happens}
+sys.modules["deliberant.cli"] = Command()
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", line)

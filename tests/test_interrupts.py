@@ -3,12 +3,13 @@
 import contextlib
 import os
 import signal
+import sys
 import time
 
 import pytest
 
 from deliberant import interrupts
-from deliberant.interrupts import insistent
+from deliberant.interrupts import expected, insistent
 
 
 def press() -> None:
@@ -29,6 +30,25 @@ def test_one_that_was_lost_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lost == 3
 
 
+def test_one_that_fell_into_a_destructor_comes_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    class Held:
+        def __del__(self) -> None:
+            press()
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), insistent():
+        Held()
+        time.sleep(5)
+        raise AssertionError("it did not come again")
+    assert time.monotonic() - start < interrupts.AGAIN
+    assert capsys.readouterr().err == ""
+
+
+def test_one_that_was_lost_at_the_end_is_ctrl_c_all_the_same() -> None:
+    with pytest.raises(KeyboardInterrupt), insistent(), contextlib.suppress(KeyboardInterrupt):
+        press()
+
+
 def test_an_error_that_it_became_is_ctrl_c() -> None:
     with pytest.raises(KeyboardInterrupt) as stopped, insistent():
         try:
@@ -44,10 +64,10 @@ def test_without_it_an_error_is_itself() -> None:
 
 
 def test_what_was_there_is_put_back() -> None:
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM), sys.unraisablehook
     with pytest.raises(KeyboardInterrupt), insistent():
         press()
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)) == before
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM), sys.unraisablehook) == before
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
@@ -57,5 +77,26 @@ def test_one_that_is_ignored_stays_ignored() -> None:
     try:
         with insistent():
             os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_one_that_is_expected_ends_its_body_and_nothing_else() -> None:
+    with insistent():
+        before = signal.getsignal(signal.SIGINT)
+        with expected():
+            press()
+            raise AssertionError("it did not come")
+        assert signal.getsignal(signal.SIGINT) is before
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_one_that_is_ignored_is_not_expected() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with expected():
+            os.kill(os.getpid(), signal.SIGINT)
+            reached = True
+        assert reached and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,6 +1,11 @@
 """The `deliberant` command, also as `python -m deliberant`. Ctrl-C during its imports is one line, too."""
 
+import os
 import sys
+from contextlib import suppress
+from typing import NoReturn
+
+STOPPED = 130  # the exit code after Ctrl-C
 
 
 def main() -> None:
@@ -11,7 +16,19 @@ def main() -> None:
         app(prog_name="deliberant")
     except KeyboardInterrupt:
         print("stopped; the same command resumes", file=sys.stderr)
-        sys.exit(130)
+        _leave()
+    except SystemExit as end:
+        if end.code == STOPPED:
+            _leave()
+        raise
+
+
+def _leave() -> NoReturn:
+    """End after Ctrl-C, at once: Python would wait for threads that a broken-off library has left behind for ever."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(STOPPED)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,25 @@
 """Ctrl-C that no library loses.
 
 Python turns Ctrl-C into one KeyboardInterrupt. Where that falls into a bare `except:` (copyreg has one, torch some
-forty) it is gone, and the command goes on as if nobody had pressed anything; others make an error of their own of it
-(Inspect records it as a broken sample). So it is raised again until it has ended the body, and what the body ends with
-is KeyboardInterrupt.
+forty) or into a destructor it is gone, and the command goes on as if nobody had pressed anything; others make an error
+of their own of it (Inspect records it as a broken sample). So it is raised again until it has ended the body, and what
+the body ends with is KeyboardInterrupt.
 """
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 AGAIN = 3.0  # seconds; Inspect needs two to put a stopped evaluation away
+AT_ONCE = 0.01  # seconds
 
 
 @contextmanager
 def insistent() -> Iterator[None]:
-    """After Ctrl-C, raise KeyboardInterrupt in the body until it has ended, and in place of any error it ends with.
+    """After Ctrl-C, raise KeyboardInterrupt in the body until it has ended, and then whatever it has ended with.
 
     Does nothing outside the main thread, and where Ctrl-C is ignored or somebody else's.
     """
@@ -25,14 +27,22 @@ def insistent() -> Iterator[None]:
     if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
-    pressed = False
+    pressed = ended = False
 
     def interrupt(*_: Any) -> None:
         nonlocal pressed
         pressed = True
-        signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
-        raise KeyboardInterrupt
+        if not ended:
+            signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
+            raise KeyboardInterrupt
 
+    def unraisable(lost: "sys.UnraisableHookArgs") -> None:
+        if not pressed:
+            hook(lost)
+        elif lost.exc_type is KeyboardInterrupt and not ended:
+            signal.setitimer(signal.ITIMER_REAL, AT_ONCE, AGAIN)
+
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
     alarm = signal.signal(signal.SIGALRM, interrupt)
     signal.signal(signal.SIGINT, interrupt)
     try:
@@ -42,6 +52,24 @@ def insistent() -> Iterator[None]:
             raise KeyboardInterrupt from error
         raise
     finally:
+        ended = True
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGALRM, alarm)
+        sys.unraisablehook = hook
+    if pressed:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def expected() -> Iterator[None]:
+    """Ctrl-C is how people end the body, and no failure: it ends it once, and what comes after goes on."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGINT, before)

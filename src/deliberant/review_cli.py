@@ -12,6 +12,7 @@ import typer
 
 from deliberant.cli_options import RunFolder
 from deliberant.errors import UserError
+from deliberant.interrupts import expected
 from deliberant.names import one_line
 
 if TYPE_CHECKING:
@@ -126,10 +127,9 @@ def _serve(
         # without a display Python would start a browser in this terminal
         if open_browser and (sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()):
             webbrowser.open(server.url)
-        try:
+        with expected():
             server.serve_forever()
-        except KeyboardInterrupt:
-            typer.echo("", err=True)
+        typer.echo("", err=True)
 
 
 def _lines(counts: dict[str, Any]) -> Iterator[str]:

@@ -70,6 +70,13 @@ def test_a_failure_reaches_everyone_in_its_chunk_and_no_one_else() -> None:
     assert isinstance(batcher.failure, RuntimeError)
 
 
+def test_once_stopped_nothing_more_is_drawn() -> None:
+    sampler = Counting()
+    batcher = Batcher(sampler, gather=5, quiet=60, chunk=2, advance=lambda drawn: batcher.stop())
+    assert ask(batcher, [1, 2, 3, 4, 5]) == ["1", "2", "stopped", "stopped", "stopped"]
+    assert sampler.batches == [[1, 2]]
+
+
 @pytest.mark.parametrize("chunk", [1, 2, 7])
 def test_progress_counts_every_completion_once(chunk: int) -> None:
     drawn: list[int] = []

@@ -1,3 +1,6 @@
+import os
+import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -172,6 +175,23 @@ def test_killed_in_the_second_arm_it_resumes_there_with_the_same_rows(tmp_path: 
         assert read_samples(resumed.root, arm) == read_samples(undisturbed.root, arm)
         assert len(list((resumed.root / "evaluate" / arm).glob("*.eval"))) == 1
     assert results(resumed.root) == results(undisturbed.root)
+
+
+def test_ctrl_c_ends_the_evaluation_with_its_batch(tmp_path: Path) -> None:
+    calls = iter(range(100))
+
+    def presses(request: Request) -> str:
+        if next(calls) == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)  # the main thread hears of it
+        return answer(request)
+
+    base = Scripted(presses)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(open_run(tmp_path, base))
+    assert len(base.requests) == 2
+    evaluate(open_run(tmp_path, base))
+    assert len(base.requests) == 2 + 2 * len(CASES)
 
 
 def test_a_cut_completion_fails_and_is_counted(tmp_path: Path) -> None:

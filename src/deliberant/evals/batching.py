@@ -48,6 +48,11 @@ class Batcher:
         self._last = 0.0
         self._full: anyio.Event | None = None
         self._busy: anyio.Lock | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """No sampler call begins any more: all that is asked, and is going to be, fails. From any thread."""
+        self._stopped = True
 
     async def complete(self, request: Request, sampling: Sampling) -> Completion:
         """One completion. Who opens a batch waits for it to fill and draws it for all; a failure reaches them all."""
@@ -88,6 +93,8 @@ class Batcher:
     async def _draw_chunk(self, tickets: list[_Ticket], sampling: Sampling) -> None:
         requests = [ticket.request for ticket in tickets]
         try:
+            if self._stopped:
+                raise RuntimeError("stopped")
             drawn = await anyio.to_thread.run_sync(self.sampler.sample, requests, sampling)
             for ticket, completion in zip(tickets, drawn, strict=True):
                 ticket.completion = completion

@@ -13,6 +13,7 @@ other arm answers all cases anew.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -162,33 +163,38 @@ def _inspect(run: "Run", arm: str, folder: StageFolder) -> list[ScoredSample]:
             chunk=run.recipe.evaluate.chunk,
             advance=bar.advance,
         )
-        logs = inspect_eval(
-            cases_task(
-                cases,
-                arm=arm,
-                system=summary_view(run.policy) if arm == "base+spec" else None,
-                reader=run.style_reader,
-                sampling=run.recipe.evaluate.sampling,
-                seed=run.recipe.seed,
-            ),
-            model=arm_model(arm, batcher),
-            log_dir=str(folder.dir),
-            log_format="eval",
-            log_realtime=False,
-            log_level="error",
-            display="none",
-            score_display=False,
-            acp_server=False,
-            ctl_server=False,
-            fail_on_error=True,
-            max_samples=len(cases),
-            max_connections=len(cases),  # or Inspect starts with few and adapts, and batches hang on timing
+        task = cases_task(
+            cases,
+            arm=arm,
+            system=summary_view(run.policy) if arm == "base+spec" else None,
+            reader=run.style_reader,
+            sampling=run.recipe.evaluate.sampling,
+            seed=run.recipe.seed,
         )
+        with ThreadPoolExecutor(1) as apart:  # Ctrl-C falls into the main thread only, and Inspect is not made for it
+            evaluation = apart.submit(
+                inspect_eval,
+                task,
+                model=arm_model(arm, batcher),
+                log_dir=str(folder.dir),
+                log_format="eval",
+                log_realtime=False,
+                log_level="error",
+                display="none",
+                score_display=False,
+                acp_server=False,
+                ctl_server=False,
+                fail_on_error=True,
+                max_samples=len(cases),
+                max_connections=len(cases),  # or Inspect starts with few and adapts, and batches hang on timing
+            )
+            try:
+                [log] = evaluation.result()
+            except KeyboardInterrupt:
+                batcher.stop()
+                raise
     if batcher.failure is not None:
         raise batcher.failure
-    if not logs or logs[0].status == "cancelled":
-        raise KeyboardInterrupt
-    log = logs[0]
     if log.status != "success" or log.samples is None:
         reason = log.error.message if log.error else log.status
         raise RunError(f"{folder.dir}: the evaluation broke ({reason}); its log lies there, the same command retries")
