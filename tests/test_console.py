@@ -1,9 +1,15 @@
+import io
 import re
+import sys
 from collections.abc import Iterator
+from itertools import count
+from types import FrameType
+from typing import Any
 
 import pytest
+import rich.live
 
-from deliberant.console import figure_lines, pretraining_line, print_stream
+from deliberant.console import RichProgress, figure_lines, pretraining_line, print_stream
 from deliberant.micro.measure import Figure
 
 
@@ -56,3 +62,44 @@ def test_figures_are_a_table_that_grows_as_they_come() -> None:
     ]
     ends = [head.index("interval") + len("interval"), *(re.search(r"to +\S+", line).end() for line in table[1:])]  # type: ignore[union-attr]
     assert len(set(ends)) == 1, "columns are aligned"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def interrupted(place: int) -> bool:
+    """Show a bar, and press Ctrl-C at the line of rich's live display that is run as number `place` at its end."""
+    lines, ending = count(1), False
+
+    def line(frame: FrameType, event: str, arg: Any) -> Any:
+        if event == "line" and ending and next(lines) == place:
+            raise KeyboardInterrupt
+        return line
+
+    def call(frame: FrameType, event: str, arg: Any) -> Any:
+        return line if frame.f_code.co_filename == rich.live.__file__ else None
+
+    before = sys.gettrace()
+    sys.settrace(call)
+    try:
+        with RichProgress()("sft", 3):
+            ending = True
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_ctrl_c_in_the_end_of_a_bar_leaves_the_terminal_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    place, pressed = 0, True
+    while pressed:
+        terminal, place = Terminal(), place + 1
+        monkeypatch.setattr(sys, "stderr", terminal)
+        pressed = interrupted(place)
+        assert sys.stderr is terminal
+        assert terminal.getvalue().rfind("\x1b[?25h") > terminal.getvalue().rfind("\x1b[?25l") >= 0, "a hidden cursor"
+    assert place > 10

@@ -44,8 +44,14 @@ class RichProgress:
     @contextmanager
     def __call__(self, label: str, total: int) -> Iterator[_RichBar]:
         columns = (TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=Console(stderr=True)) as progress:
-            yield _RichBar(progress, progress.add_task(label, total=total))
+        console = Console(stderr=True)
+        streams = sys.stdout, sys.stderr
+        try:
+            with Progress(*columns, console=console, auto_refresh=console.is_terminal) as progress:
+                yield _RichBar(progress, progress.add_task(label, total=total))
+        finally:  # Ctrl-C may have fallen into what puts these back, and left the console's buffer open
+            sys.stdout, sys.stderr = streams
+            Console(stderr=True).show_cursor(True)
 
 
 def print_results(rows: Sequence[Mapping[str, Any]]) -> None:
