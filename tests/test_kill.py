@@ -138,7 +138,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_resumes(
 
 @pytest.mark.slow
 def test_ctrl_c_at_random_in_the_evaluation(forks: Forks, copy: Path, undisturbed: tuple[Path, float]) -> None:
-    """Inspect makes a broken sample of it here, an empty list of logs there, and elsewhere nothing at all."""
+    """Whether it falls into a destructor, a bar's end, a wait for Inspect or the writing of an arm's rows."""
     rng = random.Random(0)
     for arm in ("base", "base+spec", "sft") * 3:
         shutil.rmtree(copy / "evaluate")

@@ -2,8 +2,7 @@
 
 Python turns Ctrl-C into one KeyboardInterrupt. Where that falls into a bare `except:` (copyreg has one, torch some
 forty) or into a destructor it is gone, and the command goes on as if nobody had pressed anything; others make an error
-of their own of it (Inspect records it as a broken sample). So it is raised again until it has ended the body, and what
-the body ends with is KeyboardInterrupt.
+of their own of it. So it is raised again until it has ended the body, and what the body ends with is KeyboardInterrupt.
 """
 
 import signal
