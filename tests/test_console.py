@@ -1,6 +1,9 @@
 import io
+import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from itertools import count
 from types import FrameType
@@ -10,6 +13,7 @@ import pytest
 import rich.live
 
 from deliberant.console import RichProgress, figure_lines, pretraining_line, print_stream
+from deliberant.interrupts import insistent
 from deliberant.micro.measure import Figure
 
 
@@ -70,12 +74,14 @@ class Terminal(io.StringIO):
 
 
 def interrupted(place: int) -> bool:
-    """Show a bar, and press Ctrl-C at the line of rich's live display that is run as number `place` at its end."""
-    lines, ending = count(1), False
+    """Show a bar, and press Ctrl-C at the line of rich's live display that is run as number `place`."""
+    lines, pressed = count(1), False
 
     def line(frame: FrameType, event: str, arg: Any) -> Any:
-        if event == "line" and ending and next(lines) == place:
-            raise KeyboardInterrupt
+        nonlocal pressed
+        if event == "line" and next(lines) == place:
+            pressed = True
+            os.kill(os.getpid(), signal.SIGINT)
         return line
 
     def call(frame: FrameType, event: str, arg: Any) -> Any:
@@ -84,22 +90,27 @@ def interrupted(place: int) -> bool:
     before = sys.gettrace()
     sys.settrace(call)
     try:
-        with RichProgress()("sft", 3):
-            ending = True
+        with insistent(), RichProgress()("sft", 3):
+            pass
     except KeyboardInterrupt:
-        return True
+        assert pressed
+    else:
+        assert not pressed
     finally:
         sys.settrace(before)
-    return False
+    return pressed
 
 
-def test_ctrl_c_in_the_end_of_a_bar_leaves_the_terminal_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_leaves_the_terminal_as_it_was_without_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    place, pressed = 0, True
+    threads, place, pressed = set(threading.enumerate()), 0, True
     while pressed:
         terminal, place = Terminal(), place + 1
         monkeypatch.setattr(sys, "stderr", terminal)
         pressed = interrupted(place)
         assert sys.stderr is terminal
-        assert terminal.getvalue().rfind("\x1b[?25h") > terminal.getvalue().rfind("\x1b[?25l") >= 0, "a hidden cursor"
+        assert terminal.getvalue().rfind("\x1b[?25h") >= terminal.getvalue().rfind("\x1b[?25l"), "a hidden cursor"
+        for thread in set(threading.enumerate()) - threads:
+            thread.join(30)
+            assert not thread.is_alive(), "it draws on"
     assert place > 10

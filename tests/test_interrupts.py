@@ -9,7 +9,7 @@ import time
 import pytest
 
 from deliberant import interrupts
-from deliberant.interrupts import expected, insistent
+from deliberant.interrupts import expected, insistent, uninterrupted
 
 
 def press() -> None:
@@ -49,6 +49,17 @@ def test_one_that_fell_into_a_destructor_comes_at_once(
 def test_one_that_was_lost_at_the_end_is_ctrl_c_all_the_same() -> None:
     with pytest.raises(KeyboardInterrupt), insistent(), contextlib.suppress(KeyboardInterrupt):
         press()
+
+
+def test_it_waits_for_what_must_not_stop_half_way() -> None:
+    ended = False
+    with pytest.raises(KeyboardInterrupt), insistent():
+        with uninterrupted():
+            press()
+            ended = True
+        time.sleep(60)
+        raise AssertionError("it did not come")
+    assert ended
 
 
 def test_an_error_that_it_became_is_ctrl_c() -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from deliberant.interrupts import uninterrupted
 from deliberant.models.splitter import Parts, split
 
 if TYPE_CHECKING:
@@ -44,14 +45,15 @@ class RichProgress:
     @contextmanager
     def __call__(self, label: str, total: int) -> Iterator[_RichBar]:
         columns = (TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        console = Console(stderr=True)
-        streams = sys.stdout, sys.stderr
+        progress = Progress(*columns, console=Console(stderr=True))
         try:
-            with Progress(*columns, console=console, auto_refresh=console.is_terminal) as progress:
-                yield _RichBar(progress, progress.add_task(label, total=total))
-        finally:  # Ctrl-C may have fallen into what puts these back, and left the console's buffer open
-            sys.stdout, sys.stderr = streams
-            Console(stderr=True).show_cursor(True)
+            with uninterrupted():
+                progress.start()
+                bar = _RichBar(progress, progress.add_task(label, total=total))
+            yield bar
+        finally:
+            with uninterrupted():  # half-way the cursor is hidden, stderr redirected, and a thread draws on
+                progress.stop()
 
 
 def print_results(rows: Sequence[Mapping[str, Any]]) -> None:

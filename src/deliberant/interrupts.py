@@ -15,6 +15,8 @@ from typing import Any
 AGAIN = 3.0  # seconds; Inspect needs two to put a stopped evaluation away
 AT_ONCE = 0.01  # seconds
 
+_held = _waiting = False  # whether it has to wait, and whether it does
+
 
 @contextmanager
 def insistent() -> Iterator[None]:
@@ -29,9 +31,12 @@ def insistent() -> Iterator[None]:
     pressed = ended = False
 
     def interrupt(*_: Any) -> None:
+        global _waiting
         nonlocal pressed
         pressed = True
-        if not ended:
+        if _held:
+            _waiting = True
+        elif not ended:
             signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
             raise KeyboardInterrupt
 
@@ -58,6 +63,20 @@ def insistent() -> Iterator[None]:
         sys.unraisablehook = hook
     if pressed:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """A body that must not stop half-way: within `insistent`, Ctrl-C waits until it has ended."""
+    global _held, _waiting
+    _held = True
+    try:
+        yield
+    finally:
+        _held = False
+        if _waiting:
+            _waiting = False
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
