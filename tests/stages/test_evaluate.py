@@ -1,6 +1,6 @@
 import os
 import signal
-import time
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from deliberant.errors import RunError, UserError
+from deliberant.evals.batching import Batcher
 from deliberant.files import write_json
 from deliberant.models.types import Completion, Request
 from deliberant.prompts import write_cases
@@ -177,15 +178,20 @@ def test_killed_in_the_second_arm_it_resumes_there_with_the_same_rows(tmp_path: 
     assert results(resumed.root) == results(undisturbed.root)
 
 
-def test_ctrl_c_ends_the_evaluation_with_its_batch(tmp_path: Path) -> None:
-    calls = iter(range(100))
+def test_ctrl_c_ends_the_evaluation_with_its_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, stop, stopped = iter(range(100)), Batcher.stop, threading.Event()
+
+    def heard(batcher: Batcher) -> None:
+        stop(batcher)
+        stopped.set()
 
     def presses(request: Request) -> str:
         if next(calls) == 0:
             os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(1)  # the main thread hears of it
+            assert stopped.wait(60)  # by the main thread
         return answer(request)
 
+    monkeypatch.setattr(Batcher, "stop", heard)
     base = Scripted(presses)
     with pytest.raises(KeyboardInterrupt):
         evaluate(open_run(tmp_path, base))
