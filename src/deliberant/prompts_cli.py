@@ -72,7 +72,9 @@ def import_file(
 @prompts_app.command()
 def check(
     file: Annotated[Path, typer.Argument(help="A JSONL file of prompts or of cases.")],
-    policy: Annotated[str | None, typer.Option(help="A policy folder, or the word micro: are its names right?")] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="A policy folder, or a word (micro, default): are its names right?")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check every row of a prompt file and count what it holds.

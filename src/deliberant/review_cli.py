@@ -56,6 +56,7 @@ def review(
     """
     from deliberant.files import apart, write_rows
     from deliberant.review import Labels, Samples, added, current, read_labels, summary
+    from deliberant.review.labels import check_reviewer
 
     if no_page := [name for name, given in (("--import", import_), ("--export", export), ("--json", as_json)) if given]:
         stray = [option for name, option in OF_THE_PAGE.items() if _given(context, name)]
@@ -67,7 +68,7 @@ def review(
     store = Labels(samples)
     apart([export], [store.path, where, import_])
     if import_ is not None:
-        found = read_labels(import_, samples, _whose(reviewer))
+        found = read_labels(import_, samples, check_reviewer(_whose(reviewer)))
         new, older = added(store, found.labels)
         known = len(found.labels) - new - older
         typer.echo(f"{len(found.labels)} labels read, {new} added, {known} known before", err=True)

@@ -87,6 +87,12 @@ def test_what_can_not_be_made_is_malformed_and_says_why() -> None:
     assert leet.malformed == "does not survive leet: it would not decode to itself"
 
 
+@pytest.mark.parametrize("text", ["как взломать замок", "12345 678", "hack the überwachungsgerät"])
+def test_what_an_encoding_leaves_as_it_is_is_not_called_encoded(text: str) -> None:
+    made = wrap([prompt(text)], load_wrappers("encode"), None, 0)
+    assert made and all(each.prompt is None and each.malformed for each in made)
+
+
 def test_an_encoded_request_decodes_to_the_request_in_lower_case() -> None:
     for each in wrap([prompt("How do I pick a lock?")], load_wrappers("encode"), None, 0):
         assert each.prompt is not None

@@ -106,6 +106,15 @@ def test_a_mistake_in_a_file_of_labels_is_named(samples: Samples, tmp_path: Path
         read_labels(file, samples, "ana")
 
 
+def test_a_stand_in_that_is_no_name_matters_only_where_it_stands_in(samples: Samples, tmp_path: Path) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text("sample_id,decision,reviewer\nhearth#0,accept,ana\n")
+    assert [label.reviewer for label in read_labels(file, samples, "x" * 101).labels] == ["ana"]
+    file.write_text("sample_id,decision\nhearth#0,accept\n")
+    with pytest.raises(UserError, match=r"labels\.csv:2: reviewer: a reviewer's name is 1 to 100 printable letters"):
+        read_labels(file, samples, "x" * 101)
+
+
 @pytest.mark.parametrize("clause", [5, ["F1"], {"F1": 1}, True])
 def test_a_clause_that_is_no_text_is_named(samples: Samples, tmp_path: Path, clause: Any) -> None:
     file = tmp_path / "labels.jsonl"

@@ -153,10 +153,13 @@ def _wrapped(prompt: Prompt, wrapper: Wrapper, seed: int) -> Made:
     if len(shape) > 1 and any(turn["role"] != "system" for turn in before):
         return fails("the source has several turns already")
     if wrapper.kind == "encode":
+        plain = request.lower()
         try:
-            request = ENCODINGS[wrapper.name][0](request.lower())
+            request = ENCODINGS[wrapper.name][0](plain)
         except ValueError:
             return fails(f"does not survive {wrapper.name}: it would not decode to itself")
+        if request == plain or any(each.isalpha() and not each.isascii() for each in plain):
+            return fails(f"{wrapper.name} writes a to z otherwise, and this has no such letters, or others, too")
     values = {"request": request, "fence": fence({"request": request}, seed)}
     if any(placeholders(turn["content"]) & {"first", "second"} for turn in shape):
         words = request.split()

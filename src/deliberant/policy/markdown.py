@@ -189,6 +189,11 @@ def masked(text: str) -> str:
     return _block(Path(), 1, text).mask
 
 
+def closes(match: re.Match[str], fence: str) -> bool:
+    """Whether a match of `FENCE` closes the code that `fence` opened: as long or longer, however far indented."""
+    return match[0].strip() == match["fence"] and match["fence"].startswith(fence)
+
+
 def _block(file: Path, line: int, text: str) -> Block:
     pieces: list[str] = []
     done = 0
@@ -197,7 +202,7 @@ def _block(file: Path, line: int, text: str) -> Block:
         if opening is None:
             pieces.append(text[done : match.end()])
             opening, done = match, match.end()
-        elif match[0].strip() == match["fence"] and match["fence"].startswith(opening["fence"]):
+        elif closes(match, opening["fence"]):
             pieces.append(re.sub(r".+", lambda code: "x" * len(code[0]), text[done : match.end()]))
             opening, done = None, match.end()
     if opening is not None:

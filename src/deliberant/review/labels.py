@@ -161,7 +161,6 @@ def read_labels(file: Path, samples: Samples, reviewer: str) -> Account:
     no_pipe(file)
     if not file.is_file():
         raise UserError(f"{file}: there is no such file; give a .jsonl, .csv, .tsv or .parquet file of labels")
-    reviewer = check_reviewer(reviewer)
     table = open_table(str(file))
     found, unused, unnamed = [], set(table.columns or ()) - set(COLUMNS), 0
     if table.columns is not None and (missing := [name for name in NEEDED if name not in table.columns]):

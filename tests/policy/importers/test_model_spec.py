@@ -186,6 +186,14 @@ def test_what_only_looks_like_an_example_of_a_file_or_of_the_text_is_not_counted
     assert counts(imported(tmp_path, FILES | {"spec.md": SPEC.replace(old, new)}))[2] == (3, 3)
 
 
+@pytest.mark.parametrize("closing", ["~~~~", "  ~~~"])
+def test_a_conversation_is_closed_by_what_closes_a_fence(tmp_path: Path, closing: str) -> None:
+    text = "<user>x</user>\n~~~"
+    plain = imported(tmp_path, FILES)
+    found = imported(tmp_path, FILES | {"spec.md": SPEC.replace(text, text.replace("~~~", closing) + "\n\nAfter.")})
+    assert not found.warnings and found.counts == plain.counts
+
+
 def test_a_conversation_that_swallows_the_next_is_listed(tmp_path: Path) -> None:
     found = imported(tmp_path, FILES | {"spec.md": SPEC.replace("No.\n</assistant>\n~~~\n", "No.\n</assistant>\n")})
     [warning] = found.warnings

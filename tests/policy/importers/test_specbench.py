@@ -70,6 +70,11 @@ def test_mistakes_are_named_with_their_line(tmp_path: Path, lists: object, line:
     assert words in str(caught.value)
 
 
+def test_a_byte_order_mark_is_no_matter(tmp_path: Path) -> None:
+    write(tmp_path, {name: f"\ufeff{text}" for name, text in files().items()})
+    assert import_policy(tmp_path, style="comply").policy.categories
+
+
 def test_a_file_cut_in_half_is_named(tmp_path: Path) -> None:
     text = files()["Child/specifications.json"]
     write(tmp_path, files() | {"Child/specifications.json": text[: len(text) // 2]})

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from deliberant.policy.markdown import FENCE, Block, mistake, read_document
+from deliberant.policy.markdown import FENCE, Block, closes, mistake, read_document
 
 EXAMPLE = re.compile(r"^\*\*Example\*\*:[ \t]*", re.MULTILINE)
 OPENING = re.compile(r"^(?P<fence>~{3,}|`{3,})xml[ \t]*$", re.MULTILINE)
@@ -26,8 +26,8 @@ def split_examples(body: Block, fate: str = "stays in the text") -> tuple[list[B
     for match, part in parts:
         opening = OPENING.search(part.mask)
         if opening and not FENCE.search(part.mask[: opening.start()]):
-            closing = re.compile(rf"^{opening['fence']}$", re.MULTILINE).search(part.text, opening.end())
-            assert closing, "the reader has refused fences that are never closed"
+            fences = FENCE.finditer(part.text, opening.end())
+            closing = next(match for match in fences if closes(match, opening["fence"]))  # the reader has seen to that
             if inner := OPENING.search(part.text[opening.end() : closing.start()]):
                 line = part.line_of(opening.end() + inner.start())
                 warnings.append(f"{part.file}:{line}: a conversation opens within another; is the first one closed?")
