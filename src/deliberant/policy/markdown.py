@@ -73,6 +73,13 @@ class Section(NamedTuple):
     body: Block
 
 
+def heading(match: re.Match[str]) -> str:
+    """What group 1 of a heading's match says, without the `##` that may close the line."""
+    text = (match[1] or "").strip()
+    bare = text.rstrip("#")
+    return bare.strip() if not bare or bare[-1].isspace() else text
+
+
 def mistake(file: Path, line: int, what: str, remedy: str) -> UserError:
     return UserError(f"{file}:{line}: {what}; {remedy}")
 

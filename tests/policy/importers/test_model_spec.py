@@ -207,6 +207,7 @@ def test_a_conversation_that_swallows_the_next_is_listed(tmp_path: Path) -> None
         ("spec.md", "Kindly.", "Kindly.\n\nExamples:\n- x", 60, "a line `Examples:` would start a list"),
         ("spec.md", "authority=guideline tags=a_b}", "authority=guideline", 56, "attributes that are not understood"),
         ("spec.md", "# Style {#style}", "# Style {#stay_safe}", 54, "has the anchor `stay_safe` of the one on line 13"),
+        ("spec.md", "# Style {#style}", "# Style {#styles}", 54, "`styles`, which is a heading of the spec view"),
         ("spec.md", "# Overview {#overview}", "## Overview {#overview}", 1, "below no `#` heading"),
         ("examples/ab12.md", "Examples for", "For", 1, "no line `Examples for [^key] in <section>:`"),
         ("examples/ab12.md", "[^ab12]", "[^ab13]", 1, "name the file ab13.md"),

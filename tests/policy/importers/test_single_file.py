@@ -436,6 +436,17 @@ def test_rules_with_and_without_a_code_stand_beside_each_other(tmp_path: Path) -
         ("## SAFE\n\nNewsletters", 6, "a label's text without a list is kept in the definitions; ", (1, 1)),
         ("## Allowed labels\n- 0\n- 1", 4, "section 'Allowed labels' is no label, so what it lists is kept", (1, 1)),
         ("## What violates\nSP1.a x", 4, "section 'What violates' is no label, so what it lists is kept", (1, 1)),
+        ("## SAFE\n\nD1: art\nD2: music\n\n- gardening", 6, "'D1:' begins what may be a rule", (2, 2)),
+        ("## SAFE\nExamples:\n- gardening", 5, "'Examples:' begins what may be a rule or an example", (2, 2)),
+        ("## SAFE\n| W7 | tanks |\n- toys", 5, "'|' begins what may be a rule", (2, 2)),
+        ("## SAFE\na. toys\n- x", 5, "'a.' begins what may be a rule", (2, 2)),
+        ("## SAFE\n> - quoted\n- x", 5, "'>' begins what may be a rule", (2, 2)),
+        (
+            "# Violence\n## SAFE\n- films",
+            4,
+            "section 'Violence' has labels of its own, but is kept in rules.md",
+            (1, 1),
+        ),
     ],
 )
 def test_what_may_be_a_rule_and_became_none_is_listed(
@@ -460,6 +471,41 @@ def test_what_a_label_says_beside_its_style_is_kept_and_a_label_without_rules_is
         f"{tmp_path / 'policy.txt'}:8: label 'DISALLOWED - weapons' has no rule below it; {remedy}",
         f"{tmp_path / 'policy.txt'}:9: label 'SAFE' has no rule below it; {remedy}",
     )
+
+
+def test_a_title_with_labels_beside_categories_is_listed(tmp_path: Path) -> None:
+    found = imported(tmp_path, "# Hate\n## VIOLATES\n- slurs\n# CATEGORY b: B\n## SAFE\n- films\n")
+    [warning] = found.warnings
+    assert warning.endswith(
+        "policy.txt:1: section 'Hate' has labels of its own, but is kept in policy.md; "
+        "write `# CATEGORY hate: ...` for a category"
+    )
+
+
+def test_marks_that_close_a_heading_are_no_part_of_it(tmp_path: Path) -> None:
+    text = "# P\nVersion: 3\n# CATEGORY a: Arms\n## SUMMARY\nsum\n## VIOLATES\n### W1: bombs in C#\ntext\n"
+    closed = re.sub(r"^(#+) (.*)$", r"\1 \2 \1", text, flags=re.MULTILINE)
+    assert imported(tmp_path, closed).policy == imported(tmp_path, text).policy
+    assert imported(tmp_path, text).policy.categories[0].clauses[0].title == "bombs in C#"
+
+
+@pytest.mark.parametrize("rule", ["- W1 - bombs", "- W1 \u2014 bombs", "### W1 -- bombs", "### W1: bombs"])
+def test_a_dash_behind_a_code_is_no_part_of_the_rule(tmp_path: Path, rule: str) -> None:
+    [clause] = imported(tmp_path, f"# P\n## VIOLATES\n{rule}\n").policy.categories[0].clauses
+    assert (clause.id, clause.title) == ("W1", "bombs")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("# CATEGORY Self Harm: X\n## SAFE\n- d\n", "4: 'CATEGORY Self Harm: X' names no category; write `# CATEGORY "),
+        ("\nExamples:\n- make a bomb\n", "5: `Examples:` stands between the items of a list of rules; write these "),
+    ],
+)
+def test_what_can_be_told_apart_in_no_way_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        imported(tmp_path, f"# P\n## VIOLATES\n- W1: bombs\n{text}")
+    assert str(caught.value).startswith(f"{tmp_path / 'policy.txt'}:{words}")
 
 
 def test_a_label_at_the_level_of_titles_is_refused(tmp_path: Path) -> None:

@@ -60,6 +60,8 @@ def test_scenarios_are_categories_and_specifications_clauses(tmp_path: Path) -> 
             "[2] is '17', which is no text",
         ),
         ([], 1, "is no JSON object"),
+        ({key: [] for key in LISTS}, 1, "has no specification; write one"),
+        ({**LISTS, "behavioral_specifications": ["x"] * 1000}, 6, "holds 1000 texts"),
     ],
 )
 def test_mistakes_are_named_with_their_line(tmp_path: Path, lists: object, line: int, words: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from deliberant.policy.importers.labels import GRADED, OUTPUT, like_label, says_more, section_style
 from deliberant.policy.importers.types import prefixes
-from deliberant.policy.markdown import Block, clip, mistake
+from deliberant.policy.markdown import Block, clip, heading, mistake
 from deliberant.policy.parts import LABEL as LISTS
 from deliberant.policy.parts import read_body
 from deliberant.policy.types import CLAUSE_ID, Category, Clause
@@ -13,12 +13,14 @@ from deliberant.prompts.types import Style
 
 THIRD = re.compile(r"^ {0,3}###(?:[ \t]+(.*))?$", re.MULTILINE)
 LETTERED = rf"{CLAUSE_ID}\.[A-Za-z]"
-RULE = re.compile(rf"({LETTERED}|{CLAUSE_ID})([:.)]?)[ \t]+(\S.*)")
+DASH = "(?:--?|[\u2013\u2014])"
+RULE = re.compile(rf"({LETTERED}|{CLAUSE_ID})([:.)]|[ \t]+{DASH}|)[ \t]+(\S.*)")
 BOLD = re.compile(rf"^\*\*({CLAUSE_ID}\b.*?)\*\*")
 MARK = r"(?:[-*+\u2022]|[0-9]{1,3}[.)])[ \t]+"
 CODED = re.compile(rf"^({MARK})?\**({LETTERED})\**[:.)]?\**(?:[ \t]+(.*))?$", re.MULTILINE)
 ITEM = re.compile(rf"^([ \t]*){MARK}", re.MULTILINE)
-QUOTED = re.compile(r"(.*?)[ \t]+(?:--?|[\u2013\u2014])[ \t]+[\"\u201c](.+)[\"\u201d]")
+QUOTED = re.compile(rf"(.*?)[ \t]+{DASH}[ \t]+[\"\u201c](.+)[\"\u201d]")
+LIKE_RULE = re.compile(rf"^[ \t]*(?:[|>]|[A-Za-z][.)][ \t]|\**(?:{LETTERED}|{CLAUSE_ID})\**[:.)])", re.MULTILINE)
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Area:
 def read_area(area: Area, sections: list[tuple[re.Match[str], Block]]) -> Area:
     """The area with what its sections hold. UserError where a section is given twice or a rule has no code."""
     for match, body in sections:
-        title = (match[1] or "").strip()
+        title = heading(match)
         if title.upper() in ("SUMMARY", "COMPRESSED", "DEFINITIONS"):
             if title.upper() in area.texts:
                 raise mistake(body.file, body.line, f"section {title} again", "merge the two")
@@ -97,6 +99,10 @@ def _rules(area: Area, style: Style, label: str, block: Block) -> None:
         if str(text):
             what, line = "a label's text without a list is kept in the definitions", text.first_line
         area.warnings.append(f"{block.file}:{line}: {what}; write each rule as `- <when it applies>`")
+    elif like := LIKE_RULE.search(text.mask) or LISTS.search(text.mask):
+        what = f"{clip(like[0].strip())} begins what may be a rule or an example, but is kept in the definitions"
+        remedy = "write each rule as `- W1: <when it applies>`, or as `### W1: ...` with its examples below"
+        area.warnings.append(f"{block.file}:{text.line_of(like.start())}: {what}; {remedy}")
     for match, body in coded:
         text, _ = body.split(LISTS)
         _, items = text.split(_items(0))
@@ -111,9 +117,9 @@ def _rules(area: Area, style: Style, label: str, block: Block) -> None:
             title = title.replace("**", "", 1)
         _add(area, match[2], title, style, body)
     for match, body in rules:
-        rule = RULE.fullmatch((match[1] or "").strip())
+        rule = RULE.fullmatch(heading(match))
         if not rule:
-            what = f"rule {clip((match[1] or '').strip())} has no code"
+            what = f"rule {clip(heading(match))} has no code"
             raise mistake(body.file, body.line, what, "write `### W1: <when it applies>`")
         _add(area, rule[1], rule[3], style, body)
     area.clauses.sort(key=lambda clause: clause.line)  # items below a rule were read before it
@@ -142,6 +148,11 @@ def _listed(area: Area, style: Style, block: Block, depth: int) -> Block:
     text, items = block.split(_items(depth))
     area.found += len(items)
     rules = [RULE.fullmatch(BOLD.sub(r"\1", match[1].strip())) for match, _ in items]
+    for _, body in items[:-1]:
+        if (found := list(LISTS.finditer(body.mask))) and not body.mask[found[-1].end() :].strip():
+            what = f"`{found[-1][0]}` stands between the items of a list of rules"
+            remedy = "write these rules as `### W1: <when it applies>`, each with its examples below"
+            raise mistake(body.file, body.line_of(found[-1].start()), what, remedy)
     for rule, (match, body) in zip(rules, items, strict=True):
         if rule and (rule[2] or all(rules)):
             _add(area, rule[1], rule[3], style, body)

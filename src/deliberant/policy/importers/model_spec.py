@@ -17,6 +17,7 @@ from pathlib import Path
 
 from deliberant.policy.importers.conversations import EXAMPLE, ExampleFile, example_files, marked, split_examples
 from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, prefixes
+from deliberant.policy.loader import RESERVED
 from deliberant.policy.markdown import Block, clip, masked, mistake, read_document
 from deliberant.policy.parts import LABEL
 from deliberant.policy.types import Category, Clause, Policy
@@ -199,13 +200,16 @@ def _policy(before: str, tops: list[Section], style: Style) -> Policy:
 
 
 def _distinct(file: Path, tops: list[Section]) -> None:
-    """UserError where two categories would have one id."""
+    """UserError where two categories would have one id, or one an id that the spec view has for itself."""
     known: dict[str, Section] = {}
     for top in (top for top in tops if any(section.ruled for section in top.inner)):
         first = known.setdefault(_id(top), top)
         if first is not top:
             what = f"section {clip(top.title)} has the anchor `{_id(top)}` of the one on line {first.body.line}"
             raise mistake(file, top.body.line, what, "give each `#` section an anchor of its own")
+        if _id(top) in RESERVED:
+            what = f"section {clip(top.title)} has the anchor `{_id(top)}`, which is a heading of the spec view"
+            raise mistake(file, top.body.line, what, "give it another anchor, e.g. `{#the-" + _id(top) + "}`")
 
 
 def _id(top: Section) -> str:

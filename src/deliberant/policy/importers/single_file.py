@@ -27,10 +27,10 @@ from pathlib import Path
 
 from deliberant.policy.importers.areas import Area, category_of, number_rules, read_area
 from deliberant.policy.importers.headings import with_headings
-from deliberant.policy.importers.labels import label_style
+from deliberant.policy.importers.labels import label_style, section_style
 from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported
 from deliberant.policy.loader import RESERVED
-from deliberant.policy.markdown import Block, Section, clip, mistake, read_document
+from deliberant.policy.markdown import Block, Section, clip, heading, mistake, read_document
 from deliberant.policy.parts import read_guidelines
 from deliberant.policy.printer import clause_parts, guideline_section
 from deliberant.policy.types import Category, Policy
@@ -77,20 +77,23 @@ def import_single_file(file: Path) -> Imported:
     """
     document, remark = with_headings(read_document(file)[1], file.stem)
     before, parts = document.split(TOP)
-    if str(before) or not parts or not (parts[0][0][1] or "").strip():
+    if str(before) or not parts or not heading(parts[0][0]):
         raise mistake(file, document.first_line, "another beginning than a title", "write `# <name>` first")
     (first, head), *others = parts
-    name = (first[1] or "").strip()
+    name = heading(first)
     remarks: list[str] = [remark] if remark else []
+    warnings: list[str] = []
     areas: list[Area] = []
     intro = head
     if not any((match[1] or "").startswith("CATEGORY ") for match, _ in others):
         intro, sections = head.split(SECOND)
         areas.append(read_area(Area(_slug(name), name, max(1, head.line)), sections))
+    else:
+        warnings += _labels(name, head, "policy.md")
     rules: list[str] = []
     styles = None
     for match, body in others:
-        title = (match[1] or "").strip()
+        title = heading(match)
         if named := re.fullmatch(r"CATEGORY (\w[\w-]*):\s*(\S.*)", title):
             inner, below = body.split(SECOND)
             if str(inner):
@@ -100,6 +103,9 @@ def import_single_file(file: Path) -> Imported:
             areas.append(read_area(Area(named[1], named[2], body.line), below))
         elif title == "STYLES":
             styles = body
+        elif title.startswith("CATEGORY "):
+            what = f"{clip(title)} names no category"
+            raise mistake(file, body.line, what, "write `# CATEGORY <id>: <title>`; an id has letters, digits, - and _")
         elif label_style(title):
             raise mistake(file, body.line, f"label {clip(title)} is no part of a category", "write it with `##`")
         elif title == "RULES":
@@ -107,6 +113,7 @@ def import_single_file(file: Path) -> Imported:
         elif title != "INSTRUCTIONS" or str(body) != INSTRUCTIONS:
             rules.append(f"{f'## {title}'.strip()}\n\n{body}".strip())
             remarks.append(f"line {body.line}: section {title!r} is kept in rules.md")
+            warnings += _labels(title, body, "rules.md")
     number_rules(areas, remarks)
     _check(file, areas)
     version, text = _version(intro, remarks)
@@ -115,7 +122,7 @@ def import_single_file(file: Path) -> Imported:
         stray, found = styles.split(SECOND)
         if str(stray):
             raise mistake(file, stray.first_line, "text between `# STYLES` and the first style", "move it below one")
-        shown = [Section(2, (match[1] or "").strip(), body) for match, body in found]
+        shown = [Section(2, heading(match), body) for match, body in found]
         guidelines = read_guidelines(file, shown, [area.id for area in areas])
     else:
         remarks.append(WRITTEN)
@@ -125,7 +132,15 @@ def import_single_file(file: Path) -> Imported:
         Count("categories", len(areas), len(categories)),
         Count("rules", sum(area.found for area in areas), sum(len(category.clauses) for category in categories)),
     )
-    return Imported(policy, counts, tuple(remarks), tuple(warning for area in areas for warning in area.warnings))
+    return Imported(policy, counts, tuple(remarks), (*warnings, *(each for area in areas for each in area.warnings)))
+
+
+def _labels(title: str, body: Block, place: str) -> list[str]:
+    """A warning where a part of the file that is no category has labels."""
+    if not any(section_style(heading(match), text.mask) for match, text in body.split(SECOND)[1]):
+        return []
+    what = f"section {clip(title)} has labels of its own, but is kept in {place}"
+    return [f"{body.file}:{max(1, body.line)}: {what}; write `# CATEGORY {_slug(title)}: ...` for a category"]
 
 
 def _slug(name: str) -> str:

@@ -66,9 +66,14 @@ def _category(folder: Path, id: str, letters: str, style: Style) -> tuple[Catego
     for key, kind in LISTS.items():
         if not isinstance(lists[key], list):
             raise mistake(file, _place(raw, json.dumps(key)), f"{key} is no list", "write a list of texts")
+        if len(lists[key]) > 999:
+            what = f"{key} holds {len(lists[key])} texts, and a clause's number has three digits"
+            raise mistake(file, _place(raw, json.dumps(key)), what, "divide the scenario in two")
         for number, text in enumerate(lists[key], start=1):
             title = _line(file, raw, f"{key}[{number}]", text)
             clauses.append(Clause(f"{letters}{kind}{number}", title, style, category=id))
+    if not clauses:
+        raise mistake(file, 1, "has no specification", "write one, or move the scenario's folder away")
     return Category(id, name, description, "", tuple(clauses)), sum(len(lists[key]) for key in LISTS)
 
 
