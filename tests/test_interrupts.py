@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -84,14 +85,18 @@ def test_what_was_there_is_put_back() -> None:
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
-def test_one_that_is_ignored_stays_ignored() -> None:
-    """As in a job that a shell has put into the background."""
+@pytest.fixture
+def ignored() -> Iterator[None]:
+    """Ctrl-C is ignored, as in a job that a shell has put into the background."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with insistent():
-            os.kill(os.getpid(), signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ignored")
+def test_one_that_is_ignored_stays_ignored() -> None:
+    with insistent():
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_one_that_is_expected_ends_its_body_and_nothing_else() -> None:
@@ -104,12 +109,9 @@ def test_one_that_is_expected_ends_its_body_and_nothing_else() -> None:
         assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
+@pytest.mark.usefixtures("ignored")
 def test_one_that_is_ignored_is_not_expected() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with expected():
-            os.kill(os.getpid(), signal.SIGINT)
-            reached = True
-        assert reached and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with expected():
+        os.kill(os.getpid(), signal.SIGINT)
+        reached = True
+    assert reached and signal.getsignal(signal.SIGINT) is signal.SIG_IGN

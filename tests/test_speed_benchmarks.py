@@ -26,20 +26,8 @@ def test_training_is_measured_beside_its_peers() -> None:
 
 @pytest.mark.slow
 def test_sampling_is_measured_beside_its_peer() -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.sampler",
-        "--prompts",
-        "2",
-        "--samples",
-        "1",
-        "--new",
-        "4",
-        "--rounds",
-        "1",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    little = ["--prompts", "2", "--samples", "1", "--new", "4", "--rounds", "1"]
+    done = subprocess.run([sys.executable, "-m", "benchmarks.sampler", *little], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     _, peer, fp32, bf16 = done.stdout.splitlines()
     assert peer.startswith("model.generate") and peer.endswith("x1.00")

@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-STOPPED = 130  # the exit code after Ctrl-C
+from deliberant.interrupts import STOPPED, STOPPED_LINE
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
 
         app(prog_name="deliberant")
     except KeyboardInterrupt:
-        print("stopped; the same command resumes", file=sys.stderr)
+        print(STOPPED_LINE, file=sys.stderr)
         _leave()
     except SystemExit as end:
         if end.code == STOPPED:

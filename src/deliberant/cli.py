@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from deliberant.cli_options import RunFolder, Where
 from deliberant.data_cli import data_app
 from deliberant.errors import DeliberantError, UserError
-from deliberant.interrupts import insistent
+from deliberant.interrupts import STOPPED, STOPPED_LINE, insistent
 from deliberant.judge_cli import judge_app
 from deliberant.micro_cli import micro_app
 from deliberant.names import one_line, whole
@@ -34,8 +34,8 @@ class Verbs(TyperGroup):
             with insistent():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo("stopped; the same command resumes", err=True)
-            raise typer.Exit(130) from None
+            typer.echo(STOPPED_LINE, err=True)
+            raise typer.Exit(STOPPED) from None
         except DeliberantError as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()

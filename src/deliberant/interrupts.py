@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+STOPPED = 130  # the exit code after Ctrl-C
+STOPPED_LINE = "stopped; the same command resumes"
 AGAIN = 3.0  # seconds; Inspect needs two to put a stopped evaluation away
 AT_ONCE = 0.01  # seconds
 

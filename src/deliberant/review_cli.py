@@ -55,8 +55,7 @@ def review(
     deliberant review runs/micro-1a2b3c4d --json
     """
     from deliberant.files import apart, write_rows
-    from deliberant.review import Labels, Samples, added, current, read_labels, summary
-    from deliberant.review.labels import check_reviewer
+    from deliberant.review import Labels, Samples, added, check_reviewer, current, read_labels, summary
 
     if no_page := [name for name, given in (("--import", import_), ("--export", export), ("--json", as_json)) if given]:
         stray = [option for name, option in OF_THE_PAGE.items() if _given(context, name)]

@@ -5,6 +5,7 @@ whatever it looks like: patterns run over a mask of the same length in which it 
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -137,7 +138,7 @@ def _read(file: Path) -> str:
     if file.is_fifo():
         raise mistake(file, 1, "is a pipe, which would be waited for", "make it a readable file")
     try:
-        raw = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        raw = file.read_bytes().removeprefix(BOM_UTF8)
     except FileNotFoundError:
         raise mistake(file, 1, "no such file", "every policy folder has policy.md, styles.md and categories/") from None
     except OSError as error:

@@ -3,7 +3,17 @@
 Importing this is light; the server, statistics and models are imported where they are used.
 """
 
-from deliberant.review.labels import COLUMNS, Label, Labels, current, latest, new_label, news, read_labels
+from deliberant.review.labels import (
+    COLUMNS,
+    Label,
+    Labels,
+    check_reviewer,
+    current,
+    latest,
+    new_label,
+    news,
+    read_labels,
+)
 from deliberant.review.samples import Entry, Samples, draw
 from deliberant.review.summary import added, summary
 
@@ -14,6 +24,7 @@ __all__ = [
     "Labels",
     "Samples",
     "added",
+    "check_reviewer",
     "current",
     "draw",
     "latest",

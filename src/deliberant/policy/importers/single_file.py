@@ -85,7 +85,7 @@ def import_single_file(file: Path) -> Imported:
     warnings: list[str] = []
     areas: list[Area] = []
     intro = head
-    if not any((match[1] or "").startswith("CATEGORY ") for match, _ in others):
+    if not any(heading(match).startswith("CATEGORY ") for match, _ in others):
         intro, sections = head.split(SECOND)
         areas.append(read_area(Area(_slug(name), name, max(1, head.line)), sections))
     else:

@@ -5,9 +5,9 @@ specification is a clause, in order; ids end in S (safety) or B (behavioural) an
 no response styles; the caller names one for all clauses. prompts.json is no part of a policy.
 """
 
-import codecs
 import json
 import re
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def _object(file: Path, keys: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
 
     no_pipe(file)
     try:
-        raw = file.read_bytes().removeprefix(codecs.BOM_UTF8).decode("utf-8")
+        raw = file.read_bytes().removeprefix(BOM_UTF8).decode("utf-8")
         value = json.loads(raw, object_pairs_hook=distinct, parse_int=number)
     except FileNotFoundError:
         raise mistake(file, 1, "no such file", "add it, or move the scenario's folder away") from None
