@@ -21,11 +21,12 @@ from typing import Any
 import yaml
 
 from deliberant.judge import FilterRequest, Judge, RewardRequest
-from deliberant.models import Sampling, Templates
+from deliberant.models import Sampling
 from deliberant.policy import Clause, Policy, load_policy, spec_view
 from deliberant.policy.printer import clause_heading, clause_parts
 from deliberant.prompts import Hint, Message, Prompt
-from deliberant.sources import policy_folder
+from deliberant.run.sources import policy_folder
+from deliberant.templates import Templates
 
 CATEGORIES = ("cyber", "fraud")
 """Those of the run: each costs six views of about 6,000 tokens."""

@@ -4,11 +4,11 @@ import anyio
 import pytest
 from inspect_ai.model import ContentReasoning, ContentText, ModelOutput, ModelUsage, get_model
 
-from deliberant.errors import UserError
 from deliberant.evals import registry
 from deliberant.evals.provider import DeliberantAPI, model_output, read_parts
 from deliberant.models.splitter import Parts
 from deliberant.models.types import Completion
+from deliberant.util.errors import UserError
 
 
 def output(text: str, stop: str = "stop", prefilled: bool = False) -> ModelOutput:

@@ -7,7 +7,6 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, read_eval_log
 
-from deliberant.errors import UserError
 from deliberant.evals.batching import Batcher
 from deliberant.evals.provider import arm_model
 from deliberant.evals.tasks import cases as cases_task_by_file
@@ -15,6 +14,7 @@ from deliberant.evals.tasks import load_reader
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.prompts import write_cases
 from deliberant.prompts.types import Style
+from deliberant.util.errors import UserError
 from tests.evals.scored import case
 
 CASES = [case("a"), case("b", style="comply", clause=None, harmful=False), case("c", suite="seen")]

@@ -5,11 +5,11 @@ from typing import Literal
 
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.judge.conflicts import conflicts
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import Category, Clause, Guideline, Policy
-from deliberant.progress import NullProgress
+from deliberant.util.errors import UserError
+from deliberant.util.progress import NullProgress
 
 
 def policy(*titles: str) -> Policy:
@@ -76,7 +76,7 @@ def test_one_clause_has_no_pair() -> None:
 
 
 def test_a_real_model_that_babbles_is_unscored(tiny_model: Path) -> None:
-    from deliberant.models.local import LocalSampler
+    from deliberant.models.local.sampler import LocalSampler
 
     found = conflicts(policy("a", "b", "c"), LocalSampler.load(tiny_model), max_new_tokens=8)
     assert found.counts == Counter(unscored=3)

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.errors import UserError
 from deliberant.judge.labels import Label, Reading, Rule, label_of, majority
-from deliberant.models.templates import Templates
 from deliberant.models.types import Completion
+from deliberant.templates.loader import Templates
+from deliberant.util.errors import UserError
 
 MENU = ("weapons", "theft", "self-harm")
 

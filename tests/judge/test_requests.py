@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from deliberant.judge import FilterRequest, Judge, RewardRequest
 from deliberant.models.splitter import split
-from deliberant.models.templates import Templates
 from deliberant.models.types import Sampling
 from deliberant.prompts.types import Hint, Message, Prompt
+from deliberant.templates.loader import Templates
 from tests.stages.scripted import Scripted
 
 CANARY = "xqcanaryqx"

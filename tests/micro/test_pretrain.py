@@ -22,7 +22,7 @@ from deliberant.micro.pretrain import (
     tokenise,
 )
 from deliberant.micro.tokenizer import build_tokenizer
-from deliberant.models.local import LocalSampler
+from deliberant.models.local.sampler import LocalSampler
 from deliberant.models.types import Request, Sampling
 
 TINY = Plan(hidden=32, layers=1, heads=2, feed_forward=64, tokens=100_000, batch_tokens=2048)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from deliberant.folder import Manifest
-from deliberant.recipe import Recipe
 from deliberant.report.card import Card, Origin, fenced, front_matter, name_of, plain, render_card
+from deliberant.run.folder import Manifest
+from deliberant.run.recipe import Recipe
 from tests.stages.scripted import POLICY
 
 HOSTILE = "x | <img src=y onerror=z>\n# heading\n---\n```\n[a](b) *c* &amp; $d$"

@@ -6,11 +6,11 @@ The policy is that of `scripted`, categories fire and tools; the edit turns F2 (
 from pathlib import Path
 from typing import Any
 
+from deliberant.cli.stages import work
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.prompts import Case, Message, Prompt, Truth, write_cases, write_prompts
-from deliberant.recipe import Prompts, Recipe
-from deliberant.run import Progress, Run, plan
-from deliberant.stage_cli import work
+from deliberant.run.recipe import Prompts, Recipe
+from deliberant.run.run import Progress, Run, plan
 from tests.stages.scripted import Scripted
 from tests.stages.scripted import recipe as write_recipe
 

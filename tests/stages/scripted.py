@@ -7,8 +7,8 @@ from typing import Any
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import Category, Clause, Guideline, Policy, print_policy
 from deliberant.prompts import Case, Hint, Message, Prompt, Truth, write_cases, write_prompts
-from deliberant.recipe import Prompts, Recipe
-from deliberant.run import Run
+from deliberant.run.recipe import Prompts, Recipe
+from deliberant.run.run import Run
 
 POLICY = Policy(
     name="garden",

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from deliberant.errors import RunError, UserError
 from deliberant.evals.batching import Batcher
-from deliberant.files import write_json
 from deliberant.models.types import Completion, Request
 from deliberant.prompts import write_cases
 from deliberant.prompts.types import Case, Message, Prompt, Style, Truth
-from deliberant.recipe import Evaluate
+from deliberant.run.recipe import Evaluate
 from deliberant.stages.evaluate import evaluate, read_samples, results
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import write_json
 from tests.stages.scripted import HEARTH, PRUNING, Scripted, ScriptedRun, recipe
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from deliberant.errors import RunError, UserError
-from deliberant.files import read_rows
 from deliberant.models.types import Completion, Request
 from deliberant.prompts import Hint
 from deliberant.stages.filter import REASONS, filter, tally
 from deliberant.stages.generate import generate
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import read_rows
 from tests.stages.scripted import HEARTH, PRUNING, Script, Scripted, make_run
 
 GOOD = "<think>the rule on hearths [F2] says comply</think>use dry wood"

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from deliberant.errors import UserError
-from deliberant.files import read_rows
-from deliberant.models.templates import Templates
 from deliberant.models.types import Request
 from deliberant.policy import spec_view
-from deliberant.run import Run
+from deliberant.run.run import Run
 from deliberant.stages.generate import generate, sample_seed, with_spec
+from deliberant.templates.loader import Templates
+from deliberant.util.errors import UserError
+from deliberant.util.files import read_rows
 from tests.stages.scripted import HEARTH, POLICY, PRUNING, Scripted, make_run, recipe
 
 GOOD = "<think>the rule on hearths [F2] says comply, [F2] again</think>use dry wood"

@@ -1,9 +1,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from deliberant.files import read_rows
 from deliberant.models.types import Completion
 from deliberant.stages.helpful import helpful
+from deliberant.util.files import read_rows
 from tests.stages.scripted import SONG, Scripted, make_run
 
 GOOD = "<think>a poem then</think>roses are red"

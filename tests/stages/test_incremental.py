@@ -13,17 +13,17 @@ from typer.testing import CliRunner
 
 from benchmarks import incremental
 from benchmarks.results import Cost
-from deliberant import cli
-from deliberant.errors import RunError, UserError
-from deliberant.files import file_hash, read_json, read_rows, write_json
-from deliberant.folder import StageFolder
+from deliberant.cli import app as cli
+from deliberant.cli.stages import work
 from deliberant.models.checkpoint import model_hash
-from deliberant.recipe import Recipe
-from deliberant.run import Run
-from deliberant.stage_cli import work
+from deliberant.run.folder import StageFolder
+from deliberant.run.recipe import Recipe
+from deliberant.run.run import Run
 from deliberant.stages.evaluate import read_samples, results
 from deliberant.stages.export import rl_rows
 from deliberant.stages.moved import cost, read_moved
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import file_hash, read_json, read_rows, write_json
 from tests.stages.edited import SETTINGS, TRAIN, EditedRun, edited, finish, prompt, recipe
 from tests.stages.scripted import Scripted
 from tests.stages.trainable import Fuse, Killed
@@ -321,7 +321,7 @@ def test_the_command_ends_with_what_moved_and_what_it_cost(
 ) -> None:
     made = edited(old.recipe, old.root, tmp_path, from_run=None)
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(made.model_dump(mode="json")))
-    monkeypatch.setattr("deliberant.run.Run", EditedRun)
+    monkeypatch.setattr("deliberant.run.run.Run", EditedRun)
     monkeypatch.chdir(old.root.parent)
     shown = CliRunner().invoke(cli.app, ["run", str(tmp_path / "recipe.yaml"), "--from", old.root.name])
     assert shown.exit_code == 0, shown.output

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from deliberant.errors import RunError, UserError
-from deliberant.files import file_hash, read_json, read_rows
 from deliberant.judge import Judge
-from deliberant.models.templates import Templates
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import spec_view
 from deliberant.prompts.types import Prompt
-from deliberant.recipe import Rl
-from deliberant.stages.held_out import gain
+from deliberant.run.recipe import Rl
 from deliberant.stages.rl import check_unscored, rl
-from deliberant.stages.rollouts import Rollouts, answer_of, rewards
 from deliberant.stages.sft import sft
+from deliberant.templates.loader import Templates
+from deliberant.training.held_out import gain
+from deliberant.training.rollouts import Rollouts, answer_of, rewards
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import file_hash, read_json, read_rows
 from tests.stages.scripted import HEARTH, POEM, POLICY, PRUNING, Scripted
 from tests.stages.trainable import Fuse, Killed, TrainableRun, make_run
 from tests.tiny import make_tiny_tokenizer
@@ -356,7 +356,7 @@ def test_an_unscored_row_gets_advantage_zero_and_is_no_part_of_its_groups_mean(t
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import GRPOConfig
 
-    from deliberant.stages.training import SampledGRPOTrainer, common_settings, quiet
+    from deliberant.training.trainers import SampledGRPOTrainer, common_settings, quiet
 
     with quiet():
         trainer = SampledGRPOTrainer(

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from deliberant.files import write_rows
 from deliberant.prompts.types import Prompt
-from deliberant.run import Run
+from deliberant.run.run import Run
+from deliberant.util.files import write_rows
 from tests.stages.scripted import HEARTH, POEM, PRUNING, SONG, Scripted, recipe
 
 

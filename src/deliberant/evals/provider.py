@@ -24,12 +24,12 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
-from deliberant.errors import UserError
 from deliberant.evals.batching import Batcher
-from deliberant.files import seed_of
 from deliberant.models.splitter import Parts, split
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.prompts.types import Message
+from deliberant.util.errors import UserError
+from deliberant.util.files import seed_of
 
 IN_FLIGHT = 1024
 """Requests Inspect may have open at our provider: they wait for their batch, they cost nothing."""
@@ -54,7 +54,7 @@ class DeliberantAPI(ModelAPI):
     @cached_property
     def batcher(self) -> Batcher:
         """Loaded at the first request: Inspect also makes providers only to look at them."""
-        from deliberant.models.local import LocalSampler
+        from deliberant.models.local.sampler import LocalSampler
 
         return self._batcher or Batcher(LocalSampler.load(self.model_name, **self._model_args))
 

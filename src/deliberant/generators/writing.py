@@ -9,17 +9,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from deliberant.files import Row, beside
 from deliberant.generators.reading import echoes, last_category, last_prompt, lead_up
 from deliberant.generators.types import Made, Settled, settle
-from deliberant.journal import forget, in_chunks
 from deliberant.judge.answers import answer_of
 from deliberant.judge.judge import request_seed
 from deliberant.judge.labelling import Labeller
 from deliberant.judge.labels import Label, label_of
 from deliberant.models.types import Request, Sampler, Sampling
-from deliberant.progress import Progress
 from deliberant.prompts.types import Message, Prompt
+from deliberant.util.files import Row, beside
+from deliberant.util.journal import forget, in_chunks
+from deliberant.util.progress import Progress
 
 ECHO = "echoes what it was shown"
 

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from deliberant.judge.answers import CUT, answer_of
 from deliberant.judge.judge import fence
-from deliberant.models.templates import fill
 from deliberant.models.types import Completion, Request, Sampler, Sampling
 from deliberant.policy import Clause, Finding, Policy
 from deliberant.policy.printer import clause_heading, clause_parts
-from deliberant.progress import NullProgress, Progress
 from deliberant.prompts.types import Message
+from deliberant.templates.loader import fill
+from deliberant.util.progress import NullProgress, Progress
 
 PROMPT = Path(__file__).with_name("conflicts.txt")
 SHOWN = 120

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from deliberant.judge.requests import FilterRequest, JudgeRequest, RewardRequest
 from deliberant.judge.verdict import MENU, Verdict, parse
-from deliberant.models.templates import Templates
 from deliberant.models.types import Request, Sampler, Sampling
 from deliberant.prompts.types import Hint, Message, Prompt
+from deliberant.templates.loader import Templates
 
 CLAUSE_HINT = "hint-clause.txt"
 

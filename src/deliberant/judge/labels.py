@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deliberant.errors import UserError
 from deliberant.judge.answers import CUT, NO_ANSWER, answer_of
 from deliberant.models.splitter import split
-from deliberant.models.templates import Templates
 from deliberant.models.types import Completion
-from deliberant.yaml_files import mistaken, parsed, place
+from deliberant.templates.loader import Templates
+from deliberant.util.errors import UserError
+from deliberant.util.yaml import mistaken, parsed, place
 
 FILE = "label.yaml"
 NONE = "none"

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deliberant.files import writing
 from deliberant.micro.corpus import corpus
 from deliberant.micro.policies import HARDEST, Level
 from deliberant.micro.tokenizer import END, PAD, build_tokenizer
-from deliberant.models.bars import without_bars
+from deliberant.models.local.bars import without_bars
 from deliberant.prompts.types import Message
+from deliberant.util.files import writing
 
 WIDTH = 64
 COPY_MIX = {"copy": 1.0}

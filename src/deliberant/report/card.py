@@ -14,9 +14,9 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from deliberant.folder import Manifest
 from deliberant.policy import Policy
-from deliberant.recipe import Recipe
+from deliberant.run.folder import Manifest
+from deliberant.run.recipe import Recipe
 from deliberant.version import VERSION
 
 UNSTATED = "not stated"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deliberant.evals import ScoredSample, compliant
-from deliberant.files import fingerprint
+from deliberant.util.files import fingerprint
 
 PER_ARM = 180
 """Samples of each arm in the reader, shared out evenly over the suites."""

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from deliberant.files import Row, fingerprint, read_rows
 from deliberant.judge import FilterRequest, Judge, Verdict
 from deliberant.policy import spec_view
 from deliberant.prompts import Hint, Prompt
+from deliberant.util.files import Row, fingerprint, read_rows
 
 if TYPE_CHECKING:
-    from deliberant.run import Run
+    from deliberant.run.run import Run
 
 
 def read_again(

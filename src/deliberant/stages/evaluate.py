@@ -18,21 +18,21 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from deliberant.errors import RunError, UserError
 from deliberant.evals.metrics import rows as result_rows
 from deliberant.evals.samples import ScoredSample, from_row, to_row
-from deliberant.files import read_json, read_rows, write_json, write_rows
-from deliberant.folder import StageFolder, command, finished, read_manifest
 from deliberant.judge import Judge, RewardRequest, minimum
 from deliberant.models.types import Sampling
 from deliberant.policy import spec_view, summary_view
 from deliberant.prompts.types import Style
-from deliberant.recipe import ARMS
-from deliberant.stages.held_out import read_gains
+from deliberant.run.folder import StageFolder, command, finished, read_manifest
+from deliberant.run.recipe import ARMS
 from deliberant.stages.moved import MOVED, moved
+from deliberant.training.held_out import read_gains
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import read_json, read_rows, write_json, write_rows
 
 if TYPE_CHECKING:
-    from deliberant.run import Run
+    from deliberant.run.run import Run
 
 RESULTS = "results.json"
 LOG = "cases.eval"

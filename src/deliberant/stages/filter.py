@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from deliberant.errors import RunError
-from deliberant.files import read_rows, write_rows
 from deliberant.judge import FilterRequest, Judge, Leaks, minimum, shows_clauses
 from deliberant.policy import Policy, spec_view
+from deliberant.util.errors import RunError
+from deliberant.util.files import read_rows, write_rows
 
 if TYPE_CHECKING:
-    from deliberant.run import Run
+    from deliberant.run.run import Run
 
 Row = dict[str, Any]
 

@@ -11,16 +11,16 @@ prompt of several categories is shown each of them in full.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from deliberant.errors import UserError
-from deliberant.files import fingerprint, seed_of, write_rows
 from deliberant.models.splitter import split
-from deliberant.models.templates import Templates
 from deliberant.models.types import Completion, Request
 from deliberant.policy import cited, spec_view
 from deliberant.prompts.types import Message, Prompt
+from deliberant.templates.loader import Templates
+from deliberant.util.errors import UserError
+from deliberant.util.files import fingerprint, seed_of, write_rows
 
 if TYPE_CHECKING:
-    from deliberant.run import Run
+    from deliberant.run.run import Run
 
 SAMPLES = "samples.jsonl"
 

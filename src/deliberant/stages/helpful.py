@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from deliberant.files import fingerprint, write_rows
 from deliberant.models.types import Request
 from deliberant.prompts.types import Prompt
 from deliberant.stages.filter import MALFORMED, malformed
 from deliberant.stages.generate import sample_id, sample_row, sample_seed
+from deliberant.util.files import fingerprint, write_rows
 
 if TYPE_CHECKING:
-    from deliberant.run import Run
+    from deliberant.run.run import Run
 
 FILES = ("samples.jsonl", "rejected.jsonl")
 

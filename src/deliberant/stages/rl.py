@@ -14,19 +14,19 @@ arm, both for a share of the steps, and prompts that the edit touches have their
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
-from deliberant.errors import RunError
-from deliberant.files import fingerprint, write_json
-from deliberant.folder import TRAINER, StageFolder
 from deliberant.judge import Judge
 from deliberant.models.types import Sampling
 from deliberant.prompts.types import Prompt
-from deliberant.schedule import planned, sides
-from deliberant.stages import held_out
-from deliberant.stages.rollouts import Rollouts, draw_rewards
+from deliberant.run.folder import TRAINER, StageFolder
+from deliberant.run.schedule import planned, sides
+from deliberant.training import held_out
+from deliberant.training.rollouts import Rollouts, draw_rewards
+from deliberant.util.errors import RunError
+from deliberant.util.files import fingerprint, write_json
 
 if TYPE_CHECKING:
-    from deliberant.models.local import LocalSampler
-    from deliberant.run import Run
+    from deliberant.models.local.sampler import LocalSampler
+    from deliberant.run.run import Run
 
 RLArm = Literal["rl", "sft+rl"]
 COUNTS = ("rows", "judged", "unscored", "no_answer", "truncated")
@@ -76,8 +76,8 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
     from datasets import Dataset
     from trl import GRPOConfig
 
-    from deliberant.models.local import LocalSampler
-    from deliberant.stages import training
+    from deliberant.models.local.sampler import LocalSampler
+    from deliberant.training import trainers as training
 
     recipe = run.recipe.rl
     metrics_file, rollouts_file = folder.dir / "metrics.jsonl", folder.dir / "rollouts.jsonl"

@@ -15,16 +15,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from deliberant.errors import RunError
-from deliberant.files import Row, read_rows, write_rows
-from deliberant.folder import TRAINER, StageFolder
 from deliberant.prompts.types import Prompt
-from deliberant.stages.rows import RowBuilder, Rows, TrainingRow, mix, replay
+from deliberant.run.folder import TRAINER, StageFolder
+from deliberant.training.rows import RowBuilder, Rows, TrainingRow, mix, replay
+from deliberant.util.errors import RunError
+from deliberant.util.files import Row, read_rows, write_rows
 
 if TYPE_CHECKING:
-    from deliberant.models.local import LocalSampler
-    from deliberant.recipe import Sft
-    from deliberant.run import Run
+    from deliberant.models.local.sampler import LocalSampler
+    from deliberant.run.recipe import Sft
+    from deliberant.run.run import Run
 
 SFTArm = Literal["sft", "no-cot"]
 
@@ -98,7 +98,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
     from datasets import Dataset
     from trl import SFTConfig
 
-    from deliberant.stages import training
+    from deliberant.training import trainers as training
 
     recipe = settings(run)
     packs = training.packs(
