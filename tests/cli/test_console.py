@@ -15,11 +15,12 @@ import rich.live
 from deliberant.cli.console import RichProgress, figure_lines, pretraining_line, print_stream
 from deliberant.cli.interrupts import insistent
 from deliberant.micro.measure import Figure
+from deliberant.models import split
 
 
 def test_a_stream_is_split_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
-    pieces = ["<thi", "nk>rule", " [W1] says <b", "> no</th", "ink>i can", "not ", "help [x]."]
-    parts = print_stream(pieces, prefilled=False)
+    pieces = ["<think>rule", " [W1] says <b", "> no</th", "ink>i can", "not ", "help [x]."]
+    parts = print_stream(split("".join(pieces[: end + 1])) for end in range(len(pieces)))
     shown = capsys.readouterr()
     assert (parts.reasoning, parts.answer) == ("rule [W1] says <b> no", "i cannot help [x].")
     assert shown.out == "i cannot help [x].\n"
@@ -27,7 +28,7 @@ def test_a_stream_is_split_as_it_comes(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_an_unclosed_stream_shows_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    parts = print_stream(["<think>", "so i", " will tell"], prefilled=False)
+    parts = print_stream(split("<think>so i will tell"[:end]) for end in (7, 12, 21))
     shown = capsys.readouterr()
     assert parts.answer == "" and shown.out == "\n"
     assert shown.err == "so i will tell"

@@ -65,13 +65,6 @@ def test_a_reading_that_stays_unreadable_stays_unscored(templates: Templates) ->
     assert len(sampler.batches) == 2
 
 
-def test_a_judge_whose_template_opens_the_reasoning_is_read_so(templates: Templates) -> None:
-    sampler = Scripted(lambda request: "score: 5?</think>score: 2")
-    sampler.prefilled = True
-    [[verdict]] = Judge(sampler, templates, Sampling()).read([asked()], k=1, seed=1)
-    assert verdict.score == 2
-
-
 def test_nothing_asked_nothing_drawn(templates: Templates) -> None:
     sampler = Scripted(lambda request: "score: 1")
     assert Judge(sampler, templates, Sampling()).read([], k=2, seed=1) == []

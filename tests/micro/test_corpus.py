@@ -6,7 +6,7 @@ from deliberant.micro.corpus import corpus
 from deliberant.micro.pretrain import FULL_MIX, tokenise
 from deliberant.micro.tokenizer import build_tokenizer
 from deliberant.micro.world import read_style
-from deliberant.models.splitter import split
+from deliberant.models.formats import split
 
 
 @pytest.mark.parametrize("name", list(FULL_MIX))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from deliberant.micro.measure import fresh_tasks, mistaken, take
 from deliberant.micro.replies import policy_reply
 from deliberant.micro.world import styled_answer
-from deliberant.models.splitter import Parts
+from deliberant.models.formats import Parts
 
 
 def test_a_random_word_in_a_right_reply_is_no_mistake_and_another_style_or_clause_is() -> None:

@@ -11,6 +11,7 @@ from deliberant.models.types import Completion, Request, Sampling
 from deliberant.prompts import Case, Message, Prompt, Truth, write_cases, write_prompts
 from deliberant.run.recipe import Prompts, Recipe
 from deliberant.run.run import Progress, Run, plan
+from tests.completions import completed
 from tests.stages.scripted import Scripted
 from tests.stages.scripted import recipe as write_recipe
 
@@ -52,7 +53,7 @@ class Voice:
 
     def sample(self, requests: list[Request], sampling: Sampling) -> list[Completion]:
         self.requests += requests
-        return [Completion(say(request), (7, 8), 3, "stop") for request in requests]
+        return [completed(say(request), ids=(7, 8)) for request in requests]
 
 
 def say(request: Request) -> str:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from deliberant.models.types import Completion, Request, Sampling
+from deliberant.models.types import Completion, Reasoning, Request, Sampling
 from deliberant.policy import Category, Clause, Guideline, Policy, print_policy
 from deliberant.prompts import Case, Hint, Message, Prompt, Truth, write_cases, write_prompts
 from deliberant.run.recipe import Prompts, Recipe
 from deliberant.run.run import Run
+from tests.completions import completed
 
 POLICY = Policy(
     name="garden",
@@ -45,7 +46,7 @@ Script = Callable[[Request], str | Completion]
 class Scripted:
     """A sampler that calls `script` for each request and remembers the batches."""
 
-    prefilled = False
+    reasoning: Reasoning = "native"
 
     def __init__(self, script: Script, identity: str = "scripted") -> None:
         self.script = script
@@ -55,7 +56,7 @@ class Scripted:
     def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         self.batches.append(list(requests))
         drawn = [self.script(request) for request in requests]
-        return [Completion(text, (7, 8), 3, "stop") if isinstance(text, str) else text for text in drawn]
+        return [completed(text, ids=(7, 8)) if isinstance(text, str) else text for text in drawn]
 
     @property
     def requests(self) -> list[Request]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.models.splitter import split
+from deliberant.models.formats import split
 from deliberant.stages.sft import SFTArm, sft
 from deliberant.training.trainers import batch_order, cut_back, last_checkpoint, packs
 from deliberant.util.errors import RunError, UserError

@@ -1,10 +1,14 @@
 from collections import Counter
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.models.splitter import Parts, split
+from deliberant.models import split
+from deliberant.models.formats import formats
 from deliberant.policy import Category, Clause, spec_view
 from deliberant.policy.printer import clause_heading
 from deliberant.prompts.types import Message, Prompt
@@ -17,24 +21,42 @@ from deliberant.training.rows import (
     mix,
     percentile,
     replay,
-    without_reasoning,
 )
 from tests.stages.scripted import HEARTH, POLICY, PRUNING
 from tests.tiny import make_tiny_tokenizer
 
 TOKENIZER = make_tiny_tokenizer()
-BUILDER = RowBuilder(POLICY, TOKENIZER, prefilled=False)
+
+
+def builder(format: str = "micro", opened: bool = False) -> RowBuilder:
+    """A builder for a model that writes reasoning in this format; `opened`: its prompts open it."""
+
+    def encode(messages: Sequence[Message]) -> list[int]:
+        text = TOKENIZER.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=False)
+        return list(TOKENIZER.encode(text + formats()[format].opening * opened))
+
+    sampler = SimpleNamespace(tokenizer=TOKENIZER, format=formats()[format], opened=opened, encode=encode)
+    return RowBuilder(POLICY, sampler)  # type: ignore[arg-type]
+
+
+BUILDER = builder()
 TEXT = "<think>[F2] says comply</think>use dry wood"
 CLAUSES = [clause for category in POLICY.categories for clause in category.clauses]
 words = st.text(st.characters(exclude_characters="<>|", codec="utf-8"), max_size=30)
 
 
+def sampled(text: str, id: str = "a") -> dict[str, Any]:
+    """A row of generate with this raw text."""
+    parts = split(text)
+    return {"id": id, "reasoning": parts.reasoning, "answer": parts.answer, "complete": parts.complete}
+
+
 def rows(number: int, source: str = "policy", text: str = TEXT) -> list[TrainingRow]:
-    return [BUILDER.row(HEARTH, f"{source}{index}", source, text) for index in range(number)]
+    return [BUILDER.row(HEARTH, source, sampled(text, f"{source}{index}")) for index in range(number)]
 
 
 def test_loss_is_on_reasoning_answer_and_end_of_turn_and_on_nothing_else() -> None:
-    view = loss_view(BUILDER.row(PRUNING, "a", "policy", TEXT), TOKENIZER.decode)
+    view = loss_view(BUILDER.row(PRUNING, "policy", sampled(TEXT)), TOKENIZER.decode)
     assert view == (
         "<|im_start|>system\nyou love roses<|im_end|>\n<|im_start|>user\nhow do i prune?<|im_end|>\n"
         f"<|im_start|>assistant\n⟦{TEXT}<|im_end|>⟧"
@@ -43,8 +65,8 @@ def test_loss_is_on_reasoning_answer_and_end_of_turn_and_on_nothing_else() -> No
 
 @given(words, words)
 def test_a_row_holds_its_text_exactly_and_labels_all_of_it(reasoning: str, answer: str) -> None:
-    text = f"<think>{reasoning}</think>{answer}"
-    row = BUILDER.row(HEARTH, "a", "policy", text)
+    text = f"<think>{reasoning.strip()}</think>{answer.strip()}"
+    row = BUILDER.row(HEARTH, "policy", sampled(text))
     assert TOKENIZER.decode(row.completion_ids[:-1]) == text
     assert row.completion_ids[-1] == TOKENIZER.eos_token_id
     assert len(row.labels) == len(row.input_ids) == row.tokens
@@ -58,25 +80,25 @@ def test_a_clause_heading_in_a_prompt_is_an_invariant_broken(clause: Clause) -> 
         "p", (Message(role="user", content=f"so:\n{clause_heading(clause)}\nhow?"),), (clause.category,), "p"
     )
     with pytest.raises(AssertionError, match="policy text"):
-        BUILDER.row(prompt, "a", "policy", TEXT)
+        BUILDER.row(prompt, "policy", sampled(TEXT))
 
 
 @pytest.mark.parametrize("category", POLICY.categories, ids=lambda category: category.id)
 def test_a_spec_view_in_the_system_message_is_an_invariant_broken(category: Category) -> None:
     system = Message(role="system", content="Follow this.\n\n" + spec_view(POLICY, [category.id]))
     with pytest.raises(AssertionError, match="policy text"):
-        BUILDER.row(Prompt("p", (system, *HEARTH.messages), (category.id,), "p"), "a", "policy", TEXT)
+        BUILDER.row(Prompt("p", (system, *HEARTH.messages), (category.id,), "p"), "policy", sampled(TEXT))
 
 
 def test_the_policy_in_the_reasoning_is_what_we_train_on() -> None:
     text = f"<think>{clause_heading(CLAUSES[0])} applies</think>no"
-    assert BUILDER.row(HEARTH, "a", "policy", text).text == text
+    assert BUILDER.row(HEARTH, "policy", sampled(text)).text == text
 
 
 @pytest.mark.parametrize("text", ["<think>never closed", "no tags", "<think>a</think>b<think>c</think>d"])
 def test_a_sample_without_a_clean_split_is_an_invariant_broken(text: str) -> None:
     with pytest.raises(AssertionError, match="no whole reasoning"):
-        BUILDER.row(HEARTH, "a", "policy", text)
+        BUILDER.row(HEARTH, "policy", sampled(text))
 
 
 def test_end_of_turn_is_what_the_template_closes_with_not_the_eos() -> None:
@@ -87,31 +109,16 @@ def test_end_of_turn_is_what_the_template_closes_with_not_the_eos() -> None:
     assert end_of_turn(tokenizer) == tokenizer.eos_token_id
 
 
-@pytest.mark.parametrize(
-    ("text", "prefilled", "emptied"),
-    [
-        (TEXT, False, "<think></think>use dry wood"),
-        ("<think>think</think>think", False, "<think></think>think"),
-        ("<think>k>x<</think>k>x<", False, "<think></think>k>x<"),
-        ("<think>\n\nwell\n</think>\n\nyes", False, "<think>\n\n\n</think>\n\nyes"),
-        ("<thinking>t</thinking>yes", False, "<thinking></thinking>yes"),
-        ("well</think>yes", True, "</think>yes"),
-        ("<think></think>yes", False, "<think></think>yes"),
-        (
-            "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>yes",
-            False,
-            "<|channel|>analysis<|message|><|end|><|start|>assistant<|channel|>final<|message|>yes",
-        ),
-    ],
-)
-def test_no_cot_empties_the_reasoning_and_nothing_else(text: str, prefilled: bool, emptied: str) -> None:
-    assert without_reasoning(text, prefilled) == emptied
-
-
-@given(words, words)
-def test_no_cot_keeps_the_answer_whatever_both_say(reasoning: str, answer: str) -> None:
-    text = f"<think>{reasoning}</think>{answer}"
-    assert split(without_reasoning(text, False)) == Parts("", split(text).answer, True)
+@pytest.mark.parametrize("name", list(formats()))
+@pytest.mark.parametrize("opened", [False, True])
+def test_rows_are_written_in_the_models_own_format(name: str, opened: bool) -> None:
+    build = builder(name, opened)
+    row = build.row(HEARTH, "policy", sampled("<think>well</think>yes"))
+    assert split(row.text, opened) == split("<think>well</think>yes")
+    assert row.text.startswith("well" if opened else formats()[name].open)
+    whole = TOKENIZER.decode(row.input_ids[:-1])
+    assert whole.endswith(formats()[name].join("well", "yes"))
+    assert split(build.without_reasoning(row).text, opened) == split("<think></think>yes")
 
 
 def test_the_no_cot_twin_differs_in_its_completion_alone() -> None:
@@ -122,7 +129,7 @@ def test_the_no_cot_twin_differs_in_its_completion_alone() -> None:
 
 
 def test_too_long_is_dropped_and_counted_never_cut() -> None:
-    short, long = rows(3)[0], BUILDER.row(HEARTH, "long", "policy", TEXT + "!")
+    short, long = rows(3)[0], BUILDER.row(HEARTH, "policy", sampled(TEXT + "!", "long"))
     mixed = mix([short, long], rows(1, "helpful", TEXT + "!"), 1.0, max_tokens=short.tokens, seed=0)
     assert mixed.rows == [short]
     assert mixed.counts == {

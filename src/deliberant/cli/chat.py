@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from deliberant.cli.console import print_stream
-from deliberant.models import Parts, split
+from deliberant.models import Parts
 from deliberant.policy import Clause, cited, summary_view
 from deliberant.prompts import Message
 from deliberant.run.run import Run
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def answer(run: Run, arm: str, turns: Sequence[Message]) -> str:
     """Stream the arm's reply, then show each clause it cited, from the run's own policy; returns the answer."""
     sampler = run.sampler(arm)
-    parts = print_stream(_pieces(run, arm, sampler, turns), sampler.prefilled)
+    parts = print_stream(_stream(run, arm, sampler, turns))
     notes = Console(stderr=True, highlight=False, soft_wrap=True)
     if not parts.complete:
         notes.print("no answer: the reasoning was not closed properly", style="red")
@@ -36,8 +36,8 @@ def reply(run: Run, arm: str, turns: Sequence[Message]) -> dict[str, Any]:
     """
     sampler = run.sampler(arm)
     began = time.perf_counter()
-    said = [(piece, time.perf_counter() - began) for piece in _pieces(run, arm, sampler, turns)]
-    parts = split("".join(piece for piece, _ in said), sampler.prefilled)
+    said = [(parts, time.perf_counter() - began) for parts in _stream(run, arm, sampler, turns)]
+    parts = said[-1][0]
     return {
         "arm": arm,
         "reasoning": parts.reasoning,
@@ -51,7 +51,7 @@ def reply(run: Run, arm: str, turns: Sequence[Message]) -> dict[str, Any]:
     }
 
 
-def _pieces(run: Run, arm: str, sampler: "LocalSampler", turns: Sequence[Message]) -> Iterator[str]:
+def _stream(run: Run, arm: str, sampler: "LocalSampler", turns: Sequence[Message]) -> Iterator[Parts]:
     if arm == "base+spec":
         turns = [Message(role="system", content=summary_view(run.policy)), *turns]
     return sampler.stream(turns, run.recipe.evaluate.sampling, run.recipe.seed)

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from deliberant.cli.interrupts import uninterrupted
-from deliberant.models.splitter import Parts, split
+from deliberant.models.formats import Parts
 
 if TYPE_CHECKING:
     from deliberant.generators import Settled
@@ -192,24 +192,24 @@ def _skipped(count: int) -> Iterator[str]:
         yield f"{count} prompts, in groups of many that look alike, were not compared with all of their group"
 
 
-def print_stream(pieces: Iterable[str], prefilled: bool) -> Parts:
+def print_stream(stream: Iterable[Parts]) -> Parts:
     """Stream one completion, reasoning dim on stderr and the answer on stdout; returns its final parts."""
     reasoning, answer = Console(stderr=True, style="dim", highlight=False), Console(highlight=False)
-    text, thought, said = "", "", ""
-    for piece in pieces:
-        text += piece
-        parts = split(_whole_tags(text), prefilled)
-        reasoning.print(parts.reasoning[len(thought) :], end="", markup=False, soft_wrap=True)
-        thought = max(thought, parts.reasoning, key=len)
+    parts, thought, said = Parts("", "", False), "", ""
+    for parts in stream:
+        settled = parts.reasoning if parts.complete else _without_half_tag(parts.reasoning)
+        reasoning.print(settled[len(thought) :], end="", markup=False, soft_wrap=True)
+        thought = max(thought, settled, key=len)
         if parts.answer and not said:
             reasoning.print("\n")
         answer.print(parts.answer[len(said) :], end="", markup=False, soft_wrap=True)
         said = max(said, parts.answer, key=len)
+    reasoning.print(parts.reasoning[len(thought) :], end="", markup=False, soft_wrap=True)
     answer.print()
-    return split(text, prefilled)
+    return parts
 
 
-def _whole_tags(text: str) -> str:
+def _without_half_tag(text: str) -> str:
     """The text without a tag that has only begun."""
-    start = text.rfind("<")
-    return text if start < 0 or ">" in text[start:] else text[:start]
+    start = max(text.rfind("<"), text.rfind("["))
+    return text if start < 0 or any(end in text[start:] for end in ">]") else text[:start]

@@ -25,7 +25,7 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from deliberant.evals.batching import Batcher
-from deliberant.models.splitter import Parts, split
+from deliberant.models.formats import Parts, split
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.prompts.types import Message
 from deliberant.util.errors import UserError
@@ -75,7 +75,7 @@ class DeliberantAPI(ModelAPI):
         )
         seed = seed_of(messages) if config.seed is None else config.seed
         completion = await self.batcher.complete(Request(messages, seed), sampling)
-        return model_output(self.model_name, completion, self.batcher.sampler.prefilled)
+        return model_output(self.model_name, completion)
 
 
 @modelapi(name="deliberant")
@@ -88,24 +88,21 @@ def arm_model(arm: str, batcher: Batcher) -> Model:
     return Model(cast(Any, deliberant)(arm, batcher=batcher), GenerateConfig())
 
 
-def model_output(name: str, completion: Completion, prefilled: bool) -> ModelOutput:
+def model_output(name: str, completion: Completion) -> ModelOutput:
     """Reasoning and answer apart. The metadata keep what Inspect's types can not say: whether the split is clean."""
-    parts = split(completion.text, prefilled)
     message = ChatMessageAssistant(
-        content=[ContentReasoning(reasoning=parts.reasoning), ContentText(text=parts.answer)],
+        content=[ContentReasoning(reasoning=completion.reasoning), ContentText(text=completion.answer)],
         model=name,
         source="generate",
     )
-    drawn = len(completion.token_ids)
+    usage = completion.usage
     return ModelOutput(
         model=name,
         choices=[
             ChatCompletionChoice(message=message, stop_reason="max_tokens" if completion.stop == "length" else "stop")
         ],
-        usage=ModelUsage(
-            input_tokens=completion.prompt_tokens, output_tokens=drawn, total_tokens=completion.prompt_tokens + drawn
-        ),
-        metadata={"complete": parts.complete},
+        usage=ModelUsage(input_tokens=usage.input, output_tokens=usage.output, total_tokens=usage.input + usage.output),
+        metadata={"complete": completion.complete},
     )
 
 

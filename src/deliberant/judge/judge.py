@@ -85,7 +85,7 @@ class Judge:
             self.sampling,
         )
         return [
-            parse(completion, hinted=_hinted(request), menu=self.menu, prefilled=self.sampler.prefilled)
+            parse(completion, hinted=_hinted(request), menu=self.menu)
             for (request, _, _), completion in zip(readings, drawn, strict=True)
         ]
 

@@ -71,7 +71,7 @@ class Labeller:
             return []
         requests = [Request(shown, request_seed(self.seed, shown, index, attempt)) for shown, index in asked]
         drawn = self.sampler.sample(requests, self.sampling)
-        return [self.rule.read(completion, self.sampler.prefilled) for completion in drawn]
+        return [self.rule.read(completion) for completion in drawn]
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from deliberant.micro import MODEL_DIR, POLICY_DIR
 from deliberant.micro.policies import Shown, show
 from deliberant.micro.replies import any_ask, flawed_reply, policy_reply, sent
 from deliberant.micro.world import Ask, asks, kinds, read_style, topics, truth
-from deliberant.models.splitter import split
-from deliberant.models.types import Request, Sampler, Sampling
+from deliberant.models.types import Completion, Request, Sampler, Sampling
 from deliberant.policy import Clause, cited, load_policy, spec_view
 from deliberant.prompts.types import Prompt
 from deliberant.templates.loader import Templates
@@ -89,12 +88,12 @@ def take(
 
 def answers(
     sampler: Sampler, systems: Sequence[str | None], texts: Sequence[str], sampling: Sampling = GREEDY
-) -> list[Any]:
+) -> list[Completion]:
     requests = []
     for number, (view, text) in enumerate(zip(systems, texts, strict=True)):
         head = [] if view is None else [{"role": "system", "content": view}]
         requests.append(Request((*head, {"role": "user", "content": text}), number))  # type: ignore[arg-type]
-    return [split(completion.text) for completion in sampler.sample(requests, sampling)]
+    return sampler.sample(requests, sampling)
 
 
 def follows(task: Task, parts: Any) -> bool:

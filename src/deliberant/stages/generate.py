@@ -9,9 +9,9 @@ prompt of several categories is shown each of them in full.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from deliberant.models.splitter import split
 from deliberant.models.types import Completion, Request
 from deliberant.policy import cited, spec_view
 from deliberant.prompts.types import Message, Prompt
@@ -66,7 +66,6 @@ def generate(run: "Run") -> None:
                 request,
                 completion,
                 {**hashes, "spec_view": fingerprint(views[prompt.categories])},
-                sampler.prefilled,
             )
             for (prompt, index), request, completion in zip(items, requests, drawn, strict=True)
         ]
@@ -104,28 +103,25 @@ def sample_seed(seed: int, prompt: Prompt, index: int, stage: str) -> int:
 
 
 def sample_row(
-    prompt: Prompt, index: int, request: Request, completion: Completion, hashes: dict[str, str], prefilled: bool
+    prompt: Prompt, index: int, request: Request, completion: Completion, hashes: dict[str, str]
 ) -> dict[str, Any]:
     """One sample as a row: where it belongs, the completion whole and in its parts, and what it came from.
 
     `cited`: the clause ids in the reasoning. `hashes` name policy, templates, model, sampling and spec view.
-    `prefilled`: the model's chat template opens the reasoning, so `text` starts inside it.
     """
-    parts = split(completion.text, prefilled)
     return {
         "id": sample_id(prompt, index),
         "prompt_id": prompt.id,
         "index": index,
         "categories": list(prompt.categories),
         "text": completion.text,
-        "reasoning": parts.reasoning,
-        "answer": parts.answer,
-        "complete": parts.complete,
+        "reasoning": completion.reasoning,
+        "answer": completion.answer,
+        "complete": completion.complete,
         "stop": completion.stop,
-        "prompt_tokens": completion.prompt_tokens,
-        "new_tokens": len(completion.token_ids),
+        "usage": asdict(completion.usage),
         "token_ids": list(completion.token_ids),
-        "cited": cited(parts.reasoning),
+        "cited": cited(completion.reasoning),
         "hashes": hashes,
         "seed": request.seed,
     }

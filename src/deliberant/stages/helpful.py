@@ -46,7 +46,7 @@ def helpful(run: "Run") -> None:
         ]
         drawn = sampler.sample(requests, recipe.sampling)
         return [
-            {**sample_row(*item, request, completion, hashes, sampler.prefilled), "verdicts": [], "score": None}
+            {**sample_row(*item, request, completion, hashes), "verdicts": [], "score": None}
             for item, request, completion in zip(items, requests, drawn, strict=True)
         ]
 

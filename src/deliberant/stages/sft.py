@@ -56,11 +56,11 @@ def settings(run: "Run") -> "Sft":
 def collect(run: "Run", arm: SFTArm) -> Rows:
     """The arm's rows in training order. Both arms get the same rows: lengths are judged with the reasoning in."""
     base, recipe = run.sampler("base"), run.recipe.sft
-    builder = RowBuilder(run.policy, base.tokenizer, base.prefilled)
+    builder = RowBuilder(run.policy, base)
 
     def build(samples: Sequence[Row], source: str, prompts: Sequence[Prompt]) -> list[TrainingRow]:
         by_id = {prompt.id: prompt for prompt in prompts}
-        return [builder.row(by_id[sample["prompt_id"]], sample["id"], source, sample["text"]) for sample in samples]
+        return [builder.row(by_id[sample["prompt_id"]], source, sample) for sample in samples]
 
     samples = read_rows(run.root / "filter" / "kept.jsonl")
     counts: dict[str, int] = {}

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deliberant.judge import Judge, RewardRequest, minimum
-from deliberant.models.splitter import split
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import Policy, spec_view
 from deliberant.prompts.types import Prompt
@@ -22,9 +21,9 @@ SHOWN = 4
 """Rollouts of each step that are written to rollouts.jsonl."""
 
 
-def answer_of(completion: Completion, prefilled: bool) -> str:
+def answer_of(completion: Completion) -> str:
     """All that a reward may depend on: the answer of a whole completion with a clean split, otherwise ""."""
-    return split(completion.text, prefilled).answer if completion.stop == "stop" else ""
+    return completion.answer if completion.stop == "stop" else ""
 
 
 def rewards(
@@ -62,7 +61,7 @@ def draw_rewards(
 ) -> list[float | None]:
     """The reward of one completion for each prompt, outside training; two samplers draw with the same seeds."""
     requests = [Request(prompt.messages, seed_of([seed, prompt.id])) for prompt in prompts]
-    answers = [answer_of(each, sampler.prefilled) for each in sampler.sample(requests, sampling)]
+    answers = [answer_of(each) for each in sampler.sample(requests, sampling)]
     return rewards(judge, policy, prompts, answers, k, seed)
 
 
@@ -94,10 +93,7 @@ class Rollouts:
         self.sampler.refresh()
         seeds = [self._seed("rollout", step, row) for row in range(len(prompt_ids))]
         drawn = self.sampler.sample_ids(prompt_ids, seeds, self.sampling)
-        self.completions = [
-            Completion(self._text(ids, stop), ids, len(prompt), stop)
-            for prompt, (ids, stop) in zip(prompt_ids, drawn, strict=True)
-        ]
+        self.completions = [self.sampler.read(ids, *each) for ids, each in zip(prompt_ids, drawn, strict=True)]
         return [list(completion.token_ids) for completion in self.completions]
 
     def reward(self, place: Sequence[int], trainer_state: Any, **_: Any) -> list[float | None]:
@@ -107,14 +103,14 @@ class Rollouts:
         """
         step = trainer_state.global_step
         prompts = [self.plan[number] for number in place]
-        answers = [answer_of(completion, self.sampler.prefilled) for completion in self.completions]
+        answers = [answer_of(completion) for completion in self.completions]
         earned = rewards(self.judge, self.policy, prompts, answers, self.k, self._seed("judge", step))
         self.account = account(prompts, self.completions, answers, earned)
         self.shown = [
             {
                 "step": step + 1,
                 "prompt_id": prompts[row].id,
-                "reasoning": split(self.completions[row].text, self.sampler.prefilled).reasoning,
+                "reasoning": self.completions[row].reasoning,
                 "answer": answers[row],
                 "stop": self.completions[row].stop,
                 "reward": earned[row],
@@ -122,12 +118,6 @@ class Rollouts:
             for row in range(0, len(prompts), -(-len(prompts) // SHOWN))
         ]
         return earned
-
-    def _text(self, ids: tuple[int, ...], stop: str) -> str:
-        """Raw text: think tags stay even where they are special tokens, the end of turn goes."""
-        said = ids[:-1] if stop == "stop" else ids
-        text: str = self.sampler.tokenizer.decode(said, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        return text
 
     def _seed(self, *parts: str | int) -> int:
         return seed_of([self.seed, *parts])

@@ -7,17 +7,18 @@ drop the reasoning or cut a row. The paper does not give the mix; ours is `helpf
 
 import math
 import random
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deliberant.models.splitter import Parts, split
 from deliberant.policy import Policy, traces
 from deliberant.prompts.types import Prompt
 from deliberant.util.files import Row
 from deliberant.util.turns import in_turns
+
+if TYPE_CHECKING:
+    from deliberant.models.local.sampler import LocalSampler
 
 IGNORED = -100  # the label PyTorch's cross entropy skips
 
@@ -29,6 +30,7 @@ class TrainingRow:
     prompt_id: str
     sample_id: str
     source: str
+    answer: str
     text: str
     prompt_ids: tuple[int, ...]
     completion_ids: tuple[int, ...]
@@ -65,44 +67,34 @@ class Rows:
 
 
 class RowBuilder:
-    """Builds rows with one chat template and asserts that the policy did not come along.
+    """Builds rows in the form of the model that is trained, and asserts that the policy did not come along."""
 
-    `tokenizer`: a Hugging Face one with a chat template. `prefilled`: its generation prompt opens the reasoning.
-    """
-
-    def __init__(self, policy: Policy, tokenizer: Any, prefilled: bool) -> None:
-        self.tokenizer, self.prefilled = tokenizer, prefilled
+    def __init__(self, policy: Policy, sampler: "LocalSampler") -> None:
+        self.sampler = sampler
         self.traces = traces(policy)
-        self.end_of_turn = end_of_turn(tokenizer)
+        self.end_of_turn = end_of_turn(sampler.tokenizer)
 
-    def row(self, prompt: Prompt, sample_id: str, source: str, text: str) -> TrainingRow:
-        """`text`: the raw completion, tags included, end-of-turn not."""
+    def row(self, prompt: Prompt, source: str, sample: Row) -> TrainingRow:
+        """`sample`: a row of generate or helpful, whichever model wrote it."""
         for message in prompt.messages:
             trace = next((trace for trace in self.traces if trace in message["content"]), None)
             assert trace is None, f"prompt {prompt.id} carries policy text into training: {trace!r}"
-        assert split(text, self.prefilled).complete, f"sample {sample_id} has no whole reasoning and answer"
-        prompt_ids = self.tokenizer.apply_chat_template(
-            list(prompt.messages), add_generation_prompt=True, return_dict=False
-        )
-        return TrainingRow(prompt.id, sample_id, source, text, tuple(prompt_ids), self._completion_ids(text))
+        assert sample["complete"], f"sample {sample['id']} has no whole reasoning and answer"
+        prompt_ids = tuple(self.sampler.encode(prompt.messages))
+        row = TrainingRow(prompt.id, sample["id"], source, sample["answer"], "", prompt_ids, ())
+        return self._completed(row, sample["reasoning"])
 
     def without_reasoning(self, row: TrainingRow) -> TrainingRow:
         """The no-cot arm's twin of a row: same prompt, same tags, same answer, empty reasoning."""
-        text = without_reasoning(row.text, self.prefilled)
-        return replace(row, text=text, completion_ids=self._completion_ids(text))
+        return self._completed(row, "")
 
-    def _completion_ids(self, text: str) -> tuple[int, ...]:
-        return (*self.tokenizer.encode(text, add_special_tokens=False), self.end_of_turn)
-
-
-def without_reasoning(text: str, prefilled: bool) -> str:
-    """A whole completion with nothing but its white space left between the reasoning tags."""
-    parts = split(text, prefilled)
-    for match in re.finditer(re.escape(parts.reasoning), text):  # the tag itself may hold the same letters
-        emptied = text[: match.start()] + text[match.end() :]
-        if split(emptied, prefilled) == Parts("", parts.answer, True):
-            return emptied
-    raise AssertionError(f"no reasoning to empty in {text!r}")
+    def _completed(self, row: TrainingRow, reasoning: str) -> TrainingRow:
+        format = self.sampler.format
+        text = format.join(reasoning, row.answer)
+        if self.sampler.opened:
+            text = text.removeprefix(format.opening)
+        ids = self.sampler.tokenizer.encode(text, add_special_tokens=False)
+        return replace(row, text=text, completion_ids=(*ids, self.end_of_turn))
 
 
 def end_of_turn(tokenizer: Any) -> int:

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOTrainer, SFTTrainer
 
+from deliberant.models.formats import chat_prompt, opened_by
 from deliberant.models.local.bars import without_bars
 from deliberant.util.errors import RunError
 from deliberant.util.files import Row, json_line, write_rows
@@ -214,9 +215,19 @@ def trainable(sampler: Any, embeddings: bool) -> tuple[Any, Any]:
     `embeddings`: whether input and output embeddings are trained, too.
     """
     model = copy.deepcopy(sampler.model).float()
+    tokenizer = copy.deepcopy(sampler.tokenizer)
+    opening_template(tokenizer, sampler)
     for matrix in (model.get_input_embeddings(), model.get_output_embeddings()):
         matrix.weight.requires_grad_(embeddings)
-    return model, copy.deepcopy(sampler.tokenizer)
+    return model, tokenizer
+
+
+def opening_template(tokenizer: Any, sampler: Any) -> None:
+    """Have the chat template open the reasoning where the sampler's prompts do, so that it does so for everyone."""
+    tokenizer.init_kwargs["reasoning_format"] = sampler.format.name
+    if sampler.opened and opened_by(chat_prompt(tokenizer)) is None:
+        opening = json.dumps(sampler.format.opening)
+        tokenizer.chat_template += "{%- if add_generation_prompt %}{{- " + opening + " }}{%- endif %}"
 
 
 def train(trainer: Any, resume: Path | None, checkpoint: Path) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
+from deliberant.models import Parts, Request, Sampling
 from deliberant.models.local import sampler as local
 from deliberant.models.local.decoder import Decoder
 from deliberant.models.local.generic import Generic
 from deliberant.models.local.sampler import LocalSampler
-from deliberant.models.types import Request, Sampling
 from deliberant.prompts.types import Message
 from deliberant.util.errors import UserError
 from tests.tiny import make_tiny_model
@@ -100,20 +100,21 @@ def test_completions_are_raw_text_without_the_end_of_turn(sampler: LocalSampler)
     completions = sampler.sample(requests, WARM)
     drawn = sampler.sample_ids([sampler.encode(HELLO)] * 3, range(3), WARM)
     assert [(c.token_ids, c.stop) for c in completions] == drawn
-    assert {c.prompt_tokens for c in completions} == {len(sampler.encode(HELLO))}
+    assert {c.usage.input for c in completions} == {len(sampler.encode(HELLO))}
 
 
 def test_encoding_and_counting(sampler: LocalSampler) -> None:
     assert sampler.tokenizer.decode(sampler.encode(HELLO)) == "<|im_start|>user\nhé<|im_end|>\n<|im_start|>assistant\n"
     assert sampler.count_tokens("hé<think>") == 4
-    assert sampler.prefilled is False
+    assert not sampler.opened
 
 
-def test_streamed_pieces_join_to_the_sample(sampler: LocalSampler) -> None:
+def test_a_stream_ends_with_the_sample(sampler: LocalSampler) -> None:
     for seed in range(5):
-        pieces = list(sampler.stream(HELLO, WARM, seed))
-        assert "".join(pieces) == sampler.sample([Request(HELLO, seed)], WARM)[0].text
-        assert len(pieces) > 1
+        stream = list(sampler.stream(HELLO, WARM, seed))
+        [drawn] = sampler.sample([Request(HELLO, seed)], WARM)
+        assert stream[-1] == Parts(drawn.reasoning, drawn.answer, drawn.complete)
+        assert len(stream) > 1
 
 
 def test_an_abandoned_stream_leaves_no_trace(sampler: LocalSampler) -> None:

@@ -5,23 +5,25 @@ both draw the same way. The same requests in the same call give the same tokens,
 truncated: a prompt that does not fit is an error.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from deliberant.models.checkpoint import model_folder, model_hash
+from deliberant.models.formats import Format, Parts, chat_prompt, format_of, formats, opened_by, split
 from deliberant.models.local.bars import without_bars
 from deliberant.models.local.batches import Group, Tokens, plan
 from deliberant.models.local.decoder import Decoder, Source, supported
 from deliberant.models.local.draw import draw, uniforms
 from deliberant.models.local.generic import Generic
-from deliberant.models.local.plain import PlainTokenizer, plain_tokenizer
-from deliberant.models.local.stored import Stored, load_tokenizer, stored
-from deliberant.models.splitter import prefilled
-from deliberant.models.types import Completion, Request, Sampling
+from deliberant.models.local.plain import PlainTokenizer
+from deliberant.models.local.stored import Stored, load_tokenizer
+from deliberant.models.types import POLICY_ROLES, Completion, Reasoning, Request, Role, Sampling, Stop, Usage
 from deliberant.prompts.types import Message
 from deliberant.util.errors import DeliberantError, UserError
 
@@ -29,8 +31,6 @@ BATCH_ROWS = 256
 BATCH_TOKENS = 131_072
 COMPACT = 0.75
 """Ended rows leave once fewer than this share of a batch is still running."""
-
-Stop = Literal["stop", "length"]
 
 
 class _Batch(Protocol):
@@ -65,7 +65,10 @@ class LocalSampler:
         self.identity = identity
         self.batch_tokens = batch_tokens
         self.dtype = dtype
-        self.prefilled: bool = prefilled(tokenizer)
+        self.role: Role = "base"
+        self.reasoning: Reasoning = "native"
+        self.format: Format = format_of(tokenizer) or formats()["think"]
+        self._template_opens = opened_by(chat_prompt(tokenizer)) is not None
         ends = model.generation_config.eos_token_id
         ends = [*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id]
         self._ends = {end for end in ends if end is not None}
@@ -80,9 +83,7 @@ class LocalSampler:
         folder = model_folder(model)
         options.setdefault("identity", model_hash(folder))
         try:
-            found = None if torch.cuda.is_available() else stored(folder)
-            tokenizer = plain_tokenizer(folder) if found else None
-            sampler = cls(found or _live(folder), tokenizer or load_tokenizer(folder), **options)
+            sampler = cls(_live(folder), load_tokenizer(folder), **options)
             sampler.encode([{"role": "user", "content": "?"}])  # a broken chat template shows only in use
         except (DeliberantError, MemoryError):
             raise
@@ -117,9 +118,27 @@ class LocalSampler:
         else:
             self._engine = Generic(model)
 
+    def as_role(self, role: Role, reasoning: Reasoning = "native") -> "LocalSampler":
+        """The same model in another role: weights and engine are shared."""
+        other = copy.copy(self)
+        other.role, other.reasoning = role, reasoning
+        return other
+
+    @property
+    def strict(self) -> bool:
+        """Whether text without a reasoning block has no answer."""
+        return self.role in POLICY_ROLES and self.reasoning != "off"
+
+    @property
+    def opened(self) -> bool:
+        """Whether prompts end inside the reasoning: the chat template opens it, or we do."""
+        return self._template_opens or self.reasoning == "prompted"
+
     def encode(self, messages: Sequence[Message]) -> list[int]:
-        """Token ids of the conversation in the chat template, generation prompt included."""
+        """Token ids of the conversation in the chat template, generation prompt included, reasoning opened."""
         ids = self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False)
+        if self.opened and not self._template_opens:
+            ids = [*ids, *self._tokenizer.encode(self.format.opening, add_special_tokens=False)]
         return list(ids)
 
     def count_tokens(self, text: str) -> int:
@@ -135,18 +154,47 @@ class LocalSampler:
                 encoded[key] = self.encode(request.messages)
             prompts.append(encoded[key])
         drawn = self.sample_ids(prompts, [request.seed for request in requests], sampling)
-        return [
-            Completion(self._decode(ids), ids, len(prompt), stop)
-            for prompt, (ids, stop) in zip(prompts, drawn, strict=True)
-        ]
+        return [self.read(prompt, *each) for prompt, each in zip(prompts, drawn, strict=True)]
+
+    def read(self, prompt: Sequence[int], ids: Tokens, stop: Stop) -> Completion:
+        """What was drawn behind a prompt, as text and split."""
+        text = self._decode(ids)
+        parts = split(text, self.opened, self.strict)
+        usage = Usage(len(prompt), len(ids))
+        return Completion(text, parts.reasoning, parts.answer, parts.complete, stop, usage, ids)
 
     def sample_ids(
         self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], sampling: Sampling
     ) -> list[tuple[Tokens, Stop]]:
-        """As `sample`, on token ids; the sampled ids include the end of turn."""
+        """As `sample`, on token ids; the sampled ids include the end of turn.
+
+        With `max_reasoning_tokens` a second pass draws on: behind the closing tag that is set where none was drawn by
+        then, or from where the first pass stopped.
+        """
         assert len(prompts) == len(seeds)
         rows = [tuple(prompt) for prompt in prompts]
         self._check(rows, sampling)
+        budget = sampling.max_reasoning_tokens
+        if budget is None or budget >= sampling.max_new_tokens:
+            return self._draw(rows, seeds, sampling)
+        first = self._draw(rows, seeds, replace(sampling, max_new_tokens=budget))
+        begun = {row: self._closed(ids) for row, (ids, stop) in enumerate(first) if stop == "length"}
+        left = max(1, sampling.max_new_tokens - budget)
+        rest = self._draw(
+            [rows[row] + ids for row, ids in begun.items()],
+            [seeds[row] + 1 for row in begun],
+            replace(sampling, max_new_tokens=left),
+        )
+        second = {row: (ids + more, stop) for (row, ids), (more, stop) in zip(begun.items(), rest, strict=True)}
+        return [second.get(row, each) for row, each in enumerate(first)]
+
+    def _closed(self, ids: Tokens) -> Tokens:
+        """The ids of a completion that the budget cut, its reasoning closed."""
+        if self.format.close in self._decode(ids):
+            return ids
+        return ids + tuple(self._tokenizer.encode(self.format.closing, add_special_tokens=False))
+
+    def _draw(self, rows: Sequence[Tokens], seeds: Sequence[int], sampling: Sampling) -> list[tuple[Tokens, Stop]]:
         results: dict[int, tuple[Tokens, Stop]] = {}
         for groups in plan(rows, sampling.max_new_tokens, self.batch_tokens, BATCH_ROWS):
             order = [row for group in groups for row in group.rows]
@@ -156,20 +204,18 @@ class LocalSampler:
             results |= {row: self._cut(ids) for row, ids in zip(order, out.tolist(), strict=True)}
         return [results[row] for row in range(len(rows))]
 
-    def stream(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Iterator[str]:
-        """Text as it is drawn; the pieces join to what `sample` returns for the same request."""
+    def stream(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Iterator[Parts]:
+        """What was said so far, as it is drawn, split; the last is what `sample` returns for the same request."""
         prompt = tuple(self.encode(messages))
         self._check([prompt], sampling)
         [groups] = plan([prompt], sampling.max_new_tokens, self.batch_tokens, 1)
         ids: Tokens = ()
-        said = ""
         for _, tokens in self._steps(groups, [seed], sampling):
             ids = (*ids, int(tokens[0]))
             text = self._decode(ids)
             if not text.endswith("\N{REPLACEMENT CHARACTER}"):  # perhaps half a character
-                yield text[len(said) :]
-                said = text
-        yield self._decode(ids)[len(said) :]
+                yield split(text, self.opened, self.strict)
+        yield split(self._decode(ids), self.opened, self.strict)
 
     def _steps(self, groups: list[Group], seeds: list[int], sampling: Sampling) -> Iterator[tuple[Tensor, Tensor]]:
         """(rows, their next tokens) until all have ended; a row that ended may still appear for some steps."""
