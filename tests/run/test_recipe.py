@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliberant.models.types import Sampling
-from deliberant.run.recipe import ARMS, Prompts, Recipe, load_recipe
+from deliberant.run.arms import ARMS
+from deliberant.run.recipe import Prompts, Recipe, load_recipe
 from deliberant.util.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +23,7 @@ def write(folder: Path, text: str) -> Path:
 def test_defaults_fill_what_is_not_said(tmp_path: Path) -> None:
     recipe = load_recipe(write(tmp_path, MICRO))
     assert (recipe.name, recipe.seed, recipe.templates) == ("small", 0, "default")
-    assert recipe.evaluate.arms == ARMS
+    assert recipe.evaluate.arms == tuple(ARMS)
     assert recipe.generate.sampling == Sampling(1.0, 1.0, 4096)
 
 
@@ -43,11 +44,13 @@ def test_paths_start_from_the_recipe(tmp_path: Path) -> None:
     for name in ("train", "helpful", "cases"):
         (tmp_path / f"{name}.jsonl").touch()
     (tmp_path / "model").mkdir()
-    text = MICRO.replace("base: micro", "base: model").replace("judge: micro", "judge: someone/model-1B")
+    text = MICRO.replace("base: micro", "base: model").replace(
+        "judge: micro", "judge: {filter: someone/model-1B, reward: someone/model-2B, evaluate: hf:someone/model-1B}"
+    )
     text = text.replace("prompts: micro", "prompts: {train: train.jsonl, helpful: helpful.jsonl, cases: cases.jsonl}")
     recipe = load_recipe(write(tmp_path, text))
-    assert recipe.base == str(tmp_path / "model")
-    assert recipe.judge == "someone/model-1B"
+    assert recipe.base.model == str(tmp_path / "model")
+    assert recipe.judge.filter.model == recipe.judge.evaluate.model == "hf:someone/model-1B"
     assert isinstance(recipe.prompts, Prompts)
     assert recipe.prompts.cases == str(tmp_path / "cases.jsonl")
 
@@ -68,7 +71,7 @@ def test_paths_start_from_the_recipe(tmp_path: Path) -> None:
             7,
             "generate.samples: input should be greater than or equal to 1, not 0; change it",
         ),
-        ("evaluate:\n  arms:\n  - base\n  - sft-rl\n", 9, "unknown value 'sft-rl'; did you mean 'sft+rl'?"),
+        ("evaluate:\n  arms:\n  - base\n  - sft-rl\n", 9, "there is no arm 'sft-rl'; did you mean 'sft+rl'?"),
         ("seed: 1\nrl: [1\n", 7, "no valid YAML: expected ',' or ']'"),
         ("sft:\n  epochs: 1\n  epochs: 2\n", 8, "'sft.epochs' is given twice"),
         ("templates: [a]\n", 6, "templates: input should be a valid string, not ['a']; write a text"),

@@ -67,10 +67,10 @@ class EditedRun(Run):
     """A real run but for what base and judge say."""
 
     def sampler(self, role: str) -> Any:
-        if role in ("base", "base+spec"):
+        if role in ("base", "base+spec", "writer"):
             self.__dict__.setdefault("voice", Voice(super().sampler("base")))
             return self.__dict__["voice"]
-        if role == "judge":
+        if role in ("filter", "reward", "evaluate"):
             return self.__dict__.setdefault("judge", Scripted(lambda request: "<think></think>score: 5", "judge"))
         return super().sampler(role)
 

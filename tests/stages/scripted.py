@@ -7,7 +7,7 @@ from typing import Any
 from deliberant.models.types import Completion, Reasoning, Request, Sampling
 from deliberant.policy import Category, Clause, Guideline, Policy, print_policy
 from deliberant.prompts import Case, Hint, Message, Prompt, Truth, write_cases, write_prompts
-from deliberant.run.recipe import Prompts, Recipe
+from deliberant.run.recipe import Recipe
 from deliberant.run.run import Run
 from tests.completions import completed
 
@@ -69,7 +69,10 @@ class ScriptedRun(Run):
     scripted: dict[str, Scripted]
 
     def sampler(self, role: str) -> Any:
-        return self.scripted[role]
+        return self.scripted.get(role) or self.scripted[{"writer": "base"}.get(role, "judge")]
+
+    def trainable(self, arm: str = "base") -> Any:
+        return self.sampler(arm)
 
 
 def make_run(
@@ -100,11 +103,11 @@ def recipe(folder: Path, train: Sequence[Prompt], model: Path | None = None, **s
     write_prompts(Path(files["train"]), train)
     write_prompts(Path(files["helpful"]), [SONG])
     write_cases(Path(files["cases"]), [CASE])
-    return Recipe(
-        name="test",
-        policy=str(folder / "policy"),
-        base=str(model),
-        judge=str(model),
-        prompts=Prompts(**files),
-        **settings,
-    )
+    given = {
+        "name": "test",
+        "policy": str(folder / "policy"),
+        "base": str(model),
+        "judge": str(model),
+        "prompts": files,
+    }
+    return Recipe.model_validate({**given, **settings})

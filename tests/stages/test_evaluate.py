@@ -45,7 +45,7 @@ class ReadRun(ScriptedRun):
         return read_style
 
     def sampler(self, role: str) -> Any:
-        return self.scripted["judge" if role == "judge" else "base"]
+        return self.scripted["judge" if role == "evaluate" else "base"]
 
 
 class JudgedRun(ReadRun):
@@ -61,7 +61,7 @@ def open_run(
     kind: type[ReadRun] = ReadRun,
     arms: tuple[str, ...] = ("base", "base+spec"),
 ) -> ReadRun:
-    made = recipe(folder, (HEARTH, PRUNING), evaluate=Evaluate(arms=arms, bootstrap=50, chunk=2))  # type: ignore[arg-type]
+    made = recipe(folder, (HEARTH, PRUNING), evaluate=Evaluate(arms=arms, bootstrap=50, chunk=2))
     write_cases(folder / "cases.jsonl", CASES)
     run = kind.open(made, folder / "runs")
     assert isinstance(run, ReadRun)

@@ -17,7 +17,7 @@ from deliberant.cli import app as cli
 from deliberant.cli.stages import work
 from deliberant.models.checkpoint import model_hash
 from deliberant.run.folder import StageFolder
-from deliberant.run.recipe import Recipe
+from deliberant.run.recipe import Model, Recipe
 from deliberant.run.run import Run
 from deliberant.stages.evaluate import read_samples, results
 from deliberant.stages.export import rl_rows
@@ -63,7 +63,7 @@ def test_only_touched_prompts_are_asked_and_judged_and_that_is_counted(new: Edit
     found = {stage: (each["reused"], each["made"]) for stage, each in counts.items()}
     assert found == {"generate": (8, 8), "filter": (8, 8), "helpful": (6, 0)}
     assert counts["generate"]["samples"] == counts["filter"]["samples"] == 16
-    judged = [request for request in new.sampler("judge").requests if "hearth" not in request.messages[-1]["content"]]
+    judged = [request for request in new.sampler("filter").requests if "hearth" not in request.messages[-1]["content"]]
     assert {("prune" in request.messages[-1]["content"]) for request in judged} <= {True}, "of the cases, in evaluation"
     assert new.manifest("generate")["inputs"]["from/generate/samples.jsonl"]
 
@@ -267,9 +267,9 @@ def no_tools(made: Recipe) -> Recipe:
 
 
 def another_base(made: Recipe) -> Recipe:
-    model = shutil.copytree(made.base, Path(made.policy).parent / "model")
+    model = shutil.copytree(made.base.model, Path(made.policy).parent / "model")
     (model / "generation_config.json").write_text("{}")
-    return made.model_copy(update={"base": str(model)})
+    return made.model_copy(update={"base": Model(model=str(model))})
 
 
 def settings(**changes: Any) -> Callable[[Recipe], Recipe]:

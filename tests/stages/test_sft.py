@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliberant.models.formats import split
-from deliberant.stages.sft import SFTArm, sft
+from deliberant.stages.sft import sft
 from deliberant.training.trainers import batch_order, cut_back, last_checkpoint, packs
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import file_hash, read_rows, write_rows
@@ -27,13 +27,13 @@ SETTINGS = {
 }  # 13 rows, 7 steps
 
 
-def trained(folder: Path, model: Path, arm: SFTArm = "sft", fuse: Fuse | None = None, **settings: Any) -> TrainableRun:
+def trained(folder: Path, model: Path, arm: str = "sft", fuse: Fuse | None = None, **settings: Any) -> TrainableRun:
     run = make_run(folder, model, TEXTS, HELPFUL, fuse=fuse, sft={**SETTINGS, **settings})
     sft(run, arm)
     return run
 
 
-def metrics(run: TrainableRun, arm: SFTArm = "sft") -> list[dict[str, Any]]:
+def metrics(run: TrainableRun, arm: str = "sft") -> list[dict[str, Any]]:
     return read_rows(run.root / arm / "metrics.jsonl")
 
 

@@ -144,10 +144,11 @@ def chat(
     gc.disable()  # to look through all that is being imported, time and again, takes a third of a second
     from deliberant.cli.chat import answer, reply
     from deliberant.prompts import Message
+    from deliberant.run.arms import ARMS, FINAL
 
     run = open_run(where)
     arm = arm or next(
-        (each for each in ("sft+rl", "rl", "sft") if (run.root / each / "manifest.json").exists()), "base"
+        each for each in FINAL if ARMS[each].stage is None or (run.root / each / "manifest.json").exists()
     )
     typer.echo(f"arm: {arm}", err=True)
     run.sampler(arm)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from deliberant.cli.console import print_stream
-from deliberant.models import Parts
+from deliberant.models import Parts, Request, Sampler
 from deliberant.policy import Clause, cited, summary_view
 from deliberant.prompts import Message
+from deliberant.run.arms import ARMS
 from deliberant.run.run import Run
 
 if TYPE_CHECKING:
-    from deliberant.models.local.sampler import LocalSampler
+    pass
 
 
 def answer(run: Run, arm: str, turns: Sequence[Message]) -> str:
@@ -51,10 +52,15 @@ def reply(run: Run, arm: str, turns: Sequence[Message]) -> dict[str, Any]:
     }
 
 
-def _stream(run: Run, arm: str, sampler: "LocalSampler", turns: Sequence[Message]) -> Iterator[Parts]:
-    if arm == "base+spec":
+def _stream(run: Run, arm: str, sampler: Sampler, turns: Sequence[Message]) -> Iterator[Parts]:
+    if ARMS[arm].summaries:
         turns = [Message(role="system", content=summary_view(run.policy)), *turns]
-    return sampler.stream(turns, run.recipe.evaluate.sampling, run.recipe.seed)
+    sampling, seed = run.recipe.evaluate.sampling, run.recipe.seed
+    if stream := getattr(sampler, "stream", None):
+        yield from stream(turns, sampling, seed)
+    else:
+        [said] = sampler.sample([Request(tuple(turns), seed)], sampling)
+        yield Parts(said.reasoning, said.answer, said.complete)
 
 
 def _clauses(run: Run, parts: Parts) -> dict[str, Clause | None]:

@@ -305,9 +305,10 @@ class _Models:
         from deliberant.cli.console import RichProgress
         from deliberant.generators import write
         from deliberant.models import Sampling
-        from deliberant.run.sources import sampler_named, templates_named
+        from deliberant.models.open import open_model
+        from deliberant.run.sources import templates_named
 
-        sampler = sampler_named(self.writer)
+        sampler = open_model(self.writer, "writer")
         todo = jobs(templates_named(self.templates, self.writer), sampler.identity)
         labeller = self._labeller(policy, sampler) if policy is not None else None
         sampling = Sampling(self.temperature, self.top_p, self.max_new_tokens)
@@ -317,10 +318,11 @@ class _Models:
     def _labeller(self, policy: "Policy", writer: "Sampler") -> "Labeller":
         from deliberant.judge.labelling import Labeller
         from deliberant.models import Sampling
-        from deliberant.run.sources import sampler_named, templates_named
+        from deliberant.models.open import open_model
+        from deliberant.run.sources import templates_named
 
         checker = self.checker or self.writer
-        reader = writer if checker == self.writer else sampler_named(checker)
+        reader = writer if checker == self.writer else open_model(checker, "writer")
         reading = Sampling(CHECKING, 1.0, self.max_new_tokens)
         return Labeller(reader, templates_named(self.templates, checker), reading, policy, self.readings, self.seed)
 

@@ -115,10 +115,10 @@ def lint(
     if with_ is not None:
         from deliberant.cli.console import RichProgress
         from deliberant.judge.conflicts import conflicts
-        from deliberant.run.sources import sampler_named
+        from deliberant.models.open import open_model
 
         progress = RichProgress()
-        asked = conflicts(loaded, sampler_named(with_), max_new_tokens, only=category or (), progress=progress)
+        asked = conflicts(loaded, open_model(with_, "writer"), max_new_tokens, only=category or (), progress=progress)
         findings += asked.findings
         counts = ", ".join(f"{asked.counts[name]} {name}" for name in ("conflict", "ambiguous", "clear", "unscored"))
         typer.echo(f"pairs read by the model: {asked.counts.total()} ({counts})", err=True)

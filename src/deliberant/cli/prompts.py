@@ -206,14 +206,15 @@ def label(
     from deliberant.judge.labelling import Labeller, readings_file, unlabelled_file
     from deliberant.judge.labelling import label as labelled
     from deliberant.models import Sampling
+    from deliberant.models.open import open_model
     from deliberant.report.confusion import confusion, matrix_table, rates_table
-    from deliberant.run.sources import policy_named, sampler_named, templates_named
+    from deliberant.run.sources import policy_named, templates_named
     from deliberant.util.files import apart
 
     apart([to, readings_file(to), unlabelled_file(to)], [file])
     loaded, sampling = policy_named(policy), Sampling(temperature, 1.0, max_new_tokens)
     files = templates_named(templates, with_)
-    labeller = Labeller(sampler_named(with_), files, sampling, loaded, readings, seed)
+    labeller = Labeller(open_model(with_, "writer"), files, sampling, loaded, readings, seed)
     found = labelled(file, to, labeller, with_, check=check, keep_none=keep_none, chunk=chunk, progress=RichProgress())
     report = confusion(found.checked, labeller.rule.menu) if check else None
     row: dict[str, Any] = {"rows": found.rows, "kept": found.kept, "labelled": len(found.labels) - found.unlabelled}

@@ -4,12 +4,14 @@ Everything heavy is imported inside the verbs.
 """
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deliberant.cli.options import Where, choice
+from deliberant.run.arms import ARMS, final_of, trained_by
 from deliberant.util.errors import UserError
 from deliberant.util.memory import give_back
 
@@ -40,37 +42,10 @@ def open_run(where: Path, overrides: list[str] | None = None, root: Path = RUNS)
 
 def work(run: "Run", stage: str) -> None:
     """Run one stage, which returns at once where it has already finished."""
-    match stage:
-        case "helpful":
-            from deliberant.stages.helpful import helpful
-
-            helpful(run)
-        case "generate":
-            from deliberant.stages.generate import generate
-
-            generate(run)
-        case "filter":
-            from deliberant.stages.filter import filter
-
-            filter(run)
-        case "sft" | "no-cot":
-            from deliberant.stages.sft import sft
-
-            sft(run, stage)
-        case "rl" | "sft+rl":
-            from deliberant.stages.rl import rl
-
-            rl(run, stage)
-        case "evaluate":
-            from deliberant.stages.evaluate import evaluate
-
-            evaluate(run)
-        case "report":
-            from deliberant.stages.report import report
-
-            report(run)
-        case _:
-            raise AssertionError(stage)
+    arm = ARMS.get(stage)
+    name = arm.stage if arm else stage
+    function = getattr(import_module(f"deliberant.stages.{name}"), str(name))
+    function(*((run, stage) if arm else (run,)))
 
 
 def run_all(
@@ -124,7 +99,7 @@ def _show_moves(root: Path) -> None:
     for line in moved_lines(moved):
         typer.echo(line)
     arms = [row["arm"] for row in moved["moves"]]
-    print_table(moved_table(moved, ["sft+rl"] if "sft+rl" in arms else arms[-1:]))
+    print_table(moved_table(moved, [final_of(arms)]))
     typer.echo(", ".join(cost_lines(spent)))
 
 
@@ -167,7 +142,7 @@ def sft(
     deliberant sft runs/micro-1a2b3c4d
     deliberant sft runs/micro-1a2b3c4d --arm no-cot
     """
-    work(open_run(where, overrides, root), choice("--arm", arm, ("sft", "no-cot")))
+    work(open_run(where, overrides, root), choice("--arm", arm, tuple(trained_by("sft"))))
 
 
 def rl(
@@ -182,7 +157,7 @@ def rl(
     deliberant rl runs/micro-1a2b3c4d
     deliberant rl runs/micro-1a2b3c4d --arm rl
     """
-    work(open_run(where, overrides, root), choice("--arm", arm, ("rl", "sft+rl")))
+    work(open_run(where, overrides, root), choice("--arm", arm, tuple(trained_by("rl"))))
 
 
 def evaluate(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from deliberant.policy import Policy, traces
 from deliberant.prompts import Case, Prompt, assert_texts_disjoint, line_of, place
+from deliberant.run.arms import trained_by
 from deliberant.run.schedule import planned
 from deliberant.run.sources import cases_file
 from deliberant.util.errors import UserError
@@ -30,9 +31,9 @@ def check(run: "Run", stages: Sequence[str]) -> None:
     if "generate" in stages and not any(prompt.categories for prompt in sets.train):
         raise UserError(
             "prompts.train: no prompt has a category, so there is nothing to fine-tune on; name some of the policy's, "
-            "or leave sft, sft+rl and no-cot out of evaluate.arms"
+            "or leave the arms that sft trains out of evaluate.arms"
         )
-    if {"rl", "sft+rl"} & {*stages}:
+    if {*trained_by("rl")} & {*stages}:
         planned(run)  # too few prompts for it are a mistake to know of now
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from deliberant.run.arms import ARMS
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import code_hash, file_hash, fingerprint, read_json, write_json
 from deliberant.util.journal import Journal
@@ -51,8 +52,9 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 def command(stage: str, run_root: Path) -> str:
     """The command that runs one stage of a run."""
-    verb = {"no-cot": "sft", "sft+rl": "rl"}.get(stage, stage.partition("/")[0])
-    return f"deliberant {verb} {run_root}" + (f" --arm {stage}" if verb in ("sft", "rl") else "")
+    if arm := ARMS.get(stage):
+        return f"deliberant {arm.stage} {run_root} --arm {stage}"
+    return f"deliberant {stage.partition('/')[0]} {run_root}"
 
 
 def again(stage: str, run_root: Path) -> str:

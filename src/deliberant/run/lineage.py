@@ -21,7 +21,7 @@ from deliberant.util.files import Row, fingerprint, read_json, read_rows
 if TYPE_CHECKING:
     from deliberant.run.run import Run
 
-FIXED = ("base", "judge", "templates")
+FIXED = ("base", "writer", "filter", "reward", "evaluate", "templates")
 """What both runs must have alike, by hash; `SETTINGS` likewise, by value."""
 SETTINGS = ("seed", "generate", "filter", "helpful", "evaluate")
 
@@ -127,7 +127,7 @@ def _prompts_of(stage: str) -> str:
 
 def _differing(old: "Run", new: "Run") -> Iterator[str]:
     """The keys in which two runs differ and may not, e.g. `generate.samples (4, here 8)`."""
-    yield from (name for name in FIXED if old.covers[name] != new.covers[name])
+    yield from (name for name in FIXED if old.covers.get(name) != new.covers.get(name))
     if old.world != new.world:
         yield "prompts (a world of its own)"
     for name in SETTINGS:

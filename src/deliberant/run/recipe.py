@@ -8,25 +8,35 @@ import os
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
-from deliberant.models.types import Sampling
+from deliberant.models.refs import parse_reference
+from deliberant.models.types import Reasoning, Sampling
+from deliberant.run.arms import ARMS
 from deliberant.util.errors import UserError
 from deliberant.util.files import no_pipe
-from deliberant.util.names import repeated
-from deliberant.util.yaml import Loader, Places, mistaken, parsed
+from deliberant.util.names import nearest, repeated
+from deliberant.util.yaml import Loader, Places, mistaken, parsed, place
 
-Arm = Literal["base", "base+spec", "sft", "rl", "sft+rl", "no-cot"]
-ARMS: tuple[Arm, ...] = get_args(Arm)
 BUILT_IN = "micro"
 """The word for the built-in world, wherever a recipe names a policy, a model, templates or prompts."""
 DEFAULT = "default"
 """The word for the policy that a team can start from, and for the prompt files that suit any model."""
 
-HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[\w.-]+)?$", re.ASCII)
+DATA_SET = re.compile(r"^[A-Za-z0-9][\w.-]*(/[\w.-]+)?$", re.ASCII)
+"""A data set's id on the Hub."""
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -44,17 +54,64 @@ def _folder_name(name: str) -> str:
     return name
 
 
-class _Drawing(_Settings):
-    """Settings of whatever draws completions; `chunk` requests or items are one durable unit of work."""
+class _Sampled(_Settings):
+    """Settings of whatever draws completions. With `max_reasoning_tokens` longer reasoning is closed there and the
+    answer drawn; both together stay below `max_new_tokens`."""
 
     temperature: Temperature = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_new_tokens: Count = 4096
-    chunk: Count = 64
+    max_reasoning_tokens: Count | None = None
 
     @property
     def sampling(self) -> Sampling:
         """The same settings as a sampler takes them."""
-        return Sampling(self.temperature, getattr(self, "top_p", 1.0), self.max_new_tokens)
+        return Sampling(self.temperature, self.top_p, self.max_new_tokens, self.max_reasoning_tokens)
+
+
+class _Drawing(_Sampled):
+    """What a stage draws; `chunk` requests or items are one durable unit of work."""
+
+    chunk: Count = 64
+
+
+def _model(value: Any) -> Any:
+    """A bare reference stands for a model with all its settings at their defaults."""
+    return {"model": value} if isinstance(value, str) else value
+
+
+class Model(_Settings):
+    """A model reference, and how that model comes to reason: `native`, `prompted` or `off`."""
+
+    model: str
+    reasoning: Reasoning = "native"
+
+
+class JudgeModel(_Sampled):
+    """A model that judges, with prompt files and sampling of its own; without `templates` the recipe's."""
+
+    model: str
+    templates: str | None = None
+    temperature: Temperature = 0.7
+    max_new_tokens: Count = 2048
+
+
+Judging = Annotated[JudgeModel, BeforeValidator(_model)]
+
+
+class Judges(_Settings):
+    """Who judges what. The judge that rewards is needed where an arm is trained by RL, and is not the one that
+    evaluates, save in the built-in world, where the truth is known."""
+
+    filter: Judging
+    reward: Judging | None = None
+    evaluate: Judging
+
+
+def _judges(value: Any) -> Any:
+    """One model given for all of them."""
+    one = _model(value)
+    return {"filter": one, "reward": one, "evaluate": one} if isinstance(one, dict) and "model" in one else one
 
 
 class PromptFile(_Settings):
@@ -82,18 +139,18 @@ class Generate(_Drawing):
     """`samples` completions per prompt with the policy in view."""
 
     samples: Count = 4
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
-class Filter(_Drawing):
+class Filter(_Settings):
     """`k` readings per sample, of which the lowest score counts; kept from `threshold` (of 1 to 5) upwards.
 
-    More than `max_unscored` (a share) of unreadable verdicts stops the run.
+    More than `max_unscored` (a share) of unreadable verdicts stops the run; so it does in rl and evaluate.
     """
 
     k: Count = 3
     threshold: Annotated[int, Field(ge=1, le=5)] = 4
     max_unscored: Share = 0.1
+    chunk: Count = 64
 
 
 class Helpful(_Drawing):
@@ -124,7 +181,7 @@ class Sft(_Settings):
     save_steps: Count = 50
 
 
-class Rl(_Settings, validate_default=True):
+class Rl(_Sampled, validate_default=True):
     """Group-relative policy optimisation: `group_size` completions for each of `prompts_per_step` prompts.
 
     `judge_k` readings per answer, `beta` weighs the KL term, `helpful_share` of the prompts are harmless ones outside
@@ -140,7 +197,6 @@ class Rl(_Settings, validate_default=True):
     learning_rate: Rate = 1e-6
     beta: Annotated[float, Field(ge=0)] = 0.0
     temperature: Rate = 1.0
-    max_new_tokens: Count = 4096
     helpful_share: Share = 0.25
     judge_k: Count = 1
     held_out: Annotated[int, Field(ge=0)] = 0
@@ -159,24 +215,21 @@ class Rl(_Settings, validate_default=True):
             )
         return size
 
-    @property
-    def sampling(self) -> Sampling:
-        """The same settings as a sampler takes them."""
-        return Sampling(self.temperature, 1.0, self.max_new_tokens)
-
 
 class Evaluate(_Drawing):
     """The arms to train and to compare; `bootstrap` resamples, clustered by family, per interval."""
 
-    arms: Annotated[tuple[Arm, ...], Field(strict=False, min_length=1)] = ARMS
+    arms: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = tuple(ARMS)
     temperature: Temperature = 0.0
     bootstrap: Count = 10_000
 
     @field_validator("arms")
     @classmethod
-    def _once(cls, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+    def _known(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
         if twice := repeated(arms):
             raise ValueError(f"'{twice}' is named twice; keep one of them")
+        if unknown := [arm for arm in arms if arm not in ARMS]:
+            raise ValueError(f"there is no arm '{unknown[0]}'; {nearest(unknown[0], ARMS)}")
         return arms
 
 
@@ -193,9 +246,10 @@ class Incremental(_Settings):
 
 
 class Recipe(_Settings):
-    """`policy`, `base`, `judge` and `templates` are the word `micro`, a folder or, for models, a Hub id.
+    """`policy` and `templates` are the word `micro`, the word `default`, or a folder; models are references.
 
-    Policy and templates may also be the word `default`.
+    `base` is trained and `judge` has one model, or one each for `filter`, `reward` and `evaluate`. `writer` writes the
+    training samples, where that is not the base.
 
     `from_run` is the folder of a finished run: after an edit of the policy only what it touches is made anew, and
     training continues from that run's checkpoints.
@@ -204,8 +258,9 @@ class Recipe(_Settings):
     name: Annotated[str, AfterValidator(_folder_name)]
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     policy: str
-    base: str
-    judge: str
+    base: Annotated[Model, BeforeValidator(_model)]
+    judge: Annotated[Judges, BeforeValidator(_judges)]
+    writer: Annotated[Model, BeforeValidator(_model)] | None = None
     templates: str = DEFAULT
     prompts: Literal["micro"] | Prompts
     from_run: str | None = None
@@ -230,9 +285,32 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
         _override(data, places, override)
     data = _absolute(data, path.parent, places)
     try:
-        return Recipe.model_validate(data)
+        recipe = Recipe.model_validate(data)
     except ValidationError as error:
         raise mistaken(error, Recipe, places) from error
+    _check_judges(recipe, places)
+    return recipe
+
+
+def _check_judges(recipe: Recipe, places: Places) -> None:
+    """UserError where RL has no judge, or the judge that rewards also evaluates: it would grade its own teaching."""
+    trained = [arm for arm in recipe.evaluate.arms if ARMS[arm].stage == "rl"]
+    rewards, evaluates = recipe.judge.reward, recipe.judge.evaluate
+    if trained and rewards is None:
+        raise UserError(
+            f"{place(places, ('judge',))}: judge.reward is missing, and {trained[0]} needs it; name a model"
+        )
+    if trained and rewards and rewards.model == evaluates.model != BUILT_IN:
+        raise UserError(
+            f"{place(places, ('judge',))}: judge.reward and judge.evaluate are one model, which would grade what it "
+            "taught; name another for one of them"
+        )
+
+
+FOLDERS = ("policy", "templates")
+ROLES = ("base", "judge", "writer")
+MODELS = ("model", *Judges.model_fields)
+"""Keys below a role that hold a reference, or settings with one."""
 
 
 class _Loader(Loader):
@@ -276,8 +354,8 @@ def _override(data: dict[str, Any], places: Places, override: str) -> None:
     for length in range(1, len(where) + 1):
         if length == len(where) or where[:length] not in places:
             places[where[:length]] = here
-    for place in [place for place in places if place[: len(where)] == where]:
-        places[place] = here
+    for inner in [each for each in places if each[: len(where)] == where]:
+        places[inner] = here
 
 
 def _absolute(data: dict[str, Any], folder: Path, places: Places) -> dict[str, Any]:
@@ -289,14 +367,25 @@ def _absolute(data: dict[str, Any], folder: Path, places: Places) -> dict[str, A
         path = folder / value
         if value and path.exists():
             return str(path.resolve())
-        if hub and HUB_ID.match(value):
+        if hub and DATA_SET.match(value):
             return value
         raise UserError(f"{places[where]}: {'.'.join(where)}: there is no {path}; paths start from the recipe's folder")
 
-    words = {"policy": (BUILT_IN, DEFAULT), "base": (BUILT_IN,), "judge": (BUILT_IN,), "templates": (BUILT_IN, DEFAULT)}
-    changed: dict[str, Any] = {
-        key: found((key,), data[key], words[key], hub=key in ("base", "judge")) for key in words if key in data
-    }
+    def model(where: tuple[str, ...], value: Any) -> Any:
+        """Every reference below a role, checked, folders absolute."""
+        if isinstance(value, dict):
+            return {key: model((*where, key), each) if key in MODELS else each for key, each in value.items()}
+        if not isinstance(value, str):
+            return value
+        if (folder / value).is_dir() and value != BUILT_IN:
+            return str((folder / value).resolve())
+        try:
+            return str(parse_reference(value))
+        except UserError as error:
+            raise UserError(f"{place(places, where)}: {'.'.join(where)}: {error}") from None
+
+    changed: dict[str, Any] = {key: found((key,), data[key], (BUILT_IN, DEFAULT)) for key in FOLDERS if key in data}
+    changed |= {key: model((key,), data[key]) for key in ROLES if key in data}
     prompts = data.get("prompts", BUILT_IN)
     if isinstance(prompts, dict):
         changed["prompts"] = {

@@ -4,28 +4,32 @@ The folder's name ends in a hash of the recipe's settings and of what they point
 same command a resume. The folder has its own copy of policy and prompts; `Run.reopen` needs the recipe no more.
 """
 
+import datetime
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import yaml
 
-from deliberant.models.checkpoint import model_hash
+from deliberant.judge import Judge
+from deliberant.models import Reasoning, Role, Sampler
+from deliberant.models.open import open_model
+from deliberant.models.refs import identify, parse_reference
 from deliberant.policy import Policy, load_policy
 from deliberant.prompts import Case, Prompt, Style, write_cases, write_prompts
+from deliberant.run.arms import ARMS, BASE, arm_named
 from deliberant.run.checks import check
 from deliberant.run.folder import Manifest, StageFolder, command, finished
 from deliberant.run.lineage import Lineage
-from deliberant.run.recipe import ARMS, BUILT_IN, Recipe, load_recipe
-from deliberant.run.sources import model_folder, policy_folder, prompt_sets
+from deliberant.run.recipe import BUILT_IN, JudgeModel, Model, Recipe, load_recipe
+from deliberant.run.sources import policy_folder, prompt_sets
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, fingerprint, read_json, write_atomically, write_json, writing
 from deliberant.util.journal import Journal
 from deliberant.util.locks import lock
-from deliberant.util.names import nearest
 from deliberant.util.progress import Bar, NullProgress, Progress
 
 if TYPE_CHECKING:
@@ -39,16 +43,17 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
     "helpful": (),
     "generate": (),
     "filter": ("generate",),
-    "sft": ("filter", "helpful"),
-    "no-cot": ("filter", "helpful"),
-    "rl": (),
-    "sft+rl": ("sft",),
+    **{
+        arm.name: ("filter", "helpful") if arm.stage == "sft" else (arm.start,) if ARMS[arm.start].stage else ()
+        for arm in ARMS.values()
+        if arm.stage
+    },
 }
 """Which stages read which others' outputs, in the order of a whole run; evaluate reads the arms, report evaluate."""
 
 RECIPE = "recipe.resolved.yaml"
 NOTE = "run.json"
-POINTERS = {"policy", "base", "judge", "templates", "prompts", "from_run"}
+POINTERS = {"policy", "base", "judge", "writer", "templates", "prompts", "from_run"}
 """Recipe keys that enter the run's hash by what they point to, not by what they say."""
 
 
@@ -70,6 +75,14 @@ def _common(settings: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str,
         for key, value in settings.items()
         if key in stated
     }
+
+
+def _models(recipe: Recipe) -> dict[str, Model | JudgeModel]:
+    """The models of a recipe by role."""
+    judge = recipe.judge
+    found = {BASE: recipe.base, "writer": recipe.writer or recipe.base}
+    judges = {"filter": judge.filter, "reward": judge.reward, "evaluate": judge.evaluate}
+    return {**found, **{role: model for role, model in judges.items() if model is not None}}
 
 
 class Run:
@@ -94,13 +107,15 @@ class Run:
         self.policy: Policy = load_policy(self.policy_folder)
         self.templates = Templates.load(recipe.templates)
         self.sets = prompt_sets(recipe, self.policy)
-        self.folders = {"base": model_folder(recipe.base), "judge": model_folder(recipe.judge)}
+        self.models = _models(recipe)
+        self.identities: dict[str, str] = {}
+        self.date = note["date"] if note else datetime.date.today().isoformat()
         self.world = note["world"] if note else recipe.prompts if isinstance(recipe.prompts, str) else None
         self.covers = {
             "policy": self.policy.hash,
             "templates": self.templates.hash,
             "prompts": fingerprint(self.sets),
-            **{role: note["covers"][role] if note else model_hash(folder) for role, folder in self.folders.items()},
+            **{role: self._covered(role, model, note) for role, model in self.models.items()},
         }
         unread = set() if recipe.from_run else {"incremental"}
         if recipe.from_run and note:
@@ -112,7 +127,7 @@ class Run:
             settings = _common(settings, stated)
         self.hash: str = fingerprint({"settings": settings, "world": self.world, "covers": self.covers})
         self.root = parent / f"{recipe.name}-{self.hash[:8]}"
-        self._samplers: dict[str, LocalSampler] = {}
+        self._samplers: dict[str, Sampler] = {}
         self._manifests: dict[str, Manifest] = {}
 
     @classmethod
@@ -180,24 +195,52 @@ class Run:
 
         return read_style
 
-    def sampler(self, role: str) -> "LocalSampler":
-        """The model in a role: `base`, `judge` or an arm, whose training must have finished (else UserError).
-
-        Base and judge stay in memory, and of the arms the last one.
+    def sampler(self, role: str) -> Sampler:
+        """The model in a role (`base`, `writer`, `filter`, `reward`, `evaluate`), or an arm, whose training must have
+        finished (else UserError). Models of the recipe stay in memory, and of the trained arms the last one.
         """
+        if role not in self.models and arm_named(role).stage is None:
+            role = BASE
+        if role in self.models:
+            model = self.models[role]
+            reasoning = model.reasoning if isinstance(model, Model) else "off"
+            judges = isinstance(model, JudgeModel)
+            return self._opened(model.model, role if judges else BASE, reasoning, self.identities[role])
+        self.manifest(role)
+        known = {each.model for each in self.models.values()}
+        self._samplers = {name: sampler for name, sampler in self._samplers.items() if name in known}
+        return self._opened(str(self.root / role / "checkpoint"), BASE, "native", None)
+
+    def trainable(self, arm: str = BASE) -> "LocalSampler":
+        """The base model, or an arm, to train on or from. UserError where it is not local."""
         from deliberant.models.local.sampler import LocalSampler
 
-        role = "base" if role == "base+spec" else role
-        if role not in self.folders:
-            if role not in ARMS:
-                raise UserError(f"there is no arm '{role}'; {nearest(role, list(ARMS))}")
-            self.manifest(role)
-        folder = str(self.folders.get(role, self.root / role / "checkpoint"))
-        if folder not in self._samplers:
-            kept = [str(each) for each in self.folders.values()]
-            self._samplers = {path: sampler for path, sampler in self._samplers.items() if path in kept}
-            self._samplers[folder] = LocalSampler.load(folder)
-        return self._samplers[folder]
+        sampler = self.sampler(arm)
+        if not isinstance(sampler, LocalSampler):
+            raise UserError(
+                f"base: {self.models[BASE].model} cannot be trained, only sampled; name a folder or a Hub id as base, "
+                "and this one as writer"
+            )
+        return sampler
+
+    def judge(self, role: Literal["filter", "reward", "evaluate"]) -> Judge:
+        """The judge in a role, with its own prompt files and sampling. UserError where the recipe names none."""
+        model = getattr(self.recipe.judge, role)
+        if model is None:
+            raise UserError(f"judge.{role} is missing in the recipe; name a model")
+        return Judge(self.sampler(role), self.judge_templates(role), model.sampling)
+
+    def judge_templates(self, role: str) -> Templates:
+        """The prompt files of a judge: its own, or those of the recipe."""
+        own = getattr(self.recipe.judge, role).templates
+        return self.templates if own is None else Templates.load(own)
+
+    def _opened(self, model: str, role: str, reasoning: Reasoning, identity: str | None) -> Sampler:
+        if model not in self._samplers:
+            self._samplers[model] = open_model(model, cast(Role, role), reasoning, identity)
+        sampler = self._samplers[model]
+        as_role = getattr(sampler, "as_role", None)
+        return cast(Sampler, as_role(role, reasoning)) if as_role else sampler
 
     def stage(self, name: str, inputs: Mapping[str, Any]) -> StageFolder:
         """Begin or resume a stage; what it reads of earlier stages joins its inputs, file by file.
@@ -249,6 +292,13 @@ class Run:
             return tuple(each for each in UPSTREAM if each == arm or (not arm and each in self.recipe.evaluate.arms))
         return UPSTREAM[stage]
 
+    def _covered(self, role: str, model: Model | JudgeModel, note: Mapping[str, Any] | None) -> str:
+        """All that shapes what a model says in a role, as one hash; the model's own identity is kept beside it."""
+        known = (note or {}).get("identities", {})
+        self.identities[role] = known.get(role) or identify(parse_reference(model.model), self.date)
+        own = Templates.load(model.templates).hash if isinstance(model, JudgeModel) and model.templates else None
+        return fingerprint([self.identities[role], model.model_dump(exclude={"model", "templates"}), own])
+
     def _create(self) -> None:
         """Write the folder, `run.json` last, so that a run that was killed while being made is made again."""
         policy = self.root / "policy"
@@ -268,9 +318,14 @@ class Run:
             **self.recipe.model_dump(mode="json"),
             "policy": "policy",
             "prompts": {"train": "prompts/train.jsonl", "helpful": "prompts/helpful.jsonl", "cases": "cases.jsonl"},
-            **{role: str(folder) for role, folder in self.folders.items() if getattr(self.recipe, role) != BUILT_IN},
         }
-        note: dict[str, Any] = {"hash": self.hash, "world": self.world, "covers": self.covers}
+        note: dict[str, Any] = {
+            "hash": self.hash,
+            "world": self.world,
+            "date": self.date,
+            "identities": self.identities,
+            "covers": self.covers,
+        }
         if self.lineage:
             note["from"] = self.lineage.note()
             old = self.lineage.old.root.resolve()

@@ -2,10 +2,9 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import deliberant.policy
-from deliberant.models import checkpoint
 from deliberant.policy import Policy, load_policy
 from deliberant.prompts import (
     Case,
@@ -19,9 +18,6 @@ from deliberant.prompts.tables import open_table
 from deliberant.run.recipe import BUILT_IN, DEFAULT, PromptFile, Recipe
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
-
-if TYPE_CHECKING:
-    from deliberant.models.local.sampler import LocalSampler
 
 SEEN = "seen"
 """The suite of new wordings of families that are trained on; every other suite is held out by family."""
@@ -107,22 +103,6 @@ def prompts_of(source: str | PromptFile, policy: Policy) -> list[Prompt]:
         more = f" (and {len(account.skipped) - 1} more rows)" if account.skipped[1:] else ""
         raise UserError(f"{at}: {why}{more}; `deliberant prompts import` skips and lists such rows")
     return prompts
-
-
-def model_folder(name: str) -> Path:
-    """The folder of a model: the built-in one, a local one, or a Hub snapshot."""
-    if name == BUILT_IN:
-        from deliberant.micro import MODEL_DIR
-
-        return checkpoint.model_folder(MODEL_DIR)
-    return checkpoint.model_folder(name)
-
-
-def sampler_named(name: str) -> "LocalSampler":
-    """The model of that name, loaded."""
-    from deliberant.models.local.sampler import LocalSampler
-
-    return LocalSampler.load(model_folder(name))
 
 
 def templates_named(name: str | None, model: str) -> Templates:

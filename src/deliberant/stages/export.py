@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from deliberant.policy import Policy
 from deliberant.prompts.types import Prompt
 from deliberant.report.card import Card, Origin, is_card, render_card
+from deliberant.run.arms import trained_by
 from deliberant.run.folder import read_manifest
 from deliberant.run.schedule import planned
 from deliberant.util.errors import UserError
@@ -200,7 +201,7 @@ def _type(name: str) -> Any:
 
 
 def _trained(run: "Run") -> list[str]:
-    return [arm for arm in ("rl", "sft+rl") if read_manifest(run.root / arm) is not None]
+    return [arm for arm in trained_by("rl") if read_manifest(run.root / arm) is not None]
 
 
 def _prompts(run: "Run") -> dict[str, dict[str, Prompt]]:

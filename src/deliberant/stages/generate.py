@@ -33,7 +33,7 @@ def generate(run: "Run") -> None:
     that the policy lacks.
     """
     recipe = run.recipe.generate
-    sampler = run.sampler("base")
+    sampler = run.sampler("writer")
     prompts = [prompt for prompt in run.train_prompts() if prompt.categories]
     hashes = {
         "policy": run.policy.hash,

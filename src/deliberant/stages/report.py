@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from deliberant.report import Evidence, render
 from deliberant.run.folder import read_manifest
+from deliberant.run.run import UPSTREAM
 from deliberant.stages.coverage import coverage
 from deliberant.stages.evaluate import read_samples, results
 from deliberant.stages.moved import cost, read_moved
@@ -22,7 +23,7 @@ from deliberant.util.files import read_rows, write_atomically
 if TYPE_CHECKING:
     from deliberant.run.run import Run
 
-STAGES = ("helpful", "generate", "filter", "sft", "no-cot", "rl", "sft+rl")
+STAGES = tuple(UPSTREAM)
 LIBRARIES = ("torch", "transformers", "trl", "inspect_ai")
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from deliberant.evals import Estimate, Tally, difference
 from deliberant.prompts.types import Prompt
+from deliberant.run.arms import ARMS
 from deliberant.run.folder import read_manifest
-from deliberant.run.recipe import ARMS
 from deliberant.util.files import read_json
 
 FILE = "held_out.json"
