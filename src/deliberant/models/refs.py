@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from deliberant.models.checkpoint import model_hash
+from deliberant.models.checkpoint import model_folder, model_hash
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.names import nearest
 
@@ -81,7 +81,7 @@ def identify(reference: Reference, date: str) -> str:
     if reference.kind == "api" or reference.url:
         return f"{reference}@{date}"
     folder = MICRO if reference.kind == "micro" else Path(reference.name).expanduser()
-    return model_hash(folder) if folder.is_dir() else _commit(reference.name)
+    return model_hash(model_folder(folder)) if folder.is_dir() else _commit(reference.name)
 
 
 @cache

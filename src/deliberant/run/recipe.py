@@ -216,20 +216,24 @@ class Rl(_Sampled, validate_default=True):
         return size
 
 
+def _arm(name: str) -> str:
+    if name not in ARMS:
+        raise ValueError(f"there is no arm '{name}'; {nearest(name, ARMS)}")
+    return name
+
+
 class Evaluate(_Drawing):
     """The arms to train and to compare; `bootstrap` resamples, clustered by family, per interval."""
 
-    arms: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = tuple(ARMS)
+    arms: Annotated[tuple[Annotated[str, AfterValidator(_arm)], ...], Field(strict=False, min_length=1)] = tuple(ARMS)
     temperature: Temperature = 0.0
     bootstrap: Count = 10_000
 
     @field_validator("arms")
     @classmethod
-    def _known(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
+    def _once(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
         if twice := repeated(arms):
             raise ValueError(f"'{twice}' is named twice; keep one of them")
-        if unknown := [arm for arm in arms if arm not in ARMS]:
-            raise ValueError(f"there is no arm '{unknown[0]}'; {nearest(unknown[0], ARMS)}")
         return arms
 
 
@@ -273,11 +277,11 @@ class Recipe(_Settings):
     incremental: Incremental = Incremental()
 
 
-def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(path: Path | str, overrides: Sequence[str] = (), settled: bool = False) -> Recipe:
     """Read a recipe; each override is `key.key=value`, its value read as YAML.
 
-    Paths that exist relative to the recipe file come back absolute. Every mistake is a UserError that names file and
-    line (or the override) and the nearest valid key.
+    `settled`: it is that of a run, whose world no longer shows in it. Paths that exist relative to the recipe file come
+    back absolute. Every mistake is a UserError that names file and line (or the override) and the nearest valid key.
     """
     path = Path(path)
     data, places = _read(path)
@@ -288,7 +292,8 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
         raise mistaken(error, Recipe, places) from error
-    _check_judges(recipe, places)
+    if not settled:
+        _check_judges(recipe, places)
     return recipe
 
 
@@ -300,7 +305,7 @@ def _check_judges(recipe: Recipe, places: Places) -> None:
         raise UserError(
             f"{place(places, ('judge',))}: judge.reward is missing, and {trained[0]} needs it; name a model"
         )
-    if trained and rewards and rewards.model == evaluates.model != BUILT_IN:
+    if trained and rewards and rewards.model == evaluates.model and recipe.prompts != BUILT_IN:
         raise UserError(
             f"{place(places, ('judge',))}: judge.reward and judge.evaluate are one model, which would grade what it "
             "taught; name another for one of them"

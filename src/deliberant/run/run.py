@@ -148,7 +148,7 @@ class Run:
         if not (folder / NOTE).exists():
             raise UserError(f"{folder}: is no run folder (it has no {NOTE}); give a recipe, or a folder below runs/")
         note = read_json(folder / NOTE, "give the recipe instead, which writes it anew")
-        recipe = load_recipe(folder / RECIPE)
+        recipe = load_recipe(folder / RECIPE, settled=True)
         stated = yaml.safe_load((folder / RECIPE).read_bytes())
         run = cls(recipe, folder.resolve().parent, progress or NullProgress(), note, stated)
         if run.root.name != folder.resolve().name:

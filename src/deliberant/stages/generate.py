@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from deliberant.models.types import Completion, Request
 from deliberant.policy import cited, spec_view
 from deliberant.prompts.types import Message, Prompt
+from deliberant.templates.form import show_form
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 from deliberant.util.files import fingerprint, seed_of, write_rows
@@ -50,12 +51,16 @@ def generate(run: "Run") -> None:
     reused = run.lineage.rows("generate", SAMPLES) if run.lineage else {}
     views = {named: spec_view(run.policy, named) for named in dict.fromkeys(prompt.categories for prompt in prompts)}
 
+    def shown(prompt: Prompt, index: int) -> tuple[Message, ...]:
+        messages = with_spec(prompt, views[prompt.categories], run.templates)
+        if sampler.reasoning != "prompted":
+            return messages
+        clauses = [clause for name in prompt.categories for clause in run.policy.category(name).clauses]
+        return show_form(messages, run.templates, clauses, index)
+
     def work(items: Sequence[tuple[Prompt, int]]) -> list[dict[str, Any]]:
         requests = [
-            Request(
-                with_spec(prompt, views[prompt.categories], run.templates),
-                sample_seed(run.recipe.seed, prompt, index, "generate"),
-            )
+            Request(shown(prompt, index), sample_seed(run.recipe.seed, prompt, index, "generate"))
             for prompt, index in items
         ]
         drawn = sampler.sample(requests, recipe.sampling)

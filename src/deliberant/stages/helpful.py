@@ -14,6 +14,7 @@ from deliberant.models.types import Request
 from deliberant.prompts.types import Prompt
 from deliberant.stages.filter import MALFORMED, malformed
 from deliberant.stages.generate import sample_id, sample_row, sample_seed
+from deliberant.templates.form import show_form
 from deliberant.util.files import fingerprint, write_rows
 
 if TYPE_CHECKING:
@@ -42,7 +43,13 @@ def helpful(run: "Run") -> None:
 
     def work(items: Sequence[tuple[Prompt, int]]) -> list[dict[str, Any]]:
         requests = [
-            Request(prompt.messages, sample_seed(run.recipe.seed, prompt, index, "helpful")) for prompt, index in items
+            Request(
+                show_form(prompt.messages, run.templates, index=index)
+                if sampler.reasoning == "prompted"
+                else prompt.messages,
+                sample_seed(run.recipe.seed, prompt, index, "helpful"),
+            )
+            for prompt, index in items
         ]
         drawn = sampler.sample(requests, recipe.sampling)
         return [

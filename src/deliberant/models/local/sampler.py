@@ -122,6 +122,8 @@ class LocalSampler:
         """The same model in another role: weights and engine are shared."""
         other = copy.copy(self)
         other.role, other.reasoning = role, reasoning
+        if reasoning == "prompted":
+            other.format = formats()["think"]
         return other
 
     @property
