@@ -1,7 +1,8 @@
 from pathlib import Path
 
+from transformers import AutoTokenizer
+
 from benchmarks.smollm2_run import lessons, prepare
-from deliberant.models.local.stored import load_tokenizer
 from deliberant.models.splitter import prefilled, split
 from deliberant.policy import cited, load_policy
 from deliberant.run.recipe import load_recipe
@@ -14,7 +15,7 @@ def test_what_it_prepares_is_a_recipe_whose_model_opens_its_reasoning(tmp_path: 
     prepare(base, tmp_path / "out", False, 1, 0)
     recipe = load_recipe(tmp_path / "out" / "recipe.yaml")
     assert recipe.policy == "default" and recipe.base == str(tmp_path / "out" / "model")
-    assert prefilled(load_tokenizer(Path(recipe.base))) and not prefilled(load_tokenizer(base))
+    assert prefilled(AutoTokenizer.from_pretrained(recipe.base)) and not prefilled(AutoTokenizer.from_pretrained(base))
     old, new = ((folder / "model.safetensors").read_bytes() for folder in (base, Path(recipe.base)))
     assert old != new
     prepare(base, tmp_path / "plain", True, 1, 0)
