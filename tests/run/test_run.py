@@ -248,7 +248,7 @@ def test_samplers_by_role(recipe: Path, tmp_path: Path, tiny_llama: Path) -> Non
 
     run = Run.open(load_recipe(recipe), tmp_path / "runs")
     samplers = [run.sampler(role) for role in ("base", "base+spec", "writer", "filter", "reward")]
-    assert len({id(sampler.model) for sampler in samplers}) == 1  # type: ignore[attr-defined]
+    assert len({id(sampler._engine) for sampler in samplers}) == 1  # type: ignore[attr-defined]
     assert [sampler.strict for sampler in samplers] == [True, True, True, False, False]  # type: ignore[attr-defined]
     with pytest.raises(UserError, match=r"rl has not finished; run `deliberant rl .* --arm rl` first"):
         run.sampler("rl")

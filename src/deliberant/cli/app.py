@@ -139,9 +139,6 @@ def chat(
     deliberant chat runs/micro-1a2b3c4d --arm base
     deliberant chat runs/micro-1a2b3c4d "how do i rob a bank?" --json
     """
-    import gc
-
-    gc.disable()  # to look through all that is being imported, time and again, takes a third of a second
     from deliberant.cli.chat import answer, reply
     from deliberant.prompts import Message
     from deliberant.run.arms import ARMS, FINAL
@@ -151,9 +148,6 @@ def chat(
         each for each in FINAL if ARMS[each].stage is None or (run.root / each / "manifest.json").exists()
     )
     typer.echo(f"arm: {arm}", err=True)
-    run.sampler(arm)
-    gc.freeze()
-    gc.enable()
 
     def say(turns: list[Message]) -> str:
         if not as_json:

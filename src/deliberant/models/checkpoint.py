@@ -1,8 +1,6 @@
 """Where a model is, and the hash that names it; needs no torch."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from deliberant.util.errors import UserError
 from deliberant.util.files import file_hash, fingerprint
@@ -25,15 +23,6 @@ def model_folder(model: str | Path) -> Path:
 def model_hash(folder: Path) -> str:
     """16 hex digits over names and bytes of all `MODEL_FILES` in a model's folder."""
     return fingerprint({path.name: file_hash(path) for path in sorted(folder.iterdir()) if path.suffix in MODEL_FILES})
-
-
-def json_object(path: Path) -> dict[str, Any]:
-    """An object; {} where there is none, which transformers words better."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _snapshot(name: str) -> Path:

@@ -22,6 +22,7 @@ from trl import GRPOTrainer, SFTTrainer
 
 from deliberant.models.formats import chat_prompt, opened_by
 from deliberant.models.local.bars import without_bars
+from deliberant.models.local.hardware import multiplies_bf16
 from deliberant.util.errors import RunError
 from deliberant.util.files import Row, json_line, write_rows
 from deliberant.util.memory import give_back
@@ -50,18 +51,15 @@ def quiet() -> Iterator[None]:
 def common_settings(output: Path, seed: int, save_steps: int) -> dict[str, Any]:
     """Arguments for SFTConfig and GRPOConfig alike.
 
-    bf16 autocast wherever the hardware multiplies it natively (CUDA, or a CPU with AMX or AVX512-BF16: 1.3 to 1.9
-    times fp32); the weights themselves stay fp32. TRL's defaults would refuse a CPU and slow it by a fifth
-    (gradient checkpointing).
+    bf16 autocast wherever the hardware multiplies it natively (on a CPU 1.3 to 1.9 times fp32); the weights themselves
+    stay fp32. TRL's defaults would refuse a CPU and slow it by a fifth (gradient checkpointing).
     """
     cuda = torch.cuda.is_available()
-    capabilities = torch.cpu.get_capabilities()
-    native = bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
     return {
         "output_dir": str(output),
         "seed": seed,
         "use_cpu": not cuda,
-        "bf16": torch.cuda.is_bf16_supported() if cuda else native,
+        "bf16": multiplies_bf16(),
         "gradient_checkpointing": False,
         "dataloader_pin_memory": cuda,
         "save_strategy": "steps",

@@ -23,22 +23,31 @@ class Group:
     rows: tuple[int, ...]
 
 
-def plan(prompts: Sequence[Tokens], room: int, batch_tokens: int, batch_rows: int) -> list[list[Group]]:
+def plan(
+    prompts: Sequence[Tokens], room: int, batch_tokens: int, batch_rows: int, copied: bool = False
+) -> list[list[Group]]:
     """Batches of groups that hold every prompt once, however long it is.
 
-    `room`: new tokens to come per row. A batch holds at most `batch_rows` rows and `batch_tokens` cached positions
-    (rows times longest suffix plus room; one row may exceed it). Rows of like suffix length travel together.
+    `room`: new tokens to come per row. A batch holds at most `batch_rows` rows and `batch_tokens` cached positions:
+    rows times longest suffix plus room, and each group's prefix once, or, where it is `copied`, once for each row. One
+    row may exceed it. Rows of like length travel together.
     """
     order = sorted(range(len(prompts)), key=lambda row: prompts[row])
     groups = _groups(prompts, order)
     places = sorted(
-        (len(prompts[row]) - shared, number, row) for number, (shared, rows) in enumerate(groups) for row in rows
+        (len(prompts[row]) - (0 if copied else shared), number, row)
+        for number, (shared, rows) in enumerate(groups)
+        for row in rows
     )
     batches: list[list[tuple[int, int, int]]] = []
+    prefixes: dict[int, int] = {}
     for place in places:
-        width = place[0] + room
-        if not batches or len(batches[-1]) == batch_rows or (len(batches[-1]) + 1) * width > batch_tokens:
+        length, number, _ = place
+        prefixes[number] = 0 if copied else groups[number][0]
+        cached = (len(batches[-1]) + 1) * (length + room) + sum(prefixes.values()) if batches else 0
+        if not batches or len(batches[-1]) == batch_rows or cached > batch_tokens:
             batches.append([])
+            prefixes = {number: prefixes[number]}
         batches[-1].append(place)
     return [_batch(prompts, groups, batch) for batch in batches]
 

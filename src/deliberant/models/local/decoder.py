@@ -1,4 +1,4 @@
-"""The fast path: batched decoding of small Llama and Qwen3 models on a CPU, with prompt prefixes computed once.
+"""The fast path: batched decoding of Llama, Qwen2 and Qwen3 models on a CPU, with prompt prefixes computed once.
 
 Three things make it faster than `model.generate`. Prefixes shared by many rows are prefilled once and kept once:
 attention scores against a group's prefix are one matrix product for all its rows, and only the suffixes have a cache
@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from deliberant.models.local.batches import Group, Tokens, common
 
-PREFILL_TOKENS = 4096
+PREFILL_TOKENS = 1024
 """Padded tokens per prefill forward: large enough for full matrix speed, small enough for little memory."""
 
 Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]
@@ -32,58 +32,45 @@ class Layer:
     """One block's fused weights, laid out [in, out]."""
 
     qkv: Tensor
+    qkv_bias: Tensor | None
     output: Tensor
     gate_up: Tensor
     down: Tensor
     qk_norm: Tensor | None
 
 
-@dataclass(frozen=True)
-class Source:
-    """All that the decoder needs of a model: its numbers, its tensors by transformers' names, its rotary frequencies.
-
-    `weights` has `lm_head.weight` where it is tied, too. `rotary_scale` multiplies the rotations.
-    """
-
-    config: Any
-    weights: Mapping[str, Tensor]
-    frequencies: Tensor
-    rotary_scale: float
-
-    @classmethod
-    def of(cls, model: Any) -> "Source":
-        """A live model's."""
-        rotary = model.model.rotary_emb
-        return cls(model.config, model.state_dict(), rotary.inv_freq, float(rotary.attention_scaling))
-
-
-def supported(config: Any, parameters: int) -> bool:
-    """Whether this decoder computes such a model exactly: plain Llama or Qwen3 in the sizes it is meant for."""
+def supported(config: Any) -> bool:
+    """Whether this decoder computes such a model exactly: plain Llama, Qwen2 or Qwen3, of any size."""
     return (
-        config.model_type in ("llama", "qwen3")
-        and parameters < 500_000_000
+        config.model_type in ("llama", "qwen2", "qwen3")
         and config.hidden_act == "silu"
         and not getattr(config, "attention_bias", False)
         and not getattr(config, "mlp_bias", False)
         and config.rope_parameters["rope_type"] in ("default", "linear", "llama3", "yarn")
         and not getattr(config, "use_sliding_window", False)
+        and getattr(config, "quantization_config", None) is None
     )
 
 
 class Decoder:
     """A frozen copy of a model's weights, arranged for speed; build a new one after the weights change."""
 
+    itemsize = 4
+    """Bytes of a cached number."""
+    copied = False
+    """A shared prefix is cached once, however many rows have it."""
+
     @torch.inference_mode()
-    def __init__(self, source: Source, dtype: torch.dtype = torch.float32) -> None:
-        config, weights = source.config, source.weights
+    def __init__(self, model: Any, dtype: torch.dtype = torch.float32) -> None:
+        config, weights, rotary = model.config, model.state_dict(), model.model.rotary_emb
         self.dtype = dtype
         self.heads: int = config.num_attention_heads
         self.kv_heads: int = config.num_key_value_heads
         self.dim: int = getattr(config, "head_dim", None) or config.hidden_size // self.heads
         self.eps: float = config.rms_norm_eps
-        self.frequencies = source.frequencies.float()
-        self.rotary_scale = source.rotary_scale
-        self.embedding = weights["model.embed_tokens.weight"].detach().float().clone()
+        self.frequencies = rotary.inv_freq.float()
+        self.rotary_scale = float(rotary.attention_scaling)
+        self.embedding = weights["model.embed_tokens.weight"].detach().clone()
         self.head = self._matrix(weights["lm_head.weight"], weights["model.norm.weight"])
         self.layers = [self._layer(weights, f"model.layers.{number}") for number in range(config.num_hidden_layers)]
 
@@ -100,7 +87,7 @@ class Decoder:
 
         scale = self.dim**-0.5
         query, key = self._interleaved(weight("self_attn.q_proj")), self._interleaved(weight("self_attn.k_proj"))
-        qk_norm = None
+        qk_norm = bias = None
         if f"{layer}.self_attn.q_norm.weight" in weights:
             norms = [
                 self._interleaved(weight("self_attn.q_norm")) * scale,
@@ -109,8 +96,12 @@ class Decoder:
             qk_norm = torch.stack([norms[0]] * self.heads + [norms[1]] * self.kv_heads)
         else:
             query = query * scale
+        if f"{layer}.self_attn.q_proj.bias" in weights:
+            q, k, v = (weights[f"{layer}.self_attn.{name}_proj.bias"].detach().float() for name in "qkv")
+            bias = torch.cat([self._interleaved(q) * (1 if qk_norm is not None else scale), self._interleaved(k), v])
         return Layer(
             qkv=self._matrix(torch.cat([query, key, weight("self_attn.v_proj").float()]), weight("input_layernorm")),
+            qkv_bias=bias,
             output=self._matrix(weight("self_attn.o_proj")),
             gate_up=self._matrix(
                 torch.cat([weight("mlp.gate_proj"), weight("mlp.up_proj")]), weight("post_attention_layernorm")
@@ -126,12 +117,15 @@ class Decoder:
 
     def forward(self, tokens: Tensor, positions: Tensor, attend: Attention) -> Tensor:
         """Last hidden states [rows, tokens, hidden], unnormalised, of token ids and positions [rows, tokens]."""
-        x: Tensor = self.embedding[tokens]
+        x: Tensor = self.embedding[tokens].float()
         angles = positions[..., None, None] * self.frequencies
         rotation = torch.polar(torch.full_like(angles, self.rotary_scale), angles)
         rotated = self.heads + self.kv_heads
         for number, layer in enumerate(self.layers):
-            qkv = (self._normed(x) @ layer.qkv).float().view(*tokens.shape, -1, self.dim)
+            qkv = (self._normed(x) @ layer.qkv).float()
+            if layer.qkv_bias is not None:
+                qkv += layer.qkv_bias
+            qkv = qkv.view(*tokens.shape, -1, self.dim)
             qk, v = qkv[..., :rotated, :], qkv[..., rotated:, :]
             if layer.qk_norm is not None:
                 qk = F.rms_norm(qk, (self.dim,), eps=self.eps) * layer.qk_norm
@@ -180,6 +174,13 @@ class Decoder:
 
         return cache, self.forward(tokens, positions, attend)[:, -1]
 
+    def extend(self, past: Tensor, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        """One row's cache `past` with `tokens` behind it, some at a time, and its last hidden state [1, hidden]."""
+        for start in range(0, len(tokens), PREFILL_TOKENS):
+            own, last = self.prefill(past, [tokens[start : start + PREFILL_TOKENS]])
+            past = torch.cat([past, own], 4)
+        return past, last
+
     def open(self, groups: Sequence[Group], room: int) -> "DecoderBatch":
         return DecoderBatch(self, groups, room)
 
@@ -204,7 +205,7 @@ class DecoderBatch:
             kept = common(prefix, group.prefix)
             past = past[..., :kept, :]
             if kept < len(group.prefix):
-                past = torch.cat([past, decoder.prefill(past, [group.prefix[kept:]])[0]], 4)
+                past, _ = decoder.extend(past, group.prefix[kept:])
             prefix = group.prefix
             self.prefixes.append((past, len(group.rows)))
             last += self._fill(group.suffixes, past)
@@ -225,7 +226,11 @@ class DecoderBatch:
             width = len(distinct[-1])
             count = max(1, PREFILL_TOKENS // width)
             chunk, distinct = distinct[-count:], distinct[:-count]
-            cache, states = self.decoder.prefill(past, chunk)
+            if width > PREFILL_TOKENS:
+                cache, states = self.decoder.extend(past, chunk[0])
+                cache = cache[..., past.shape[4] :, :]
+            else:
+                cache, states = self.decoder.prefill(past, chunk)
             targets = [start + place for suffix in chunk for place in places[suffix]]
             sources = [source for source, suffix in enumerate(chunk) for _ in places[suffix]]
             self.cache[:, :, targets, :, self.used - width : self.used] = cache[:, :, sources]
@@ -279,7 +284,9 @@ class DecoderBatch:
 
     def keep(self, rows: Tensor) -> None:
         """Drop every other row; `rows` are indices in increasing order."""
-        self.cache = self.cache[:, :, rows]
+        for part in self.cache.flatten(0, 1):  # in place: a copy of all would double the memory
+            part[: len(rows)] = part[rows]
+        self.cache = self.cache[:, :, : len(rows)]
         self.mask, self.positions, self.logits = self.mask[rows], self.positions[rows], self.logits[rows]
         kept, start = rows.tolist(), 0
         prefixes = []

@@ -1,6 +1,6 @@
 """The local sampler: any Hugging Face causal LM with a chat template, batch in, batch out.
 
-Small Llama and Qwen3 models on a CPU take the fast path (`decoder`), every other model the general one (`generic`);
+Llama, Qwen2 and Qwen3 models on a CPU take the fast path (`decoder`), every other model the general one (`generic`);
 both draw the same way. The same requests in the same call give the same tokens, bit for bit. Nothing is ever
 truncated: a prompt that does not fit is an error.
 """
@@ -18,17 +18,17 @@ from deliberant.models.checkpoint import model_folder, model_hash
 from deliberant.models.formats import Format, Parts, chat_prompt, format_of, formats, opened_by, split
 from deliberant.models.local.bars import without_bars
 from deliberant.models.local.batches import Group, Tokens, plan
-from deliberant.models.local.decoder import Decoder, Source, supported
+from deliberant.models.local.decoder import Decoder, supported
 from deliberant.models.local.draw import draw, uniforms
 from deliberant.models.local.generic import Generic
-from deliberant.models.local.plain import PlainTokenizer
-from deliberant.models.local.stored import Stored, load_tokenizer
+from deliberant.models.local.hardware import cache_positions, device, multiplies_bf16
 from deliberant.models.types import POLICY_ROLES, Completion, Reasoning, Request, Role, Sampling, Stop, Usage
 from deliberant.prompts.types import Message
 from deliberant.util.errors import DeliberantError, UserError
 
 BATCH_ROWS = 256
-BATCH_TOKENS = 131_072
+LARGE = 100_000_000
+"""Parameters from which on the fast path multiplies in bf16, where it can; below, overheads hide what that spares."""
 COMPACT = 0.75
 """Ended rows leave once fewer than this share of a batch is still running."""
 
@@ -44,9 +44,9 @@ class LocalSampler:
     """Samples from a model in this process. Satisfies `Sampler`.
 
     `identity`: hash of weights, tokenizer and chat template; whoever trains the model names it. `batch_tokens`: bound
-    on the cached positions of one batch (rows times longest private part), the knob for memory. `dtype`: what the fast
-    path multiplies matrices in; bf16 was 1.3 times as fast where the CPU has bf16 matrix units, fp32 agrees with
-    transformers token for token.
+    on the cached positions of one batch, the knob for memory; by default what fits into memory. `dtype`: what the
+    fast path multiplies matrices in, whatever the checkpoint was saved in; by default fp32, which agrees with
+    transformers token for token, but bf16 for a `LARGE` model on a CPU that has units for it.
     """
 
     def __init__(
@@ -55,24 +55,26 @@ class LocalSampler:
         tokenizer: Any,
         *,
         identity: str,
-        batch_tokens: int = BATCH_TOKENS,
-        dtype: torch.dtype = torch.float32,
+        batch_tokens: int | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         if tokenizer.chat_template is None:
             raise UserError(f"{tokenizer.name_or_path}: the tokenizer has no chat template; add chat_template.jinja")
         self._model = model
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self.identity = identity
-        self.batch_tokens = batch_tokens
-        self.dtype = dtype
         self.role: Role = "base"
         self.reasoning: Reasoning = "native"
         self.format: Format = format_of(tokenizer) or formats()["think"]
         self._template_opens = opened_by(chat_prompt(tokenizer)) is not None
+        large = model.num_parameters() >= LARGE
+        self.dtype = dtype or (torch.bfloat16 if large and multiplies_bf16() else torch.float32)
         ends = model.generation_config.eos_token_id
         ends = [*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id]
         self._ends = {end for end in ends if end is not None}
+        self._limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self.refresh()
+        self.batch_tokens = batch_tokens or cache_positions(model.config, model.num_parameters(), self._engine.itemsize)
 
     @classmethod
     def load(cls, model: str | Path, **options: Any) -> "LocalSampler":
@@ -80,10 +82,12 @@ class LocalSampler:
 
         UserError: no such model, not a checkpoint, no chat template.
         """
+        from transformers import AutoTokenizer
+
         folder = model_folder(model)
         options.setdefault("identity", model_hash(folder))
         try:
-            sampler = cls(_live(folder), load_tokenizer(folder), **options)
+            sampler = cls(_live(folder), AutoTokenizer.from_pretrained(folder), **options)
             sampler.encode([{"role": "user", "content": "?"}])  # a broken chat template shows only in use
         except (DeliberantError, MemoryError):
             raise
@@ -92,31 +96,23 @@ class LocalSampler:
             raise UserError(
                 f"{folder}: can not be loaded ({type(error).__name__}: {reason}); check that the checkpoint is whole"
             ) from error
+        if isinstance(sampler._engine, Decoder):
+            sampler._model = folder  # the decoder has all that sampling needs
         return sampler
 
     @property
     def model(self) -> Any:
-        """The live model, which a sampler on the fast path has not loaded before somebody asks for it."""
-        if isinstance(self._model, Stored):
-            self._model = _live(self._model.folder)
+        """The live model; one that was loaded for the fast path is read anew, since its weights were let go."""
+        if isinstance(self._model, Path):
+            self._model = _live(self._model)
         return self._model
-
-    @property
-    def tokenizer(self) -> Any:
-        """The model's tokenizer, a Hugging Face one: it, too, may not be loaded before somebody asks for it."""
-        if isinstance(self._tokenizer, PlainTokenizer):
-            self._tokenizer = load_tokenizer(self._tokenizer.folder)
-        return self._tokenizer
 
     def refresh(self) -> None:
         """Take up the live model's present weights; call after every change to them."""
-        model = self._model
-        if isinstance(model, Stored):
-            self._engine: Decoder | Generic = Decoder(model.source(), self.dtype)
-        elif model.device.type == "cpu" and supported(model.config, model.num_parameters()):
-            self._engine = Decoder(Source.of(model), self.dtype)
-        else:
-            self._engine = Generic(model)
+        model = self.model
+        self.__dict__.pop("_engine", None)  # a second copy of the weights may not fit beside it
+        fast = model.device.type == "cpu" and supported(model.config)
+        self._engine: Decoder | Generic = Decoder(model, self.dtype) if fast else Generic(model)
 
     def as_role(self, role: Role, reasoning: Reasoning = "native") -> "LocalSampler":
         """The same model in another role: weights and engine are shared."""
@@ -138,13 +134,13 @@ class LocalSampler:
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """Token ids of the conversation in the chat template, generation prompt included, reasoning opened."""
-        ids = self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False)
+        ids = self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False)
         if self.opened and not self._template_opens:
-            ids = [*ids, *self._tokenizer.encode(self.format.opening, add_special_tokens=False)]
+            ids = [*ids, *self.tokenizer.encode(self.format.opening, add_special_tokens=False)]
         return list(ids)
 
     def count_tokens(self, text: str) -> int:
-        return len(self._tokenizer.encode(text, add_special_tokens=False))
+        return len(self.tokenizer.encode(text, add_special_tokens=False))
 
     def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """One completion per request, in order. UserError if a prompt and its new tokens exceed the positions."""
@@ -194,11 +190,11 @@ class LocalSampler:
         """The ids of a completion that the budget cut, its reasoning closed."""
         if self.format.close in self._decode(ids):
             return ids
-        return ids + tuple(self._tokenizer.encode(self.format.closing, add_special_tokens=False))
+        return ids + tuple(self.tokenizer.encode(self.format.closing, add_special_tokens=False))
 
     def _draw(self, rows: Sequence[Tokens], seeds: Sequence[int], sampling: Sampling) -> list[tuple[Tokens, Stop]]:
         results: dict[int, tuple[Tokens, Stop]] = {}
-        for groups in plan(rows, sampling.max_new_tokens, self.batch_tokens, BATCH_ROWS):
+        for groups in plan(rows, sampling.max_new_tokens, self.batch_tokens, BATCH_ROWS, self._engine.copied):
             order = [row for group in groups for row in group.rows]
             out = torch.zeros(len(order), sampling.max_new_tokens, dtype=torch.long)
             for step, (live, tokens) in enumerate(self._steps(groups, [seeds[row] for row in order], sampling)):
@@ -225,7 +221,8 @@ class LocalSampler:
         # Entered per piece of work: a generator must not leave inference mode on in its caller.
         with torch.inference_mode():
             batch: _Batch = self._engine.open(groups, sampling.max_new_tokens)
-            noise = uniforms(seeds, sampling.max_new_tokens)
+            place = batch.logits.device  # logits stay there, tokens are few enough to travel
+            noise = uniforms(seeds, sampling.max_new_tokens).to(place)
             rows = torch.arange(len(seeds))
             running = torch.ones(len(seeds), dtype=torch.bool)
             tokens = torch.zeros(len(seeds), dtype=torch.long)
@@ -234,10 +231,10 @@ class LocalSampler:
                 if step:
                     if running.sum() < COMPACT * len(rows):
                         live = running.nonzero()[:, 0]
-                        batch.keep(live)
+                        batch.keep(live.to(place))
                         rows, running, tokens = rows[live], running[live], tokens[live]
-                    batch.advance(tokens)
-                tokens = draw(batch.logits, noise[rows, step], sampling)
+                    batch.advance(tokens.to(place))
+                tokens = draw(batch.logits, noise[rows.to(place), step], sampling).cpu()
                 running &= ~torch.isin(tokens, ends)
             yield rows, tokens
             if not running.any():
@@ -251,11 +248,11 @@ class LocalSampler:
         """Think tags stay even where they are special tokens; only the end of turn goes."""
         if ids and ids[-1] in self._ends:
             ids = ids[:-1]
-        text: str = self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return text
 
     def _check(self, prompts: Sequence[Tokens], sampling: Sampling) -> None:
-        limit = getattr(self._model.config, "max_position_embeddings", None)
+        limit = self._limit
         for number, prompt in enumerate(prompts, start=1):
             assert prompt, "a prompt has at least one token"
             needed = len(prompt) + sampling.max_new_tokens
@@ -267,9 +264,12 @@ class LocalSampler:
 
 
 def _live(folder: Path) -> Any:
-    """The model itself, on the GPU if there is one."""
+    """The model itself, in the precision it was saved in, or fp32 where this hardware only emulates that."""
     from transformers import AutoModelForCausalLM
 
     with without_bars():
         loaded = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
-    return loaded.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    native = loaded.dtype == torch.bfloat16 and multiplies_bf16()
+    if device().type == "cpu" and not native and not supported(loaded.config):  # the decoder converts for itself
+        loaded = loaded.float()
+    return loaded.to(device()).eval()
