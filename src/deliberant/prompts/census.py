@@ -1,8 +1,6 @@
 """What a prompt file holds, counted while it is checked.
 
 deliberant prompts check train.jsonl --policy my-policy
-
-Memory: 14 to 20 bytes for each prompt's id and for each family (see `index`); cases are read whole.
 """
 
 import re
@@ -12,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deliberant.prompts.index import Index
 from deliberant.prompts.reader import holds_cases, iterate_prompts, read_cases
 from deliberant.prompts.types import Prompt
 
@@ -65,7 +62,7 @@ def census(path: Path, categories: Collection[str] | None = None, clauses: Colle
     UserError with file:line for the first mistake.
     """
     found = Census()
-    families = Index()
+    families = set[str]()
     if holds_cases(path):
         prompts: Iterable[Prompt] = (case.prompt for case in read_cases(path, categories, clauses))
     else:

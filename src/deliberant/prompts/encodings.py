@@ -37,7 +37,7 @@ def _reversible(encoding: Encoding) -> Encoding:
     def checked(text: str) -> str:
         coded = encode(text)
         if decode(coded) != text:
-            raise ValueError(f"can not be encoded and decoded again: {text!r}")
+            raise ValueError(f"cannot be encoded and decoded again: {text!r}")
         return coded
 
     return checked, decode

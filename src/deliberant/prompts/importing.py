@@ -1,8 +1,6 @@
 """Other people's rows as our prompts: which column says what, and what is left out on the way.
 
 deliberant prompts import xstest.csv --to xstest.jsonl --map text=prompt --map category=label --set source=xstest
-
-Memory: 14 to 20 bytes for each prompt's id (see `index`), and what is said of each row that is skipped.
 """
 
 from collections import Counter
@@ -10,7 +8,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deliberant.prompts.index import Index
 from deliberant.prompts.lines import MAX_LINE
 from deliberant.prompts.reader import check_names
 from deliberant.prompts.rows import PromptRow, prompt_row, validate
@@ -70,7 +67,7 @@ class Import:
         }
 
 
-def imported(
+def import_prompts(
     table: Table,
     mapped: Mapping[str, str],
     constants: Mapping[str, str],
@@ -87,7 +84,7 @@ def imported(
     and whatever `PromptRow` refuses.
     """
     _check(mapped, constants)
-    seen, hinted = Index(), False
+    seen, hinted = set[str](), False
     chosen = None
     if table.columns is not None:
         chosen = _columns(table.columns, mapped, constants, table.at)
@@ -111,11 +108,12 @@ def imported(
         if len(json_line(prompt_row(prompt))) > MAX_LINE:
             account.skipped.append((record.at, f"is longer than {MAX_LINE / 2**20:g} MiB as a line of a prompt file"))
             continue
-        if seen.add(prompt.id) is not None:
+        if prompt.id in seen:
             what, remedy = "is that of an earlier row", "give one of the two another, or map another column to id"
             if _blank(values.get("id")):
                 what, remedy = f"was made up for want of one and {what}", "give this row an id"
             raise UserError(f"{record.at}: id '{prompt.id}' {what}; {remedy}")
+        seen.add(prompt.id)
         check_names(record.at, valid, categories, clauses)
         account.prompts += 1
         account.defaulted.update(name for name in ("id", "family") if _blank(values.get(name)))

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from deliberant.prompts.index import Index
 from deliberant.prompts.lines import lines
 from deliberant.prompts.rows import (
     AnyRow,
@@ -15,6 +14,7 @@ from deliberant.prompts.rows import (
     parse,
     prompt_row,
 )
+from deliberant.prompts.similarity import compared_text
 from deliberant.prompts.types import Case, Prompt
 from deliberant.util.errors import UserError
 from deliberant.util.files import write_rows
@@ -25,10 +25,9 @@ def iterate_prompts(
     path: Path,
     categories: Collection[str] | None = None,
     clauses: Collection[str] | None = None,
-    ids: Index | None = None,
 ) -> Iterator[Prompt]:
-    """`read_prompts`, one at a time; of those that went by, some 20 bytes stay in memory, in `ids`, empty at first."""
-    return (row.prompt() for row in _rows(path, PromptRow, categories, clauses, ids))
+    """`read_prompts`, one at a time; of those that went by, the ids stay in memory."""
+    return (row.prompt() for row in _rows(path, PromptRow, categories, clauses))
 
 
 def read_prompts(
@@ -87,9 +86,9 @@ def assert_families_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt]
 
 def assert_texts_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt], file: Path | None = None) -> None:
     """UserError naming the first text, as `dedupe` compares texts, that is trained on and measured; `file` as above."""
-    trained = {_words(prompt): prompt.id for prompt in train}
+    trained = {compared_text(prompt.messages): prompt.id for prompt in train}
     for prompt in held_out:
-        if (same := trained.get(_words(prompt))) is not None:
+        if (same := trained.get(compared_text(prompt.messages))) is not None:
             raise UserError(
                 f"{place(file, prompt)}case '{prompt.id}' asks what prompt '{same}' trains on; drop one of them, or "
                 "let `deliberant prompts dedupe` with --against take out such prompts, and those that are nearly alike"
@@ -101,26 +100,19 @@ def place(file: Path | None, case: Prompt) -> str:
     return "" if file is None else f"{file}:{line_of(file, case.id)}: "
 
 
-def _words(prompt: Prompt) -> str:
-    from deliberant.prompts.shingles import normalised  # imports numpy
-
-    return normalised((turn["role"], turn["content"]) for turn in prompt.messages)
-
-
 def _rows(
     path: Path,
     kind: type[AnyRow],
     categories: Collection[str] | None,
     clauses: Collection[str] | None,
-    ids: Index | None = None,
 ) -> Iterator[AnyRow]:
-    seen = Index() if ids is None else ids
-    for number, _, data in lines(path):
+    seen: dict[str, int] = {}
+    for number, data in lines(path):
         if not data.strip():
             continue
         here = f"{path}:{number}"
         row = parse(data, kind, here)
-        if seen.add(row.id) is not None and (first := line_of(path, row.id)) < number:
+        if (first := seen.setdefault(row.id, number)) < number:
             raise UserError(f"{here}: id '{row.id}' is already that of line {first}; give it another")
         check_names(here, row, categories, clauses)
         if isinstance(row, CaseRow):
@@ -131,7 +123,7 @@ def _rows(
 def line_of(path: Path, id: str) -> int:
     """The first line with this id in a file of prompts or cases whose lines were read up to one that has it."""
     return next(
-        number for number, _, data in lines(path) if data.strip() and json_object(data, f"{path}:{number}")["id"] == id
+        number for number, data in lines(path) if data.strip() and json_object(data, f"{path}:{number}")["id"] == id
     )
 
 

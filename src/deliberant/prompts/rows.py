@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from deliberant.prompts.lines import decode
 from deliberant.prompts.types import Case, Hint, Message, Prompt, Style, Truth
 from deliberant.util.errors import UserError
 from deliberant.util.mistakes import first_mistake
@@ -91,7 +92,7 @@ class PromptRow(_Row):
             messages=tuple(Message(role=message.role, content=message.content) for message in self.messages),
             categories=tuple(self.categories),
             family=self.family,
-            hints=tuple(Hint(hint.source, hint.style, hint.confidence, hint.clause) for hint in self.hints),
+            hints=tuple(Hint(**dict(hint)) for hint in self.hints),
             source=self.source,
             licence=self.licence,
             framing=self.framing,
@@ -118,8 +119,7 @@ class CaseRow(PromptRow):
     plain: Text | None = None
 
     def case(self) -> Case:
-        truth = Truth(self.truth.style, self.truth.clause, self.truth.harmful)
-        return Case(self.prompt(), truth, self.suite, self.plain)
+        return Case(self.prompt(), Truth(**dict(self.truth)), self.suite, self.plain)
 
 
 AnyRow = TypeVar("AnyRow", bound=PromptRow)
@@ -127,16 +127,7 @@ AnyRow = TypeVar("AnyRow", bound=PromptRow)
 
 def prompt_row(prompt: Prompt) -> dict[str, Any]:
     """A prompt as the JSON object that `parse` reads back."""
-    return {
-        "id": prompt.id,
-        "messages": prompt.messages,
-        "categories": prompt.categories,
-        "family": prompt.family,
-        "hints": prompt.hints,
-        "source": prompt.source,
-        "licence": prompt.licence,
-        "framing": prompt.framing,
-    }
+    return dict(vars(prompt))
 
 
 def case_row(case: Case) -> dict[str, Any]:
@@ -162,15 +153,13 @@ def json_object(line: bytes, here: str) -> dict[str, Any]:
     """The JSON object on a line. UserError that starts with `here` where there is none, or a key is given twice."""
     if line.startswith(BOM_UTF8):
         raise UserError(f"{here}: begins with a byte order mark, which only a file may; take it out")
+    text = decode(line, here)  # json would take bytes, and guess at UTF-16
     try:
-        # bytes may be UTF-16 to it
-        value = json.loads(line.decode(), object_pairs_hook=_no_duplicates, parse_int=_whole_number)
-    except UnicodeDecodeError as error:
-        raise UserError(f"{here}: is not UTF-8; save the file as UTF-8") from error
+        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_int=_whole_number)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{here}: is no JSON object ({error}); write one object per line") from error
+        raise UserError(f"{here}: is not a JSON object ({error}); write one object per line") from error
     if not isinstance(value, dict):
-        raise UserError(f"{here}: is no JSON object; write one object per line")
+        raise UserError(f"{here}: is not a JSON object; write one object per line")
     return value
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deliberant.prompts.lines import MAX_LINE, lines, text_of
+from deliberant.prompts.lines import MAX_LINE, decode, lines
 from deliberant.prompts.rows import json_object
 from deliberant.util.errors import UserError
 from deliberant.util.files import no_pipe
@@ -50,7 +50,7 @@ def open_table(where: str, split: str | None = None, config: str | None = None) 
     """A file (.jsonl, .csv, .tsv, .parquet), a folder or a Hub id with its `split` (default train) and `config`.
 
     A row is read when it is asked for, and no value over `lines.MAX_LINE` bytes of a text file. UserError with file and
-    line or row for what can not be read, here or while the records are gone through.
+    line or row for what cannot be read, here or while the records are gone through.
     """
     path = Path(where)
     no_pipe(path)
@@ -73,8 +73,7 @@ def open_table(where: str, split: str | None = None, config: str | None = None) 
 def _json_lines(path: Path) -> Iterator[Record]:
     for line in lines(path):
         here = f"{path}:{line.number}"
-        text = text_of(line, path)
-        yield Record(here, json_object(line.data, here) if text.strip() else {})
+        yield Record(here, json_object(line.data, here) if line.data.strip() else {})
 
 
 def _delimited(path: Path, delimiter: str) -> Table:
@@ -86,7 +85,7 @@ def _delimited(path: Path, delimiter: str) -> Table:
     def texts() -> Iterator[str]:
         for line in source:
             last[0] = line.number
-            yield text_of(line, path)
+            yield decode(line.data, f"{path}:{line.number}")
 
     reader = csv.reader(texts(), delimiter=delimiter, strict=True)
 
@@ -101,7 +100,7 @@ def _delimited(path: Path, delimiter: str) -> Table:
             remedy = "quote fields that hold quotes or line ends"
             if "field limit" in str(error):
                 remedy = f"close the quote that is open since line {first}, or split that field"
-            raise UserError(f"{path}:{first}: is no CSV ({error}); {remedy}") from error
+            raise UserError(f"{path}:{first}: is not valid CSV ({error}); {remedy}") from error
 
     head = row()
     header = head[1] if head else []
@@ -129,14 +128,14 @@ def _parquet(path: Path) -> Table:
             yield
         except (ArrowException, OSError, ValueError) as error:
             what = str(error).split("\n")[0]
-            raise UserError(f"{here}: can not be read as Parquet ({what}); write the file anew") from error
+            raise UserError(f"{here}: cannot be read as Parquet ({what}); write the file again") from error
 
     def cell(column: Any, place: int, here: str, name: str) -> Any:
         try:
             return column[place].as_py()
         except (ArrowException, ValueError, OverflowError) as error:
             remedy = "repair that value, or leave the column out"
-            raise UserError(f"{here}: column '{name}' holds what can not be read ({error}); {remedy}") from error
+            raise UserError(f"{here}: column '{name}' holds what cannot be read ({error}); {remedy}") from error
 
     with reading(str(path)):
         file = ParquetFile(path)
@@ -207,7 +206,7 @@ def _data_set(where: str, split: str | None, config: str | None) -> Table:
                 values = next(source, None)
             except (DatasetsError, OSError, ValueError, OverflowError, RuntimeError) as error:
                 what = str(error).split("\n")[0]
-                raise UserError(f"{where}: after row {number}: can not be read ({what}); repair it") from error
+                raise UserError(f"{where}: after row {number}: cannot be read ({what}); repair it") from error
             if values is None:
                 return
             number += 1
