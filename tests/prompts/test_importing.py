@@ -95,7 +95,9 @@ def test_what_belongs_to_a_hint_is_told_as_left_out_where_there_is_none() -> Non
 def test_what_is_asked_for_of_a_hint_needs_one(mapped: dict[str, str], constants: dict[str, str]) -> None:
     record = Record("t.csv:2", {"text": "a", "c": "0.9"})
     table = Table("t", "t.csv:1", ("text", "c"), lambda wanted: iter([record]))
-    with pytest.raises(UserError, match=r"t\.csv:1: '\w+' is of a hint, and there is none; name it with --map hint="):
+    with pytest.raises(
+        UserError, match=r"t\.csv:1: '\w+' belongs to a hint, and no row has one; name its column with --map hint="
+    ):
         list(import_prompts(table, mapped, constants, Import()))
 
 
@@ -105,7 +107,7 @@ def test_a_hints_source_is_for_the_rows_that_have_a_hint() -> None:
         (),
         (Hint("me", "comply"),),
     ]
-    with pytest.raises(UserError, match="set: 'hint_source' is of a hint, and there is none"):
+    with pytest.raises(UserError, match="set: 'hint_source' belongs to a hint, and no row has one"):
         run(rows[:1], {"hint_source": "=me"}, columns=False)
 
 

@@ -124,9 +124,7 @@ def test_what_is_no_object_is_named_with_its_line(tmp_path: Path, line: str) -> 
 def test_a_byte_order_mark_stands_at_the_start_of_a_file_only(tmp_path: Path) -> None:
     rows = [json.dumps({**ROW, "id": id}) + "\n" for id in "ab"]
     assert len(read_prompts(file(tmp_path, "\ufeff", *rows))) == 2
-    with pytest.raises(
-        UserError, match=r"rows\.jsonl:2: begins with a byte order mark, which only a file may; take it"
-    ):
+    with pytest.raises(UserError, match=r"rows\.jsonl:2: begins with a byte order mark, which belongs at the start"):
         read_prompts(file(tmp_path, rows[0], "\ufeff", rows[1]))
 
 

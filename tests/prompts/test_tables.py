@@ -231,5 +231,5 @@ def test_what_is_not_there_is_one_line(tmp_path: Path) -> None:
         read(tmp_path / "none.csv")
     assert "\n" not in str(error.value)
     (tmp_path / "a.csv").write_text("a\n")
-    with pytest.raises(UserError, match="a file has neither"):
+    with pytest.raises(UserError, match="leave them out for a file"):
         read(tmp_path / "a.csv", split="train")

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deliberant.prompts.lines import lines
-from deliberant.prompts.rows import CaseRow, PromptRow, json_object, validate
+from deliberant.prompts.lines import Line
+from deliberant.prompts.reader import holds_cases, iterate_rows
+from deliberant.prompts.rows import CaseRow, PromptRow
 from deliberant.prompts.similarity import compared_text, normalise
 from deliberant.util.errors import UserError
 
@@ -31,32 +32,30 @@ class Entry:
 
 
 def read_entries(paths: Iterable[Path]) -> list[Entry]:
-    """The rows of files of prompts, in order. UserError as in `read_prompts`, and for an id that two rows share."""
+    """The rows of files of prompts, in order. UserError as in `read_prompts`, and for an id that two files share."""
     found: dict[str, Entry] = {}
-    for entry in _entries(paths, cases=False):
-        if (first := found.setdefault(entry.id, entry)) is not entry:
-            raise UserError(f"{entry.at}: id '{entry.id}' is already that of {first.at}; give it another")
+    for path in paths:
+        for line, row in iterate_rows(path, PromptRow):
+            entry = _entry(path, line, row, compared_text(row.prompt().messages))
+            if (first := found.setdefault(row.id, entry)) is not entry:
+                raise UserError(f"{entry.at}: id '{row.id}' is already that of {first.at}; give it another")
     return list(found.values())
 
 
 def read_evaluation(paths: Iterable[Path]) -> list[Entry]:
-    """The rows of files of prompts or cases. A case that is encoded counts twice: as it is asked, and decoded."""
-    return list(_entries(paths, cases=True))
-
-
-def _entries(paths: Iterable[Path], cases: bool) -> Iterator[Entry]:
+    """The rows of files of prompts or of cases. A case that is encoded counts twice: as it is asked, and decoded."""
+    found = []
     for path in paths:
-        for number, line in lines(path):
-            if not line.strip():
-                continue
-            here = f"{path}:{number}"
-            value = json_object(line, here)
-            row: PromptRow = validate(value, CaseRow if cases and "truth" in value else PromptRow, here)
-            texts = [compared_text(row.prompt().messages)]
+        kind: type[PromptRow] = CaseRow if holds_cases(path) else PromptRow
+        for line, row in iterate_rows(path, kind):
+            found.append(_entry(path, line, row, compared_text(row.prompt().messages)))
             if isinstance(row, CaseRow) and row.plain is not None:
-                texts.append(normalise(row.plain))
-            for text in texts:
-                yield Entry(path, number, line, row.id, row.family, text)
+                found.append(_entry(path, line, row, normalise(row.plain)))
+    return found
+
+
+def _entry(path: Path, line: Line, row: PromptRow, text: str) -> Entry:
+    return Entry(path, line.number, line.data, row.id, row.family, text)
 
 
 def copied(entries: Iterable[Entry]) -> Iterator[bytes]:

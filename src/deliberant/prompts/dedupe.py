@@ -2,8 +2,8 @@
 
     deliberant prompts dedupe train.jsonl more.jsonl --against cases.jsonl --to clean.jsonl
 
-First every prompt goes that is like one of the evaluation; then, of the prompts that are alike (directly or by a chain
-of others), all but the first. What goes is written beside what stays, each row with what it was like and how much.
+First every prompt that is like one of the evaluation is removed; then, of the prompts that are alike (directly or by a
+chain of others), all but the first. The removed rows are listed beside the output, each with what it was like.
 """
 
 from collections import Counter
@@ -40,7 +40,7 @@ class DedupeCounts:
 
 
 def dedupe(files: Sequence[Path], against: Sequence[Path], to: Path, threshold: float = THRESHOLD) -> DedupeCounts:
-    """Write the rows that stay to `to`, byte for byte and in order, and list those that go in `removed_file(to)`.
+    """Write the rows that stay to `to`, byte for byte and in order, and list the others in `removed_file(to)`.
 
     `against` are files of prompts or cases; a case that is encoded counts decoded, too. `threshold` is in (0, 1].
     UserError for a mistake in a file, or an id that two rows share.

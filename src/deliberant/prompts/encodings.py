@@ -1,7 +1,7 @@
-"""Reversible text transforms for the encoded suite: the same request in another writing.
+"""Reversible text transforms for the encoded suite: the same request, written differently.
 
-They work on lower case letters and leave everything else as it stands. A model that can decode them can be asked
-harmful things in them (the paper's first figure shows one in ROT13).
+They work on lower-case letters and leave everything else as it is. A model that can decode them can be asked harmful
+things in them (the paper's first figure shows a request in ROT13).
 """
 
 import re

@@ -31,7 +31,7 @@ def lines(path: Path, limit: int = MAX_LINE) -> Iterator[Line]:
             for number, data in enumerate(iter(partial(file.readline, limit + 1), b""), start=1):
                 if len(data) > limit:
                     raise UserError(
-                        f"{path}:{number}: is longer than {limit / 2**20:g} MiB; split this line or take it out"
+                        f"{path}:{number}: is longer than {limit / 2**20:g} MiB; split this line or remove it"
                     )
                 yield Line(number, data.removeprefix(BOM_UTF8) if number == 1 else data)
     except OSError as error:

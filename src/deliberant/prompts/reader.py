@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from deliberant.prompts.lines import lines
+from deliberant.prompts.lines import Line, lines
 from deliberant.prompts.rows import (
     AnyRow,
     CaseRow,
@@ -27,7 +27,7 @@ def iterate_prompts(
     clauses: Collection[str] | None = None,
 ) -> Iterator[Prompt]:
     """`read_prompts`, one at a time; of those that went by, the ids stay in memory."""
-    return (row.prompt() for row in _rows(path, PromptRow, categories, clauses))
+    return (row.prompt() for _, row in iterate_rows(path, PromptRow, categories, clauses))
 
 
 def read_prompts(
@@ -35,7 +35,7 @@ def read_prompts(
 ) -> list[Prompt]:
     """The prompts of a JSONL file, in order; `categories` and `clauses`, where given, are the ones the policy has.
 
-    UserError with file:line for anything unknown, missing, blank, duplicated, over-long or not ending on a user turn.
+    UserError with file:line for anything unknown, missing, blank, repeated or too long, or not ending on a user turn.
     """
     return list(iterate_prompts(path, categories, clauses))
 
@@ -43,19 +43,19 @@ def read_prompts(
 def read_partly_labelled(
     path: Path, categories: Collection[str] | None = None, clauses: Collection[str] | None = None
 ) -> list[tuple[Prompt, bool]]:
-    """As `read_prompts`, of a file whose rows may leave their category out; with each prompt, whether it is stated."""
-    return [(row.prompt(), row.stated) for row in _rows(path, PartlyLabelledRow, categories, clauses)]
+    """As `read_prompts`, for rows that may leave out their category; each comes with whether it is stated."""
+    return [(row.prompt(), row.stated) for _, row in iterate_rows(path, PartlyLabelledRow, categories, clauses)]
 
 
 def read_cases(
     path: Path, categories: Collection[str] | None = None, clauses: Collection[str] | None = None
 ) -> list[Case]:
     """The evaluation cases of a JSONL file; UserError as in `read_prompts`."""
-    return [row.case() for row in _rows(path, CaseRow, categories, clauses)]
+    return [row.case() for _, row in iterate_rows(path, CaseRow, categories, clauses)]
 
 
 def holds_cases(path: Path) -> bool:
-    """Whether a file's first row has a truth. UserError where it is no JSON object."""
+    """Whether a file's first row has a truth. UserError where it is not a JSON object."""
     first = next((line for line in lines(path) if line.data.strip()), None)
     return first is not None and "truth" in json_object(first.data, f"{path}:{first.number}")
 
@@ -71,9 +71,9 @@ def write_cases(path: Path, cases: Iterable[Case]) -> None:
 
 
 def assert_families_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt], file: Path | None = None) -> None:
-    """UserError naming the first family that is trained on and measured: an original and its rewrites stay together.
+    """UserError for the first family that is trained on and measured: an original and its rewrites stay together.
 
-    `file` is that of the cases, where they have one.
+    `file` is the file of the cases, if they have one.
     """
     trained = {prompt.family: prompt.id for prompt in train}
     for prompt in held_out:
@@ -85,7 +85,7 @@ def assert_families_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt]
 
 
 def assert_texts_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt], file: Path | None = None) -> None:
-    """UserError naming the first text, as `dedupe` compares texts, that is trained on and measured; `file` as above."""
+    """UserError for the first text, as `dedupe` compares texts, that is trained on and measured; `file` as above."""
     trained = {compared_text(prompt.messages): prompt.id for prompt in train}
     for prompt in held_out:
         if (same := trained.get(compared_text(prompt.messages))) is not None:
@@ -96,28 +96,29 @@ def assert_texts_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt], f
 
 
 def place(file: Path | None, case: Prompt) -> str:
-    """File and line of a case, to begin a mistake with; "" where the cases are in no file."""
+    """File and line of a case, to begin an error with; "" where the cases come from no file."""
     return "" if file is None else f"{file}:{line_of(file, case.id)}: "
 
 
-def _rows(
+def iterate_rows(
     path: Path,
     kind: type[AnyRow],
-    categories: Collection[str] | None,
-    clauses: Collection[str] | None,
-) -> Iterator[AnyRow]:
+    categories: Collection[str] | None = None,
+    clauses: Collection[str] | None = None,
+) -> Iterator[tuple[Line, AnyRow]]:
+    """The lines that are not blank, each with its row. UserError as in `read_prompts`."""
     seen: dict[str, int] = {}
-    for number, data in lines(path):
-        if not data.strip():
+    for line in lines(path):
+        if not line.data.strip():
             continue
-        here = f"{path}:{number}"
-        row = parse(data, kind, here)
-        if (first := seen.setdefault(row.id, number)) < number:
+        here = f"{path}:{line.number}"
+        row = parse(line.data, kind, here)
+        if (first := seen.setdefault(row.id, line.number)) < line.number:
             raise UserError(f"{here}: id '{row.id}' is already that of line {first}; give it another")
         check_names(here, row, categories, clauses)
         if isinstance(row, CaseRow):
             _check_name(here, "clause", row.truth.clause, clauses)
-        yield row
+        yield line, row
 
 
 def line_of(path: Path, id: str) -> int:
@@ -128,7 +129,7 @@ def line_of(path: Path, id: str) -> int:
 
 
 def check_names(here: str, row: PromptRow, categories: Collection[str] | None, clauses: Collection[str] | None) -> None:
-    """UserError, beginning with `here`, where the prompt names what is not among the policy's names, where given."""
+    """UserError that starts with `here` where the prompt names a category or clause that is not among those given."""
     for category in row.categories:
         _check_name(here, "category", category, categories)
     for place, hint in enumerate(row.hints):

@@ -72,7 +72,7 @@ class PromptRow(_Row):
 
     @property
     def stated(self) -> bool:
-        """Whether the line says where the prompt belongs, be it that it is outside every category."""
+        """Whether the line says where the prompt belongs, even if that is outside every category."""
         return bool(self.model_fields_set & {"category", "categories"})
 
     @model_validator(mode="after")
@@ -100,7 +100,7 @@ class PromptRow(_Row):
 
 
 class PartlyLabelledRow(PromptRow):
-    """A line of a prompt file that may leave category and categories out: nobody has said yet."""
+    """A line of a prompt file that may leave out category and categories: nobody has labelled it yet."""
 
     may_be_unstated: ClassVar[bool] = True
 
@@ -150,9 +150,9 @@ def validate(value: Any, kind: type[AnyRow], here: str) -> AnyRow:
 
 
 def json_object(line: bytes, here: str) -> dict[str, Any]:
-    """The JSON object on a line. UserError that starts with `here` where there is none, or a key is given twice."""
+    """The JSON object on a line. UserError that starts with `here` where it is none, or has a key twice."""
     if line.startswith(BOM_UTF8):
-        raise UserError(f"{here}: begins with a byte order mark, which only a file may; take it out")
+        raise UserError(f"{here}: begins with a byte order mark, which belongs at the start of a file only; remove it")
     text = decode(line, here)  # json would take bytes, and guess at UTF-16
     try:
         value = json.loads(text, object_pairs_hook=_no_duplicates, parse_int=_whole_number)
@@ -166,7 +166,7 @@ def json_object(line: bytes, here: str) -> dict[str, Any]:
 def _whole_number(digits: str) -> int:
     try:
         return int(digits)
-    except ValueError:  # Python reads some thousand digits, and words this for programmers
+    except ValueError:  # Python's own message is for programmers
         raise ValueError(f"a number has {len(digits)} digits, more than can be read") from None
 
 

@@ -1,9 +1,9 @@
-"""A prompt file in two, for training and for measuring, so that nothing measured was trained on in other words.
+"""Splits a prompt file for training and measuring, so that nothing measured was trained on in other words.
 
     deliberant prompts split prompts.jsonl --to sets --held-out 0.2 --seed 0
 
-What goes to one side together: a family, and whatever is near-duplicate across families. The sets are shuffled by a
-hash of the seed and of their first id, and dealt until the share is reached.
+A family stays on one side, and so do near-duplicates across families. The sets that this makes are shuffled by a hash
+of the seed and of their first id, and dealt until the share is reached.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ TRAIN, HELD_OUT, COUNTS = "train.jsonl", "held-out.jsonl", "split.json"
 
 @dataclass(frozen=True)
 class SplitCounts:
-    """Rows, families and indivisible sets of them; `joined` families share a set with another one's near-duplicates."""
+    """Rows, families, and the sets that stay together; `joined`: families in a set with near-duplicates of another."""
 
     rows: int
     train: int
