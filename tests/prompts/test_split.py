@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_near_duplicates_stay_together_across_families(tmp_path: Path) -> None:
         held = set(ids(tmp_path / "sets" / "held-out.jsonl"))
         assert len(held & {"a", "b"}) != 1 and len(held & {"c", "d"}) != 1
         assert (found.families, found.sets, found.joined, found.largest) == (6, 4, 4, 2)
-    assert json.loads((tmp_path / "sets" / "split.json").read_text()) == found.row()
+    assert json.loads((tmp_path / "sets" / "split.json").read_text()) == asdict(found)
 
 
 def test_a_chain_of_family_and_likeness_is_one_set(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -116,7 +117,7 @@ def dedupe(
     from deliberant.prompts.dedupe import dedupe as dedupe_files
 
     found = dedupe_files(files, against or [], to, threshold)
-    _show(found.row(), deduped_lines(found), as_json)
+    _show(asdict(found), deduped_lines(found), as_json)
 
 
 @prompts_app.command()
@@ -137,7 +138,7 @@ def split(
     from deliberant.prompts.split import split as split_file
 
     found = split_file(file, to, held_out, seed, threshold)
-    _show(found.row(), split_lines(found, to), as_json)
+    _show(asdict(found), split_lines(found, to), as_json)
 
 
 @prompts_app.command()

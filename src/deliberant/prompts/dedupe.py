@@ -8,7 +8,7 @@ chain of others), all but the first. The removed rows are listed beside the outp
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,6 @@ class DedupeCounts:
     skipped: int
     threshold: float
     removed: str
-
-    def row(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return asdict(self)
 
 
 def dedupe(files: Sequence[Path], against: Sequence[Path], to: Path, threshold: float = THRESHOLD) -> DedupeCounts:

@@ -6,8 +6,8 @@ beyond the first few, which are counted.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from deliberant.prompts.minhash import band_hashes, candidates
@@ -31,12 +31,15 @@ class Match:
     exact: bool = False
 
 
-@dataclass
-class Duplicates:
-    """`matches` by row, ascending; `skipped` comparisons that were not made."""
+Compare = Callable[[int, int], Match | None]
 
-    matches: dict[int, Match] = field(default_factory=dict)
-    skipped: int = 0
+
+@dataclass(frozen=True)
+class Duplicates:
+    """`matches` by row, ascending; `skipped`: how many comparisons were not made."""
+
+    matches: dict[int, Match]
+    skipped: int
 
 
 class Sets:
@@ -69,6 +72,9 @@ def find_duplicates(texts: Sequence[str], threshold: float, start: int = 0) -> D
     distinct = list(firsts.values())
     bands = band_hashes(list(firsts), threshold)
 
+    def groups() -> Iterator[list[int]]:
+        return ([distinct[place] for place in group] for group in candidates(bands))
+
     @lru_cache(CACHED)
     def shingles_of(row: int) -> frozenset[str]:
         return shingles(texts[row])
@@ -77,18 +83,36 @@ def find_duplicates(texts: Sequence[str], threshold: float, start: int = 0) -> D
         similarity = jaccard(shingles_of(row), shingles_of(other))
         return Match(row, other, similarity) if similarity >= threshold else None
 
-    def groups() -> Iterator[list[int]]:
-        return ([distinct[place] for place in group] for group in candidates(bands))
+    near = _match_earlier(groups(), start, compare) if start else {}
+    rest = ([row for row in group if row >= start and row not in near] for group in groups())
+    links, skipped = _link(rest, len(texts), compare)
+    near |= _steps(links)
+    found = Duplicates({}, skipped)
+    for row in range(start, len(texts)):
+        first = firsts[texts[row]]
+        match = near.get(first)
+        if first != row and (match is None or match.other >= start):
+            found.matches[row] = Match(row, first, 1.0, exact=True)
+        elif match is not None:
+            found.matches[row] = replace(match, row=row)
+    return found
 
-    near: dict[int, Match] = {}
-    for group in groups() if start else ():
-        others = [row for row in group if row < start]
-        for row in group[len(others) :] if others else ():
-            if row not in near and (match := next(filter(None, (compare(row, other) for other in others)), None)):
-                near[row] = match
-    found, sets, links = Duplicates(), Sets(len(texts)), list[Match]()
-    for every in groups():
-        group = [row for row in every if row >= start and row not in near]
+
+def _match_earlier(groups: Iterable[Sequence[int]], start: int, compare: Compare) -> dict[int, Match]:
+    """For every row from `start` on that is like one before it, the first such match."""
+    found: dict[int, Match] = {}
+    for group in groups:
+        earlier = [row for row in group if row < start]
+        for row in group[len(earlier) :]:
+            if row not in found and (match := next(filter(None, (compare(row, each) for each in earlier)), None)):
+                found[row] = match
+    return found
+
+
+def _link(groups: Iterable[Sequence[int]], n: int, compare: Compare) -> tuple[list[Match], int]:
+    """Matches that join what is alike (a spanning forest), and how many comparisons crowds were spared."""
+    sets, links, skipped = Sets(n), list[Match](), 0
+    for group in groups:
         leaders: list[int] = []
         for row in group:
             for leader in leaders:
@@ -99,16 +123,8 @@ def find_duplicates(texts: Sequence[str], threshold: float, start: int = 0) -> D
             if len(group) <= CROWD or (alone and len(leaders) < LEADERS):
                 leaders.append(row)
             elif alone:
-                found.skipped += 1
-    near |= _steps(links)
-    for row in range(start, len(texts)):
-        first = firsts[texts[row]]
-        match = near.get(first)
-        if first != row and (match is None or match.other >= start):
-            found.matches[row] = Match(row, first, 1.0, exact=True)
-        elif match is not None:
-            found.matches[row] = replace(match, row=row)
-    return found
+                skipped += 1
+    return links, skipped
 
 
 def _steps(links: Iterable[Match]) -> Iterator[tuple[int, Match]]:

@@ -9,9 +9,8 @@ of the seed and of their first id, and dealt until the share is reached.
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deliberant.prompts.corpus import Entry, copied, read_entries
 from deliberant.prompts.duplicates import Match, Sets, find_duplicates
@@ -37,10 +36,6 @@ class SplitCounts:
     share: float
     seed: int
     threshold: float
-
-    def row(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return asdict(self)
 
 
 def split(path: Path, to: Path, share: float, seed: int, threshold: float = THRESHOLD) -> SplitCounts:
