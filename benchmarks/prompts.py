@@ -127,7 +127,7 @@ def work(name: str, folder: Path) -> str:
             return f"{peer(path)} near an earlier one"
 
 
-def measured(name: str, folder: Path) -> dict[str, Any]:
+def measure(name: str, folder: Path) -> dict[str, Any]:
     """Seconds and peak memory of one piece of work in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.prompts", "--work", name, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -170,7 +170,7 @@ def main() -> None:
                 run_folder(folder, number)
                 names += ["split", "coverage", "check", "import"]
             for each in names:
-                found = measured(each, folder)
+                found = measure(each, folder)
                 cpu[each, number] = found["cpu"]
                 peaks.setdefault(each, []).append((number, found["peak"]))
                 show(each, number, found)
