@@ -2,9 +2,7 @@
 
 The prompts are made up: about 110 letters, one in ten a copy, one in ten another with a word changed, families of two.
 Each measurement is a process of its own. In the end it prints, for each verb, by how much the peak grew between two
-sizes, in kB per 1,000 rows, which is bytes a row. What has to grow: 13 bytes a row in dedupe, about 25 in split and
-check, 30 in coverage, 20 in import; below some 200,000 rows the parts that are sorted at once (`columns.PART`) fill up,
-too. All else is in temporary files, some 100 bytes a row.
+sizes, in kB per 1,000 rows, which is bytes a row.
 
 The peer gets the same character shingles and threshold, with datasketch's documented settings (128 permutations,
 MinHashLSH's own choice of bands), inserts every prompt and asks for what is near it; it needs `pip install datasketch`,
@@ -30,9 +28,9 @@ from typing import Any
 from deliberant.policy import load_policy
 from deliberant.prompts import write_prompts
 from deliberant.prompts.census import census
-from deliberant.prompts.dedupe import THRESHOLD, dedupe
-from deliberant.prompts.importing import Import, imported
-from deliberant.prompts.shingles import WIDTH, normalised
+from deliberant.prompts.dedupe import dedupe
+from deliberant.prompts.importing import Import, import_prompts
+from deliberant.prompts.similarity import THRESHOLD, compared_text, shingles
 from deliberant.prompts.split import split
 from deliberant.prompts.tables import open_table
 from deliberant.run.run import NOTE
@@ -98,9 +96,9 @@ def peer(path: Path) -> int:
     found = 0
     with path.open() as file:
         for place, line in enumerate(file):
-            text = normalised((turn["role"], turn["content"]) for turn in json.loads(line)["messages"])
+            text = compared_text(json.loads(line)["messages"])
             made = MinHash(num_perm=128)
-            made.update_batch({text[start : start + WIDTH].encode() for start in range(len(text) - WIDTH + 1)})
+            made.update_batch([shingle.encode() for shingle in shingles(text)])
             found += bool(index.query(made))
             index.insert(place, made)
     return found
@@ -123,13 +121,13 @@ def work(name: str, folder: Path) -> str:
             return f"{checked.families} families"
         case "import":
             account = Import()
-            write_prompts(folder / "imported.jsonl", imported(open_table(str(path)), {}, {}, account))
+            write_prompts(folder / "imported.jsonl", import_prompts(open_table(str(path)), {}, {}, account))
             return f"{account.prompts} prompts"
         case _:
             return f"{peer(path)} near an earlier one"
 
 
-def measured(name: str, folder: Path) -> dict[str, Any]:
+def measure(name: str, folder: Path) -> dict[str, Any]:
     """Seconds and peak memory of one piece of work in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.prompts", "--work", name, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -172,7 +170,7 @@ def main() -> None:
                 run_folder(folder, number)
                 names += ["split", "coverage", "check", "import"]
             for each in names:
-                found = measured(each, folder)
+                found = measure(each, folder)
                 cpu[each, number] = found["cpu"]
                 peaks.setdefault(each, []).append((number, found["peak"]))
                 show(each, number, found)

@@ -78,7 +78,8 @@ def test_check_counts_or_names_the_mistake(folder: Path) -> None:
     assert json.loads(invoke("check", "p.jsonl", "--json").stdout)["families"] == 1
     (folder / "p.jsonl").write_bytes(b"\xff\n")
     wrong = invoke("check", "p.jsonl")
-    assert (wrong.exit_code, wrong.stderr) == (2, "error: p.jsonl:1: is not UTF-8; save the file as UTF-8\n")
+    words = "error: p.jsonl:1: is not UTF-8 (byte 0xff at 1); save the file as UTF-8\n"
+    assert (wrong.exit_code, wrong.stderr) == (2, words)
 
 
 def test_dedupe_and_split_say_what_became_of_the_rows(folder: Path) -> None:

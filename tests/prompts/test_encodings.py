@@ -31,5 +31,5 @@ def test_what_each_looks_like(name: str, coded: str) -> None:
 
 @pytest.mark.parametrize(("name", "text"), [("leet", "4 locks"), ("spaced", "by-pass")])
 def test_a_text_that_would_not_come_back_is_refused(name: str, text: str) -> None:
-    with pytest.raises(ValueError, match="can not be encoded"):
+    with pytest.raises(ValueError, match="cannot be encoded"):
         ENCODINGS[name][0](text)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from deliberant.prompts import Hint, Prompt, read_prompts, write_prompts
-from deliberant.prompts.importing import FIELDS, Import, imported
+from deliberant.prompts.importing import FIELDS, Import, import_prompts
 from deliberant.prompts.lines import MAX_LINE
 from deliberant.prompts.tables import Record, Table, open_table
 from deliberant.util.errors import UserError
@@ -31,7 +31,7 @@ def run(
     mapped = mapped or {}
     constants = {name: value[1:] for name, value in mapped.items() if value.startswith("=")}
     columns_of = {name: value for name, value in mapped.items() if not value.startswith("=")}
-    return list(imported(table, columns_of, constants, account, categories, clauses)), account
+    return list(import_prompts(table, columns_of, constants, account, categories, clauses)), account
 
 
 def test_columns_become_fields_and_the_rest_is_told() -> None:
@@ -76,14 +76,14 @@ def test_a_hints_clause_comes_from_every_kind_of_file(tmp_path: Path, suffix: st
     else:
         parquet.write_table(pyarrow.Table.from_pylist(rows), path)
     mapped = {"hint": "said", "hint_clause": "rule"}
-    found = list(imported(open_table(str(path)), mapped, {"hint_source": "ana"}, Import(), None, {"W1"}))
+    found = list(import_prompts(open_table(str(path)), mapped, {"hint_source": "ana"}, Import(), None, {"W1"}))
     assert [prompt.hints for prompt in found] == [
         (Hint("ana", "refuse", clause="W1"),),
         (Hint("ana", "comply"),),
         (),
     ]
     with pytest.raises(UserError, match=r"set\.\w+:.* hints\.0\.clause 'W1' is not in the policy; did you mean 'W2'"):
-        list(imported(open_table(str(path)), mapped, {}, Import(), None, {"W2"}))
+        list(import_prompts(open_table(str(path)), mapped, {}, Import(), None, {"W2"}))
 
 
 def test_what_belongs_to_a_hint_is_told_as_left_out_where_there_is_none() -> None:
@@ -95,8 +95,10 @@ def test_what_belongs_to_a_hint_is_told_as_left_out_where_there_is_none() -> Non
 def test_what_is_asked_for_of_a_hint_needs_one(mapped: dict[str, str], constants: dict[str, str]) -> None:
     record = Record("t.csv:2", {"text": "a", "c": "0.9"})
     table = Table("t", "t.csv:1", ("text", "c"), lambda wanted: iter([record]))
-    with pytest.raises(UserError, match=r"t\.csv:1: '\w+' is of a hint, and there is none; name it with --map hint="):
-        list(imported(table, mapped, constants, Import()))
+    with pytest.raises(
+        UserError, match=r"t\.csv:1: '\w+' belongs to a hint, and no row has one; name its column with --map hint="
+    ):
+        list(import_prompts(table, mapped, constants, Import()))
 
 
 def test_a_hints_source_is_for_the_rows_that_have_a_hint() -> None:
@@ -105,7 +107,7 @@ def test_a_hints_source_is_for_the_rows_that_have_a_hint() -> None:
         (),
         (Hint("me", "comply"),),
     ]
-    with pytest.raises(UserError, match="set: 'hint_source' is of a hint, and there is none"):
+    with pytest.raises(UserError, match="set: 'hint_source' belongs to a hint, and no row has one"):
         run(rows[:1], {"hint_source": "=me"}, columns=False)
 
 
@@ -134,7 +136,7 @@ def test_what_no_prompt_file_could_hold_is_skipped_and_listed(tmp_path: Path) ->
     texts = ["a", "x" * MAX_LINE, quotes, "b"]
     parquet.write_table(pyarrow.table({"text": texts}), path)
     account = Import()
-    write_prompts(tmp_path / "to.jsonl", imported(open_table(str(path)), {}, {}, account))
+    write_prompts(tmp_path / "to.jsonl", import_prompts(open_table(str(path)), {}, {}, account))
     why = "is longer than 16 MiB as a line of a prompt file"
     assert account.skipped == [(f"{path}: row 2", why), (f"{path}: row 3", why)]
     assert [prompt.id for prompt in read_prompts(tmp_path / "to.jsonl")] == ["set-1", "set-4"]
@@ -255,7 +257,7 @@ def test_our_own_files_come_back_as_they_are(tmp_path_factory: pytest.TempPathFa
     path = tmp_path_factory.getbasetemp() / "own.jsonl"
     write_prompts(path, given)
     account = Import()
-    assert list(imported(open_table(str(path)), {}, {}, account)) == given == read_prompts(path)
+    assert list(import_prompts(open_table(str(path)), {}, {}, account)) == given == read_prompts(path)
     assert not account.skipped and not account.unused
 
 

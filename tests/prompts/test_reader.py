@@ -109,7 +109,7 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, change: dict[str, Any]
 
 
 def test_a_number_of_too_many_digits_is_one_line(tmp_path: Path) -> None:
-    words = r"rows\.jsonl:2: is no JSON object \(a number has 5000 digits, more than can be read\); write one object"
+    words = r"rows\.jsonl:2: is not a JSON object \(a number has 5000 digits, more than can be read\); write one object"
     with pytest.raises(UserError, match=words):
         read_prompts(file(tmp_path, ROW, '{"id": ' + "9" * 5000 + "}\n"))
 
@@ -124,9 +124,7 @@ def test_what_is_no_object_is_named_with_its_line(tmp_path: Path, line: str) -> 
 def test_a_byte_order_mark_stands_at_the_start_of_a_file_only(tmp_path: Path) -> None:
     rows = [json.dumps({**ROW, "id": id}) + "\n" for id in "ab"]
     assert len(read_prompts(file(tmp_path, "\ufeff", *rows))) == 2
-    with pytest.raises(
-        UserError, match=r"rows\.jsonl:2: begins with a byte order mark, which only a file may; take it"
-    ):
+    with pytest.raises(UserError, match=r"rows\.jsonl:2: begins with a byte order mark, which belongs at the start"):
         read_prompts(file(tmp_path, rows[0], "\ufeff", rows[1]))
 
 
@@ -197,7 +195,7 @@ def test_a_case_is_no_prompt(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be"])
 def test_another_encoding_is_refused_though_json_could_guess_it(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "p.jsonl").write_bytes(json.dumps(ROW).encode(encoding))
-    with pytest.raises(UserError, match=r"p\.jsonl:1: is no"):
+    with pytest.raises(UserError, match=r"p\.jsonl:1: is not"):
         read_prompts(tmp_path / "p.jsonl")
 
 

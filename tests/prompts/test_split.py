@@ -1,15 +1,14 @@
 import json
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliberant.prompts import columns, read_prompts
-from deliberant.prompts import split as split_module
-from deliberant.prompts.clusters import Comparer, Forest
-from deliberant.prompts.columns import Column
+from deliberant.prompts import read_prompts
+from deliberant.prompts.corpus import Entry
+from deliberant.prompts.duplicates import Match
 from deliberant.prompts.split import _assert_apart, split
 from deliberant.util.errors import UserError
 from tests.prompts.sets import BREAD, BREAD_TOO, LOCK, ROSES, WAR, ids, prompt, prompts
@@ -56,7 +55,7 @@ def test_near_duplicates_stay_together_across_families(tmp_path: Path) -> None:
         held = set(ids(tmp_path / "sets" / "held-out.jsonl"))
         assert len(held & {"a", "b"}) != 1 and len(held & {"c", "d"}) != 1
         assert (found.families, found.sets, found.joined, found.largest) == (6, 4, 4, 2)
-    assert json.loads((tmp_path / "sets" / "split.json").read_text()) == found.row()
+    assert json.loads((tmp_path / "sets" / "split.json").read_text()) == asdict(found)
 
 
 def test_a_chain_of_family_and_likeness_is_one_set(tmp_path: Path) -> None:
@@ -88,39 +87,20 @@ def test_the_remedy_for_an_empty_side_is_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.9])
-def test_what_can_not_be_divided_is_an_error(tmp_path: Path, share: float) -> None:
+def test_what_cannot_be_divided_is_an_error(tmp_path: Path, share: float) -> None:
     path = prompts(tmp_path / "in.jsonl", prompt("a", BREAD, "one"), prompt("b", LOCK, "one"), prompt("c", WAR, "one"))
     with pytest.raises(UserError, match=r"in\.jsonl: its 3 rows are 1 sets .* would be empty .*; give families"):
         split(path, tmp_path / "sets", share, 0)
     assert not (tmp_path / "sets" / "train.jsonl").exists()
 
 
-def test_a_straddling_family_or_cluster_or_pair_is_an_invariant_broken() -> None:
-    held = np.array([True, False])
-    apart = np.array([0, 1], np.int32)
+def test_a_straddling_family_or_pair_is_an_invariant_broken() -> None:
+    def entries(*families: str) -> list[Entry]:
+        return [Entry(Path("p"), number, b"", f"{number}", family, "") for number, family in enumerate(families)]
 
-    def families(*names: int) -> Column:
-        found = Column(np.uint64)
-        found.extend(np.array(names, np.uint64))
-        return found
-
-    _assert_apart(families(7, 8), apart, held, Forest(2))
+    held, match = [True, False], Match(1, 0, 1.0)
+    _assert_apart(entries("a", "b"), [], held)
     with pytest.raises(AssertionError, match="family"):
-        _assert_apart(families(7, 7), apart, held, Forest(2))
-    with pytest.raises(AssertionError, match="cluster"):
-        _assert_apart(families(7, 8), np.array([0, 0], np.int32), held, Forest(2))
-    forest = Forest(2)
-    forest.link([[0, 1]], Comparer(lambda row: "the same", 0.8))
+        _assert_apart(entries("a", "a"), [], held)
     with pytest.raises(AssertionError, match="near-duplicates"):
-        _assert_apart(families(7, 8), apart, held, forest)
-
-
-def test_pieces_and_parts_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = many(tmp_path / "many.jsonl")
-    whole = split(path, tmp_path / "a", 0.3, 0)
-    monkeypatch.setattr(columns, "BLOCK", 7)
-    monkeypatch.setattr(split_module, "BLOCK", 7)
-    monkeypatch.setattr(columns, "PART", 9)
-    assert split(path, tmp_path / "b", 0.3, 0) == whole
-    for name in ("train.jsonl", "held-out.jsonl"):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+        _assert_apart(entries("a", "b"), [match], held)

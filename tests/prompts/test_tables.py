@@ -82,13 +82,13 @@ def test_rows_keep_what_imitates_us_and_say_where_they_stand(tmp_path: Path) -> 
         ("a.csv", b"a,a\n", ":1: has no header with a different name"),
         ("a.csv", b"a,\n", ":1: has no header"),
         ("a.csv", b"a,b\n1,2\n1\n", ":3: has 1 fields, the header has 2"),
-        ("a.csv", b'a,b\n1,"2\n', ":2: is no CSV (unexpected end of data)"),
+        ("a.csv", b'a,b\n1,"2\n', ":2: is not valid CSV (unexpected end of data)"),
         ("a.csv", b"a,b\n1,2\n\xff,2\n", ":3: is not UTF-8 (byte 0xff at 1)"),
         ("a.jsonl", b'{"a": 1}\n{"a": "\xe4"}\n', ":2: is not UTF-8 (byte 0xe4 at 8)"),
-        ("a.jsonl", b"[1]\n", ":1: is no JSON object"),
+        ("a.jsonl", b"[1]\n", ":1: is not a JSON object"),
         ("a.jsonl", '{"a": 1}'.encode("utf-16"), ":1: is not UTF-8 (byte 0xff at 1)"),
-        ("a.jsonl", b'{"a": 1, "a": 2}\n', ":1: is no JSON object (key 'a' is given twice)"),
-        ("a.parquet", b"PAR1", ": can not be read as Parquet"),
+        ("a.jsonl", b'{"a": 1, "a": 2}\n', ":1: is not a JSON object (key 'a' is given twice)"),
+        ("a.parquet", b"PAR1", ": cannot be read as Parquet"),
         ("a.xlsx", b"", ": unknown kind of file '.xlsx'"),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_line_of_100_mb_is_named_and_never_held(tmp_path: Path, name: str) -> 
 def test_a_quote_that_is_never_closed_stops_at_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deliberant.prompts.tables.MAX_LINE", 1000)
     (tmp_path / "a.csv").write_text('a\n1\n"' + "x\n" * 2000)
-    with pytest.raises(UserError, match=r"a\.csv:3: is no CSV \(field larger than field limit .*close the quote"):
+    with pytest.raises(UserError, match=r"a\.csv:3: is not valid CSV \(field larger than .*close the quote"):
         read(tmp_path / "a.csv")
 
 
@@ -126,7 +126,7 @@ def unreadable(name: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["text", "day"])
-def test_a_value_that_can_not_be_read_is_named_where_it_is_wanted(tmp_path: Path, kind: str) -> None:
+def test_a_value_that_cannot_be_read_is_named_where_it_is_wanted(tmp_path: Path, kind: str) -> None:
     import pyarrow
     import pyarrow.parquet
 
@@ -137,9 +137,9 @@ def test_a_value_that_can_not_be_read_is_named_where_it_is_wanted(tmp_path: Path
         table, found = read(where, ["a.b", "ask"])
         assert [record.values for record in found] == [{"ask": "a", "a.b": "c"}, {"ask": "b", "a.b": "d"}]
         assert table.columns == ("ask", "a.b", "bad")
-    with pytest.raises(UserError, match=r"train\.parquet: row 2: column 'bad' holds what can not be read"):
+    with pytest.raises(UserError, match=r"train\.parquet: row 2: column 'bad' holds what cannot be read"):
         read(path)
-    with pytest.raises(UserError, match=r"set: after row [01]: can not be read \("):
+    with pytest.raises(UserError, match=r"set: after row [01]: cannot be read \("):
         read(path.parent)
 
 
@@ -218,7 +218,7 @@ def test_a_data_set_with_bytes_that_are_no_utf_8_is_named_once(
     folder = tmp_path / "set"
     folder.mkdir()
     (folder / "train.csv").write_bytes(b"text\nsch\xf6n\n")
-    with pytest.raises(UserError, match=r"set: after row 0: can not be read \('utf-8' codec"):
+    with pytest.raises(UserError, match=r"set: after row 0: cannot be read \('utf-8' codec"):
         read(folder)
     assert not capfd.readouterr().err and not caplog.records
 
@@ -231,5 +231,5 @@ def test_what_is_not_there_is_one_line(tmp_path: Path) -> None:
         read(tmp_path / "none.csv")
     assert "\n" not in str(error.value)
     (tmp_path / "a.csv").write_text("a\n")
-    with pytest.raises(UserError, match="a file has neither"):
+    with pytest.raises(UserError, match="leave them out for a file"):
         read(tmp_path / "a.csv", split="train")

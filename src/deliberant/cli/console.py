@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from deliberant.judge.labelling import Labelled
     from deliberant.micro.measure import Figure
     from deliberant.prompts.census import Census
-    from deliberant.prompts.dedupe import Deduped
+    from deliberant.prompts.dedupe import DedupeCounts
     from deliberant.prompts.importing import Import
-    from deliberant.prompts.split import Split
+    from deliberant.prompts.split import SplitCounts
     from deliberant.review.hints import Account
 
 COLUMNS = ("arm", "suite", "metric", "value", "95% interval", "n", "unscored", "truncated", "empty")
@@ -123,7 +123,7 @@ def census_lines(found: "Census") -> Iterator[str]:
         yield f"categories without a prompt: {', '.join(found.missing)}"
 
 
-def deduped_lines(found: "Deduped") -> Iterator[str]:
+def deduped_lines(found: "DedupeCounts") -> Iterator[str]:
     """What `prompts dedupe` removed."""
     yield f"{found.kept} of {found.rows} prompts stay"
     if found.evaluation:
@@ -134,7 +134,7 @@ def deduped_lines(found: "Deduped") -> Iterator[str]:
     yield f"removed prompts, and what each was like: {found.removed}"
 
 
-def split_lines(found: "Split", to: Path) -> Iterator[str]:
+def split_lines(found: "SplitCounts", to: Path) -> Iterator[str]:
     """How `prompts split` divided."""
     yield f"{found.train} to train on, {found.held_out} held out ({found.held_out / found.rows:.1%}), in {to}"
     yield f"{found.families} families in {found.sets} sets that stay together, the largest of {found.largest} prompts"

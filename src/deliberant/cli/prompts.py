@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,7 +52,7 @@ def import_file(
     """
     from deliberant.cli.console import import_lines
     from deliberant.prompts import write_prompts
-    from deliberant.prompts.importing import Import, imported
+    from deliberant.prompts.importing import Import, import_prompts
     from deliberant.prompts.tables import open_table
     from deliberant.util.files import apart, beside, write_rows
 
@@ -59,7 +60,7 @@ def import_file(
     skipped = beside(to, "skipped.jsonl")
     apart([to, skipped], [file])
     table = open_table(file, split, config)
-    write_prompts(to, imported(table, _pairs("--map", mapped), _pairs("--set", constants), account))
+    write_prompts(to, import_prompts(table, _pairs("--map", mapped), _pairs("--set", constants), account))
     if account.skipped:
         write_rows(skipped, ({"at": at, "why": why} for at, why in account.skipped))
     else:
@@ -113,10 +114,10 @@ def dedupe(
     deliberant prompts dedupe train.jsonl --against cases.jsonl --to clean.jsonl --threshold 0.7
     """
     from deliberant.cli.console import deduped_lines
-    from deliberant.prompts.dedupe import dedupe as deduped
+    from deliberant.prompts.dedupe import dedupe as dedupe_files
 
-    found = deduped(files, against or [], to, threshold)
-    _show(found.row(), deduped_lines(found), as_json)
+    found = dedupe_files(files, against or [], to, threshold)
+    _show(asdict(found), deduped_lines(found), as_json)
 
 
 @prompts_app.command()
@@ -134,10 +135,10 @@ def split(
     deliberant prompts split clean.jsonl --to sets --held-out 0.2 --seed 0
     """
     from deliberant.cli.console import split_lines
-    from deliberant.prompts.split import split as divided
+    from deliberant.prompts.split import split as split_file
 
-    found = divided(file, to, held_out, seed, threshold)
-    _show(found.row(), split_lines(found, to), as_json)
+    found = split_file(file, to, held_out, seed, threshold)
+    _show(asdict(found), split_lines(found, to), as_json)
 
 
 @prompts_app.command()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from deliberant.judge.labels import Categories
-from deliberant.prompts.shingles import normalised
+from deliberant.prompts.similarity import normalise
 from deliberant.prompts.types import Message
 
 PROMPT = re.compile(r"(?im)^[ \t*\"'`]*prompt[ \t*\"'`]*:\**(?P<text>.*)$")
@@ -66,7 +66,7 @@ def _mistake(turns: list[Message], request: str) -> str | None:
 
 def _bare(text: str) -> str:
     """The text as duplicates are found, without punctuation at its end."""
-    return normalised([("user", text)]).rstrip(".?! ")
+    return normalise(text).rstrip(".?! ")
 
 
 def _unquoted(text: str) -> str:

@@ -1,14 +1,12 @@
 """What generators make, and the account of it: every prompt that was asked for is kept, or rejected with a reason."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deliberant.judge.labels import Label
-from deliberant.prompts.bands import Bands
-from deliberant.prompts.clusters import Comparer, Forest
-from deliberant.prompts.shingles import normalised
+from deliberant.prompts.duplicates import find_duplicates
+from deliberant.prompts.similarity import compared_text
 from deliberant.prompts.types import Prompt
 
 MALFORMED, DUPLICATE, OFF_CATEGORY, UNSCORED, KEPT = "malformed", "duplicate", "off-category", "unscored", "kept"
@@ -39,7 +37,7 @@ class Made:
 class Settled:
     """`kept` prompts; a row for each reject; `outcomes`: generator -> (outcome, family) of each prompt asked for.
 
-    `hints`: hints of source prompts that were dropped; `skipped` comparisons, see `prompts.clusters`.
+    `hints`: hints of source prompts that were dropped; `skipped` comparisons, see `prompts.duplicates`.
     """
 
     kept: list[Prompt] = field(default_factory=list)
@@ -99,17 +97,9 @@ def duplicates(
     """Place in `made` -> (id of what it is like, similarity), and how many comparisons were skipped."""
     known = list(existing)
     everything = [*known, *made]
-    texts = [normalised((turn["role"], turn["content"]) for turn in prompt.messages) for prompt in everything]
-    comparer, start, forest = Comparer(texts.__getitem__, threshold), len(known), Forest(len(texts))
-    with closing(Bands(threshold)) as bands:
-        for text in texts:
-            bands.add(text)
-        if start:
-            forest.against(bands.groups(), start, comparer)
-        forest.link(bands.groups(), comparer, start)
-    matches = ((place, forest.match(start + place)) for place in range(len(made)))
-    alike = {place: (everything[match.other].id, match.similarity) for place, match in matches if match}
-    return alike, forest.skipped
+    found = find_duplicates([compared_text(prompt.messages) for prompt in everything], threshold, len(known))
+    alike = {row - len(known): (everything[match.other].id, match.similarity) for row, match in found.matches.items()}
+    return alike, found.skipped
 
 
 def _reject(made: Made, why: str, detail: str) -> dict[str, Any]:

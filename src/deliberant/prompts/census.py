@@ -1,8 +1,6 @@
-"""What a prompt file holds, counted while it is checked.
+"""Counts what a prompt file holds while every row is checked.
 
 deliberant prompts check train.jsonl --policy my-policy
-
-Memory: 14 to 20 bytes for each prompt's id and for each family (see `index`); cases are read whole.
 """
 
 import re
@@ -12,19 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deliberant.prompts.index import Index
 from deliberant.prompts.reader import holds_cases, iterate_prompts, read_cases
 from deliberant.prompts.types import Prompt
 
 UNSTATED = "not stated"
 OUTSIDE = "outside every category"
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""Control characters that no text needs; they are kept as they are."""
+"""Control characters that no text needs; they are counted, and kept."""
 
 
 @dataclass
 class Census:
-    """Counts of prompts; one of several categories counts in each. `control`: prompts that hold control characters."""
+    """Counts of prompts; one with several categories counts in each. `control`: prompts with control characters."""
 
     prompts: int = 0
     several_turns: int = 0
@@ -61,11 +58,11 @@ class Census:
 def census(path: Path, categories: Collection[str] | None = None, clauses: Collection[str] | None = None) -> Census:
     """The counts of a file of prompts or of cases, every row of which is checked.
 
-    `categories` and `clauses`, where given, are those of the policy: `missing` are the categories without a prompt.
+    `categories` and `clauses`, where given, are the policy's; `missing` are the categories without a prompt.
     UserError with file:line for the first mistake.
     """
     found = Census()
-    families = Index()
+    families = set[str]()
     if holds_cases(path):
         prompts: Iterable[Prompt] = (case.prompt for case in read_cases(path, categories, clauses))
     else:

@@ -1,7 +1,7 @@
-"""Reversible text transforms for the encoded suite: the same request in another writing.
+"""Reversible text transforms for the encoded suite: the same request, written differently.
 
-They work on lower case letters and leave everything else as it stands. A model that can decode them can be asked
-harmful things in them (the paper's first figure shows one in ROT13).
+They work on lower-case letters and leave everything else as it is. A model that can decode them can be asked harmful
+things in them (the paper's first figure shows a request in ROT13).
 """
 
 import re
@@ -37,7 +37,7 @@ def _reversible(encoding: Encoding) -> Encoding:
     def checked(text: str) -> str:
         coded = encode(text)
         if decode(coded) != text:
-            raise ValueError(f"can not be encoded and decoded again: {text!r}")
+            raise ValueError(f"cannot be encoded and decoded again: {text!r}")
         return coded
 
     return checked, decode

@@ -1,8 +1,6 @@
-"""Other people's rows as our prompts: which column says what, and what is left out on the way.
+"""Turns other people's rows into prompts: which column says what, and what is left out on the way.
 
 deliberant prompts import xstest.csv --to xstest.jsonl --map text=prompt --map category=label --set source=xstest
-
-Memory: 14 to 20 bytes for each prompt's id (see `index`), and what is said of each row that is skipped.
 """
 
 from collections import Counter
@@ -10,7 +8,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deliberant.prompts.index import Index
 from deliberant.prompts.lines import MAX_LINE
 from deliberant.prompts.reader import check_names
 from deliberant.prompts.rows import PromptRow, prompt_row, validate
@@ -25,7 +22,7 @@ FIELDS = {
     "text": "the one user turn",
     "system": "a system turn before it",
     "messages": "the whole conversation, a list of {role, content}; instead of text",
-    "category": "a category of the policy; blank = outside every one",
+    "category": "a category of the policy; blank means outside every one",
     "categories": "several: a list, or text with ; between them",
     "family": "what must stay together in a split; without it, each prompt is its own",
     "source": "data set it comes from",
@@ -43,16 +40,16 @@ EITHER = (("text", "messages"), ("category", "categories"), ("hint", "hints"), (
 HINT = {"hint", "hint_clause"}
 """Fields that make a hint."""
 OF_A_HINT = ("hint_source", "confidence")
-"""Fields that say nothing without a hint; their columns are then left out, like any other."""
+"""Fields that mean nothing without a hint; without one their columns are left out."""
 NAMES = ("id", "category", "family", "source", "licence", "framing")
 """Fields whose numbers are read as names."""
 
 
 @dataclass
 class Import:
-    """What was read. `skipped`: place and reason of each row that is no prompt; `unused`: columns nothing is mapped to.
+    """What was read. `skipped`: place and reason of each row that is not a prompt; `unused`: columns with no field.
 
-    `defaulted`: how many prompts got an id, a family or no category for want of a value.
+    `defaulted`: how many prompts had no id, family or category of their own.
     """
 
     prompts: int = 0
@@ -70,7 +67,7 @@ class Import:
         }
 
 
-def imported(
+def import_prompts(
     table: Table,
     mapped: Mapping[str, str],
     constants: Mapping[str, str],
@@ -80,14 +77,14 @@ def imported(
 ) -> Iterator[Prompt]:
     """The table's rows as prompts. `mapped`: field -> column, `constants`: field -> value; see `FIELDS`.
 
-    A column that bears a field's name is that field, unless it is mapped otherwise. Rows without text, too long for a
-    line of a prompt file, or with two system turns are skipped and go into `account`. UserError, naming the nearest
-    name, for an unknown field, a column that is missing, a category not among `categories` or a hint's clause not among
-    `clauses`; for a mapped or constant part of a hint where no row has one; with file and line or row for a repeated id
-    and whatever `PromptRow` refuses.
+    A column with a field's name is that field, unless it is mapped otherwise. Rows without text, too long for a line of
+    a prompt file, or with two system turns are skipped and go into `account`. UserError with the nearest name for an
+    unknown field, a missing column, a category not in `categories` or a hint's clause not in `clauses`; for a mapped or
+    constant part of a hint where no row has a hint; with file and line or row for a repeated id and for whatever
+    `PromptRow` refuses.
     """
     _check(mapped, constants)
-    seen, hinted = Index(), False
+    seen, hinted = set[str](), False
     chosen = None
     if table.columns is not None:
         chosen = _columns(table.columns, mapped, constants, table.at)
@@ -111,11 +108,12 @@ def imported(
         if len(json_line(prompt_row(prompt))) > MAX_LINE:
             account.skipped.append((record.at, f"is longer than {MAX_LINE / 2**20:g} MiB as a line of a prompt file"))
             continue
-        if seen.add(prompt.id) is not None:
+        if prompt.id in seen:
             what, remedy = "is that of an earlier row", "give one of the two another, or map another column to id"
             if _blank(values.get("id")):
                 what, remedy = f"was made up for want of one and {what}", "give this row an id"
             raise UserError(f"{record.at}: id '{prompt.id}' {what}; {remedy}")
+        seen.add(prompt.id)
         check_names(record.at, valid, categories, clauses)
         account.prompts += 1
         account.defaulted.update(name for name in ("id", "family") if _blank(values.get(name)))
@@ -123,7 +121,9 @@ def imported(
         yield prompt
     stray = [name for name in OF_A_HINT if name in mapped or name in constants]
     if stray and account.prompts and not hinted:
-        raise UserError(f"{table.at}: '{stray[0]}' is of a hint, and there is none; name it with --map hint=COLUMN")
+        raise UserError(
+            f"{table.at}: '{stray[0]}' belongs to a hint, and no row has one; name its column with --map hint=COLUMN"
+        )
 
 
 def _check(mapped: Mapping[str, str], constants: Mapping[str, str]) -> None:
@@ -164,12 +164,12 @@ def _row(table: Table, number: int, values: dict[str, Any]) -> dict[str, Any] | 
     values = {name: _name(value) if name in NAMES else value for name, value in values.items()}
     values = {name: value for name, value in values.items() if not _blank(value)}
     turns = values.get("messages") or [{"role": "user", "content": values.get("text")}]
-    whole = isinstance(turns, list)  # what is no list is left for the schema to refuse
-    if whole and all(isinstance(turn, dict) and _blank(turn.get("content", turn)) for turn in turns):
+    is_list = isinstance(turns, list)  # the schema refuses anything else
+    if is_list and all(isinstance(turn, dict) and _blank(turn.get("content", turn)) for turn in turns):
         return "has no text"
     row: dict[str, Any] = {name: values[name] for name in ("source", "licence", "framing") if name in values}
     row["messages"] = turns
-    if "system" in values and whole:
+    if "system" in values and is_list:
         if any(isinstance(turn, dict) and turn.get("role") == "system" for turn in turns):
             return "has a system turn in its messages and a system text beside them"
         row["messages"] = [{"role": "system", "content": values["system"]}, *turns]
@@ -197,7 +197,7 @@ def _name(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A number that a text file holds as text; what is none is left for the schema to refuse."""
+    """A number that a text file holds as text; the schema refuses what is not a number."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:

@@ -2,6 +2,7 @@
 
 from codecs import BOM_UTF8
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,45 +14,34 @@ MAX_LINE = 16 * 2**20
 
 
 class Line(NamedTuple):
-    """`number` counts from 1, `offset` in bytes from the file's start; `data` keeps its line end.
-
-    A byte order mark at the file's start is no part of the first line. Later ones are data.
-    """
+    """`number` counts from 1; `data` keeps its line end, but not a byte order mark at the start of the file."""
 
     number: int
-    offset: int
     data: bytes
 
 
 def lines(path: Path, limit: int = MAX_LINE) -> Iterator[Line]:
     """Every line of a file, blank ones too, split at line feeds only; at most `limit` bytes are held at once.
 
-    UserError with file:line for a longer line, with the file where it can not be read or is a pipe.
+    UserError with file:line for a longer line, with the file where it cannot be read or is a pipe.
     """
     no_pipe(path)
-    number = offset = 0
     try:
         with path.open("rb") as file:
-            while data := file.readline(limit + 1):
-                number += 1
+            for number, data in enumerate(iter(partial(file.readline, limit + 1), b""), start=1):
                 if len(data) > limit:
                     raise UserError(
-                        f"{path}:{number}: is longer than {limit / 2**20:g} MiB; split this line or take it out"
+                        f"{path}:{number}: is longer than {limit / 2**20:g} MiB; split this line or remove it"
                     )
-                if number == 1 and data.startswith(BOM_UTF8):
-                    offset, data = len(BOM_UTF8), data.removeprefix(BOM_UTF8)
-                yield Line(number, offset, data)
-                offset += len(data)
+                yield Line(number, data.removeprefix(BOM_UTF8) if number == 1 else data)
     except OSError as error:
-        raise UserError(f"{path}: can not read it ({error.strerror}); check the path") from error
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from error
 
 
-def text_of(line: Line, path: Path) -> str:
-    """The line decoded. UserError with file:line where it is not UTF-8."""
+def decode(data: bytes, here: str) -> str:
+    """The text of a line. UserError that starts with `here` where it is not UTF-8."""
     try:
-        return line.data.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise UserError(
-            f"{path}:{line.number}: is not UTF-8 (byte 0x{byte:02x} at {error.start + 1}); save the file as UTF-8"
-        ) from error
+        byte = f"byte 0x{data[error.start]:02x} at {error.start + 1}"
+        raise UserError(f"{here}: is not UTF-8 ({byte}); save the file as UTF-8") from error

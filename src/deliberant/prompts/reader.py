@@ -3,8 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from deliberant.prompts.index import Index
-from deliberant.prompts.lines import lines
+from deliberant.prompts.lines import Line, lines
 from deliberant.prompts.rows import (
     AnyRow,
     CaseRow,
@@ -15,6 +14,7 @@ from deliberant.prompts.rows import (
     parse,
     prompt_row,
 )
+from deliberant.prompts.similarity import compared_text
 from deliberant.prompts.types import Case, Prompt
 from deliberant.util.errors import UserError
 from deliberant.util.files import write_rows
@@ -25,10 +25,9 @@ def iterate_prompts(
     path: Path,
     categories: Collection[str] | None = None,
     clauses: Collection[str] | None = None,
-    ids: Index | None = None,
 ) -> Iterator[Prompt]:
-    """`read_prompts`, one at a time; of those that went by, some 20 bytes stay in memory, in `ids`, empty at first."""
-    return (row.prompt() for row in _rows(path, PromptRow, categories, clauses, ids))
+    """`read_prompts`, one at a time; of those that went by, the ids stay in memory."""
+    return (row.prompt() for _, row in iterate_rows(path, PromptRow, categories, clauses))
 
 
 def read_prompts(
@@ -36,7 +35,7 @@ def read_prompts(
 ) -> list[Prompt]:
     """The prompts of a JSONL file, in order; `categories` and `clauses`, where given, are the ones the policy has.
 
-    UserError with file:line for anything unknown, missing, blank, duplicated, over-long or not ending on a user turn.
+    UserError with file:line for anything unknown, missing, blank, repeated or too long, or not ending on a user turn.
     """
     return list(iterate_prompts(path, categories, clauses))
 
@@ -44,19 +43,19 @@ def read_prompts(
 def read_partly_labelled(
     path: Path, categories: Collection[str] | None = None, clauses: Collection[str] | None = None
 ) -> list[tuple[Prompt, bool]]:
-    """As `read_prompts`, of a file whose rows may leave their category out; with each prompt, whether it is stated."""
-    return [(row.prompt(), row.stated) for row in _rows(path, PartlyLabelledRow, categories, clauses)]
+    """As `read_prompts`, for rows that may leave out their category; each comes with whether it is stated."""
+    return [(row.prompt(), row.stated) for _, row in iterate_rows(path, PartlyLabelledRow, categories, clauses)]
 
 
 def read_cases(
     path: Path, categories: Collection[str] | None = None, clauses: Collection[str] | None = None
 ) -> list[Case]:
     """The evaluation cases of a JSONL file; UserError as in `read_prompts`."""
-    return [row.case() for row in _rows(path, CaseRow, categories, clauses)]
+    return [row.case() for _, row in iterate_rows(path, CaseRow, categories, clauses)]
 
 
 def holds_cases(path: Path) -> bool:
-    """Whether a file's first row has a truth. UserError where it is no JSON object."""
+    """Whether a file's first row has a truth. UserError where it is not a JSON object."""
     first = next((line for line in lines(path) if line.data.strip()), None)
     return first is not None and "truth" in json_object(first.data, f"{path}:{first.number}")
 
@@ -72,9 +71,9 @@ def write_cases(path: Path, cases: Iterable[Case]) -> None:
 
 
 def assert_families_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt], file: Path | None = None) -> None:
-    """UserError naming the first family that is trained on and measured: an original and its rewrites stay together.
+    """UserError for the first family that is trained on and measured: an original and its rewrites stay together.
 
-    `file` is that of the cases, where they have one.
+    `file` is the file of the cases, if they have one.
     """
     trained = {prompt.family: prompt.id for prompt in train}
     for prompt in held_out:
@@ -86,10 +85,10 @@ def assert_families_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt]
 
 
 def assert_texts_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt], file: Path | None = None) -> None:
-    """UserError naming the first text, as `dedupe` compares texts, that is trained on and measured; `file` as above."""
-    trained = {_words(prompt): prompt.id for prompt in train}
+    """UserError for the first text, as `dedupe` compares texts, that is trained on and measured; `file` as above."""
+    trained = {compared_text(prompt.messages): prompt.id for prompt in train}
     for prompt in held_out:
-        if (same := trained.get(_words(prompt))) is not None:
+        if (same := trained.get(compared_text(prompt.messages))) is not None:
             raise UserError(
                 f"{place(file, prompt)}case '{prompt.id}' asks what prompt '{same}' trains on; drop one of them, or "
                 "let `deliberant prompts dedupe` with --against take out such prompts, and those that are nearly alike"
@@ -97,46 +96,40 @@ def assert_texts_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt], f
 
 
 def place(file: Path | None, case: Prompt) -> str:
-    """File and line of a case, to begin a mistake with; "" where the cases are in no file."""
+    """File and line of a case, to begin an error with; "" where the cases come from no file."""
     return "" if file is None else f"{file}:{line_of(file, case.id)}: "
 
 
-def _words(prompt: Prompt) -> str:
-    from deliberant.prompts.shingles import normalised  # imports numpy
-
-    return normalised((turn["role"], turn["content"]) for turn in prompt.messages)
-
-
-def _rows(
+def iterate_rows(
     path: Path,
     kind: type[AnyRow],
-    categories: Collection[str] | None,
-    clauses: Collection[str] | None,
-    ids: Index | None = None,
-) -> Iterator[AnyRow]:
-    seen = Index() if ids is None else ids
-    for number, _, data in lines(path):
-        if not data.strip():
+    categories: Collection[str] | None = None,
+    clauses: Collection[str] | None = None,
+) -> Iterator[tuple[Line, AnyRow]]:
+    """The lines that are not blank, each with its row. UserError as in `read_prompts`."""
+    seen: dict[str, int] = {}
+    for line in lines(path):
+        if not line.data.strip():
             continue
-        here = f"{path}:{number}"
-        row = parse(data, kind, here)
-        if seen.add(row.id) is not None and (first := line_of(path, row.id)) < number:
+        here = f"{path}:{line.number}"
+        row = parse(line.data, kind, here)
+        if (first := seen.setdefault(row.id, line.number)) < line.number:
             raise UserError(f"{here}: id '{row.id}' is already that of line {first}; give it another")
         check_names(here, row, categories, clauses)
         if isinstance(row, CaseRow):
             _check_name(here, "clause", row.truth.clause, clauses)
-        yield row
+        yield line, row
 
 
 def line_of(path: Path, id: str) -> int:
     """The first line with this id in a file of prompts or cases whose lines were read up to one that has it."""
     return next(
-        number for number, _, data in lines(path) if data.strip() and json_object(data, f"{path}:{number}")["id"] == id
+        number for number, data in lines(path) if data.strip() and json_object(data, f"{path}:{number}")["id"] == id
     )
 
 
 def check_names(here: str, row: PromptRow, categories: Collection[str] | None, clauses: Collection[str] | None) -> None:
-    """UserError, beginning with `here`, where the prompt names what is not among the policy's names, where given."""
+    """UserError that starts with `here` where the prompt names a category or clause that is not among those given."""
     for category in row.categories:
         _check_name(here, "category", category, categories)
     for place, hint in enumerate(row.hints):

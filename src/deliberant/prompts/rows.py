@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from deliberant.prompts.lines import decode
 from deliberant.prompts.types import Case, Hint, Message, Prompt, Style, Truth
 from deliberant.util.errors import UserError
 from deliberant.util.mistakes import first_mistake
@@ -71,7 +72,7 @@ class PromptRow(_Row):
 
     @property
     def stated(self) -> bool:
-        """Whether the line says where the prompt belongs, be it that it is outside every category."""
+        """Whether the line says where the prompt belongs, even if that is outside every category."""
         return bool(self.model_fields_set & {"category", "categories"})
 
     @model_validator(mode="after")
@@ -91,7 +92,7 @@ class PromptRow(_Row):
             messages=tuple(Message(role=message.role, content=message.content) for message in self.messages),
             categories=tuple(self.categories),
             family=self.family,
-            hints=tuple(Hint(hint.source, hint.style, hint.confidence, hint.clause) for hint in self.hints),
+            hints=tuple(Hint(**dict(hint)) for hint in self.hints),
             source=self.source,
             licence=self.licence,
             framing=self.framing,
@@ -99,7 +100,7 @@ class PromptRow(_Row):
 
 
 class PartlyLabelledRow(PromptRow):
-    """A line of a prompt file that may leave category and categories out: nobody has said yet."""
+    """A line of a prompt file that may leave out category and categories: nobody has labelled it yet."""
 
     may_be_unstated: ClassVar[bool] = True
 
@@ -118,8 +119,7 @@ class CaseRow(PromptRow):
     plain: Text | None = None
 
     def case(self) -> Case:
-        truth = Truth(self.truth.style, self.truth.clause, self.truth.harmful)
-        return Case(self.prompt(), truth, self.suite, self.plain)
+        return Case(self.prompt(), Truth(**dict(self.truth)), self.suite, self.plain)
 
 
 AnyRow = TypeVar("AnyRow", bound=PromptRow)
@@ -127,16 +127,7 @@ AnyRow = TypeVar("AnyRow", bound=PromptRow)
 
 def prompt_row(prompt: Prompt) -> dict[str, Any]:
     """A prompt as the JSON object that `parse` reads back."""
-    return {
-        "id": prompt.id,
-        "messages": prompt.messages,
-        "categories": prompt.categories,
-        "family": prompt.family,
-        "hints": prompt.hints,
-        "source": prompt.source,
-        "licence": prompt.licence,
-        "framing": prompt.framing,
-    }
+    return dict(vars(prompt))
 
 
 def case_row(case: Case) -> dict[str, Any]:
@@ -159,25 +150,23 @@ def validate(value: Any, kind: type[AnyRow], here: str) -> AnyRow:
 
 
 def json_object(line: bytes, here: str) -> dict[str, Any]:
-    """The JSON object on a line. UserError that starts with `here` where there is none, or a key is given twice."""
+    """The JSON object on a line. UserError that starts with `here` where it is none, or has a key twice."""
     if line.startswith(BOM_UTF8):
-        raise UserError(f"{here}: begins with a byte order mark, which only a file may; take it out")
+        raise UserError(f"{here}: begins with a byte order mark, which belongs at the start of a file only; remove it")
+    text = decode(line, here)  # json would take bytes, and guess at UTF-16
     try:
-        # bytes may be UTF-16 to it
-        value = json.loads(line.decode(), object_pairs_hook=_no_duplicates, parse_int=_whole_number)
-    except UnicodeDecodeError as error:
-        raise UserError(f"{here}: is not UTF-8; save the file as UTF-8") from error
+        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_int=_whole_number)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{here}: is no JSON object ({error}); write one object per line") from error
+        raise UserError(f"{here}: is not a JSON object ({error}); write one object per line") from error
     if not isinstance(value, dict):
-        raise UserError(f"{here}: is no JSON object; write one object per line")
+        raise UserError(f"{here}: is not a JSON object; write one object per line")
     return value
 
 
 def _whole_number(digits: str) -> int:
     try:
         return int(digits)
-    except ValueError:  # Python reads some thousand digits, and words this for programmers
+    except ValueError:  # Python's own message is for programmers
         raise ValueError(f"a number has {len(digits)} digits, more than can be read") from None
 
 

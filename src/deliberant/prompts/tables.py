@@ -1,6 +1,6 @@
-"""Rows of other people's files: JSONL, CSV, Parquet, and data sets of Hugging Face, one at a time.
+"""Rows of other people's files, one at a time: JSONL, CSV, Parquet, and Hugging Face data sets.
 
-What stands in a row is data and stays as it is: control characters, HTML, Markdown headings, words of ours.
+What is in a row is data and stays as it is: control characters, HTML, Markdown headings, our own marks.
 """
 
 import csv
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deliberant.prompts.lines import MAX_LINE, lines, text_of
+from deliberant.prompts.lines import MAX_LINE, decode, lines
 from deliberant.prompts.rows import json_object
 from deliberant.util.errors import UserError
 from deliberant.util.files import no_pipe
@@ -36,8 +36,8 @@ Records = Callable[[Collection[str] | None], Iterator[Record]]
 class Table:
     """`at` is where the columns are named; `columns` are None where each row has its own keys.
 
-    `records` takes the columns that are wanted, None for all, and can be called once. What is not wanted is left out
-    where the file need not be read for it: in Parquet and data sets, where it does not have to be readable, then.
+    `records` takes the columns that are wanted, None for all, and can be called once. Parquet files and data sets leave
+    out the others, which need not be readable then.
     """
 
     name: str
@@ -49,14 +49,14 @@ class Table:
 def open_table(where: str, split: str | None = None, config: str | None = None) -> Table:
     """A file (.jsonl, .csv, .tsv, .parquet), a folder or a Hub id with its `split` (default train) and `config`.
 
-    A row is read when it is asked for, and no value over `lines.MAX_LINE` bytes of a text file. UserError with file and
-    line or row for what can not be read, here or while the records are gone through.
+    A row is read when it is asked for; in a text file, no value may be over `lines.MAX_LINE` bytes. UserError with file
+    and line or row for what cannot be read, here or while the records are read.
     """
     path = Path(where)
     no_pipe(path)
     if path.is_file():
         if split or config:
-            raise UserError(f"{where}: --split and --config are for data sets; a file has neither")
+            raise UserError(f"{where}: --split and --config are for data sets; leave them out for a file")
         suffix = path.suffix.lower()
         if suffix in JSON_LINES:
             return Table(path.stem, where, None, lambda wanted: _json_lines(path))
@@ -66,51 +66,44 @@ def open_table(where: str, split: str | None = None, config: str | None = None) 
             return _parquet(path)
         raise UserError(f"{where}: unknown kind of file '{suffix}'; known are: {', '.join(KINDS)}")
     if path.suffix.lower() in KINDS and not path.exists():
-        raise UserError(f"{where}: there is no such file; check the path")  # and no data set to be asked for at the Hub
+        raise UserError(f"{where}: there is no such file; check the path")  # rather than ask the Hub for it
     return _data_set(where, split, config)
 
 
 def _json_lines(path: Path) -> Iterator[Record]:
-    for line in lines(path):
-        here = f"{path}:{line.number}"
-        text = text_of(line, path)
-        yield Record(here, json_object(line.data, here) if text.strip() else {})
+    for number, data in lines(path):
+        here = f"{path}:{number}"
+        yield Record(here, json_object(data, here) if data.strip() else {})
 
 
 def _delimited(path: Path, delimiter: str) -> Table:
     """A CSV file with a header. The csv module sees one line at a time, so that a huge one stops before it is held."""
     csv.field_size_limit(MAX_LINE)
-    source = lines(path)
-    last = [0]
+    texts = (decode(data, f"{path}:{number}") for number, data in lines(path))
+    reader = csv.reader(texts, delimiter=delimiter, strict=True)
 
-    def texts() -> Iterator[str]:
-        for line in source:
-            last[0] = line.number
-            yield text_of(line, path)
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        """The line where each row starts, and its fields."""
+        while True:
+            first = reader.line_num + 1
+            try:
+                fields = next(reader, None)
+            except csv.Error as error:
+                remedy = "quote fields that hold quotes or line ends"
+                if "field limit" in str(error):
+                    remedy = f"close the quote that is open since line {first}, or split that field"
+                raise UserError(f"{path}:{first}: is not valid CSV ({error}); {remedy}") from error
+            if fields is None:
+                return
+            yield first, fields
 
-    reader = csv.reader(texts(), delimiter=delimiter, strict=True)
-
-    def row() -> tuple[int, list[str]] | None:
-        """The line where the next row starts, and its fields."""
-        first = last[0] + 1
-        try:
-            return first, next(reader)
-        except StopIteration:
-            return None
-        except csv.Error as error:
-            remedy = "quote fields that hold quotes or line ends"
-            if "field limit" in str(error):
-                remedy = f"close the quote that is open since line {first}, or split that field"
-            raise UserError(f"{path}:{first}: is no CSV ({error}); {remedy}") from error
-
-    head = row()
-    header = head[1] if head else []
+    source = rows()
+    _, header = next(source, (1, []))
     if not header or len(set(header)) < len(header) or not all(name.strip() for name in header):
         raise UserError(f"{path}:1: has no header with a different name for each column; write one")
 
     def records(wanted: Collection[str] | None) -> Iterator[Record]:
-        while found := row():
-            first, fields = found
+        for first, fields in source:
             here = f"{path}:{first}"
             if fields and len(fields) != len(header):
                 raise UserError(f"{here}: has {len(fields)} fields, the header has {len(header)}; repair that row")
@@ -129,14 +122,14 @@ def _parquet(path: Path) -> Table:
             yield
         except (ArrowException, OSError, ValueError) as error:
             what = str(error).split("\n")[0]
-            raise UserError(f"{here}: can not be read as Parquet ({what}); write the file anew") from error
+            raise UserError(f"{here}: cannot be read as Parquet ({what}); write the file again") from error
 
     def cell(column: Any, place: int, here: str, name: str) -> Any:
         try:
             return column[place].as_py()
         except (ArrowException, ValueError, OverflowError) as error:
             remedy = "repair that value, or leave the column out"
-            raise UserError(f"{here}: column '{name}' holds what can not be read ({error}); {remedy}") from error
+            raise UserError(f"{here}: column '{name}' holds what cannot be read ({error}); {remedy}") from error
 
     with reading(str(path)):
         file = ParquetFile(path)
@@ -163,7 +156,7 @@ def _parquet(path: Path) -> Table:
 
 
 def _data_set(where: str, split: str | None, config: str | None) -> Table:
-    """A data set by Hub id or local folder, streamed; labels, in lists too, come as names, not as numbers."""
+    """A data set by Hub id or local folder, streamed; labels come as names, not as numbers, in lists too."""
     from datasets import ClassLabel, LargeList, List, get_dataset_config_names, load_dataset, load_from_disk
     from datasets.exceptions import DatasetsError
 
@@ -177,24 +170,26 @@ def _data_set(where: str, split: str | None, config: str | None) -> Table:
                 raise UserError(
                     f"{where}: --split and --config choose among several; this is one data set, leave them out"
                 )
-            loaded = loaded if single else _named(where, loaded, split)
+            loaded = loaded if single else _choose_split(where, loaded, split)
         else:
             configs = get_dataset_config_names(where)
             if config is None and len(configs) > 1 and "default" not in configs:
                 raise UserError(f"{where}: name one of its parts with --config; known are: {', '.join(configs)}")
             if config is not None and config not in configs:
                 raise UserError(f"{where}: --config: unknown value '{config}'; {nearest(config, configs)}")
-            loaded = _named(where, load_dataset(where, config, streaming=True), split)
+            loaded = _choose_split(where, load_dataset(where, config, streaming=True), split)
     except UserError:
         raise
     except (DatasetsError, OSError, ValueError, RuntimeError, IndexError) as error:
         what = str(error).split("\n")[0]
-        raise UserError(f"{where}: is neither a file nor a data set that can be loaded ({what}); check it") from error
+        raise UserError(
+            f"{where}: is neither a file nor a data set that can be loaded ({what}); check the name"
+        ) from error
     features = loaded.features or {}
 
-    def named(value: Any, kind: Any) -> Any:
+    def with_names(value: Any, kind: Any) -> Any:
         if isinstance(kind, (List, LargeList)) and value is not None:
-            return [named(each, kind.feature) for each in value]
+            return [with_names(each, kind.feature) for each in value]
         if isinstance(kind, ClassLabel):
             return None if value is None or value < 0 else kind.int2str(value)
         return value
@@ -207,17 +202,17 @@ def _data_set(where: str, split: str | None, config: str | None) -> Table:
                 values = next(source, None)
             except (DatasetsError, OSError, ValueError, OverflowError, RuntimeError) as error:
                 what = str(error).split("\n")[0]
-                raise UserError(f"{where}: after row {number}: can not be read ({what}); repair it") from error
+                raise UserError(f"{where}: after row {number}: cannot be read ({what}); repair it") from error
             if values is None:
                 return
             number += 1
-            values = {name: named(value, features.get(name)) for name, value in values.items()}
+            values = {name: with_names(value, features.get(name)) for name, value in values.items()}
             yield Record(f"{where}: row {number}", values)
 
     return Table(path.name, where, tuple(features) or None, records)
 
 
-def _named(where: str, splits: Any, split: str | None) -> Any:
+def _choose_split(where: str, splits: Any, split: str | None) -> Any:
     split = split or "train"
     if split not in splits:
         raise UserError(f"{where}: --split: unknown value '{split}'; {nearest(split, list(splits))}")

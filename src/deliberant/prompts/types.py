@@ -18,10 +18,10 @@ class Message(TypedDict):
 
 @dataclass(frozen=True)
 class Hint:
-    """What another source believes the ideal response style is; possibly wrong, shown to the judge as such.
+    """What another source believes the ideal response style is; it may be wrong, and the judge is told so.
 
-    `confidence` is the source's own, from 0 to 1; `clause` the policy's clause that it believes applies; None where it
-    states none.
+    `confidence` is the source's own, from 0 to 1; `clause` is the policy's clause that it believes applies; None where
+    it states none.
     """
 
     source: str
@@ -34,9 +34,9 @@ class Hint:
 class Prompt:
     """A conversation that ends on a user turn, and where it belongs.
 
-    `categories` are the ids of every policy category that it touches, () for a harmless prompt outside all of them
+    `categories` are the ids of all policy categories that it touches, () for a harmless prompt outside all of them
     (capability data). `family` is the split key: an original and all its rewrites share it. `source` names the data set
-    it came from, `licence` that set's terms, `framing` how it asks (plain, fiction, encoded, ...); None = not stated.
+    it came from, `licence` that set's terms, `framing` how it asks (plain, fiction, encoded, ...); None: not stated.
     """
 
     id: str

@@ -4,13 +4,12 @@ A later row of the same reviewer for the same sample counts. Each row has the ha
 text, so that a label never speaks of another text than the one that was read.
 """
 
-import fcntl
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
+from filelock import FileLock
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from deliberant.prompts.lines import lines
@@ -113,7 +112,7 @@ class Labels:
         if not self.path.exists():
             return []
         found = []
-        for number, _, data in lines(self.path):
+        for number, data in lines(self.path):
             if data.endswith(b"\n"):
                 here = f"{self.path}:{number}"
                 found.append(_label(json_object(data, here), here))
@@ -123,17 +122,11 @@ class Labels:
         """One write, one fsync. RunError on a full disk, which leaves what was there before."""
         if not labels:
             return
-        with writing(self.path, "the labels before are kept"), self._alone():
-            self._drop_torn_row()
-            append_durably(self.path, b"".join(json_line(label) for label in labels))
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Several reviewers, each with a process, may write at once."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with (self.path.parent / ".lock").open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        with writing(self.path, "the labels before are kept"):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path.parent / ".lock"):  # several reviewers, each with a process, may write at once
+                self._drop_torn_row()
+                append_durably(self.path, b"".join(json_line(label) for label in labels))
 
     def _drop_torn_row(self) -> None:
         if not self.path.exists():

@@ -2,8 +2,8 @@
 
     deliberant coverage RUN [--min N]
 
-Reads the prompts and what filter kept and rejected, row by row. Memory: some 20 bytes for each prompt (see
-`prompts.index`) and a bit for each prompt and clause, however many the samples are.
+Reads the prompts and what filter kept and rejected, row by row. Of these stay in memory each prompt's id and a bit for
+each prompt and clause, however many the samples are.
 """
 
 import json
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from deliberant.policy import load_policy
-from deliberant.prompts.index import Index
 from deliberant.prompts.reader import iterate_prompts
 from deliberant.report.coverage import ALL, NO_CLAUSE, UNKNOWN, UNSTATED, ClauseRow, Coverage, Tally, total_of
 from deliberant.run.folder import finished
@@ -38,10 +37,10 @@ def coverage(root: Path) -> Coverage:
     names = [*(clause.id for clause in clauses), NO_CLAUSE, UNKNOWN, ALL]
     places = {name: place for place, name in enumerate(names)}
     columns: dict[tuple[str, str], int] = {}
-    ids, column_of = Index(), array("I")
-    for prompt in iterate_prompts(root / "prompts" / "train.jsonl", ids=ids):
+    ids, column_of = dict[str, int](), array("I")
+    for prompt in iterate_prompts(root / "prompts" / "train.jsonl"):
+        ids[prompt.id] = len(ids)
         column_of.append(columns.setdefault((prompt.framing or UNSTATED, prompt.source or UNSTATED), len(columns)))
-    assert len(ids) == len(column_of), "a prompt has no number of its own"
     cells: dict[tuple[int, int], list[int]] = {}
     width = -(-len(names) // 8)
     seen = bytearray(width * len(ids))  # a bit for each prompt and name: has a sample of it been counted there?

@@ -1,7 +1,7 @@
 """An append-only JSONL file that grows in whole chunks and survives being killed at any byte.
 
 Each chunk is its rows and one marker line with the chunk's number and the sha256 of those rows. What lies behind the
-last marker was never finished and vanishes on reopening; damage before it can not come from a kill and is an error.
+last marker was never finished and vanishes on reopening; damage before it cannot come from a kill and is an error.
 """
 
 import hashlib
