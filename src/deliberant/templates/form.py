@@ -43,17 +43,18 @@ def show_form(
 
 
 def _examples(words: dict[str, Any], clauses: Sequence[Clause], index: int) -> list[Message]:
+    """One outside the policy first, since the last ones are copied most; without clauses all that are outside."""
     shown: list[Message] = []
-    styles = [style for style in STYLES if any(clause.style == style for clause in clauses)]
-    for place, style in enumerate(styles[index % len(styles) :] + styles[: index % len(styles)] if styles else []):
-        those = [clause for clause in clauses if clause.style == style]
-        clause = those[index % len(those)]
-        values = {"id": clause.id, "style": style, "title": clause.title, "text": _sentence(clause.text)}
-        asked = clause.examples[index % len(clause.examples)] if clause.examples else _filled(words["asks"], values)
-        reasoning = _filled(_turn(words["reasoning"], index + place), values)
-        shown += _exchange(asked, reasoning, _turn(words["answers"][style], index))
     for each in [_turn(words["outside"], index)] if clauses else words["outside"]:
         shown += _exchange(each["user"], each["reasoning"], each["answer"])
+    styles = [style for style in STYLES if any(clause.style == style for clause in clauses)]
+    for place in range(len(styles)):
+        style = _turn(styles, index + place)
+        clause = _turn([clause for clause in clauses if clause.style == style], index)
+        values = {"id": clause.id, "style": style, "title": clause.title, "text": _sentence(clause.text)}
+        asked = _turn(clause.examples or (_filled(words["asks"], values),), index)
+        reasoning = _filled(_turn(words["reasoning"], index + place), values)
+        shown += _exchange(asked, reasoning, _turn(words["answers"][style], index))
     return shown
 
 
