@@ -21,7 +21,7 @@ def open_model(
     """
     if isinstance(reference, str):
         reference = parse_reference(reference)
-    if reference.kind in ("api", "vllm"):
+    if reference.remote:
         from deliberant.models.remote import RemoteSampler
 
         strict = role in POLICY_ROLES and reasoning != "off"
