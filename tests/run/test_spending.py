@@ -8,7 +8,6 @@ import pytest
 from deliberant.models.cache import Reply
 from deliberant.models.remote import RemoteSampler
 from deliberant.models.types import Usage
-from deliberant.run import run as runs
 from deliberant.run.recipe import load_recipe
 from deliberant.run.run import Run
 from deliberant.util.errors import UserError
@@ -57,7 +56,7 @@ def test_a_run_with_a_provider_is_the_same_run_on_the_next_day(
 
     settings = load_recipe(recipe, ["judge.filter=api:openai/gpt-5-nano"])
     first = Run.open(settings, tmp_path / "runs")
-    monkeypatch.setattr(runs.datetime, "date", Tomorrow)
+    monkeypatch.setattr("deliberant.run.run.datetime.date", Tomorrow)
     again = Run.open(settings, tmp_path / "runs")
     assert (again.root, again.identities) == (first.root, first.identities)
     assert first.identities["filter"].endswith(f"@{first.date}")
