@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from deliberant.cli.data import data_app
+from deliberant.cli.doctor import doctor
 from deliberant.cli.interrupts import STOPPED, STOPPED_LINE, insistent
 from deliberant.cli.judge import judge_app
 from deliberant.cli.micro import micro_app
@@ -59,6 +60,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(micro_app, name="micro")
 
 app.command()(review)
+app.command()(doctor)
 app.command()(plan)
 app.command("run")(run_all)
 for _verb in (helpful, generate, filter, sft, rl, evaluate, report):

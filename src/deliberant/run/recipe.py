@@ -82,10 +82,14 @@ def _model(value: Any) -> Any:
 
 
 class Model(_Settings):
-    """A model reference, and how that model comes to reason: `native`, `prompted` or `off`."""
+    """A model reference, and how that model comes to reason: `native`, `prompted` or `off`.
+
+    `trust_remote_code`: run the code that comes with its files. Read it before.
+    """
 
     model: str
     reasoning: Reasoning = "native"
+    trust_remote_code: bool = False
 
 
 class JudgeModel(_Sampled):

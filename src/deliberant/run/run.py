@@ -138,8 +138,10 @@ class Run:
         self._manifests: dict[str, Manifest] = {}
 
     @classmethod
-    def open(cls, recipe: Recipe, root: Path | None = None, progress: Progress | None = None) -> "Run":
-        """The run of a recipe in the folder `root` (default `runs`), made where it is not there yet.
+    def open(
+        cls, recipe: Recipe, root: Path | None = None, progress: Progress | None = None, make: bool = True
+    ) -> "Run":
+        """The run of a recipe in the folder `root` (default `runs`), made where it is not there yet, if `make` says so.
 
         UserError for a mistake in what the recipe points to, RunError where the folder can not be written.
         """
@@ -149,7 +151,8 @@ class Run:
             run.date, run.identities = note["date"], note["identities"]  # of the day on which it was made
         else:
             check(run, plan(recipe.evaluate.arms))
-            run._create()
+            if make:
+                run._create()
         return run
 
     @classmethod
@@ -219,12 +222,13 @@ class Run:
         if role in self.models:
             model = self.models[role]
             reasoning = model.reasoning if isinstance(model, Model) else "off"
-            judges = isinstance(model, JudgeModel)
-            return self._opened(model.model, role if judges else BASE, reasoning, self.identities[role])
+            judges, trusted = isinstance(model, JudgeModel), isinstance(model, Model) and model.trust_remote_code
+            return self._opened(model.model, role if judges else BASE, reasoning, self.identities[role], trusted)
         self.manifest(role)
         known = {each.model for each in self.models.values()}
         self._samplers = {name: sampler for name, sampler in self._samplers.items() if name in known}
-        return self._opened(str(self.root / role / "checkpoint"), BASE, "native", None)
+        trusted = self.recipe.base.trust_remote_code
+        return self._opened(str(self.root / role / "checkpoint"), BASE, "native", None, trusted)
 
     def trainable(self, arm: str = BASE) -> "LocalSampler":
         """The base model, or an arm, to train on or from. UserError where it is not local."""
@@ -250,15 +254,15 @@ class Run:
         own = getattr(self.recipe.judge, role).templates
         return self.templates if own is None else Templates.load(own)
 
-    def _opened(self, model: str, role: str, reasoning: Reasoning, identity: str | None) -> Sampler:
+    def _opened(
+        self, model: str, role: str, reasoning: Reasoning, identity: str | None, trusted: bool = False
+    ) -> Sampler:
         if model not in self._samplers:
-            options: dict[str, Any] = {}
+            options: dict[str, Any] = {"trust_remote_code": trusted}
             if parse_reference(model).remote:
-                recipe = self.recipe
-                options = {"calls": self.calls, "budget": recipe.budget.budget, "prices": recipe.price_list}
-            self._samplers[model] = open_model(
-                model, cast(Role, role), reasoning, identity, progress=self.progress, **options
-            )
+                limits, prices = self.recipe.budget.budget, self.recipe.price_list
+                options = {"calls": self.calls, "budget": limits, "prices": prices, "progress": self.progress}
+            self._samplers[model] = open_model(model, cast(Role, role), reasoning, identity, **options)
         sampler = self._samplers[model]
         as_role = getattr(sampler, "as_role", None)
         return cast(Sampler, as_role(role, reasoning)) if as_role else sampler

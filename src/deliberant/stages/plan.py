@@ -160,11 +160,7 @@ class _Works(NamedTuple):
         yield self._work("filter", "filter", judge.model, judge.sampling, requests)
 
     def _shown(self, judge: JudgeModel, prompt: Prompt, reasoned: bool = False) -> tuple[Message, ...]:
-        """What a judge reads, without the sample."""
-        templates = Templates.load(judge.templates or self.recipe.templates)
-        view = spec_view(self.policy, prompt.categories) if prompt.categories else None
-        request = FilterRequest(prompt, "", "", view or "") if reasoned else RewardRequest(prompt, "", view)
-        return Judge(None, templates, judge.sampling).messages(request, 0)  # type: ignore[arg-type]  # nothing is drawn
+        return judged(self.recipe, self.policy, judge, prompt, reasoned)
 
     def _sft(self, arm: str) -> Iterator[Work]:
         recipe, model = self.recipe.sft, self.recipe.base.model
@@ -203,6 +199,14 @@ class _Works(NamedTuple):
             answer = round(self._output(base, BASE, recipe.sampling))
             shown = [Asked(self._shown(judge, each), answer, 1, self.recipe.filter.k) for each in prompts]
             yield self._work(stage, "evaluate", judge.model, judge.sampling, shown)
+
+
+def judged(recipe: Recipe, policy: Policy, judge: JudgeModel, prompt: Prompt, reasoned: bool) -> tuple[Message, ...]:
+    """What a judge reads of a prompt, the sample left out; `reasoned`: it is shown reasoning, too."""
+    templates = Templates.load(judge.templates or recipe.templates)
+    view = spec_view(policy, prompt.categories) if prompt.categories else None
+    request = FilterRequest(prompt, "", "", view or "") if reasoned else RewardRequest(prompt, "", view)
+    return Judge(None, templates, judge.sampling).messages(request, 0)  # type: ignore[arg-type]  # nothing is drawn
 
 
 def _counted(prompts: Sequence[Prompt]) -> Iterator[tuple[Prompt, int]]:
