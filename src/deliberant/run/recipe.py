@@ -254,6 +254,14 @@ class Incremental(_Settings):
     rl_share: Annotated[float, Field(gt=0, le=1)] = 0.25
 
 
+class BuiltIn(_Settings):
+    """How many prompts the built-in world makes: policy ones, helpful ones, and cases in each of its three suites."""
+
+    train: Count = 960
+    helpful: Count = 480
+    suite: Count = 240
+
+
 class Limits(_Settings):
     """The most that a run may spend on remote calls; reached, it stops, and with a higher one the same run resumes."""
 
@@ -273,6 +281,8 @@ class Recipe(_Settings):
     `base` is trained and `judge` has one model, or one each for `filter`, `reward` and `evaluate`. `writer` writes the
     training samples, where that is not the base.
 
+    `built_in` sizes the prompt sets of the built-in world; it is read only where `prompts` is the word `micro`.
+
     `budget` bounds what remote calls may cost by `prices`, a file like models/prices.yaml; neither changes any row.
 
     `from_run` is the folder of a finished run: after an edit of the policy only what it touches is made anew, and
@@ -288,6 +298,7 @@ class Recipe(_Settings):
     templates: str = DEFAULT
     prompts: Literal["micro"] | Prompts
     from_run: str | None = None
+    built_in: BuiltIn = BuiltIn()
     budget: Limits = Limits()
     prices: str | None = None
     generate: Generate = Generate()

@@ -57,8 +57,8 @@ NOTE = "run.json"
 POINTERS = {"policy", "base", "judge", "writer", "templates", "prompts", "from_run"}
 """Recipe keys that enter the run's hash by what they point to, not by what they say."""
 
-UNCOVERED = {"budget", "prices"}
-"""Recipe keys that shape no row: a run whose budget was raised is the same run."""
+UNCOVERED = {"built_in", "budget", "prices"}
+"""Recipe keys that shape no row, or only by the prompts they make: a run whose budget was raised is the same run."""
 CALLS = "calls"
 """The folder of what remote models replied."""
 PRICE_LIST = "prices.yaml"
