@@ -14,10 +14,12 @@ import typer
 from typer.core import TyperGroup
 
 from deliberant.cli.data import data_app
+from deliberant.cli.doctor import doctor
 from deliberant.cli.interrupts import STOPPED, STOPPED_LINE, insistent
 from deliberant.cli.judge import judge_app
 from deliberant.cli.micro import micro_app
 from deliberant.cli.options import RunFolder, Where
+from deliberant.cli.plan import plan
 from deliberant.cli.policy import policy_app
 from deliberant.cli.prompts import prompts_app
 from deliberant.cli.review import review
@@ -58,6 +60,8 @@ app.add_typer(data_app, name="data")
 app.add_typer(micro_app, name="micro")
 
 app.command()(review)
+app.command()(doctor)
+app.command()(plan)
 app.command("run")(run_all)
 for _verb in (helpful, generate, filter, sft, rl, evaluate, report):
     app.command()(_verb)

@@ -25,14 +25,14 @@ Root = Annotated[Path, typer.Option("--root", help="Where a recipe's run folder 
 RUNS = Path("runs")
 
 
-def open_run(where: Path, overrides: list[str] | None = None, root: Path = RUNS) -> "Run":
-    """The run of a recipe, or an existing run folder."""
+def open_run(where: Path, overrides: list[str] | None = None, root: Path = RUNS, make: bool = True) -> "Run":
+    """The run of a recipe, its folder made unless `make` says no, or an existing run folder."""
     from deliberant.cli.console import RichProgress
     from deliberant.run.recipe import load_recipe
     from deliberant.run.run import Run
 
     if not where.is_dir():
-        return Run.open(load_recipe(where, overrides or []), root, RichProgress())
+        return Run.open(load_recipe(where, overrides or []), root, RichProgress(), make)
     if overrides:
         raise UserError(
             f"{where}: a run's recipe is settled; give --set together with the recipe for a new run (--from likewise)"
@@ -56,6 +56,7 @@ def run_all(
         typer.Option("--from", metavar="OLD_RUN", help="Continue this finished run after an edit (key from_run)."),
     ] = None,
     root: Root = RUNS,
+    no_doctor: Annotated[bool, typer.Option("--no-doctor", help="Do not probe the models first.")] = False,
 ) -> None:
     """Run every stage that the recipe's arms need, then print the results and where the report is.
 
@@ -68,15 +69,21 @@ def run_all(
     deliberant run recipes/micro.yaml --set policy=my-policy --from runs/micro-1a2b3c4d
     """
     from deliberant.cli.console import print_table
+    from deliberant.cli.doctor import examined
     from deliberant.report import earned_lines, table
     from deliberant.run.run import plan
+    from deliberant.stages.doctor import speeds_of
     from deliberant.stages.evaluate import results
+    from deliberant.stages.plan import keep_plan
     from deliberant.training.held_out import read_gains
 
     if old is not None:
         overrides = [*(overrides or []), f"from_run={json.dumps(str(old.absolute()))}"]
     run = open_run(where, overrides, root)
     typer.echo(f"run folder: {run.root}", err=True)
+    if not no_doctor:
+        examined(run)
+    keep_plan(run, speeds_of(run))
     for stage in plan(run.recipe.evaluate.arms):
         work(run, stage)
         give_back()

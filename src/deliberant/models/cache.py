@@ -31,7 +31,10 @@ class Reply:
 
 
 class Calls:
-    """The finished calls of one run, by key; `hits` counts replies that were found instead of paid."""
+    """The finished calls of one run, by key; `hits` counts replies that were found instead of paid.
+
+    `account` is of all of them, `stages` by what `stage` said when they were made.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         """Open or begin `folder`/calls.jsonl; without a folder they are kept in memory alone.
@@ -40,6 +43,8 @@ class Calls:
         """
         self.file = folder / "calls.jsonl" if folder else None
         self.account = Account()
+        self.stages: dict[str, Account] = {}
+        self.stage = ""
         self.hits = 0
         self._places: dict[str, int | Reply] = {}
         if self.file and self.file.exists():
@@ -60,15 +65,19 @@ class Calls:
 
     def add(self, key: str, model: str, reply: Reply) -> None:
         """Keep a reply; it is on disk when this returns. RunError on a full disk: the replies before it are safe."""
-        self.account.add(model, reply.usage)
+        self._count(self.stage, model, reply.usage)
         if self.file is None:
             self._places[key] = reply
             return
         with writing(self.file, f"{len(self)} finished calls are kept"):
             self.file.parent.mkdir(parents=True, exist_ok=True)
             place = self.file.stat().st_size if self.file.exists() else 0
-            append_durably(self.file, json_line({"key": key, "model": model, **asdict(reply)}))
+            append_durably(self.file, json_line({"key": key, "stage": self.stage, "model": model, **asdict(reply)}))
         self._places[key] = place
+
+    def _count(self, stage: str, model: str, usage: Usage) -> None:
+        for account in (self.account, self.stages.setdefault(stage, Account())):
+            account.add(model, usage)
 
     def _read(self, path: Path) -> None:
         place = 0
@@ -79,7 +88,7 @@ class Calls:
                 try:
                     row = json.loads(line)
                     self._places[row["key"]] = place
-                    self.account.add(row["model"], _reply(row).usage)
+                    self._count(row["stage"], row["model"], _reply(row).usage)
                 except (ValueError, KeyError, TypeError) as error:
                     raise RunError(f"{path}:{number}: is damaged; restore the file or delete this line") from error
                 place += len(line)

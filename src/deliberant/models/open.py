@@ -16,22 +16,24 @@ def open_model(
 ) -> Sampler:
     """The model of that name as a sampler; weights are loaded, or a server called, when first needed.
 
-    `identity`: what names its rows, where the caller knows it. `options` go to the sampler: to `RemoteSampler` for
-    providers and servers, to `LocalSampler` for weights. UserError: no such model, or it cannot be loaded.
+    `identity`: what names its rows, where the caller knows it. `options` are those of `RemoteSampler` for providers and
+    servers, of `LocalSampler.load` for weights. UserError: no such model, or it cannot be loaded.
     """
     if isinstance(reference, str):
         reference = parse_reference(reference)
-    if reference.kind in ("api", "vllm"):
+    if reference.remote:
         from deliberant.models.remote import RemoteSampler
 
         strict = role in POLICY_ROLES and reasoning != "off"
         return RemoteSampler(reference, identity or str(reference), reasoning, strict, **options)
-    return open_local(reference, identity).as_role(role, reasoning)
+    return open_local(reference, identity, **options).as_role(role, reasoning)
 
 
-def open_local(reference: Reference, identity: str | None = None) -> "LocalSampler":
+def open_local(reference: Reference, identity: str | None = None, **options: Any) -> "LocalSampler":
     """A model in this process: the built-in one, a folder, or a snapshot of the Hub, downloaded if need be."""
     from deliberant.models.local.sampler import LocalSampler
 
     folder = MICRO if reference.kind == "micro" else model_folder(Path(reference.name).expanduser())
-    return LocalSampler.load(folder, **({} if identity is None else {"identity": identity}))
+    if identity is not None:
+        options["identity"] = identity
+    return LocalSampler.load(folder, **options)

@@ -40,6 +40,16 @@ class Reference:
         return self.name if self.kind in ("micro", "folder") else f"{self.kind}:{self.name}"
 
     @property
+    def remote(self) -> bool:
+        """Whether it is called, and not loaded into this process."""
+        return self.kind in ("api", "vllm")
+
+    @property
+    def dated(self) -> bool:
+        """Whether the model behind it may change unannounced: a provider's, or a running server's."""
+        return self.kind == "api" or self.url is not None
+
+    @property
     def url(self) -> str | None:
         """The address of a running server; None for anything else."""
         is_server = self.kind == "vllm" and self.name.startswith(("http://", "https://"))
@@ -78,7 +88,7 @@ def identify(reference: Reference, date: str) -> str:
 
     UserError: the Hub has no such model. RunError: the Hub cannot be reached, and no copy is here.
     """
-    if reference.kind == "api" or reference.url:
+    if reference.dated:
         return f"{reference}@{date}"
     folder = MICRO if reference.kind == "micro" else Path(reference.name).expanduser()
     return model_hash(model_folder(folder)) if folder.is_dir() else _commit(reference.name)

@@ -5,6 +5,7 @@ next one starts, so that Ctrl-C, a kill or a budget loses none and none is paid 
 """
 
 import asyncio
+import copy
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from deliberant.models.client import Busy, Client, connect, response_schema
 from deliberant.models.formats import formats, split
 from deliberant.models.refs import Reference
 from deliberant.models.servers import serve
-from deliberant.models.types import Completion, Reasoning, Request, Sampling, Usage
+from deliberant.models.types import POLICY_ROLES, Completion, Reasoning, Request, Role, Sampling, Usage
 from deliberant.util.errors import DeliberantError, UserError
 from deliberant.util.files import fingerprint
 from deliberant.util.progress import NullProgress, Progress
@@ -82,6 +83,12 @@ class RemoteSampler:
                 f"model '{reference}': {prices} has no price for '{reference.name}'; add one there, or give "
                 "budget.tokens instead of budget.dollars"
             )
+
+    def as_role(self, role: Role, reasoning: Reasoning = "native") -> "RemoteSampler":
+        """The same model in another role: calls, budget and account are shared."""
+        other = copy.copy(self)
+        other._strict, other.reasoning = role in POLICY_ROLES and reasoning != "off", reasoning
+        return other
 
     def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """One completion a request, in order; what was drawn before is taken from the kept calls.

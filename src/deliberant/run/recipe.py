@@ -22,6 +22,7 @@ from pydantic import (
     field_validator,
 )
 
+from deliberant.models.budget import PRICES, Budget
 from deliberant.models.refs import parse_reference
 from deliberant.models.types import Reasoning, Sampling
 from deliberant.run.arms import ARMS
@@ -81,10 +82,14 @@ def _model(value: Any) -> Any:
 
 
 class Model(_Settings):
-    """A model reference, and how that model comes to reason: `native`, `prompted` or `off`."""
+    """A model reference, and how that model comes to reason: `native`, `prompted` or `off`.
+
+    `trust_remote_code`: run the code that comes with its files. Read it before.
+    """
 
     model: str
     reasoning: Reasoning = "native"
+    trust_remote_code: bool = False
 
 
 class JudgeModel(_Sampled):
@@ -249,11 +254,36 @@ class Incremental(_Settings):
     rl_share: Annotated[float, Field(gt=0, le=1)] = 0.25
 
 
+class BuiltIn(_Settings):
+    """How many prompts the built-in world makes: policy ones, helpful ones, and cases in each of its three suites."""
+
+    train: Count = 960
+    helpful: Count = 480
+    suite: Count = 240
+
+
+class Limits(_Settings):
+    """The most that a run may spend on remote calls; reached, it stops, and with a higher one the same run resumes."""
+
+    requests: Count | None = None
+    tokens: Count | None = None
+    dollars: Rate | None = None
+
+    @property
+    def budget(self) -> Budget:
+        """The same limits as a sampler takes them."""
+        return Budget(self.requests, self.tokens, self.dollars)
+
+
 class Recipe(_Settings):
     """`policy` and `templates` are the word `micro`, the word `default`, or a folder; models are references.
 
     `base` is trained and `judge` has one model, or one each for `filter`, `reward` and `evaluate`. `writer` writes the
     training samples, where that is not the base.
+
+    `built_in` sizes the prompt sets of the built-in world; it is read only where `prompts` is the word `micro`.
+
+    `budget` bounds what remote calls may cost by `prices`, a file like models/prices.yaml; neither changes any row.
 
     `from_run` is the folder of a finished run: after an edit of the policy only what it touches is made anew, and
     training continues from that run's checkpoints.
@@ -268,6 +298,9 @@ class Recipe(_Settings):
     templates: str = DEFAULT
     prompts: Literal["micro"] | Prompts
     from_run: str | None = None
+    built_in: BuiltIn = BuiltIn()
+    budget: Limits = Limits()
+    prices: str | None = None
     generate: Generate = Generate()
     filter: Filter = Filter()
     helpful: Helpful = Helpful()
@@ -275,6 +308,11 @@ class Recipe(_Settings):
     rl: Rl = Rl()
     evaluate: Evaluate = Evaluate()
     incremental: Incremental = Incremental()
+
+    @property
+    def price_list(self) -> Path:
+        """Where prices are looked up."""
+        return PRICES if self.prices is None else Path(self.prices)
 
 
 def load_recipe(path: Path | str, overrides: Sequence[str] = (), settled: bool = False) -> Recipe:
@@ -391,6 +429,8 @@ def _absolute(data: dict[str, Any], folder: Path, places: Places) -> dict[str, A
 
     changed: dict[str, Any] = {key: found((key,), data[key], (BUILT_IN, DEFAULT)) for key in FOLDERS if key in data}
     changed |= {key: model((key,), data[key]) for key in ROLES if key in data}
+    if "prices" in data:
+        changed["prices"] = found(("prices",), data["prices"], ())
     prompts = data.get("prompts", BUILT_IN)
     if isinstance(prompts, dict):
         changed["prompts"] = {

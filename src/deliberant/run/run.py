@@ -15,6 +15,7 @@ import yaml
 
 from deliberant.judge import Judge
 from deliberant.models import Reasoning, Role, Sampler
+from deliberant.models.cache import Calls
 from deliberant.models.open import open_model
 from deliberant.models.refs import identify, parse_reference
 from deliberant.policy import Policy, load_policy
@@ -55,6 +56,12 @@ RECIPE = "recipe.resolved.yaml"
 NOTE = "run.json"
 POINTERS = {"policy", "base", "judge", "writer", "templates", "prompts", "from_run"}
 """Recipe keys that enter the run's hash by what they point to, not by what they say."""
+
+UNCOVERED = {"built_in", "budget", "prices"}
+"""Recipe keys that shape no row, or only by the prompts they make: a run whose budget was raised is the same run."""
+CALLS = "calls"
+"""The folder of what remote models replied."""
+PRICE_LIST = "prices.yaml"
 
 
 def plan(arms: Sequence[str]) -> list[str]:
@@ -122,7 +129,7 @@ class Run:
             self.covers["from_run"] = note["covers"]["from_run"]
         elif self.lineage:
             self.covers["from_run"] = self.lineage.old.hash
-        settings = recipe.model_dump(exclude=POINTERS | unread)
+        settings = recipe.model_dump(exclude=POINTERS | UNCOVERED | unread)
         if stated is not None:
             settings = _common(settings, stated)
         self.hash: str = fingerprint({"settings": settings, "world": self.world, "covers": self.covers})
@@ -131,15 +138,21 @@ class Run:
         self._manifests: dict[str, Manifest] = {}
 
     @classmethod
-    def open(cls, recipe: Recipe, root: Path | None = None, progress: Progress | None = None) -> "Run":
-        """The run of a recipe in the folder `root` (default `runs`), made where it is not there yet.
+    def open(
+        cls, recipe: Recipe, root: Path | None = None, progress: Progress | None = None, make: bool = True
+    ) -> "Run":
+        """The run of a recipe in the folder `root` (default `runs`), made where it is not there yet, if `make` says so.
 
         UserError for a mistake in what the recipe points to, RunError where the folder can not be written.
         """
         run = cls(recipe, root or Path("runs"), progress or NullProgress(), None)
-        if not (run.root / NOTE).exists():
+        if (run.root / NOTE).exists():
+            note = read_json(run.root / NOTE, "delete it, and it is written anew")
+            run.date, run.identities = note["date"], note["identities"]  # of the day on which it was made
+        else:
             check(run, plan(recipe.evaluate.arms))
-            run._create()
+            if make:
+                run._create()
         return run
 
     @classmethod
@@ -186,6 +199,11 @@ class Run:
             raise UserError(f"from_run: {old.root} is another run than the one that {self.root} began from")
         return Lineage(self, old)
 
+    @cached_property
+    def calls(self) -> Calls:
+        """Every finished call to a remote model, and their account."""
+        return Calls(self.root / CALLS)
+
     @property
     def style_reader(self) -> Callable[[str], Style | None] | None:
         """Reads an answer's response style without a judge, where the prompts come from a world that defines it."""
@@ -204,12 +222,13 @@ class Run:
         if role in self.models:
             model = self.models[role]
             reasoning = model.reasoning if isinstance(model, Model) else "off"
-            judges = isinstance(model, JudgeModel)
-            return self._opened(model.model, role if judges else BASE, reasoning, self.identities[role])
+            judges, trusted = isinstance(model, JudgeModel), isinstance(model, Model) and model.trust_remote_code
+            return self._opened(model.model, role if judges else BASE, reasoning, self.identities[role], trusted)
         self.manifest(role)
         known = {each.model for each in self.models.values()}
         self._samplers = {name: sampler for name, sampler in self._samplers.items() if name in known}
-        return self._opened(str(self.root / role / "checkpoint"), BASE, "native", None)
+        trusted = self.recipe.base.trust_remote_code
+        return self._opened(str(self.root / role / "checkpoint"), BASE, "native", None, trusted)
 
     def trainable(self, arm: str = BASE) -> "LocalSampler":
         """The base model, or an arm, to train on or from. UserError where it is not local."""
@@ -235,9 +254,15 @@ class Run:
         own = getattr(self.recipe.judge, role).templates
         return self.templates if own is None else Templates.load(own)
 
-    def _opened(self, model: str, role: str, reasoning: Reasoning, identity: str | None) -> Sampler:
+    def _opened(
+        self, model: str, role: str, reasoning: Reasoning, identity: str | None, trusted: bool = False
+    ) -> Sampler:
         if model not in self._samplers:
-            self._samplers[model] = open_model(model, cast(Role, role), reasoning, identity)
+            options: dict[str, Any] = {"trust_remote_code": trusted}
+            if parse_reference(model).remote:
+                limits, prices = self.recipe.budget.budget, self.recipe.price_list
+                options = {"calls": self.calls, "budget": limits, "prices": prices, "progress": self.progress}
+            self._samplers[model] = open_model(model, cast(Role, role), reasoning, identity, **options)
         sampler = self._samplers[model]
         as_role = getattr(sampler, "as_role", None)
         return cast(Sampler, as_role(role, reasoning)) if as_role else sampler
@@ -248,6 +273,7 @@ class Run:
         UserError where an earlier stage has not finished, or another process works in this run.
         """
         lock(self.root / ".lock", self.root)
+        self.calls.stage = name
         found = {
             f"{stage}/{file}": output["sha256"]
             for stage in self._upstream(name)
@@ -294,10 +320,11 @@ class Run:
 
     def _covered(self, role: str, model: Model | JudgeModel, note: Mapping[str, Any] | None) -> str:
         """All that shapes what a model says in a role, as one hash; the model's own identity is kept beside it."""
-        known = (note or {}).get("identities", {})
-        self.identities[role] = known.get(role) or identify(parse_reference(model.model), self.date)
+        reference, known = parse_reference(model.model), (note or {}).get("identities", {})
+        self.identities[role] = known.get(role) or identify(reference, self.date)
         own = Templates.load(model.templates).hash if isinstance(model, JudgeModel) and model.templates else None
-        return fingerprint([self.identities[role], model.model_dump(exclude={"model", "templates"}), own])
+        identity = str(reference) if reference.dated else self.identities[role]  # tomorrow the same command resumes
+        return fingerprint([identity, model.model_dump(exclude={"model", "templates"}), own])
 
     def _create(self) -> None:
         """Write the folder, `run.json` last, so that a run that was killed while being made is made again."""
@@ -316,9 +343,12 @@ class Run:
         write_cases(self.root / "cases.jsonl", self.sets.cases)
         resolved = {
             **self.recipe.model_dump(mode="json"),
+            "prices": self.recipe.prices and PRICE_LIST,
             "policy": "policy",
             "prompts": {"train": "prompts/train.jsonl", "helpful": "prompts/helpful.jsonl", "cases": "cases.jsonl"},
         }
+        if self.recipe.prices:
+            write_atomically(self.root / PRICE_LIST, self.recipe.price_list.read_bytes())
         note: dict[str, Any] = {
             "hash": self.hash,
             "world": self.world,

@@ -50,7 +50,7 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
     if isinstance(recipe.prompts, str):
         from deliberant.micro.sets import prompt_sets as built_in_sets
 
-        built = built_in_sets(policy, recipe.seed)
+        built = built_in_sets(policy, recipe.seed, **recipe.built_in.model_dump())
         sets = PromptSets(tuple(built.train), tuple(built.helpful), tuple(built.cases))
     else:
         files = recipe.prompts

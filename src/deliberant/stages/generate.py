@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from deliberant.models.types import Completion, Request
-from deliberant.policy import cited, spec_view
+from deliberant.models.types import Completion, Reasoning, Request
+from deliberant.policy import Policy, cited, spec_view
 from deliberant.prompts.types import Message, Prompt
 from deliberant.templates.form import show_form
 from deliberant.templates.loader import Templates
@@ -51,16 +51,12 @@ def generate(run: "Run") -> None:
     reused = run.lineage.rows("generate", SAMPLES) if run.lineage else {}
     views = {named: spec_view(run.policy, named) for named in dict.fromkeys(prompt.categories for prompt in prompts)}
 
-    def shown(prompt: Prompt, index: int) -> tuple[Message, ...]:
-        messages = with_spec(prompt, views[prompt.categories], run.templates)
-        if sampler.reasoning != "prompted":
-            return messages
-        clauses = [clause for name in prompt.categories for clause in run.policy.category(name).clauses]
-        return show_form(messages, run.templates, clauses, index)
-
     def work(items: Sequence[tuple[Prompt, int]]) -> list[dict[str, Any]]:
         requests = [
-            Request(shown(prompt, index), sample_seed(run.recipe.seed, prompt, index, "generate"))
+            Request(
+                asked(prompt, index, run.policy, run.templates, sampler.reasoning),
+                sample_seed(run.recipe.seed, prompt, index, "generate"),
+            )
             for prompt, index in items
         ]
         drawn = sampler.sample(requests, recipe.sampling)
@@ -85,6 +81,17 @@ def generate(run: "Run") -> None:
         write_rows(folder.dir / SAMPLES, rows)
         counts |= {"reused": len(reused), "made": len(drawn)}
     folder.finish([SAMPLES], counts)
+
+
+def asked(
+    prompt: Prompt, index: int, policy: Policy, templates: Templates, reasoning: Reasoning
+) -> tuple[Message, ...]:
+    """What the writer is given for one sample: the policy's categories in view and, where asked for, the form."""
+    messages = with_spec(prompt, spec_view(policy, prompt.categories), templates)
+    if reasoning != "prompted":
+        return messages
+    clauses = [clause for name in prompt.categories for clause in policy.category(name).clauses]
+    return show_form(messages, templates, clauses, index)
 
 
 def with_spec(prompt: Prompt, view: str, templates: Templates) -> tuple[Message, ...]:

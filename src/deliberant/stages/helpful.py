@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from deliberant.models.types import Request
-from deliberant.prompts.types import Prompt
+from deliberant.models.types import Reasoning, Request
+from deliberant.prompts.types import Message, Prompt
 from deliberant.stages.filter import MALFORMED, malformed
 from deliberant.stages.generate import sample_id, sample_row, sample_seed
 from deliberant.templates.form import show_form
+from deliberant.templates.loader import Templates
 from deliberant.util.files import fingerprint, write_rows
 
 if TYPE_CHECKING:
@@ -44,9 +45,7 @@ def helpful(run: "Run") -> None:
     def work(items: Sequence[tuple[Prompt, int]]) -> list[dict[str, Any]]:
         requests = [
             Request(
-                show_form(prompt.messages, run.templates, index=index)
-                if sampler.reasoning == "prompted"
-                else prompt.messages,
+                asked_plainly(prompt, index, run.templates, sampler.reasoning),
                 sample_seed(run.recipe.seed, prompt, index, "helpful"),
             )
             for prompt, index in items
@@ -73,3 +72,8 @@ def helpful(run: "Run") -> None:
         counts |= {"reused": len(reused), "made": len(drawn)}
     (folder.dir / "drawn.jsonl").unlink(missing_ok=True)
     folder.finish(FILES, counts)
+
+
+def asked_plainly(prompt: Prompt, index: int, templates: Templates, reasoning: Reasoning) -> tuple[Message, ...]:
+    """What the base is given for one sample: the conversation and, where asked for, the form of reasoning."""
+    return show_form(prompt.messages, templates, index=index) if reasoning == "prompted" else prompt.messages

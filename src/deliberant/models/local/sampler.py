@@ -77,8 +77,10 @@ class LocalSampler:
         self.batch_tokens = batch_tokens or cache_positions(model.config, model.num_parameters(), self._engine.itemsize)
 
     @classmethod
-    def load(cls, model: str | Path, **options: Any) -> "LocalSampler":
+    def load(cls, model: str | Path, trust_remote_code: bool = False, **options: Any) -> "LocalSampler":
         """A checkpoint folder or a hub id, on the GPU if there is one. `options` go to the constructor.
+
+        `trust_remote_code`: run code that comes with the files.
 
         UserError: no such model, not a checkpoint, no chat template.
         """
@@ -87,7 +89,8 @@ class LocalSampler:
         folder = model_folder(model)
         options.setdefault("identity", model_hash(folder))
         try:
-            sampler = cls(_live(folder), AutoTokenizer.from_pretrained(folder), **options)
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+            sampler = cls(_live(folder, trust_remote_code), tokenizer, **options)
             sampler.encode([{"role": "user", "content": "?"}])  # a broken chat template shows only in use
         except (DeliberantError, MemoryError):
             raise
@@ -263,12 +266,12 @@ class LocalSampler:
                 )
 
 
-def _live(folder: Path) -> Any:
+def _live(folder: Path, trust_remote_code: bool = False) -> Any:
     """The model itself, in the precision it was saved in, or fp32 where this hardware only emulates that."""
     from transformers import AutoModelForCausalLM
 
     with without_bars():
-        loaded = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+        loaded = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", trust_remote_code=trust_remote_code)
     native = loaded.dtype == torch.bfloat16 and multiplies_bf16()
     if device().type == "cpu" and not native and not supported(loaded.config):  # the decoder converts for itself
         loaded = loaded.float()
