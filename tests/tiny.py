@@ -75,3 +75,47 @@ def make_tiny_model(folder: Path, architecture: Architecture = "gpt2") -> Path:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def make_bandit(folder: Path, answers: str = "abcdefgh") -> Path:
+    """Save a Llama whose weights are set by hand, so that it does the same on any processor: `<think>!</think>X`.
+
+    X is one letter of `answers` or nothing, each as likely as the other; every other token is all but certain. The next
+    token hangs on the last one alone: embeddings are one-hot, attention and feed-forward give 0 before training.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    tokenizer = make_tiny_tokenizer()
+    size, width = len(tokenizer), 264
+    config = AutoConfig.for_model(
+        "llama",
+        vocab_size=size,
+        hidden_size=width,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+        max_position_embeddings=4096,
+        tie_word_embeddings=False,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    chain = {"\n": "<think>", "<think>": "!", "!": "</think>", "</think>": [*answers, "<|im_end|>"]}
+    chain |= dict.fromkeys(answers, "<|im_end|>")
+    model = AutoModelForCausalLM.from_config(config)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "norm" not in name:
+                weight.zero_()
+        model.model.embed_tokens.weight.copy_(torch.eye(size, width))
+        for last, following in chain.items():
+            [column] = tokenizer.encode(last)
+            for token in following if isinstance(following, list) else [following]:
+                [row] = tokenizer.encode(token)
+                model.lm_head.weight[row, column] = 24 / width**0.5  # the norm scales by width**0.5
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
