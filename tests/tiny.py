@@ -77,11 +77,11 @@ def make_tiny_model(folder: Path, architecture: Architecture = "gpt2") -> Path:
     return folder
 
 
-def make_bandit(folder: Path, answers: str = "abcdefgh") -> Path:
-    """Save a Llama whose weights are set by hand, so that it does the same on any processor: `<think>!</think>X`.
+def make_chain(folder: Path, chain: dict[str, str], architecture: str = "llama") -> Path:
+    """Save a model whose weights are set by hand, so that it draws the same on any processor.
 
-    X is one letter of `answers` or nothing, each as likely as the other; every other token is all but certain. The next
-    token hangs on the last one alone: embeddings are one-hot, attention and feed-forward give 0 before training.
+    `chain[token]` holds the characters, or the one special token, that follow it, each as likely as the other; every
+    answer begins after a newline. Embeddings are one-hot, attention and feed-forward are zero and stay so in training.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -89,7 +89,7 @@ def make_bandit(folder: Path, answers: str = "abcdefgh") -> Path:
     tokenizer = make_tiny_tokenizer()
     size, width = len(tokenizer), 264
     config = AutoConfig.for_model(
-        "llama",
+        architecture,
         vocab_size=size,
         hidden_size=width,
         intermediate_size=16,
@@ -103,8 +103,6 @@ def make_bandit(folder: Path, answers: str = "abcdefgh") -> Path:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    chain = {"\n": "<think>", "<think>": "!", "!": "</think>", "</think>": [*answers, "<|im_end|>"]}
-    chain |= dict.fromkeys(answers, "<|im_end|>")
     model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
         for name, weight in model.named_parameters():
@@ -113,9 +111,13 @@ def make_bandit(folder: Path, answers: str = "abcdefgh") -> Path:
         model.model.embed_tokens.weight.copy_(torch.eye(size, width))
         for last, following in chain.items():
             [column] = tokenizer.encode(last)
-            for token in following if isinstance(following, list) else [following]:
-                [row] = tokenizer.encode(token)
+            for row in tokenizer.encode(following):
                 model.lm_head.weight[row, column] = 24 / width**0.5  # the norm scales by width**0.5
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+BANDIT = {"\n": "<think>", "<think>": "!", "!": "</think>", "</think>": "abcdefgh<|im_end|>"}
+BANDIT |= dict.fromkeys("abcdefgh", "<|im_end|>")
+"""Thinks, and then says a letter from a to h, or nothing."""

@@ -24,7 +24,7 @@ from deliberant.util.files import file_hash, read_json, read_rows
 from tests.completions import completed
 from tests.stages.scripted import HEARTH, POEM, POLICY, PRUNING, Scripted
 from tests.stages.trainable import Fuse, Killed, TrainableRun, make_run
-from tests.tiny import make_bandit, make_tiny_tokenizer
+from tests.tiny import BANDIT, make_chain, make_tiny_tokenizer
 
 SAID = [f"<think>{letter}</think>{letter}" for letter in "abcdefgh"]
 SETTINGS: dict[str, Any] = {
@@ -199,8 +199,7 @@ def test_too_many_unscored_stop_the_run_but_not_the_first_few() -> None:
 
 @pytest.fixture(scope="module")
 def bandit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that thinks and then says a letter from a to h, or nothing."""
-    return make_bandit(tmp_path_factory.mktemp("bandit"))
+    return make_chain(tmp_path_factory.mktemp("bandit"), BANDIT)
 
 
 def ran(
