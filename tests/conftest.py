@@ -1,4 +1,4 @@
-"""Fixtures every area shares: tiny checkpoints and a taught world, made once per session. Copy before changing one."""
+"""Fixtures every area shares: tiny checkpoints and a world for whole runs. Copy before changing one."""
 
 import signal
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import taught
+from tests import world
 from tests.tiny import make_tiny_model
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,9 +26,9 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def taught_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recipe whose run goes through every stage in seconds, everything it names beside it. Slow to make."""
-    return taught.build(tmp_path_factory.mktemp("world"))
+def world_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe whose run goes through every stage in seconds, everything it names beside it."""
+    return world.build(tmp_path_factory.mktemp("world"))
 
 
 def pytest_sessionstart() -> None:

@@ -1,7 +1,7 @@
 """Every command in the README and the docs works, and what they say of the code is so.
 
-Commands run in a workspace that looks like the repository: `recipes/micro.yaml` there is the taught world (the same
-verbs in seconds), `runs/micro-1a2b3c4d` its run. A command that no check below knows is a failure.
+Commands run in a workspace that looks like the repository: `recipes/micro.yaml` there is the world of tests/world.py
+(the same verbs in seconds), `runs/micro-1a2b3c4d` its run. A command that no check below knows is a failure.
 """
 
 import json
@@ -49,7 +49,7 @@ def commands() -> Iterator[str]:
 
 
 class Workspace:
-    """A copy of the repository's outside, with the taught world inside. `folder` is the working directory."""
+    """A copy of the repository's outside, with our own world inside. `folder` is the working directory."""
 
     def __init__(self, folder: Path, world: Path, model: Path) -> None:
         self.folder, self.model = folder, model
@@ -80,15 +80,15 @@ class Workspace:
 
 
 @pytest.fixture
-def workspace(taught_recipe: Path, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    found = Workspace(tmp_path / "workspace", taught_recipe.parent, tiny_llama)
+def workspace(world_recipe: Path, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    found = Workspace(tmp_path / "workspace", world_recipe.parent, tiny_llama)
     monkeypatch.chdir(found.folder)
     monkeypatch.setenv("INSPECT_LOG_DIR", str(tmp_path / "logs"))
     return found
 
 
 def make_run(workspace: Workspace, command: str) -> None:
-    """`make run` is the recipe's run; the reduced form runs it on the taught world."""
+    """`make run` is the recipe's run; the reduced form runs it on the world of tests/world.py."""
     assert re.search(r"^run:.*\n\t.*/deliberant run recipes/micro.yaml$", makefile(), re.MULTILINE)
     assert load_recipe(ROOT / "recipes/micro.yaml").name == "micro"
     assert workspace.deliberant("run", "recipes/micro.yaml").endswith("report.html\n")

@@ -75,3 +75,49 @@ def make_tiny_model(folder: Path, architecture: Architecture = "gpt2") -> Path:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def make_chain(folder: Path, chain: dict[str, str], architecture: str = "llama") -> Path:
+    """Save a model whose weights are set by hand, so that it draws the same on any processor.
+
+    `chain[token]` holds the characters, or the one special token, that follow it, each as likely as the other; every
+    answer begins after a newline. Embeddings are one-hot, attention and feed-forward are zero and stay so in training.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    tokenizer = make_tiny_tokenizer()
+    size, width = len(tokenizer), 264
+    config = AutoConfig.for_model(
+        architecture,
+        vocab_size=size,
+        hidden_size=width,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+        max_position_embeddings=4096,
+        tie_word_embeddings=False,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = AutoModelForCausalLM.from_config(config)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "norm" not in name:
+                weight.zero_()
+        model.model.embed_tokens.weight.copy_(torch.eye(size, width))
+        for last, following in chain.items():
+            [column] = tokenizer.encode(last)
+            for row in tokenizer.encode(following):
+                model.lm_head.weight[row, column] = 24 / width**0.5  # the norm scales by width**0.5
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+BANDIT = {"\n": "<think>", "<think>": "!", "!": "</think>", "</think>": "abcdefgh<|im_end|>"}
+BANDIT |= dict.fromkeys("abcdefgh", "<|im_end|>")
+"""Thinks, and then says a letter from a to h, or nothing."""

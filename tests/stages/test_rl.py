@@ -24,7 +24,7 @@ from deliberant.util.files import file_hash, read_json, read_rows
 from tests.completions import completed
 from tests.stages.scripted import HEARTH, POEM, POLICY, PRUNING, Scripted
 from tests.stages.trainable import Fuse, Killed, TrainableRun, make_run
-from tests.tiny import make_tiny_tokenizer
+from tests.tiny import BANDIT, make_chain, make_tiny_tokenizer
 
 SAID = [f"<think>{letter}</think>{letter}" for letter in "abcdefgh"]
 SETTINGS: dict[str, Any] = {
@@ -44,10 +44,10 @@ def verdict(score: int | str) -> str:
 
 
 def taste(request: Request) -> str:
-    """A deterministic judge: it likes answers whose last letter comes late in the alphabet."""
+    """A judge that likes g and h, and nothing else."""
     answer = request.messages[-1]["content"].rsplit(" answer>", 2)[-2]
     letters = [letter for letter in answer if letter in string.ascii_lowercase]
-    return verdict(1 + "abcdefgh".find(letters[0]) // 2 if letters and letters[0] in "abcdefgh" else 1)
+    return verdict(5 if letters and letters[0] in "gh" else 1)
 
 
 def judge_of(script: Any) -> Judge:
@@ -197,17 +197,9 @@ def test_too_many_unscored_stop_the_run_but_not_the_first_few() -> None:
 # Training
 
 
-@pytest.fixture(scope="module", params=[pytest.param("gpt2", marks=pytest.mark.slow), "llama"])
-def talker(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_llama: Path
-) -> Path:
-    """A tiny model that has learned, by our own sft stage, to think and to answer with a letter from a to h."""
-    folder = tmp_path_factory.mktemp("talker")
-    model = tiny_model if request.param == "gpt2" else tiny_llama
-    settings: dict[str, Any] = {"epochs": 60, "batch_size": 24, "learning_rate": 3e-2, "save_steps": 1000}
-    run = make_run(folder, model, SAID * 2, SAID, sft=settings)
-    sft(run)
-    return run.root / "sft" / "checkpoint"
+@pytest.fixture(scope="module")
+def bandit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_chain(tmp_path_factory.mktemp("bandit"), BANDIT)
 
 
 def ran(
@@ -238,14 +230,14 @@ def metrics(run: TrainableRun) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, talker: Path) -> TrainableRun:
-    return ran(tmp_path_factory.mktemp("rl"), talker)
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, bandit: Path) -> TrainableRun:
+    return ran(tmp_path_factory.mktemp("rl"), bandit)
 
 
 def test_a_step_is_logged_with_its_rewards_and_some_rollouts(undisturbed: TrainableRun) -> None:
     rows = metrics(undisturbed)
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
-    assert sum(row["judged"] for row in rows) > 16, "the talker must talk, or nothing here is tested"
+    assert sum(row["judged"] for row in rows) > 16, "the bandit must talk, or nothing here is tested"
     for row in rows:
         assert row["rows"] == 8 == row["judged"] + row["no_answer"]
         assert row["reward"] == pytest.approx((row["safety_reward"] + row["helpful_reward"]) / 2)
@@ -255,9 +247,9 @@ def test_a_step_is_logged_with_its_rewards_and_some_rollouts(undisturbed: Traina
     assert {row["reward"] for row in shown if row["answer"] == ""} <= {0.0}
 
 
-def test_the_weights_move_and_the_checkpoint_samples(undisturbed: TrainableRun, talker: Path) -> None:
+def test_the_weights_move_and_the_checkpoint_samples(undisturbed: TrainableRun, bandit: Path) -> None:
     folder = undisturbed.root / "rl"
-    assert file_hash(folder / "checkpoint" / "model.safetensors") != file_hash(talker / "model.safetensors")
+    assert file_hash(folder / "checkpoint" / "model.safetensors") != file_hash(bandit / "model.safetensors")
     drawn = undisturbed.sampler("rl").sample([Request(HEARTH.messages, 1)], Sampling(max_new_tokens=20))
     assert drawn[0].text
     assert undisturbed.manifest("rl")["counts"]["rows"] == 32
@@ -265,13 +257,12 @@ def test_the_weights_move_and_the_checkpoint_samples(undisturbed: TrainableRun, 
     assert left == {"begun.json", "metrics.jsonl", "rollouts.jsonl", "checkpoint", "manifest.json"}
 
 
-@pytest.mark.parametrize("kill_at", [1, 3])
 def test_killed_and_run_again_ends_with_the_very_same_weights(
-    tmp_path: Path, talker: Path, undisturbed: TrainableRun, kill_at: int
+    tmp_path: Path, bandit: Path, undisturbed: TrainableRun
 ) -> None:
     with pytest.raises(Killed):
-        ran(tmp_path, talker, fuse=Fuse(kill_at))
-    run = ran(tmp_path, talker)
+        ran(tmp_path, bandit, fuse=Fuse(3))
+    run = ran(tmp_path, bandit)
     weights = "rl/checkpoint/model.safetensors"
     assert file_hash(run.root / weights) == file_hash(undisturbed.root / weights)
     assert metrics(run) == metrics(undisturbed)
@@ -287,11 +278,6 @@ LONG: dict[str, Any] = {
 }
 
 
-def test_reward_rises_over_a_few_steps(tmp_path: Path, talker: Path) -> None:
-    rows = metrics(ran(tmp_path, talker, **LONG))
-    assert sum(row["reward"] for row in rows[-3:]) > sum(row["reward"] for row in rows[:3]) + 0.3
-
-
 MORE = [replace(HEARTH, id=f"hearth{number}", family=f"hearth{number}") for number in range(12)]
 
 
@@ -300,17 +286,19 @@ def held(run: TrainableRun) -> dict[str, Any]:
     return found
 
 
-def test_what_raised_the_rewards_of_held_out_prompts_is_kept(tmp_path: Path, talker: Path) -> None:
-    run = ran(tmp_path, talker, more=MORE, **LONG, held_out=12, helpful_share=0)
+def test_rewards_rise_and_where_those_of_held_out_prompts_do_the_weights_are_kept(tmp_path: Path, bandit: Path) -> None:
+    run = ran(tmp_path, bandit, more=MORE, **LONG, held_out=12, helpful_share=0)
+    earned = [row["reward"] for row in metrics(run)]
+    assert sum(earned[:3]) < 1.5 and sum(earned[-3:]) > 2.5, "of 3: it starts at 2/9 and all but finds the two letters"
     found = held(run)
     assert found["kept"], found
     assert found["after"] - found["before"] == pytest.approx(found["change"]["value"])
     assert found["change"]["low"] > 0 and found["change"]["n"] == 12 and found["unscored"] == 0
-    assert file_hash(run.root / "rl/checkpoint/model.safetensors") != file_hash(talker / "model.safetensors")
+    assert file_hash(run.root / "rl/checkpoint/model.safetensors") != file_hash(bandit / "model.safetensors")
     assert "held_out.json" in run.manifest("rl")["outputs"]
 
 
-def test_without_a_gain_the_arm_is_its_start_and_a_kill_changes_nothing(tmp_path: Path, talker: Path) -> None:
+def test_without_a_gain_the_arm_is_its_start_and_a_kill_changes_nothing(tmp_path: Path, bandit: Path) -> None:
     """A judge that tosses coins moves the weights and can not raise the rewards by more than chance."""
     from safetensors.torch import load_file
 
@@ -319,9 +307,9 @@ def test_without_a_gain_the_arm_is_its_start_and_a_kill_changes_nothing(tmp_path
 
     settings: dict[str, Any] = {"held_out": 2}
     with pytest.raises(Killed):
-        ran(tmp_path, talker, coin, Fuse(SETTINGS["steps"] + 1), more=MORE, **settings)
-    run = ran(tmp_path, talker, coin, more=MORE, **settings)
-    before, after = (load_file(folder / "model.safetensors") for folder in (talker, run.root / "rl" / "checkpoint"))
+        ran(tmp_path, bandit, coin, Fuse(SETTINGS["steps"] + 1), more=MORE, **settings)
+    run = ran(tmp_path, bandit, coin, more=MORE, **settings)
+    before, after = (load_file(folder / "model.safetensors") for folder in (bandit, run.root / "rl" / "checkpoint"))
     assert all(before[name].equal(after[name]) for name in before)
     assert not held(run)["kept"] and any(row["grad_norm"] > 0 for row in metrics(run))
 
@@ -335,7 +323,7 @@ def test_a_gain_counts_prompts_scored_both_times() -> None:
 
 
 def test_unscored_rows_move_nothing_and_are_not_printed(
-    tmp_path: Path, talker: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, bandit: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """All None or unread: TRL must make every advantage 0, so that Adam stays where it is."""
     import torch
@@ -345,17 +333,17 @@ def test_unscored_rows_move_nothing_and_are_not_printed(
         return "<think>hm</think>no verdict"
 
     # Without a single score the only rewards are the zeros of rows that gave no answer.
-    run = make_run(tmp_path, talker, judge=Scripted(mute), rl=SETTINGS, filter={"max_unscored": 1.0})
+    run = make_run(tmp_path, bandit, judge=Scripted(mute), rl=SETTINGS, filter={"max_unscored": 1.0})
     run.sampler("base")
     capfd.readouterr()
     rl(run, "rl")
     assert capfd.readouterr() == ("", ""), "TRL prints each such row, completion and all"
     assert sum(row["unscored"] for row in metrics(run)) == sum(row["judged"] for row in metrics(run)) > 0
-    before, after = (load_file(folder / "model.safetensors") for folder in (talker, run.root / "rl" / "checkpoint"))
+    before, after = (load_file(folder / "model.safetensors") for folder in (bandit, run.root / "rl" / "checkpoint"))
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_an_unscored_row_gets_advantage_zero_and_is_no_part_of_its_groups_mean(tmp_path: Path, talker: Path) -> None:
+def test_an_unscored_row_gets_advantage_zero_and_is_no_part_of_its_groups_mean(tmp_path: Path, bandit: Path) -> None:
     from datasets import Dataset
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import GRPOConfig
@@ -366,8 +354,8 @@ def test_an_unscored_row_gets_advantage_zero_and_is_no_part_of_its_groups_mean(t
         trainer = SampledGRPOTrainer(
             draw=lambda prompt_ids, step: [[65, 66]] * len(prompt_ids),
             reward_funcs=[lambda **_: [1.0, 0.0, None, 0.5]],
-            model=AutoModelForCausalLM.from_pretrained(talker),
-            processing_class=AutoTokenizer.from_pretrained(talker),
+            model=AutoModelForCausalLM.from_pretrained(bandit),
+            processing_class=AutoTokenizer.from_pretrained(bandit),
             train_dataset=Dataset.from_list([{"prompt": [dict(turn) for turn in HEARTH.messages]}]),
             args=GRPOConfig(
                 **common_settings(tmp_path, 0, 1),
@@ -380,14 +368,14 @@ def test_an_unscored_row_gets_advantage_zero_and_is_no_part_of_its_groups_mean(t
     assert scored["advantages"].tolist() == [0.5, -0.5, 0.0, 0.0]
 
 
-def test_a_kl_term_is_measured_against_the_start(tmp_path: Path, talker: Path) -> None:
-    rows = metrics(ran(tmp_path, talker, beta=0.1))
+def test_a_kl_term_is_measured_against_the_start(tmp_path: Path, bandit: Path) -> None:
+    rows = metrics(ran(tmp_path, bandit, beta=0.1))
     assert rows[0]["kl"] == pytest.approx(0, abs=1e-6) and rows[-1]["kl"] > 1e-4
 
 
-def test_a_judge_that_can_not_be_read_stops_the_run(tmp_path: Path, talker: Path) -> None:
+def test_a_judge_that_can_not_be_read_stops_the_run(tmp_path: Path, bandit: Path) -> None:
     with pytest.raises(RunError, match="answers are unscored"):
-        ran(tmp_path, talker, lambda request: "<think>hm</think>no verdict")
+        ran(tmp_path, bandit, lambda request: "<think>hm</think>no verdict")
 
 
 def test_a_forward_pass_has_to_divide_the_step() -> None:
@@ -395,8 +383,8 @@ def test_a_forward_pass_has_to_divide_the_step() -> None:
         Rl(prompts_per_step=2, group_size=4, batch_size=3)
 
 
-def test_sft_plus_rl_needs_sft_and_starts_from_it(tmp_path: Path, talker: Path) -> None:
-    run = make_run(tmp_path, talker, SAID, rl={**SETTINGS, "steps": 1}, sft={"epochs": 1, "save_steps": 100})
+def test_sft_plus_rl_needs_sft_and_starts_from_it(tmp_path: Path, bandit: Path) -> None:
+    run = make_run(tmp_path, bandit, SAID, rl={**SETTINGS, "steps": 1}, sft={"epochs": 1, "save_steps": 100})
     with pytest.raises(UserError, match="deliberant sft"):
         rl(run, "sft+rl")
     sft(run)

@@ -1,11 +1,9 @@
 import errno
 import os
-import random
 import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -208,42 +206,44 @@ def test_a_kill_between_manifest_and_journal_leaves_a_complete_stage(tmp_path: P
 
 
 WORKER = """
-import sys, time
+import sys
 from pathlib import Path
 from deliberant.run.folder import StageFolder
-from deliberant.run.run import NullProgress, Run
+from deliberant.run.run import Run
+from deliberant.util.progress import NullProgress
 
 def work(items):
-    time.sleep(0.002)
+    print("works", flush=True)
+    sys.stdin.readline()
     return [{"id": item, "text": "x" * (item % 700)} for item in items]
 
 run = Run.__new__(Run)
 run.progress = NullProgress()
 folder = StageFolder(Path(sys.argv[1]), "generate", {})
-print("ready", flush=True)
-rows = run.in_chunks(folder, "rows.jsonl", list(range(600)), 7, work)
+rows = run.in_chunks(folder, "rows.jsonl", list(range(60)), 7, work)
 folder.finish(["rows.jsonl"], {"rows": len(rows)})
 """
 
 
 def start(root: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", WORKER, str(root)], stdout=subprocess.PIPE, text=True)
+    arguments = [sys.executable, "-c", WORKER, str(root)]
+    return subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def test_kill_9_anywhere_ends_with_the_rows_of_an_undisturbed_run(tmp_path: Path) -> None:
-    whole = start(tmp_path / "whole")
-    assert whole.wait() == 0
-    rng = random.Random(0)
-    kills = 0
-    while not (tmp_path / "killed" / "generate" / "manifest.json").exists():
+def test_kill_9_ends_with_the_rows_of_an_undisturbed_run(tmp_path: Path) -> None:
+    start(tmp_path / "whole").communicate("\n" * 9)
+    for chunks in (0, 3, 2):  # finished before the kill, which comes in the midst of the next
         process = start(tmp_path / "killed")
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(rng.uniform(0, 0.12))
+        assert process.stdin is not None and process.stdout is not None
+        for _ in range(chunks):
+            assert process.stdout.readline() == "works\n"
+            process.stdin.write("\n")
+            process.stdin.flush()
+        assert process.stdout.readline() == "works\n"
         process.send_signal(signal.SIGKILL)
-        kills += process.wait() == -signal.SIGKILL
-        assert kills < 100
-    assert kills >= 2
+        process.communicate()
+    out, _ = start(tmp_path / "killed").communicate("\n" * 9)
+    assert out == "works\n" * 4, "nine chunks, five of them done"
     name = Path("generate") / "rows.jsonl"
     assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     manifests = [read_manifest(tmp_path / each / "generate") for each in ("whole", "killed")]
