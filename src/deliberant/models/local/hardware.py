@@ -25,7 +25,8 @@ def multiplies_bf16() -> bool:
 def cache_positions(config: Any, parameters: int, itemsize: int) -> int:
     """Positions of keys and values that take a quarter of the memory beside the weights: 1 to `MOST`.
 
-    `itemsize`: bytes per number, of weights and cache. It goes by the memory installed, not by what is free now: the same machine has to batch alike when a run resumes.
+    `itemsize`: bytes per number, of weights and cache. It goes by the memory installed, not by what is free now: the
+    same machine has to batch alike when a run resumes.
     """
     if device().type == "cuda":
         installed: int = torch.cuda.get_device_properties(0).total_memory
