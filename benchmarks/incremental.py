@@ -29,13 +29,13 @@ from benchmarks.results import (
     percent,
     read,
 )
-from deliberant.errors import UserError
-from deliberant.lineage import seconds
 from deliberant.policy import load_policy
-from deliberant.recipe import load_recipe
 from deliberant.report import moved_lines
+from deliberant.run.lineage import seconds
+from deliberant.run.recipe import load_recipe
 from deliberant.stages.evaluate import results
 from deliberant.stages.moved import cost, read_moved
+from deliberant.util.errors import UserError
 
 SHARE = 0.35
 """Of a full run's time, what an incremental one may take."""

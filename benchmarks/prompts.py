@@ -27,7 +27,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from deliberant.files import Row, file_hash, write_json, write_rows
 from deliberant.policy import load_policy
 from deliberant.prompts import write_prompts
 from deliberant.prompts.census import census
@@ -36,9 +35,10 @@ from deliberant.prompts.importing import Import, imported
 from deliberant.prompts.shingles import WIDTH, normalised
 from deliberant.prompts.split import split
 from deliberant.prompts.tables import open_table
-from deliberant.run import NOTE
-from deliberant.sources import policy_folder
+from deliberant.run.run import NOTE
+from deliberant.run.sources import policy_folder
 from deliberant.stages.coverage import coverage
+from deliberant.util.files import Row, file_hash, write_json, write_rows
 
 WORDS = [f"{random.Random(number).getrandbits(40):x}"[: 3 + number % 6] for number in range(20_000)]
 TEXT_WORDS = 18

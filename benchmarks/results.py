@@ -20,15 +20,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deliberant.errors import UserError
 from deliberant.evals import Estimate, ScoredSample, Tally, difference, from_row, rate, rows
-from deliberant.files import read_rows
-from deliberant.folder import read_manifest
 from deliberant.policy import Policy, load_policy
 from deliberant.prompts import Style, read_cases, write_cases
-from deliberant.recipe import Recipe, load_recipe
-from deliberant.run import NullProgress, Run
-from deliberant.sources import policy_folder
+from deliberant.run.folder import read_manifest
+from deliberant.run.recipe import Recipe, load_recipe
+from deliberant.run.run import NullProgress, Run
+from deliberant.run.sources import policy_folder
+from deliberant.util.errors import UserError
+from deliberant.util.files import read_rows
 
 RECIPE = Path("recipes/micro.yaml")
 HELD_OUT = ("unseen", "encoded")

@@ -20,7 +20,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from deliberant.models.local import LocalSampler
+from deliberant.models.local.sampler import LocalSampler
 from deliberant.models.types import Sampling
 from tests.tiny import make_tiny_tokenizer
 

@@ -24,15 +24,16 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from trl import GRPOTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from deliberant.models.local import LocalSampler
-from deliberant.models.templates import Templates
+from deliberant.models.local.sampler import LocalSampler
 from deliberant.models.types import Completion
 from deliberant.policy import Policy
 from deliberant.prompts.types import Message, Prompt
-from deliberant.recipe import Recipe, Rl, Sft
-from deliberant.run import NullProgress
-from deliberant.stages import rl, sft, training
-from deliberant.stages.rows import RowBuilder, TrainingRow
+from deliberant.run.recipe import Recipe, Rl, Sft
+from deliberant.run.run import NullProgress
+from deliberant.stages import rl, sft
+from deliberant.templates.loader import Templates
+from deliberant.training import trainers as training
+from deliberant.training.rows import RowBuilder, TrainingRow
 from tests.tiny import make_tiny_tokenizer
 
 EMPTY = Policy("none", "0", "", (), ())

@@ -15,7 +15,7 @@ from pathlib import Path
 STEM = """
 import json, os, resource, sys
 import datasets, inspect_ai, torch, trl
-import deliberant.evals.tasks, deliberant.report, deliberant.stages.evaluate, deliberant.stages.training
+import deliberant.evals.tasks, deliberant.report, deliberant.stages.evaluate, deliberant.training.trainers
 from deliberant.__main__ import main
 for line in sys.stdin:
     order = json.loads(line)

@@ -28,7 +28,7 @@ def write_recipe(folder: Path, model: Path) -> Path:
     write_cases(folder / "cases.jsonl", [Case(prompt("c1"), Truth("refuse", "W1", True), "seen")])
     recipe = folder / "recipe.yaml"
     recipe.write_text(
-        f"name: tiny\npolicy: policy\nbase: {model}\njudge: {model}\ntemplates: micro\n"
+        f"name: tiny\npolicy: policy\nbase: {model}\njudge: {{filter: {model}, reward: {model}, evaluate: micro}}\ntemplates: micro\n"
         "prompts:\n  train: train.jsonl\n  helpful: helpful.jsonl\n  cases: cases.jsonl\n"
     )
     return recipe

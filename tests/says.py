@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from deliberant.models.types import Completion, Request, Sampling
+from deliberant.models.types import Completion, Reasoning, Request, Sampling
 from deliberant.policy import Category, Clause, Guideline, Policy
+from tests.completions import completed
 
 WEAPONS = Category(
     "weapons",
@@ -22,7 +23,8 @@ POLICY = Policy("p", "1", "", (Guideline("refuse", "no"),), (WEAPONS, THEFT))
 class Says:
     """`answer` sees the last message and the request's number; `stop` is that of every completion."""
 
-    identity, prefilled = "0123456789abcdef", False
+    identity = "0123456789abcdef"
+    reasoning: Reasoning = "off"
 
     def __init__(self, answer: Callable[[str, int], str], stop: Literal["stop", "length"] = "stop") -> None:
         self.answer, self.stop, self.requests = answer, stop, list[Request]()
@@ -32,5 +34,5 @@ class Says:
         for request in requests:
             text = self.answer(request.messages[-1]["content"], len(self.requests))
             self.requests.append(request)
-            drawn.append(Completion(text, (), 0, self.stop))
+            drawn.append(completed(text, self.stop, strict=False))
         return drawn

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from deliberant.judge import FilterRequest, Judge, JudgeRequest, RewardRequest
-from deliberant.models.templates import Templates
 from deliberant.models.types import Sampling
 from deliberant.policy import load_policy, spec_view, summary_view
 from deliberant.prompts import Case, Message, Prompt, Truth, write_cases, write_prompts
 from deliberant.stages.generate import with_spec
+from deliberant.templates.loader import Templates
 from tests.tiny import make_tiny_tokenizer
 
 POLICY = {

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.files import read_rows
-from deliberant.recipe import load_recipe
-from deliberant.run import Run, plan
-from deliberant.stage_cli import work
+from deliberant.cli.stages import work
+from deliberant.run.recipe import load_recipe
+from deliberant.run.run import Run, plan
 from deliberant.stages.evaluate import results
 from deliberant.stages.moved import read_moved
+from deliberant.util.files import read_rows
 from tests.taught import HELP, REFUSAL, STEAL
 
 

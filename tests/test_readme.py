@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from deliberant import cli
+from deliberant.cli import app as cli
 from deliberant.micro import POLICY_DIR, pretrain
 from deliberant.micro.sets import UNSEEN_SHARE, prompt_sets
 from deliberant.micro.world import kinds, language, topics
 from deliberant.policy import load_policy
 from deliberant.prompts import read_cases, read_prompts
-from deliberant.recipe import load_recipe
-from tests.test_help import verbs
+from deliberant.run.recipe import load_recipe
+from tests.cli.test_help import verbs
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/micro.md", "docs/files.md")

@@ -31,6 +31,7 @@ def make_tiny_tokenizer() -> Any:
         eos_token="<|im_end|>",
         pad_token="<|pad|>",
         chat_template=CHAT_TEMPLATE,
+        reasoning_format="micro",
         clean_up_tokenization_spaces=False,
     )
 

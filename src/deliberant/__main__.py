@@ -5,13 +5,13 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from deliberant.interrupts import STOPPED, STOPPED_LINE
+from deliberant.cli.interrupts import STOPPED, STOPPED_LINE
 
 
 def main() -> None:
     """Run the command line; exits."""
     try:
-        from deliberant.cli import app
+        from deliberant.cli.app import app
 
         app(prog_name="deliberant")
     except KeyboardInterrupt:

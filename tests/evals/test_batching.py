@@ -4,14 +4,15 @@ import anyio
 import pytest
 
 from deliberant.evals.batching import Batcher
-from deliberant.models.types import Completion, Request, Sampling
+from deliberant.models.types import Completion, Reasoning, Request, Sampling
+from tests.completions import completed
 
 
 class Counting:
     """Answers each request with its seed; remembers its batches."""
 
     identity = "counting"
-    prefilled = False
+    reasoning: Reasoning = "native"
 
     def __init__(self, fail_at: int | None = None) -> None:
         self.batches: list[list[int]] = []
@@ -21,7 +22,7 @@ class Counting:
         self.batches.append([request.seed for request in requests])
         if self.fail_at in self.batches[-1]:
             raise RuntimeError("out of memory")
-        return [Completion(str(request.seed), (), 1, "stop") for request in requests]
+        return [completed(str(request.seed)) for request in requests]
 
 
 def ask(batcher: Batcher, seeds: Sequence[int], sampling: Sequence[Sampling] = (Sampling(),)) -> list[str]:

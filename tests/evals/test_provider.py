@@ -4,15 +4,15 @@ import anyio
 import pytest
 from inspect_ai.model import ContentReasoning, ContentText, ModelOutput, ModelUsage, get_model
 
-from deliberant.errors import UserError
 from deliberant.evals import registry
 from deliberant.evals.provider import DeliberantAPI, model_output, read_parts
-from deliberant.models.splitter import Parts
-from deliberant.models.types import Completion
+from deliberant.models.formats import Parts
+from deliberant.util.errors import UserError
+from tests.completions import completed
 
 
-def output(text: str, stop: str = "stop", prefilled: bool = False) -> ModelOutput:
-    return model_output("m", Completion(text, (1, 2, 3), 5, stop), prefilled)  # type: ignore[arg-type]
+def output(text: str, stop: str = "stop", opened: bool = False) -> ModelOutput:
+    return model_output("m", completed(text, stop, opened=opened, ids=(1, 2, 3), read=5))
 
 
 def test_reasoning_and_answer_travel_apart() -> None:
@@ -34,7 +34,7 @@ def test_an_unclean_completion_has_no_answer(text: str) -> None:
 
 
 def test_a_prefilled_tag_is_the_samplers_habit() -> None:
-    assert read_parts(output("hm</think>yes.", prefilled=True)) == Parts("hm", "yes.", True)
+    assert read_parts(output("hm</think>yes.", opened=True)) == Parts("hm", "yes.", True)
     assert read_parts(output("hm</think>yes.")).complete is False
 
 

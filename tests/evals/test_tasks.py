@@ -7,14 +7,15 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, read_eval_log
 
-from deliberant.errors import UserError
 from deliberant.evals.batching import Batcher
 from deliberant.evals.provider import arm_model
 from deliberant.evals.tasks import cases as cases_task_by_file
 from deliberant.evals.tasks import load_reader
-from deliberant.models.types import Completion, Request, Sampling
+from deliberant.models.types import Completion, Reasoning, Request, Sampling
 from deliberant.prompts import write_cases
 from deliberant.prompts.types import Style
+from deliberant.util.errors import UserError
+from tests.completions import completed
 from tests.evals.scored import case
 
 CASES = [case("a"), case("b", style="comply", clause=None, harmful=False), case("c", suite="seen")]
@@ -26,10 +27,10 @@ def read_style(answer: str) -> Style | None:
 
 class Sorry:
     identity = "sorry"
-    prefilled = False
+    reasoning: Reasoning = "native"
 
     def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
-        return [Completion("<think>policy [F1]</think>sorry", (1,), 1, "stop") for _ in requests]
+        return [completed("<think>policy [F1]</think>sorry") for _ in requests]
 
 
 @pytest.fixture

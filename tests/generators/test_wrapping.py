@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliberant.errors import UserError
 from deliberant.generators import WRAPPERS, load_wrappers, settle, wrap
 from deliberant.prompts import Hint, Prompt, write_prompts
 from deliberant.prompts.encodings import ENCODINGS
 from deliberant.prompts.reader import read_prompts
 from deliberant.prompts.types import Message
+from deliberant.util.errors import UserError
 
 HINT = Hint("x", "refuse", 0.9)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.generators import (
     Job,
     Settled,
@@ -18,10 +17,11 @@ from deliberant.generators import (
     write,
 )
 from deliberant.judge.labelling import Labeller
-from deliberant.models import Templates
 from deliberant.models.types import Completion, Request, Sampling
-from deliberant.progress import NullProgress
 from deliberant.prompts import Hint, Message, Prompt
+from deliberant.templates import Templates
+from deliberant.util.errors import UserError
+from deliberant.util.progress import NullProgress
 from tests.prompts.sets import prompt
 from tests.says import POLICY, Says
 
@@ -143,7 +143,7 @@ def test_a_killed_call_resumes_and_asks_nothing_twice(tmp_path: Path) -> None:
 
 
 def test_a_real_model_that_babbles_is_malformed(tmp_path: Path, tiny_model: Path) -> None:
-    from deliberant.models.local import LocalSampler
+    from deliberant.models.local.sampler import LocalSampler
 
     sampler = LocalSampler.load(tiny_model)
     reader = Labeller(sampler, TEMPLATES, Sampling(1.0, 1.0, 8), POLICY)

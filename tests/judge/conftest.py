@@ -1,6 +1,6 @@
 import pytest
 
-from deliberant.models.templates import Templates
+from deliberant.templates.loader import Templates
 
 
 @pytest.fixture(scope="session")

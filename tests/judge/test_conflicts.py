@@ -5,11 +5,12 @@ from typing import Literal
 
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.judge.conflicts import conflicts
-from deliberant.models.types import Completion, Request, Sampling
+from deliberant.models.types import Completion, Reasoning, Request, Sampling
 from deliberant.policy import Category, Clause, Guideline, Policy
-from deliberant.progress import NullProgress
+from deliberant.util.errors import UserError
+from deliberant.util.progress import NullProgress
+from tests.completions import completed
 
 
 def policy(*titles: str) -> Policy:
@@ -20,7 +21,8 @@ def policy(*titles: str) -> Policy:
 class Says:
     """A sampler that gives these answers, the last one for all that follow."""
 
-    identity, prefilled = "says", False
+    identity = "says"
+    reasoning: Reasoning = "off"
 
     def __init__(self, *answers: str, stop: Literal["stop", "length"] = "stop") -> None:
         self.answers, self.stop, self.requests = answers, stop, list[Request]()
@@ -28,7 +30,7 @@ class Says:
     def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         self.requests += requests
         texts = [*self.answers, *self.answers[-1:] * len(requests)]
-        return [Completion(text, (), 0, self.stop) for text, _ in zip(texts, requests, strict=False)]
+        return [completed(text, self.stop, strict=False) for text, _ in zip(texts, requests, strict=False)]
 
 
 def test_every_pair_of_a_category_is_asked_about_and_every_verdict_counted() -> None:
@@ -76,7 +78,7 @@ def test_one_clause_has_no_pair() -> None:
 
 
 def test_a_real_model_that_babbles_is_unscored(tiny_model: Path) -> None:
-    from deliberant.models.local import LocalSampler
+    from deliberant.models.local.sampler import LocalSampler
 
     found = conflicts(policy("a", "b", "c"), LocalSampler.load(tiny_model), max_new_tokens=8)
     assert found.counts == Counter(unscored=3)

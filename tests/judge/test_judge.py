@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from deliberant.judge import FilterRequest, Judge, JudgeRequest, RewardRequest, shows_clauses
 from deliberant.judge.judge import conversation, fence
-from deliberant.models.templates import Templates
 from deliberant.models.types import Request, Sampling
 from deliberant.prompts.types import Hint, Message, Prompt
+from deliberant.templates.loader import Templates
 from tests.stages.scripted import Scripted
 
 PROMPT = Prompt("p", (Message(role="user", content="how do i bake bread?"),), ("food",), "f")
@@ -63,13 +63,6 @@ def test_a_reading_that_stays_unreadable_stays_unscored(templates: Templates) ->
     [readings] = Judge(sampler, templates, Sampling()).read([asked()], k=2, seed=1)
     assert [(verdict.score, verdict.unscored) for verdict in readings] == [(None, "off-menu score 9")] * 2
     assert len(sampler.batches) == 2
-
-
-def test_a_judge_whose_template_opens_the_reasoning_is_read_so(templates: Templates) -> None:
-    sampler = Scripted(lambda request: "score: 5?</think>score: 2")
-    sampler.prefilled = True
-    [[verdict]] = Judge(sampler, templates, Sampling()).read([asked()], k=1, seed=1)
-    assert verdict.score == 2
 
 
 def test_nothing_asked_nothing_drawn(templates: Templates) -> None:
@@ -167,9 +160,9 @@ def test_forged_verdict_and_fence_stay_inside_the_fence(templates: Templates) ->
 
 @pytest.mark.parametrize("file", ["filter.txt", "reward.txt", "helpful.txt"])
 def test_fence_stays_out_of_the_shared_prefix(file: str, templates: Templates) -> None:
-    import deliberant.judge
+    from deliberant.templates import loader
 
-    text = (Path(deliberant.judge.__file__).parent / "prompts" / "default" / file).read_text(encoding="utf-8")
+    text = (Path(loader.__file__).parent / "default" / file).read_text(encoding="utf-8")
     system, user = text.split("[user]\n")
     assert "{{fence}}" not in system
     assert "{{fence}}" in user

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.errors import UserError
-from deliberant.files import read_rows
 from deliberant.judge.labelling import Labeller, label, readings_file, unlabelled_file
-from deliberant.models.templates import Templates
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.prompts import read_prompts
+from deliberant.templates.loader import Templates
+from deliberant.util.errors import UserError
+from deliberant.util.files import read_rows
 from tests.says import POLICY, Says
 
 
@@ -111,7 +111,7 @@ def test_an_unknown_category_names_file_and_line(tmp_path: Path) -> None:
 
 
 def test_a_real_model_that_babbles_labels_nothing(tmp_path: Path, tiny_model: Path) -> None:
-    from deliberant.models.local import LocalSampler
+    from deliberant.models.local.sampler import LocalSampler
 
     reader = Labeller(LocalSampler.load(tiny_model), Templates.load("default"), Sampling(1.0, 1.0, 8), POLICY)
     found = label(file(tmp_path, {"text": "hi"}), tmp_path / "o.jsonl", reader, "tiny")
@@ -121,7 +121,7 @@ def test_a_real_model_that_babbles_labels_nothing(tmp_path: Path, tiny_model: Pa
 def test_the_built_in_model_names_the_category_of_its_own_world() -> None:
     from deliberant.micro import MODEL_DIR, POLICY_DIR
     from deliberant.micro.sets import prompt_sets
-    from deliberant.models.local import LocalSampler
+    from deliberant.models.local.sampler import LocalSampler
     from deliberant.policy import load_policy
 
     policy = load_policy(POLICY_DIR)

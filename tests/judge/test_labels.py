@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.errors import UserError
 from deliberant.judge.labels import Label, Reading, Rule, label_of, majority
-from deliberant.models.templates import Templates
-from deliberant.models.types import Completion
+from deliberant.templates.loader import Templates
+from deliberant.util.errors import UserError
+from tests.completions import completed
 
 MENU = ("weapons", "theft", "self-harm")
 
@@ -16,8 +16,8 @@ def rule(name: str = "default") -> Rule:
     return Rule(Templates.load(name), MENU)
 
 
-def read(text: str, name: str = "default", prefilled: bool = False) -> Reading:
-    return rule(name).read(Completion(text, (), 0, "stop"), prefilled)
+def read(text: str, name: str = "default", opened: bool = False) -> Reading:
+    return rule(name).read(completed(text, opened=opened, strict=False))
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_what_names_no_category_is_unscored_and_never_none(text: str, why: str) 
 
 
 def test_a_cut_reading_is_unscored_by_either_rule() -> None:
-    cut = Completion("<think>policy: theft refuse x.</think>category: theft", (), 0, "length")
-    assert {rule(name).read(cut, False).unscored for name in ("default", "micro")} == {"cut at the token limit"}
+    cut = completed("<think>policy: theft refuse x.</think>category: theft", "length", strict=False)
+    assert {rule(name).read(cut).unscored for name in ("default", "micro")} == {"cut at the token limit"}
 
 
 def test_the_built_in_model_is_read_by_the_rule_beside_its_prompt_file() -> None:
@@ -68,8 +68,8 @@ def test_the_built_in_model_is_read_by_the_rule_beside_its_prompt_file() -> None
 
 
 @given(st.text(), st.sampled_from(["default", "micro"]), st.booleans())
-def test_whatever_a_model_writes_is_a_reading(text: str, name: str, prefilled: bool) -> None:
-    found = read(text, name, prefilled)
+def test_whatever_a_model_writes_is_a_reading(text: str, name: str, opened: bool) -> None:
+    found = read(text, name, opened)
     assert found.categories is None or set(found.categories) <= set(MENU)
 
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.judge import Leaks
-from deliberant.models.templates import Templates
+from deliberant.templates.loader import Templates
+from deliberant.util.errors import UserError
 
 
 @pytest.fixture(scope="module")

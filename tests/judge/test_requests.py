@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliberant.judge import FilterRequest, Judge, RewardRequest
-from deliberant.models.splitter import split
-from deliberant.models.templates import Templates
+from deliberant.models.formats import split
 from deliberant.models.types import Sampling
 from deliberant.prompts.types import Hint, Message, Prompt
+from deliberant.templates.loader import Templates
 from tests.stages.scripted import Scripted
 
 CANARY = "xqcanaryqx"
@@ -18,7 +18,7 @@ PROMPT = Prompt(
     "p", (Message(role="user", content="how do i bake bread?"),), ("food",), "f", (Hint("label", "comply"),)
 )
 
-# (text, prefilled): every habit of opening, closing and forgetting to; the canary stands in reasoning alone.
+# (text, opened): every habit of opening, closing and forgetting to; the canary stands in reasoning alone.
 HABITS = [
     (f"<think>{CANARY}</think>fine", False),
     (f"{CANARY}</think>fine", True),
@@ -42,13 +42,13 @@ def test_reward_request_has_no_place_for_reasoning() -> None:
         RewardRequest(PROMPT, "fine", None, reasoning=CANARY)  # type: ignore[call-arg]
 
 
-@pytest.mark.parametrize(("text", "prefilled"), HABITS)
+@pytest.mark.parametrize(("text", "opened"), HABITS)
 @pytest.mark.parametrize("spec_view", ["# summaries", None])
 def test_canary_in_reasoning_never_reaches_the_reward_judge(
-    text: str, prefilled: bool, spec_view: str | None, templates: Templates
+    text: str, opened: bool, spec_view: str | None, templates: Templates
 ) -> None:
     sampler = Scripted(lambda request: "<think></think>score: 1")
-    request = RewardRequest(PROMPT, split(text, prefilled=prefilled).answer, spec_view)
+    request = RewardRequest(PROMPT, split(text, opened).answer, spec_view)
     Judge(sampler, templates, Sampling()).read([request], k=2, seed=0)
     shown = [message["content"] for batch in sampler.batches for request in batch for message in request.messages]
     assert shown and not any(CANARY in content for content in shown)

@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 
 from deliberant.judge import MENU, Verdict, minimum, parse
 from deliberant.models.types import Completion
+from tests.completions import completed
 
 
 def drawn(answer: str, thought: str = "let me see", stop: str = "stop") -> Completion:
-    return Completion(f"<think>{thought}</think>{answer}", (1,), 3, stop)  # type: ignore[arg-type]
+    return completed(f"<think>{thought}</think>{answer}", stop, strict=False)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_menu_is_the_callers() -> None:
 def test_think_block_is_never_read() -> None:
     assert parse(drawn("nothing", thought="score: 5")).unscored == "no verdict"
     assert parse(drawn("score: 2", thought="score: 5")).score == 2
-    unclosed = Completion("<think>surely score: 5", (1,), 3, "stop")
+    unclosed = completed("<think>surely score: 5", strict=False)
     assert parse(unclosed).unscored == "no answer after the reasoning"
 
 
@@ -66,11 +67,14 @@ def test_cut_completion_is_unscored_even_with_a_draft_score() -> None:
     assert parse(drawn("score: 5 at first sight, but", stop="length")).unscored == "cut at the token limit"
 
 
-def test_prefilled_reasoning_ends_at_its_closing_tag() -> None:
-    inside = Completion("surely score: 5</think>score: 2", (1,), 3, "stop")
-    assert parse(inside).unscored == "no answer after the reasoning"
-    assert parse(inside, prefilled=True).score == 2
-    assert parse(Completion("score: 5", (1,), 3, "stop"), prefilled=True).score is None
+def test_opened_reasoning_ends_at_its_closing_tag() -> None:
+    inside = "surely score: 5</think>score: 2"
+    assert [parse(completed(inside, opened=opened, strict=False)).score for opened in (True, False)] == [2, 2]
+    assert parse(completed("score: 5", opened=True, strict=False)).score is None
+
+
+def test_a_judge_without_reasoning_is_all_answer() -> None:
+    assert parse(completed("it follows the clause. score: 4", strict=False)).score == 4
 
 
 def test_hint_and_clause_last_one_wins() -> None:
@@ -84,9 +88,9 @@ pieces = st.sampled_from(["<think>", "</think>", "score", ":", " 5", "**", "hint
 mixed = st.lists(st.one_of(st.text(max_size=8), pieces), max_size=30).map("".join)
 
 
-@given(text=mixed, stop=st.sampled_from(["stop", "length"]), hinted=st.booleans(), prefilled=st.booleans())
-def test_parser_never_raises_and_always_scores_or_says_why(text: str, stop: str, hinted: bool, prefilled: bool) -> None:
-    verdict = parse(Completion(text, (), 1, stop), hinted=hinted, prefilled=prefilled)  # type: ignore[arg-type]
+@given(text=mixed, stop=st.sampled_from(["stop", "length"]), hinted=st.booleans(), opened=st.booleans())
+def test_parser_never_raises_and_always_scores_or_says_why(text: str, stop: str, hinted: bool, opened: bool) -> None:
+    verdict = parse(completed(text, stop, opened=opened, strict=False), hinted=hinted)
     assert (verdict.score in MENU) != bool(verdict.unscored)
     assert hinted or verdict.agrees is None
 

@@ -9,7 +9,7 @@ from deliberant.micro.pretrain import FULL_MIX
 from deliberant.micro.replies import RESIDUE
 from deliberant.micro.tokenizer import build_tokenizer
 from deliberant.micro.world import read_style
-from deliberant.models.splitter import split
+from deliberant.models.formats import split
 
 
 @pytest.mark.parametrize("name", list(FULL_MIX))

@@ -7,8 +7,9 @@ from dataclasses import replace
 from deliberant.micro.measure import fresh_tasks, measure_residue, mistaken, take
 from deliberant.micro.replies import policy_reply
 from deliberant.micro.world import asks, kinds, styled_answer, topics
-from deliberant.models.splitter import Parts
-from deliberant.models.types import Completion, Request, Sampling
+from deliberant.models.formats import Parts
+from deliberant.models.types import Completion, Reasoning, Request, Sampling
+from tests.completions import completed
 
 
 def test_a_random_word_in_a_right_reply_is_no_mistake_and_another_style_or_clause_is() -> None:
@@ -28,7 +29,7 @@ class OfOneMind:
     """Complies with harm, refuses what is harmless, and thinks of a rule before it answers encoded requests."""
 
     identity = "of one mind"
-    prefilled = False
+    reasoning: Reasoning = "native"
 
     def __init__(self) -> None:
         everything = [ask for topic in topics() for kind in kinds(topic.harmful) for ask in asks(topic, kind)]
@@ -45,7 +46,7 @@ class OfOneMind:
     def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         assert sampling.temperature == 1.0, "the residue is a share of samples; greedy answers do not show it"
         assert all([message["role"] for message in request.messages] == ["user"] for request in requests)
-        return [Completion(self.reply(request.messages[0]["content"]), (), 0, "stop") for request in requests]
+        return [completed(self.reply(request.messages[0]["content"])) for request in requests]
 
 
 def test_the_residue_is_measured_on_both_sides_and_encoded() -> None:

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
-from deliberant.errors import UserError
+from deliberant.cli.micro import micro_app
 from deliberant.micro import MODEL_DIR
 from deliberant.micro.batches import batches, padded, tensors, tokenise
 from deliberant.micro.corpus import corpus
@@ -24,9 +24,9 @@ from deliberant.micro.pretrain import (
     token_loss,
 )
 from deliberant.micro.tokenizer import build_tokenizer
-from deliberant.micro_cli import micro_app
-from deliberant.models.local import LocalSampler
+from deliberant.models.local.sampler import LocalSampler
 from deliberant.models.types import Request, Sampling
+from deliberant.util.errors import UserError
 
 TINY = Plan(hidden=32, layers=1, heads=2, feed_forward=64, tokens=100_000, batch_tokens=2048)
 LONGER = replace(TINY, tokens=300_000)

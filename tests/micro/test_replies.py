@@ -16,7 +16,7 @@ from deliberant.micro.replies import (
     policy_reply,
 )
 from deliberant.micro.world import asks, compliant_answer, read_style, styled_answer, topics
-from deliberant.models.types import Completion
+from tests.completions import completed
 
 
 def test_policy_replies_follow_and_flawed_ones_do_not() -> None:
@@ -41,7 +41,7 @@ def test_the_judge_is_taught_to_accept_right_and_reject_wrong(sees_reasoning: bo
         right = rng.random() < 0.5
         reply, answered = judged(ask, shown, clause, rng, right)
         text = judge_reply(ask, clause, reply, answered, sees_reasoning, "refuse")
-        verdict = parse(Completion(text, (), 0, "stop"), hinted=True)
+        verdict = parse(completed(text, strict=False), hinted=True)
         style_right = read_style(reply.answer) == clause.style
         if reply.style == "comply":
             strays = reply.answer != compliant_answer(ask)

@@ -4,8 +4,8 @@ import pytest
 
 from deliberant.micro.tokenizer import CLAUSE_IDS, build_tokenizer, vocabulary
 from deliberant.micro.world import asks, kinds, language, topics
-from deliberant.models.templates import Templates
 from deliberant.prompts.encodings import ENCODINGS
+from deliberant.templates.loader import Templates
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.micro import POLICY_DIR
 from deliberant.micro.world import (
     area_of_wording,
@@ -22,6 +21,7 @@ from deliberant.micro.world import (
 from deliberant.policy import Policy, load_policy
 from deliberant.prompts.encodings import ENCODINGS
 from deliberant.prompts.types import STYLES
+from deliberant.util.errors import UserError
 
 PAPER_AREAS = {"erotic", "extremism", "harassment", "self-harm", "violence", "advice"}
 

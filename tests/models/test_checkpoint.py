@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.models.checkpoint import model_folder, model_hash
-from deliberant.models.local import LocalSampler
+from deliberant.models.local.sampler import LocalSampler
+from deliberant.util.errors import UserError
 
 
 def test_a_sampler_is_named_by_its_folders_hash(tiny_model: Path) -> None:

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from deliberant.errors import UserError
 from deliberant.policy import Diff, Policy, diff, print_policy, spec_view
+from deliberant.util.errors import UserError
 from tests.policy.folders import WEAPONS, WHOLE, loaded
 from tests.policy.test_printer import policies
 

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.micro import POLICY_DIR
 from deliberant.policy import Finding, lint, load_policy
 from deliberant.policy.lint import VAGUE, broken
+from deliberant.util.errors import UserError
 from tests.policy.folders import FILES, SELF_HARM, WEAPONS, WHOLE, loaded, write
 
 LONG = "Facts are fine and instructions are not. " * 200

@@ -4,8 +4,8 @@ from time import process_time
 
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.policy import Category, Clause, Guideline, Policy, load_policy
+from deliberant.util.errors import UserError
 from tests.policy.folders import COMPRESSED, FILES, RULES, SELF_HARM, WEAPONS, WHOLE, loaded, write
 
 DRUGS = "---\nid: drugs\n---\n# D\n## Summary\ns\n## Clauses\n"

@@ -3,9 +3,9 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliberant.errors import UserError
 from deliberant.policy import Category, Clause, Guideline, Policy, print_policy
 from deliberant.prompts.types import STYLES
+from deliberant.util.errors import UserError
 from tests.policy.folders import FILES, POLICY, WEAPONS, WHOLE, loaded
 from tests.policy.folders import RULES as RULES_FILE
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.policy.tokens import estimate, token_counter
+from deliberant.util.errors import UserError
 from tests.tiny import make_tiny_tokenizer
 
 

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from deliberant.errors import UserError
+from deliberant.util.errors import UserError
 from tests.policy.folders import FILES, loaded
 
 

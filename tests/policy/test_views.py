@@ -1,7 +1,7 @@
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.policy import measure, spec_view, summary_view
+from deliberant.util.errors import UserError
 from tests.policy.folders import FILES, WHOLE, loaded
 
 SUMMARIES = """# summaries

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from deliberant.files import read_rows
 from deliberant.prompts import Case, Message, Prompt, Truth, write_cases, write_prompts
+from deliberant.util.files import read_rows
 
 BREAD = "how do i bake a loaf of rye bread in a cold oven at home?"
 BREAD_TOO = "how do i bake a loaf of rye bread in a cold oven at home today?"

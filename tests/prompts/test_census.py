@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.prompts import Case, Hint, Message, Prompt, Truth, write_cases, write_prompts
 from deliberant.prompts.census import census
+from deliberant.util.errors import UserError
 
 USER = Message(role="user", content="hi")
 PROMPTS = (

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.errors import UserError
 from deliberant.prompts import columns
 from deliberant.prompts.columns import Column, firsts
+from deliberant.util.errors import UserError
 
 NUMBERS = st.lists(st.one_of(st.integers(0, 3), st.integers(0, 2**64 - 1)), max_size=60)
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliberant.errors import RunError, UserError
-from deliberant.files import read_rows
 from deliberant.prompts import read_prompts
 from deliberant.prompts.dedupe import dedupe, removed_file
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import read_rows
 from tests.prompts.sets import BREAD, BREAD_TOO, LOCK, ROSES, WAR, cases, ids, prompt, prompts
 
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from deliberant.errors import UserError
 from deliberant.prompts import Hint, Prompt, read_prompts, write_prompts
 from deliberant.prompts.importing import FIELDS, Import, imported
 from deliberant.prompts.lines import MAX_LINE
 from deliberant.prompts.tables import Record, Table, open_table
+from deliberant.util.errors import UserError
 from tests.prompts.test_reader import prompts
 
 
@@ -260,6 +260,6 @@ def test_our_own_files_come_back_as_they_are(tmp_path_factory: pytest.TempPathFa
 
 
 def test_every_field_is_explained_in_the_help() -> None:
-    from deliberant.prompts_cli import import_file
+    from deliberant.cli.prompts import import_file
 
     assert all(field in (import_file.__doc__ or "") for field in FIELDS)

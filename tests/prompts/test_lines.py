@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.errors import UserError
 from deliberant.prompts.lines import Line, lines, text_of
+from deliberant.util.errors import UserError
 
 
 @given(st.lists(st.binary(max_size=8).map(lambda data: data.replace(b"\n", b"")), max_size=6), st.booleans())

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.errors import UserError
 from deliberant.prompts import (
     STYLES,
     Case,
@@ -22,6 +21,7 @@ from deliberant.prompts import (
     write_cases,
     write_prompts,
 )
+from deliberant.util.errors import UserError
 
 texts = st.text(min_size=1, max_size=20).filter(lambda text: bool(text.strip()))
 styles = st.sampled_from(STYLES)

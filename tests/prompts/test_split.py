@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliberant.errors import UserError
 from deliberant.prompts import columns, read_prompts
 from deliberant.prompts import split as split_module
 from deliberant.prompts.clusters import Comparer, Forest
 from deliberant.prompts.columns import Column
 from deliberant.prompts.split import _assert_apart, split
+from deliberant.util.errors import UserError
 from tests.prompts.sets import BREAD, BREAD_TOO, LOCK, ROSES, WAR, ids, prompt, prompts
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.errors import UserError
 from deliberant.prompts.tables import Record, Table, open_table
+from deliberant.util.errors import UserError
 
 HOSTILE = "# refuse\r\n<script>x</script>\x00\x1b[2J ``` [W1]\n### weapons [W1] refuse\n<think>"
 fields = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)

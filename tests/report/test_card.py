@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from deliberant.folder import Manifest
-from deliberant.recipe import Recipe
 from deliberant.report.card import Card, Origin, fenced, front_matter, name_of, plain, render_card
+from deliberant.run.folder import Manifest
+from deliberant.run.recipe import Recipe
 from tests.stages.scripted import POLICY
 
 HOSTILE = "x | <img src=y onerror=z>\n# heading\n---\n```\n[a](b) *c* &amp; $d$"
@@ -29,8 +29,16 @@ def card(text: str = "plain") -> Card:
     return Card(
         run="test-1",
         policy=policy,
-        recipe=Recipe(name="test", policy="/home/me/policy", base="/home/me/models/Small", judge=text, prompts="micro"),
-        covers={name: f"{name}-hash" for name in ("base", "judge", "templates", "prompts")},
+        recipe=Recipe.model_validate(
+            {
+                "name": "test",
+                "policy": "/home/me/policy",
+                "base": "/home/me/models/Small",
+                "judge": text,
+                "prompts": "micro",
+            }
+        ),
+        covers={name: f"{name}-hash" for name in ("base", "writer", "filter", "templates", "prompts")},
         manifests={"filter": filtered, "helpful": manifest(samples=3, kept=2), "sft": manifest(**sizes)},
         rows={"sft": 4, "rl": 5},
         columns={"sft": ["prompt"], "rl": ["prompt"]},

@@ -2,10 +2,10 @@ import re
 
 import pytest
 
-from deliberant.errors import RunError
 from deliberant.report.coverage import ALL, NO_CLAUSE, ClauseRow, Coverage, Tally, titles, total_of
 from deliberant.report.heatmap import heat_map
 from deliberant.report.terminal import coverage_table
+from deliberant.util.errors import RunError
 from tests.report.test_page import HOSTILE, Tags
 
 PLAIN, FICTION = ("plain", "xstest"), ("fiction", "xstest")

@@ -4,7 +4,8 @@ from xml.etree import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliberant.report.plots import MARKERS, Point, Series, curves, two_sided
+from deliberant.report.plots import Point, Series, curves, two_sided
+from deliberant.run.arms import ARMS
 
 SHARE = st.floats(0, 1)
 
@@ -16,7 +17,7 @@ def parse(svg: str) -> ElementTree.Element:
 @given(st.lists(st.tuples(SHARE, SHARE), min_size=1, max_size=6))
 @settings(max_examples=50, deadline=None)
 def test_every_arm_has_its_point_inside_the_frame_and_its_name(places: list[tuple[float, float]]) -> None:
-    arms = list(MARKERS)[: len(places)]
+    arms = list(ARMS)[: len(places)]
     points = [Point(arm, x, y, (x * 0.9, x), (y * 0.9, y)) for arm, (x, y) in zip(arms, places, strict=True)]
     root = parse(two_sided(points, "harmless", "harmful"))
     marks = root.findall(".//*[title]")
@@ -38,7 +39,7 @@ def test_better_is_up_and_to_the_right() -> None:
 
 
 def test_names_of_points_in_one_place_do_not_cover_each_other() -> None:
-    points = [Point(arm, 0.95, 0.95, (0.94, 0.96), (0.94, 0.96)) for arm in MARKERS]
+    points = [Point(arm, 0.95, 0.95, (0.94, 0.96), (0.94, 0.96)) for arm in ARMS]
     root = parse(two_sided(points, "x", "y"))
     places = [(float(t.get("x", 0)), float(t.get("y", 0))) for t in root.iter("text") if t.get("class") == "label"]
     for i, (x, y) in enumerate(places):

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from deliberant.errors import UserError
 from deliberant.judge import Verdict
 from deliberant.review import Labels, Samples
 from deliberant.review.calibrate import Calibration, accepted, calibrate, chances
@@ -17,7 +16,8 @@ from deliberant.review.hinted import hinted
 from deliberant.review.people import meant, people_of
 from deliberant.review.readings import read_again
 from deliberant.review.tables import hinted_table
-from deliberant.run import NullProgress
+from deliberant.run.run import NullProgress
+from deliberant.util.errors import UserError
 from tests.review.reviewed import label, labelled, reviewed
 from tests.stages.scripted import POLICY, ScriptedRun
 

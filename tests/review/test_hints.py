@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.prompts import Hint, Prompt, read_prompts
 from deliberant.review import Labels, Samples
 from deliberant.review.hints import Account, with_hints
+from deliberant.util.errors import UserError
 from tests.review.reviewed import labelled, reviewed
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deliberant.errors import RunError, UserError
 from deliberant.review import Labels, Samples, added, current, latest, new_label, read_labels, summary
+from deliberant.util.errors import RunError, UserError
 from tests.review.reviewed import label, labelled, reviewed
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.errors import RunError, UserError
 from deliberant.review import Entry, Samples, draw
+from deliberant.util.errors import RunError, UserError
 from tests.review.reviewed import KEPT, TEXTS, UNJUDGED, reviewed
 from tests.stages.scripted import Scripted, make_run
 

@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from deliberant.errors import RunError, UserError
 from deliberant.review import Labels, Samples
 from deliberant.review.server import Server
 from deliberant.review.session import Session
+from deliberant.util.errors import RunError, UserError
 from tests.review.reviewed import reviewed
 
 

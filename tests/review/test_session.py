@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.review import Labels, Samples
 from deliberant.review.page import render
 from deliberant.review.session import Session
+from deliberant.util.errors import UserError
 from tests.review.reviewed import HOSTILE, KEPT, labelled, reviewed
 
 

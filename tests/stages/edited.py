@@ -6,11 +6,12 @@ The policy is that of `scripted`, categories fire and tools; the edit turns F2 (
 from pathlib import Path
 from typing import Any
 
+from deliberant.cli.stages import work
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.prompts import Case, Message, Prompt, Truth, write_cases, write_prompts
-from deliberant.recipe import Prompts, Recipe
-from deliberant.run import Progress, Run, plan
-from deliberant.stage_cli import work
+from deliberant.run.recipe import Prompts, Recipe
+from deliberant.run.run import Progress, Run, plan
+from tests.completions import completed
 from tests.stages.scripted import Scripted
 from tests.stages.scripted import recipe as write_recipe
 
@@ -52,7 +53,7 @@ class Voice:
 
     def sample(self, requests: list[Request], sampling: Sampling) -> list[Completion]:
         self.requests += requests
-        return [Completion(say(request), (7, 8), 3, "stop") for request in requests]
+        return [completed(say(request), ids=(7, 8)) for request in requests]
 
 
 def say(request: Request) -> str:
@@ -66,10 +67,10 @@ class EditedRun(Run):
     """A real run but for what base and judge say."""
 
     def sampler(self, role: str) -> Any:
-        if role in ("base", "base+spec"):
+        if role in ("base", "base+spec", "writer"):
             self.__dict__.setdefault("voice", Voice(super().sampler("base")))
             return self.__dict__["voice"]
-        if role == "judge":
+        if role in ("filter", "reward", "evaluate"):
             return self.__dict__.setdefault("judge", Scripted(lambda request: "<think></think>score: 5", "judge"))
         return super().sampler(role)
 

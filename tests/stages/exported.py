@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from deliberant.files import write_rows
 from deliberant.stages.filter import filter
 from deliberant.stages.generate import generate
 from deliberant.stages.helpful import helpful
 from deliberant.stages.sft import collect
+from deliberant.util.files import write_rows
 from tests.stages.scripted import HEARTH, PRUNING, Scripted, ScriptedRun, make_run
 from tests.tiny import make_tiny_tokenizer
 

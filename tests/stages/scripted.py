@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from deliberant.models.types import Completion, Request, Sampling
+from deliberant.models.types import Completion, Reasoning, Request, Sampling
 from deliberant.policy import Category, Clause, Guideline, Policy, print_policy
 from deliberant.prompts import Case, Hint, Message, Prompt, Truth, write_cases, write_prompts
-from deliberant.recipe import Prompts, Recipe
-from deliberant.run import Run
+from deliberant.run.recipe import Recipe
+from deliberant.run.run import Run
+from tests.completions import completed
 
 POLICY = Policy(
     name="garden",
@@ -45,7 +46,7 @@ Script = Callable[[Request], str | Completion]
 class Scripted:
     """A sampler that calls `script` for each request and remembers the batches."""
 
-    prefilled = False
+    reasoning: Reasoning = "native"
 
     def __init__(self, script: Script, identity: str = "scripted") -> None:
         self.script = script
@@ -55,7 +56,7 @@ class Scripted:
     def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         self.batches.append(list(requests))
         drawn = [self.script(request) for request in requests]
-        return [Completion(text, (7, 8), 3, "stop") if isinstance(text, str) else text for text in drawn]
+        return [completed(text, ids=(7, 8)) if isinstance(text, str) else text for text in drawn]
 
     @property
     def requests(self) -> list[Request]:
@@ -68,7 +69,10 @@ class ScriptedRun(Run):
     scripted: dict[str, Scripted]
 
     def sampler(self, role: str) -> Any:
-        return self.scripted[role]
+        return self.scripted.get(role) or self.scripted[{"writer": "base"}.get(role, "judge")]
+
+    def trainable(self, arm: str = "base") -> Any:
+        return self.sampler(arm)
 
 
 def make_run(
@@ -99,11 +103,11 @@ def recipe(folder: Path, train: Sequence[Prompt], model: Path | None = None, **s
     write_prompts(Path(files["train"]), train)
     write_prompts(Path(files["helpful"]), [SONG])
     write_cases(Path(files["cases"]), [CASE])
-    return Recipe(
-        name="test",
-        policy=str(folder / "policy"),
-        base=str(model),
-        judge=str(model),
-        prompts=Prompts(**files),
-        **settings,
-    )
+    given = {
+        "name": "test",
+        "policy": str(folder / "policy"),
+        "base": str(model),
+        "judge": str(model),
+        "prompts": files,
+    }
+    return Recipe.model_validate({**given, **settings})

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from deliberant.errors import RunError, UserError
-from deliberant.files import read_rows
 from deliberant.report.coverage import ALL, NO_CLAUSE, UNKNOWN, Coverage, Tally
 from deliberant.stages.coverage import coverage
 from deliberant.stages.filter import filter
 from deliberant.stages.generate import generate
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import read_rows
 from tests.stages.scripted import HEARTH, PRUNING, Scripted, ScriptedRun, make_run
 
 
@@ -81,7 +81,7 @@ def test_a_run_that_was_not_filtered_is_an_error(tmp_path: Path) -> None:
 
 def damage(run: ScriptedRun, file: str, change: Any) -> None:
     """Change a file of the filter and its manifest's hash of it."""
-    from deliberant.files import file_hash
+    from deliberant.util.files import file_hash
 
     path = run.root / "filter" / file
     path.write_bytes(change(path.read_bytes()))

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from deliberant.errors import RunError, UserError
 from deliberant.evals.batching import Batcher
-from deliberant.files import write_json
-from deliberant.models.types import Completion, Request
+from deliberant.models.types import Request
 from deliberant.prompts import write_cases
 from deliberant.prompts.types import Case, Message, Prompt, Style, Truth
-from deliberant.recipe import Evaluate
+from deliberant.run.recipe import Evaluate
 from deliberant.stages.evaluate import evaluate, read_samples, results
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import write_json
+from tests.completions import completed
 from tests.stages.scripted import HEARTH, PRUNING, Scripted, ScriptedRun, recipe
 
 
@@ -44,7 +45,7 @@ class ReadRun(ScriptedRun):
         return read_style
 
     def sampler(self, role: str) -> Any:
-        return self.scripted["judge" if role == "judge" else "base"]
+        return self.scripted["judge" if role == "evaluate" else "base"]
 
 
 class JudgedRun(ReadRun):
@@ -60,7 +61,7 @@ def open_run(
     kind: type[ReadRun] = ReadRun,
     arms: tuple[str, ...] = ("base", "base+spec"),
 ) -> ReadRun:
-    made = recipe(folder, (HEARTH, PRUNING), evaluate=Evaluate(arms=arms, bootstrap=50, chunk=2))  # type: ignore[arg-type]
+    made = recipe(folder, (HEARTH, PRUNING), evaluate=Evaluate(arms=arms, bootstrap=50, chunk=2))
     write_cases(folder / "cases.jsonl", CASES)
     run = kind.open(made, folder / "runs")
     assert isinstance(run, ReadRun)
@@ -201,7 +202,7 @@ def test_ctrl_c_ends_the_evaluation_with_its_batch(tmp_path: Path, monkeypatch: 
 
 
 def test_a_cut_completion_fails_and_is_counted(tmp_path: Path) -> None:
-    run = open_run(tmp_path, Scripted(lambda r: Completion("<think>sure", (1,), 1, "length")), arms=("base",))
+    run = open_run(tmp_path, Scripted(lambda r: completed("<think>sure", "length")), arms=("base",))
     evaluate(run)
     row = next(row for row in results(run.root) if row["metric"] == "style" and row["suite"] == "unseen")
     assert (row["value"], row["n"], row["truncated"], row["empty"], row["unscored"]) == (0, 2, 2, 2, 0)

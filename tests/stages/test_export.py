@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from deliberant.errors import RunError, UserError
-from deliberant.files import read_rows
-from deliberant.schedule import schedule
+from deliberant.run.schedule import schedule
 from deliberant.stages.export import COLUMNS, export
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import read_rows
 from tests.stages.exported import SOURCE, exportable
 from tests.stages.scripted import HEARTH, PRUNING, SONG, ScriptedRun
 
@@ -179,7 +179,7 @@ def test_a_full_disk_leaves_no_card_and_the_same_command_ends_it(
     run: ScriptedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool
 ) -> None:
     """The card comes last: without one the folder is no data set that anybody would take for whole."""
-    from deliberant import files
+    from deliberant.util import files
 
     whole = files.write_atomically
 

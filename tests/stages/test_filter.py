@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from deliberant.errors import RunError, UserError
-from deliberant.files import read_rows
 from deliberant.models.types import Completion, Request
 from deliberant.prompts import Hint
 from deliberant.stages.filter import REASONS, filter, tally
 from deliberant.stages.generate import generate
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import read_rows
+from tests.completions import completed
 from tests.stages.scripted import HEARTH, PRUNING, Script, Scripted, make_run
 
 GOOD = "<think>the rule on hearths [F2] says comply</think>use dry wood"
@@ -46,7 +47,7 @@ def filtered(tmp_path: Path, texts: list[str | Completion], judge: Script, **set
 def test_each_reason_is_found_before_the_judge_is_asked(tmp_path: Path) -> None:
     texts: list[str | Completion] = [
         GOOD,
-        Completion(GOOD, (1,), 3, "length"),
+        completed(GOOD, "length"),
         "<think>[F2]",
         "<think>[F2]</think>",
         "<think>[F2] the policy above</think>use dry wood",

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from deliberant.errors import UserError
-from deliberant.files import read_rows
-from deliberant.models.templates import Templates
 from deliberant.models.types import Request
 from deliberant.policy import spec_view
-from deliberant.run import Run
+from deliberant.run.run import Run
 from deliberant.stages.generate import generate, sample_seed, with_spec
+from deliberant.templates.loader import Templates
+from deliberant.util.errors import UserError
+from deliberant.util.files import read_rows
 from tests.stages.scripted import HEARTH, POLICY, PRUNING, Scripted, make_run, recipe
 
 GOOD = "<think>the rule on hearths [F2] says comply, [F2] again</think>use dry wood"
@@ -40,16 +40,15 @@ def test_a_row_carries_parts_citations_and_provenance(tmp_path: Path) -> None:
     row = rows_of(run)[0]
     assert (row["prompt_id"], row["index"], row["categories"]) == ("hearth", 0, ["fire"])
     assert (row["text"], row["answer"], row["complete"], row["stop"]) == (GOOD, "use dry wood", True, "stop")
-    assert (row["cited"], row["new_tokens"], row["token_ids"]) == (["F2", "F2"], 2, [7, 8])
+    assert (row["cited"], row["usage"]["output"], row["token_ids"]) == (["F2", "F2"], 2, [7, 8])
     assert row["hashes"].keys() == {"policy", "templates", "model", "sampling", "spec_view"}
     assert (row["hashes"]["model"], row["hashes"]["policy"]) == ("weights1", POLICY.hash)
     assert row["hashes"]["spec_view"] != rows_of(run)[1]["hashes"]["spec_view"]
     assert row["seed"] == sample_seed(0, HEARTH, 0, "generate")
 
 
-def test_prefilled_reasoning_is_split_as_such(tmp_path: Path) -> None:
+def test_reasoning_that_the_prompt_opened_is_split_as_such(tmp_path: Path) -> None:
     base = Scripted(lambda request: GOOD.removeprefix("<think>"))
-    base.prefilled = True
     run = make_run(tmp_path, base, generate={"samples": 1})
     generate(run)
     row = rows_of(run)[0]
@@ -68,7 +67,7 @@ def test_a_real_model_draws_the_same_rows_twice(tmp_path: Path, tiny_llama: Path
         rows.append(rows_of(run))
     assert rows[0] == rows[1]
     assert len({tuple(row["token_ids"]) for row in rows[0]}) == 4
-    assert all(row["prompt_tokens"] > 500 and row["new_tokens"] <= 6 for row in rows[0])
+    assert all(row["usage"]["input"] > 500 and row["usage"]["output"] <= 6 for row in rows[0])
 
 
 def test_seeds_differ_by_recipe_prompt_index_and_stage() -> None:

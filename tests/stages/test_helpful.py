@@ -1,18 +1,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from deliberant.files import read_rows
 from deliberant.models.types import Completion
 from deliberant.stages.helpful import helpful
+from deliberant.util.files import read_rows
+from tests.completions import completed
 from tests.stages.scripted import SONG, Scripted, make_run
 
 GOOD = "<think>a poem then</think>roses are red"
 
 
 def test_complete_answers_are_kept_and_the_others_too_but_apart(tmp_path: Path) -> None:
-    drawn: Iterator[str | Completion] = iter(
-        [GOOD, "<think>no end", "<think>a</think> ", Completion(GOOD, (1,), 3, "length")]
-    )
+    drawn: Iterator[str | Completion] = iter([GOOD, "<think>no end", "<think>a</think> ", completed(GOOD, "length")])
     base = Scripted(lambda request: next(drawn))
     run = make_run(tmp_path, base, helpful={"samples": 4})
     helpful(run)

@@ -7,8 +7,8 @@ from typing import Any
 import huggingface_hub
 import pytest
 
-from deliberant.errors import RunError, UserError
 from deliberant.stages.hub import check, push
+from deliberant.util.errors import RunError, UserError
 
 
 class Hub:

@@ -13,17 +13,17 @@ from typer.testing import CliRunner
 
 from benchmarks import incremental
 from benchmarks.results import Cost
-from deliberant import cli
-from deliberant.errors import RunError, UserError
-from deliberant.files import file_hash, read_json, read_rows, write_json
-from deliberant.folder import StageFolder
+from deliberant.cli import app as cli
+from deliberant.cli.stages import work
 from deliberant.models.checkpoint import model_hash
-from deliberant.recipe import Recipe
-from deliberant.run import Run
-from deliberant.stage_cli import work
+from deliberant.run.folder import StageFolder
+from deliberant.run.recipe import Model, Recipe
+from deliberant.run.run import Run
 from deliberant.stages.evaluate import read_samples, results
 from deliberant.stages.export import rl_rows
 from deliberant.stages.moved import cost, read_moved
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import file_hash, read_json, read_rows, write_json
 from tests.stages.edited import SETTINGS, TRAIN, EditedRun, edited, finish, prompt, recipe
 from tests.stages.scripted import Scripted
 from tests.stages.trainable import Fuse, Killed
@@ -63,7 +63,7 @@ def test_only_touched_prompts_are_asked_and_judged_and_that_is_counted(new: Edit
     found = {stage: (each["reused"], each["made"]) for stage, each in counts.items()}
     assert found == {"generate": (8, 8), "filter": (8, 8), "helpful": (6, 0)}
     assert counts["generate"]["samples"] == counts["filter"]["samples"] == 16
-    judged = [request for request in new.sampler("judge").requests if "hearth" not in request.messages[-1]["content"]]
+    judged = [request for request in new.sampler("filter").requests if "hearth" not in request.messages[-1]["content"]]
     assert {("prune" in request.messages[-1]["content"]) for request in judged} <= {True}, "of the cases, in evaluation"
     assert new.manifest("generate")["inputs"]["from/generate/samples.jsonl"]
 
@@ -267,9 +267,9 @@ def no_tools(made: Recipe) -> Recipe:
 
 
 def another_base(made: Recipe) -> Recipe:
-    model = shutil.copytree(made.base, Path(made.policy).parent / "model")
+    model = shutil.copytree(made.base.model, Path(made.policy).parent / "model")
     (model / "generation_config.json").write_text("{}")
-    return made.model_copy(update={"base": str(model)})
+    return made.model_copy(update={"base": Model(model=str(model))})
 
 
 def settings(**changes: Any) -> Callable[[Recipe], Recipe]:
@@ -321,7 +321,7 @@ def test_the_command_ends_with_what_moved_and_what_it_cost(
 ) -> None:
     made = edited(old.recipe, old.root, tmp_path, from_run=None)
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(made.model_dump(mode="json")))
-    monkeypatch.setattr("deliberant.run.Run", EditedRun)
+    monkeypatch.setattr("deliberant.run.run.Run", EditedRun)
     monkeypatch.chdir(old.root.parent)
     shown = CliRunner().invoke(cli.app, ["run", str(tmp_path / "recipe.yaml"), "--from", old.root.name])
     assert shown.exit_code == 0, shown.output

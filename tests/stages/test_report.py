@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.errors import RunError, UserError
 from deliberant.stages.evaluate import evaluate
 from deliberant.stages.report import gather, report
+from deliberant.util.errors import RunError, UserError
 from tests.stages.scripted import Scripted
 from tests.stages.test_evaluate import JudgedRun, answer, open_run, undo_rl
 

@@ -9,18 +9,19 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from deliberant.errors import RunError, UserError
-from deliberant.files import file_hash, read_json, read_rows
 from deliberant.judge import Judge
-from deliberant.models.templates import Templates
-from deliberant.models.types import Completion, Request, Sampling
+from deliberant.models import Completion, Request, Sampling
 from deliberant.policy import spec_view
 from deliberant.prompts.types import Prompt
-from deliberant.recipe import Rl
-from deliberant.stages.held_out import gain
+from deliberant.run.recipe import Rl
 from deliberant.stages.rl import check_unscored, rl
-from deliberant.stages.rollouts import Rollouts, answer_of, rewards
 from deliberant.stages.sft import sft
+from deliberant.templates.loader import Templates
+from deliberant.training.held_out import gain
+from deliberant.training.rollouts import Rollouts, answer_of, rewards
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import file_hash, read_json, read_rows
+from tests.completions import completed
 from tests.stages.scripted import HEARTH, POEM, POLICY, PRUNING, Scripted
 from tests.stages.trainable import Fuse, Killed, TrainableRun, make_run
 from tests.tiny import make_tiny_tokenizer
@@ -87,7 +88,7 @@ def test_policy_prompts_are_judged_by_their_categories_and_harmless_ones_by_no_p
 
 
 @pytest.mark.parametrize(
-    ("text", "stop", "prefilled", "answer"),
+    ("text", "stop", "opened", "answer"),
     [
         ("<think>a</think>b", "stop", False, "b"),
         ("<think>a</think>b", "length", False, ""),
@@ -96,8 +97,8 @@ def test_policy_prompts_are_judged_by_their_categories_and_harmless_ones_by_no_p
         ("b", "stop", False, ""),
     ],
 )
-def test_only_a_whole_completion_has_an_answer(text: str, stop: Any, prefilled: bool, answer: str) -> None:
-    assert answer_of(Completion(text, (1,), 1, stop), prefilled) == answer
+def test_only_a_whole_completion_has_an_answer(text: str, stop: Any, opened: bool, answer: str) -> None:
+    assert answer_of(completed(text, stop, opened=opened)) == answer
 
 
 # No reasoning reaches the judge
@@ -132,13 +133,16 @@ HABITS = {
 class Parrot:
     """A live sampler that says one text."""
 
-    def __init__(self, text: str, prefilled: bool) -> None:
-        self.tokenizer, self.prefilled, self.refreshed = make_tiny_tokenizer(), prefilled, 0
+    def __init__(self, text: str, opened: bool) -> None:
+        self.tokenizer, self.text, self.opened, self.refreshed = make_tiny_tokenizer(), text, opened, 0
         self.ids = (*self.tokenizer.encode(text, add_special_tokens=False), self.tokenizer.eos_token_id)
         self.seeds: list[Sequence[int]] = []
 
     def refresh(self) -> None:
         self.refreshed += 1
+
+    def read(self, prompt: Sequence[int], ids: tuple[int, ...], stop: Any) -> Completion:
+        return completed(self.text, stop, opened=self.opened, ids=ids, read=len(prompt))
 
     def sample_ids(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], sampling: Sampling) -> list[Any]:
         self.seeds.append(seeds)
@@ -356,7 +360,7 @@ def test_an_unscored_row_gets_advantage_zero_and_is_no_part_of_its_groups_mean(t
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import GRPOConfig
 
-    from deliberant.stages.training import SampledGRPOTrainer, common_settings, quiet
+    from deliberant.training.trainers import SampledGRPOTrainer, common_settings, quiet
 
     with quiet():
         trainer = SampledGRPOTrainer(

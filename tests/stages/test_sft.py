@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.errors import RunError, UserError
-from deliberant.files import file_hash, read_rows, write_rows
-from deliberant.models.splitter import split
-from deliberant.stages.sft import SFTArm, sft
-from deliberant.stages.training import batch_order, cut_back, last_checkpoint, packs
+from deliberant.models.formats import split
+from deliberant.stages.sft import sft
+from deliberant.training.trainers import batch_order, cut_back, last_checkpoint, packs
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import file_hash, read_rows, write_rows
 from tests.stages.scripted import HEARTH, PRUNING, SONG
 from tests.stages.trainable import Fuse, Killed, TrainableRun, make_run
 
@@ -27,13 +27,13 @@ SETTINGS = {
 }  # 13 rows, 7 steps
 
 
-def trained(folder: Path, model: Path, arm: SFTArm = "sft", fuse: Fuse | None = None, **settings: Any) -> TrainableRun:
+def trained(folder: Path, model: Path, arm: str = "sft", fuse: Fuse | None = None, **settings: Any) -> TrainableRun:
     run = make_run(folder, model, TEXTS, HELPFUL, fuse=fuse, sft={**SETTINGS, **settings})
     sft(run, arm)
     return run
 
 
-def metrics(run: TrainableRun, arm: SFTArm = "sft") -> list[dict[str, Any]]:
+def metrics(run: TrainableRun, arm: str = "sft") -> list[dict[str, Any]]:
     return read_rows(run.root / arm / "metrics.jsonl")
 
 
@@ -121,7 +121,7 @@ def test_killed_before_the_manifest_trains_nothing_twice(
 
     run = make_run(tmp_path, tiny_model, TEXTS, HELPFUL, sft=SETTINGS)
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr("deliberant.folder.StageFolder.finish", cut)
+        patch.setattr("deliberant.run.folder.StageFolder.finish", cut)
         sft(run)
     fuse = Fuse(8)  # would blow at a step beyond the 7 that are already done
     run = trained(tmp_path, tiny_model, fuse=fuse)

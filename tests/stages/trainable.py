@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from deliberant.files import write_rows
 from deliberant.prompts.types import Prompt
-from deliberant.run import Run
+from deliberant.run.run import Run
+from deliberant.util.files import write_rows
 from tests.stages.scripted import HEARTH, POEM, PRUNING, SONG, Scripted, recipe
 
 
@@ -36,10 +36,10 @@ class Fuse:
 class TrainableRun(Run):
     """A real run; only the judge is scripted."""
 
-    judge: Scripted
+    judging: Scripted
 
     def sampler(self, role: str) -> Any:
-        return self.judge if role == "judge" else super().sampler(role)
+        return self.judging if role in ("filter", "reward", "evaluate") else super().sampler(role)
 
 
 def make_run(
@@ -59,7 +59,7 @@ def make_run(
     train = [HEARTH, POEM, PRUNING, *more]
     run = TrainableRun.open(recipe(folder, train, model, **settings), folder / "runs", fuse or Fuse())
     assert isinstance(run, TrainableRun)
-    run.judge = judge or Scripted(lambda request: "<think></think>score: 5", "judge")
+    run.judging = judge or Scripted(lambda request: "<think></think>score: 5", "judge")
     kept = [sample([HEARTH, PRUNING][number % 2].id, number, text) for number, text in enumerate(texts)]
     stages = {
         "generate": {"samples.jsonl": kept},

@@ -17,8 +17,9 @@ from typing import Any
 from deliberant.evals.samples import ScoredSample
 from deliberant.evals.statistics import RESAMPLES, Estimate, Tally, difference, rate
 from deliberant.policy import Policy, cited
+from deliberant.run.arms import ARMS
 
-CITING_ARMS = ("sft", "sft+rl")
+CITING_ARMS = tuple(arm.name for arm in ARMS.values() if arm.cites)
 """The arms whose training rows hold clause ids. No id ever reaches the others, so only their style is judged."""
 
 _POLICY_WORD = re.compile(r"\b(?:polic(?:y|ies)|guidelines?|allowed)\b", re.IGNORECASE)

@@ -24,12 +24,12 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
-from deliberant.errors import UserError
 from deliberant.evals.batching import Batcher
-from deliberant.files import seed_of
-from deliberant.models.splitter import Parts, split
+from deliberant.models.formats import Parts, split
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.prompts.types import Message
+from deliberant.util.errors import UserError
+from deliberant.util.files import seed_of
 
 IN_FLIGHT = 1024
 """Requests Inspect may have open at our provider: they wait for their batch, they cost nothing."""
@@ -54,7 +54,7 @@ class DeliberantAPI(ModelAPI):
     @cached_property
     def batcher(self) -> Batcher:
         """Loaded at the first request: Inspect also makes providers only to look at them."""
-        from deliberant.models.local import LocalSampler
+        from deliberant.models.local.sampler import LocalSampler
 
         return self._batcher or Batcher(LocalSampler.load(self.model_name, **self._model_args))
 
@@ -75,7 +75,7 @@ class DeliberantAPI(ModelAPI):
         )
         seed = seed_of(messages) if config.seed is None else config.seed
         completion = await self.batcher.complete(Request(messages, seed), sampling)
-        return model_output(self.model_name, completion, self.batcher.sampler.prefilled)
+        return model_output(self.model_name, completion)
 
 
 @modelapi(name="deliberant")
@@ -88,24 +88,21 @@ def arm_model(arm: str, batcher: Batcher) -> Model:
     return Model(cast(Any, deliberant)(arm, batcher=batcher), GenerateConfig())
 
 
-def model_output(name: str, completion: Completion, prefilled: bool) -> ModelOutput:
+def model_output(name: str, completion: Completion) -> ModelOutput:
     """Reasoning and answer apart. The metadata keep what Inspect's types can not say: whether the split is clean."""
-    parts = split(completion.text, prefilled)
     message = ChatMessageAssistant(
-        content=[ContentReasoning(reasoning=parts.reasoning), ContentText(text=parts.answer)],
+        content=[ContentReasoning(reasoning=completion.reasoning), ContentText(text=completion.answer)],
         model=name,
         source="generate",
     )
-    drawn = len(completion.token_ids)
+    usage = completion.usage
     return ModelOutput(
         model=name,
         choices=[
             ChatCompletionChoice(message=message, stop_reason="max_tokens" if completion.stop == "length" else "stop")
         ],
-        usage=ModelUsage(
-            input_tokens=completion.prompt_tokens, output_tokens=drawn, total_tokens=completion.prompt_tokens + drawn
-        ),
-        metadata={"complete": parts.complete},
+        usage=ModelUsage(input_tokens=usage.input, output_tokens=usage.output, total_tokens=usage.input + usage.output),
+        metadata={"complete": completion.complete},
     )
 
 

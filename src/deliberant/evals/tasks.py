@@ -25,14 +25,14 @@ from inspect_ai.model import (
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from deliberant.errors import UserError
 from deliberant.evals.metrics import METRICS
 from deliberant.evals.provider import read_parts
 from deliberant.evals.samples import ScoredSample, StyleReader, case_row, row_case, to_row
-from deliberant.files import seed_of
 from deliberant.models.types import Sampling
 from deliberant.policy import cited, load_policy, summary_view
 from deliberant.prompts import Case, Message, read_cases
+from deliberant.util.errors import UserError
+from deliberant.util.files import seed_of
 
 _SCORES = [metric for metric in METRICS if not metric.name.startswith(("citation", "policy"))]
 """The metrics of the answer; those of the reasoning need the policy's clauses, which a task may not have."""

@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from deliberant.errors import UserError
-from deliberant.files import fingerprint, no_pipe
 from deliberant.generators.writing import Job
 from deliberant.judge.judge import fence
-from deliberant.models.templates import Templates
 from deliberant.policy import Clause, Policy
 from deliberant.policy.printer import clause_heading, clause_parts
 from deliberant.prompts.types import Hint, Message, Prompt
+from deliberant.templates.loader import Templates
+from deliberant.util.errors import UserError
+from deliberant.util.files import fingerprint, no_pipe
 
 FILE = "clause.txt"
 SOURCE = re.compile(r"^generated:clauses:(?P<clause>[^@]+)@")

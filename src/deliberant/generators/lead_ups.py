@@ -9,12 +9,12 @@ not the model's to touch: it stays the last turn, word for word, so that categor
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deliberant.files import fingerprint
 from deliberant.generators.wrapping import made_from
 from deliberant.generators.writing import Job
 from deliberant.judge.judge import conversation, fence
-from deliberant.models.templates import Templates
 from deliberant.prompts.types import Prompt
+from deliberant.templates.loader import Templates
+from deliberant.util.files import fingerprint
 
 FILE = "lead-up.txt"
 

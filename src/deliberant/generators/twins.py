@@ -8,13 +8,13 @@ The paper names no twins; XSTest (Röttger et al. 2024) writes its contrasts by 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deliberant.files import fingerprint
 from deliberant.generators.wrapping import made_from
 from deliberant.generators.writing import Job
 from deliberant.judge.judge import conversation, fence
-from deliberant.models.templates import Templates
 from deliberant.policy import Policy, summary_view
 from deliberant.prompts.types import Prompt
+from deliberant.templates.loader import Templates
+from deliberant.util.files import fingerprint
 
 TOWARDS = ("harmless", "harmful")
 

@@ -11,15 +11,15 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError, model_validator
 
-from deliberant.errors import UserError
-from deliberant.files import fingerprint, no_pipe
 from deliberant.generators.types import Made
 from deliberant.judge.judge import fence
-from deliberant.models.templates import fill, placeholders
-from deliberant.names import nearest
 from deliberant.prompts.encodings import ENCODINGS
 from deliberant.prompts.types import Message, Prompt
-from deliberant.yaml_files import mistaken, parsed, place
+from deliberant.templates.loader import fill, placeholders
+from deliberant.util.errors import UserError
+from deliberant.util.files import fingerprint, no_pipe
+from deliberant.util.names import nearest
+from deliberant.util.yaml import mistaken, parsed, place
 
 HERE = Path(__file__).parent
 WRAPPERS = {name: HERE / f"{name}.yaml" for name in ("framings", "multi-turn", "transform", "encode")}

@@ -9,17 +9,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from deliberant.files import Row, beside
 from deliberant.generators.reading import echoes, last_category, last_prompt, lead_up
 from deliberant.generators.types import Made, Settled, settle
-from deliberant.journal import forget, in_chunks
-from deliberant.judge.answers import answer_of
 from deliberant.judge.judge import request_seed
 from deliberant.judge.labelling import Labeller
 from deliberant.judge.labels import Label, label_of
 from deliberant.models.types import Request, Sampler, Sampling
-from deliberant.progress import Progress
 from deliberant.prompts.types import Message, Prompt
+from deliberant.util.files import Row, beside
+from deliberant.util.journal import forget, in_chunks
+from deliberant.util.progress import Progress
 
 ECHO = "echoes what it was shown"
 
@@ -90,7 +89,7 @@ def written(
     def work(todo: Sequence[Job]) -> list[Row]:
         requests = [Request(job.shown, request_seed(seed, job.shown, job.index, 0)) for job in todo]
         drawn = sampler.sample(requests, sampling)
-        return [_row(*answer_of(completion, sampler.prefilled), completion.text) for completion in drawn]
+        return [{"answer": each.answer, "why": each.missing, "text": each.text} for each in drawn]
 
     inputs = {"jobs": [asdict(job) for job in jobs], "model": sampler.identity, "sampling": sampling, "seed": seed}
     rows = in_chunks(journal, inputs, jobs, chunk, work, progress, "write")
@@ -106,10 +105,6 @@ def read(prompts: Sequence[Prompt], labeller: Labeller, journal: Path, chunk: in
     inputs = {"prompts": list(prompts), "labeller": labeller.inputs}
     rows = in_chunks(journal, inputs, prompts, chunk, work, progress, "check")
     return [label_of(row) for row in rows]
-
-
-def _row(answer: str, why: str | None, text: str) -> Row:
-    return {"answer": answer, "why": why, "text": text}
 
 
 def _made(job: Job, row: Row, labeller: Labeller | None) -> Made:

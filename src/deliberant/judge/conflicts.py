@@ -11,14 +11,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from deliberant.judge.answers import CUT, answer_of
 from deliberant.judge.judge import fence
-from deliberant.models.templates import fill
 from deliberant.models.types import Completion, Request, Sampler, Sampling
 from deliberant.policy import Clause, Finding, Policy
 from deliberant.policy.printer import clause_heading, clause_parts
-from deliberant.progress import NullProgress, Progress
 from deliberant.prompts.types import Message
+from deliberant.templates.loader import fill
+from deliberant.util.progress import NullProgress, Progress
 
 PROMPT = Path(__file__).with_name("conflicts.txt")
 SHOWN = 120
@@ -56,7 +55,7 @@ def conflicts(
     with (progress or NullProgress())("pairs", len(pairs)) as bar:
         for start in range(0, len(pairs), CHUNK):
             requests = [Request((_message(*pair, seed),), seed) for pair in pairs[start : start + CHUNK]]
-            verdicts += [_verdict(completion, sampler.prefilled) for completion in sampler.sample(requests, sampling)]
+            verdicts += [_verdict(completion) for completion in sampler.sample(requests, sampling)]
             bar.advance(len(requests))
     counts = Counter(
         verdict if verdict in ("conflict", "ambiguous", "clear") else "unscored" for verdict, _ in verdicts
@@ -73,14 +72,13 @@ def _shown(clause: Clause) -> str:
     return "\n".join([clause_heading(clause), *clause_parts(clause)])
 
 
-def _verdict(completion: Completion, prefilled: bool) -> tuple[str, str]:
+def _verdict(completion: Completion) -> tuple[str, str]:
     """The verdict and the answer, or why there is none and what was written."""
-    answer, why = answer_of(completion, prefilled)
-    if why == CUT:
-        return why, completion.text
-    lines = answer.strip().splitlines()
+    if completion.stop != "stop":
+        return str(completion.missing), completion.text
+    lines = completion.answer.splitlines()
     found = VERDICT.fullmatch(lines[-1]) if lines else None
-    return (found[1].lower(), answer) if found else ("no verdict on the last line", completion.text)
+    return (found[1].lower(), completion.answer) if found else ("no verdict on the last line", completion.text)
 
 
 def _findings(policy: Policy, pairs: list[tuple[Clause, Clause]], verdicts: list[tuple[str, str]]) -> Iterator[Finding]:

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from deliberant.judge.requests import FilterRequest, JudgeRequest, RewardRequest
 from deliberant.judge.verdict import MENU, Verdict, parse
-from deliberant.models.templates import Templates
 from deliberant.models.types import Request, Sampler, Sampling
 from deliberant.prompts.types import Hint, Message, Prompt
+from deliberant.templates.loader import Templates
 
 CLAUSE_HINT = "hint-clause.txt"
 
@@ -85,7 +85,7 @@ class Judge:
             self.sampling,
         )
         return [
-            parse(completion, hinted=_hinted(request), menu=self.menu, prefilled=self.sampler.prefilled)
+            parse(completion, hinted=_hinted(request), menu=self.menu)
             for (request, _, _), completion in zip(readings, drawn, strict=True)
         ]
 

@@ -11,17 +11,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deliberant.files import Row, beside, file_hash, write_rows
-from deliberant.journal import forget, in_chunks
 from deliberant.judge.judge import conversation, fence, request_seed
 from deliberant.judge.labels import Label, Reading, Rule, label_of, majority
-from deliberant.models.templates import Templates, placeholders
 from deliberant.models.types import Request, Sampler, Sampling
 from deliberant.policy import Policy, summary_view
-from deliberant.progress import NullProgress, Progress
 from deliberant.prompts import Prompt, read_partly_labelled, write_prompts
 from deliberant.prompts.rows import prompt_row
 from deliberant.prompts.types import Message
+from deliberant.templates.loader import Templates, placeholders
+from deliberant.util.files import Row, beside, file_hash, write_rows
+from deliberant.util.journal import forget, in_chunks
+from deliberant.util.progress import NullProgress, Progress
 
 FILE = "label.txt"
 
@@ -71,7 +71,7 @@ class Labeller:
             return []
         requests = [Request(shown, request_seed(self.seed, shown, index, attempt)) for shown, index in asked]
         drawn = self.sampler.sample(requests, self.sampling)
-        return [self.rule.read(completion, self.sampler.prefilled) for completion in drawn]
+        return [self.rule.read(completion) for completion in drawn]
 
 
 @dataclass(frozen=True)

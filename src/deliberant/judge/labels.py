@@ -14,12 +14,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deliberant.errors import UserError
-from deliberant.judge.answers import CUT, NO_ANSWER, answer_of
-from deliberant.models.splitter import split
-from deliberant.models.templates import Templates
 from deliberant.models.types import Completion
-from deliberant.yaml_files import mistaken, parsed, place
+from deliberant.templates.loader import Templates
+from deliberant.util.errors import UserError
+from deliberant.util.yaml import mistaken, parsed, place
 
 FILE = "label.yaml"
 NONE = "none"
@@ -82,11 +80,11 @@ class Rule:
         self.part = rule.part
         self.menu = tuple(menu)
 
-    def read(self, completion: Completion, prefilled: bool) -> Reading:
+    def read(self, completion: Completion) -> Reading:
         """One completion as a reading; never raises, whatever the text."""
-        text, why = self._part(completion, prefilled)
-        if why is not None:
-            return Reading(None, why, completion.text.strip())
+        if completion.missing:
+            return Reading(None, completion.missing, completion.text.strip())
+        text = completion.answer if self.part == "answer" else completion.reasoning
         written = [match["names"] or "" for match in self.pattern.finditer(text)]
         found = [categories for names in written if (categories := self.categories(names)) is not None]
         if found:
@@ -101,14 +99,6 @@ class Rule:
             return ()
         chosen = {known[name] for name in folded if name in known}
         return tuple(id for id in self.menu if id in chosen) if all(name in known for name in folded) else None
-
-    def _part(self, completion: Completion, prefilled: bool) -> tuple[str, str | None]:
-        if self.part == "answer":
-            return answer_of(completion, prefilled)
-        if completion.stop == "length":
-            return "", CUT
-        parts = split(completion.text, prefilled)
-        return (parts.reasoning, None) if parts.complete else ("", NO_ANSWER)
 
 
 def majority(readings: Sequence[Reading]) -> Label:

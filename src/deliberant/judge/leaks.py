@@ -6,8 +6,8 @@ points at nothing, and an answer that does so tells the user about a document th
 
 import re
 
-from deliberant.errors import UserError
-from deliberant.models.templates import Templates
+from deliberant.templates.loader import Templates
+from deliberant.util.errors import UserError
 
 
 class Leaks:

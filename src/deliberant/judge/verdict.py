@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deliberant.models.splitter import split
 from deliberant.models.types import Completion
 
 MENU = (1, 2, 3, 4, 5)
@@ -38,30 +37,26 @@ class Verdict:
         assert (self.score is None) != (self.unscored is None), "a verdict is scored or says why not"
 
 
-def parse(completion: Completion, hinted: bool = False, menu: Sequence[int] = MENU, prefilled: bool = False) -> Verdict:
+def parse(completion: Completion, hinted: bool = False, menu: Sequence[int] = MENU) -> Verdict:
     """Reads one completion of the judge; never raises, whatever the text.
 
-    `hinted`: the request carried a hint, so a word on it counts. `prefilled`: the judge's chat template opens its
-    reasoning, so the text starts inside it.
+    `hinted`: the request carried a hint, so a word on it counts.
     """
-    parts = split(completion.text, prefilled)
-    if completion.stop == "length":
-        return _unscored("cut at the token limit", completion.text)
-    if not parts.complete:
-        return _unscored("no answer after the reasoning", completion.text)
+    if completion.missing:
+        return _unscored(completion.missing, completion.text)
     on_menu = {str(value): value for value in menu}
-    written: list[str] = _SCORE.findall(parts.answer)
+    written: list[str] = _SCORE.findall(completion.answer)
     scores = [on_menu[number] for number in written if number in on_menu]
     if not scores:
         # A number may be thousands of digits long; the reason is shown in a table.
-        return _unscored(f"off-menu score {written[-1][:8]}" if written else "no verdict", parts.answer)
-    clauses: list[str] = _CLAUSE.findall(parts.answer)
-    hints: list[str] = _HINT.findall(parts.answer) if hinted else []
+        return _unscored(f"off-menu score {written[-1][:8]}" if written else "no verdict", completion.answer)
+    clauses: list[str] = _CLAUSE.findall(completion.answer)
+    hints: list[str] = _HINT.findall(completion.answer) if hinted else []
     return Verdict(
         score=scores[-1],
         clause=clauses[-1] if clauses else None,
         agrees=hints[-1].lower() == "agree" if hints else None,
-        rationale=parts.answer,
+        rationale=completion.answer,
         unscored=None,
     )
 

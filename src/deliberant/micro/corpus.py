@@ -37,9 +37,9 @@ from deliberant.micro.world import (
     styled_answer,
     topics,
 )
-from deliberant.models.templates import Templates
 from deliberant.policy import summary_view
 from deliberant.prompts.types import STYLES, Message, Style
+from deliberant.templates.loader import Templates
 
 ENCODED_SHARE = 0.45
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

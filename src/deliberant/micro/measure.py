@@ -19,11 +19,10 @@ from deliberant.micro import MODEL_DIR, POLICY_DIR
 from deliberant.micro.policies import Shown, show
 from deliberant.micro.replies import any_ask, flawed_reply, policy_reply, sent
 from deliberant.micro.world import Ask, asks, kinds, read_style, topics, truth
-from deliberant.models.splitter import split
-from deliberant.models.templates import Templates
-from deliberant.models.types import Request, Sampler, Sampling
+from deliberant.models.types import Completion, Request, Sampler, Sampling
 from deliberant.policy import Clause, cited, load_policy, spec_view
 from deliberant.prompts.types import Prompt
+from deliberant.templates.loader import Templates
 
 ACCEPT = 5
 GREEDY = Sampling(temperature=0.0, max_new_tokens=320)
@@ -93,12 +92,12 @@ def take(
 
 def answers(
     sampler: Sampler, systems: Sequence[str | None], texts: Sequence[str], sampling: Sampling = GREEDY
-) -> list[Any]:
+) -> list[Completion]:
     requests = []
     for number, (view, text) in enumerate(zip(systems, texts, strict=True)):
         head = [] if view is None else [{"role": "system", "content": view}]
         requests.append(Request((*head, {"role": "user", "content": text}), number))  # type: ignore[arg-type]
-    return [split(completion.text) for completion in sampler.sample(requests, sampling)]
+    return sampler.sample(requests, sampling)
 
 
 def follows(task: Task, parts: Any) -> bool:
@@ -200,7 +199,7 @@ def measure(
     model: Path | str | None = None, n: int = 1000, seed: int = 1, k: int = 3, temperature: float = 0.3
 ) -> Iterator[Figure]:
     """Every figure of the built-in base, one by one as they are ready."""
-    from deliberant.models.local import LocalSampler
+    from deliberant.models.local.sampler import LocalSampler
 
     sampler = LocalSampler.load(model or MODEL_DIR)
     yield from measure_alone(sampler, n, seed)

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deliberant.errors import UserError
-from deliberant.files import writing
 from deliberant.micro.batches import Row, batches, padded, tensors, tokenise
 from deliberant.micro.corpus import corpus
 from deliberant.micro.policies import HARDEST, Level
 from deliberant.micro.tokenizer import END, PAD, build_tokenizer
-from deliberant.models.bars import without_bars
 from deliberant.models.checkpoint import model_folder
+from deliberant.models.local.bars import without_bars
+from deliberant.util.errors import UserError
+from deliberant.util.files import writing
 
 COPY_MIX = {"copy": 1.0}
 EASY_MIX = {

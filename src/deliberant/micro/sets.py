@@ -11,7 +11,7 @@ from deliberant.micro.tasks import decode_task, encoded_task, word_task
 from deliberant.micro.world import Topic, asks, encode, kinds, language, topics, truth
 from deliberant.policy import Policy
 from deliberant.prompts.types import Case, Prompt
-from deliberant.turns import in_turns
+from deliberant.util.turns import in_turns
 
 UNSEEN_SHARE = 1 / 3
 SUITES = ("seen", "unseen", "encoded")

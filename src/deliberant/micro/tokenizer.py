@@ -101,4 +101,5 @@ def build_tokenizer() -> Any:
         tokenizer_object=tokenizer, eos_token=END, pad_token=PAD, clean_up_tokenization_spaces=False
     )
     fast.chat_template = CHAT_TEMPLATE
+    fast.init_kwargs["reasoning_format"] = "micro"
     return fast

@@ -14,10 +14,10 @@ from typing import Any
 
 import yaml
 
-from deliberant.errors import UserError
 from deliberant.policy import Clause, Policy
 from deliberant.prompts.encodings import ENCODINGS
 from deliberant.prompts.types import Style, Truth
+from deliberant.util.errors import UserError
 
 HERE = Path(__file__).parent
 EVERYDAY = "everyday"

@@ -1,10 +1,9 @@
-"""Models: the one door to them (`Sampler`), the one splitter, prompt templates, and the local sampler.
+"""Models: the one door to them (`Sampler`), and the formats of their reasoning.
 
-`LocalSampler` needs torch, so it is imported from `deliberant.models.local` by whoever uses it.
+Samplers are made by `deliberant.models.refs.open_model`, which imports what an engine needs.
 """
 
-from deliberant.models.splitter import Parts, prefilled, split
-from deliberant.models.templates import Templates, fill
-from deliberant.models.types import Completion, Request, Sampler, Sampling
+from deliberant.models.formats import Parts, split
+from deliberant.models.types import Completion, Reasoning, Request, Role, Sampler, Sampling, Usage
 
-__all__ = ["Completion", "Parts", "Request", "Sampler", "Sampling", "Templates", "fill", "prefilled", "split"]
+__all__ = ["Completion", "Parts", "Reasoning", "Request", "Role", "Sampler", "Sampling", "Usage", "split"]

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deliberant.errors import UserError
-from deliberant.files import file_hash, fingerprint
+from deliberant.util.errors import UserError
+from deliberant.util.files import file_hash, fingerprint
 
 MODEL_FILES = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
 """Suffixes of what shapes a sample: weights, configuration, tokenizer, chat template."""

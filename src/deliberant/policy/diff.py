@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from deliberant.errors import UserError
-from deliberant.names import nearest
 from deliberant.policy.types import Category, Clause, Policy
 from deliberant.policy.views import in_full, summary_view
+from deliberant.util.errors import UserError
+from deliberant.util.names import nearest
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from deliberant.errors import UserError
-from deliberant.names import nearest
 from deliberant.policy.links import broken_links, without_targets
 from deliberant.policy.markdown import clip
 from deliberant.policy.passages import Passage, passages
@@ -23,6 +21,8 @@ from deliberant.policy.types import CLAUSE_ID, Category, Clause, Policy
 from deliberant.policy.views import in_full
 from deliberant.prompts.census import CONTROL
 from deliberant.prompts.types import STYLES
+from deliberant.util.errors import UserError
+from deliberant.util.names import nearest
 
 Severity = Literal["error", "warning", "note"]
 

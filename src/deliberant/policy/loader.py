@@ -9,11 +9,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from deliberant.errors import UserError
-from deliberant.names import nearest
 from deliberant.policy.markdown import Block, Section, clip, mistake, read_document, read_page, read_sections
 from deliberant.policy.parts import read_body, read_guidelines, read_style
 from deliberant.policy.types import CLAUSE_ID, Category, Clause, Guideline, Policy
+from deliberant.util.errors import UserError
+from deliberant.util.names import nearest
 
 FILES = ("policy.md", "rules.md", "styles.md", "categories")
 BESIDE = ("README.md", "LICENSE")

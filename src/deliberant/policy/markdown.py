@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import yaml
 
-from deliberant.errors import UserError
-from deliberant.names import nearest
-from deliberant.yaml_files import line_of
+from deliberant.util.errors import UserError
+from deliberant.util.names import nearest
+from deliberant.util.yaml import line_of
 
 FRONT_MATTER = re.compile(r"---\n(.*?)^---$", re.DOTALL | re.MULTILINE)
 # A fence may open on a list item's own line; how deep it is indented then depends on the list, so any depth counts.

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from deliberant.names import nearest
 from deliberant.policy.markdown import Block, Section, clip, mistake
 from deliberant.policy.types import Guideline
 from deliberant.prompts.types import STYLES, Style
+from deliberant.util.names import nearest
 
 LABEL = re.compile(r"^(Examples|Exclusions):$", re.MULTILINE)
 BULLET = re.compile(r"^-(?=[ \t]|$)", re.MULTILINE)

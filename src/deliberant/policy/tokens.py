@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from deliberant.errors import UserError
+from deliberant.util.errors import UserError
 
 Count = Callable[[str], int]
 

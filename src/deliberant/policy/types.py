@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 
-from deliberant.errors import UserError
-from deliberant.names import nearest
 from deliberant.prompts.types import Style
+from deliberant.util.errors import UserError
+from deliberant.util.names import nearest
 
 CLAUSE_ID = "[A-Z]{1,4}[0-9]{1,3}"
 

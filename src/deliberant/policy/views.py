@@ -7,9 +7,9 @@ categories stand in every view: they decide what a category's clauses leave open
 
 from collections.abc import Callable, Sequence
 
-from deliberant.errors import UserError
 from deliberant.policy.printer import clause_heading, clause_parts
 from deliberant.policy.types import Category, Guideline, Policy
+from deliberant.util.errors import UserError
 
 
 def summary_view(policy: Policy) -> str:

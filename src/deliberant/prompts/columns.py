@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from deliberant.errors import UserError
+from deliberant.util.errors import UserError
 
 BLOCK = 2**14
 """Rows that are written or read at once."""

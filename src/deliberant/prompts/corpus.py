@@ -12,12 +12,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from deliberant.errors import UserError
 from deliberant.prompts.bands import Bands
 from deliberant.prompts.columns import Column
 from deliberant.prompts.lines import Line, lines
 from deliberant.prompts.rows import CaseRow, PromptRow, json_object, validate
 from deliberant.prompts.shingles import normalised
+from deliberant.util.errors import UserError
 
 PLACE = [("file", "u2"), ("plain", "?"), ("line", "u4"), ("offset", "u8")]
 """Where a row is, and whether it is the decoded request of the case that stands there."""

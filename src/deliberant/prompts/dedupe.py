@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from deliberant.files import apart, beside, json_line, write_atomically
 from deliberant.prompts.clusters import EQUAL, Comparer, Forest, Match
 from deliberant.prompts.corpus import Corpus
+from deliberant.util.files import apart, beside, json_line, write_atomically
 
 THRESHOLD = 0.8
 """Jaccard similarity of shingle sets from which on two prompts are near-duplicates."""

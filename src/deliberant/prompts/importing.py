@@ -10,15 +10,15 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deliberant.errors import UserError
-from deliberant.files import json_line
-from deliberant.names import nearest
 from deliberant.prompts.index import Index
 from deliberant.prompts.lines import MAX_LINE
 from deliberant.prompts.reader import check_names
 from deliberant.prompts.rows import PromptRow, prompt_row, validate
 from deliberant.prompts.tables import Table
 from deliberant.prompts.types import Prompt
+from deliberant.util.errors import UserError
+from deliberant.util.files import json_line
+from deliberant.util.names import nearest
 
 FIELDS = {
     "id": "name of the prompt; without it, the file's name and the row's number",

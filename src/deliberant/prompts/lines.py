@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from deliberant.errors import UserError
-from deliberant.files import no_pipe
+from deliberant.util.errors import UserError
+from deliberant.util.files import no_pipe
 
 MAX_LINE = 16 * 2**20
 """Bytes of the longest line that is read: a conversation with long tool results, and no more."""

@@ -3,9 +3,6 @@
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from deliberant.errors import UserError
-from deliberant.files import write_rows
-from deliberant.names import nearest
 from deliberant.prompts.index import Index
 from deliberant.prompts.lines import lines
 from deliberant.prompts.rows import (
@@ -19,6 +16,9 @@ from deliberant.prompts.rows import (
     prompt_row,
 )
 from deliberant.prompts.types import Case, Prompt
+from deliberant.util.errors import UserError
+from deliberant.util.files import write_rows
+from deliberant.util.names import nearest
 
 
 def iterate_prompts(

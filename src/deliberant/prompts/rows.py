@@ -11,10 +11,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from deliberant.errors import UserError
-from deliberant.mistakes import first_mistake
-from deliberant.names import repeated, whole
 from deliberant.prompts.types import Case, Hint, Message, Prompt, Style, Truth
+from deliberant.util.errors import UserError
+from deliberant.util.mistakes import first_mistake
+from deliberant.util.names import repeated, whole
 
 
 def _sound(text: str) -> str:

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deliberant.errors import UserError
-from deliberant.files import apart, write_atomically, write_json
 from deliberant.prompts.clusters import Comparer, Forest
 from deliberant.prompts.columns import BLOCK, Column, Rows, firsts
 from deliberant.prompts.corpus import Corpus
 from deliberant.prompts.dedupe import THRESHOLD
 from deliberant.prompts.shingles import mix
+from deliberant.util.errors import UserError
+from deliberant.util.files import apart, write_atomically, write_json
 
 TRAIN, HELD_OUT, COUNTS = "train.jsonl", "held-out.jsonl", "split.json"
 

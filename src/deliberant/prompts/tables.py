@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deliberant.errors import UserError
-from deliberant.files import no_pipe
-from deliberant.names import nearest, repeated
 from deliberant.prompts.lines import MAX_LINE, lines, text_of
 from deliberant.prompts.rows import json_object
+from deliberant.util.errors import UserError
+from deliberant.util.files import no_pipe
+from deliberant.util.names import nearest, repeated
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")

@@ -14,9 +14,9 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from deliberant.folder import Manifest
 from deliberant.policy import Policy
-from deliberant.recipe import Recipe
+from deliberant.run.folder import Manifest
+from deliberant.run.recipe import Recipe
 from deliberant.version import VERSION
 
 UNSTATED = "not stated"
@@ -67,7 +67,7 @@ def render_card(card: Card) -> str:
     return environment.get_template("card.jinja").render(
         card=card,
         front=Markup(yaml.safe_dump(front_matter(card), sort_keys=False, allow_unicode=True, width=1000)),
-        names={role: name_of(getattr(card.recipe, role)) for role in ("base", "judge", "templates")},
+        names=pointers(card),
         recipe=Markup(fenced(recipe_text(card), "yaml")),
         counts=counts,
         reasons={stage: rejections(counts[stage]) for stage in ("filter", "helpful")},
@@ -103,15 +103,24 @@ def front_matter(card: Card) -> dict[str, Any]:
     }
 
 
+def pointers(card: Card) -> dict[str, str]:
+    """Who wrote the samples, who judged them, and with which prompt files, by name."""
+    recipe = card.recipe
+    return {
+        "base": name_of((recipe.writer or recipe.base).model),
+        "judge": name_of(recipe.judge.filter.model),
+        "templates": name_of(recipe.templates),
+    }
+
+
 def recipe_text(card: Card) -> str:
     """The recipe as YAML. What points to something is named by its hash, so that no path of a machine leaves it."""
-    settings = card.recipe.model_dump(mode="json")
-    pointers = {
-        role: f"{name_of(settings[role])} (hash {card.covers[role]})" for role in ("base", "judge", "templates")
-    }
-    pointers["policy"] = f"{card.policy.name} {card.policy.version} (hash {card.policy.hash})"
-    pointers["prompts"] = f"(hash {card.covers['prompts']})"
-    return yaml.safe_dump(settings | pointers, sort_keys=False, allow_unicode=True)
+    settings = card.recipe.model_dump(mode="json", exclude={"writer"})
+    covers = {**card.covers, "base": card.covers["writer"], "judge": card.covers["filter"]}
+    named = {role: f"{name} (hash {covers[role]})" for role, name in pointers(card).items()}
+    named["policy"] = f"{card.policy.name} {card.policy.version} (hash {card.policy.hash})"
+    named["prompts"] = f"(hash {card.covers['prompts']})"
+    return yaml.safe_dump(settings | named, sort_keys=False, allow_unicode=True)
 
 
 def name_of(pointer: str) -> str:

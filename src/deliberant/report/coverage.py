@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deliberant.errors import RunError
 from deliberant.evals import wilson
+from deliberant.util.errors import RunError
 
 NO_CLAUSE, UNKNOWN, ALL = "no clause", "unknown clause", "all samples"
 UNSTATED = "not stated"

@@ -20,6 +20,7 @@ from deliberant.report.heatmap import heat_map
 from deliberant.report.moved import cost_lines, move_rows
 from deliberant.report.plots import Point, Series, css_class, curves, marker, two_sided
 from deliberant.report.selection import OUTCOMES, PER_ARM, outcome, pick, worked_example
+from deliberant.run.arms import final_of
 
 HEADLINE, OUT_OF_DISTRIBUTION = "unseen", "encoded"
 Row = dict[str, Any]
@@ -77,7 +78,7 @@ def render(evidence: Evidence) -> str:
         arms=arms,
         suites=[headline, *(suite for suite in suites if suite != headline)],
         headline=headline,
-        final=arms[-1] if "sft+rl" not in arms else "sft+rl",
+        final=final_of(arms),
         ood=OUT_OF_DISTRIBUTION if OUT_OF_DISTRIBUTION in suites else None,
         cell={(row["arm"], row["suite"], row["metric"]): row for row in evidence.rows},
         metrics=METRICS,
@@ -193,7 +194,7 @@ def gains(evidence: Evidence, suite: str) -> list[tuple[str, dict[str, Estimate]
     samples = {
         arm: [sample for sample in members if sample.case.suite == suite] for arm, members in evidence.samples.items()
     }
-    final = "sft+rl" if "sft+rl" in samples else list(samples)[-1]
+    final = final_of(samples)
     chosen = [metric for metric in METRICS if metric.name in ("style", "harmful_declined", "harmless_answered")]
     return [
         (arm, {metric.name: paired(samples[final], members, metric, evidence.policy) for metric in chosen})

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-MARKERS = {"base": "circle", "base+spec": "square", "no-cot": "cross", "sft": "down", "rl": "diamond", "sft+rl": "up"}
+from deliberant.run.arms import ARMS
+
 """Marker shape per arm."""
 
 Box = tuple[float, float, float, float]
@@ -42,7 +43,7 @@ def css_class(arm: str) -> str:
 
 def marker(arm: str, x: float, y: float, size: float = 6) -> Markup:
     """The arm's symbol, centred on (x, y)."""
-    shape = MARKERS.get(arm, "circle")
+    shape = ARMS[arm].marker if arm in ARMS else "circle"
     css = f"mark {css_class(arm)}"
     s = size
     if shape == "circle":

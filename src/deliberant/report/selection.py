@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deliberant.evals import ScoredSample, compliant
-from deliberant.files import fingerprint
+from deliberant.run.arms import BASE, FINAL
+from deliberant.util.files import fingerprint
 
 PER_ARM = 180
 """Samples of each arm in the reader, shared out evenly over the suites."""
@@ -55,7 +56,7 @@ def worked_example(samples: Mapping[str, Sequence[ScoredSample]]) -> Example | N
 
     Chosen to be shown, and said to be so in the page: the rates speak for how often it happens.
     """
-    for arm in ("sft+rl", "sft", "rl", "no-cot", "base+spec"):
+    for arm in FINAL[:-1]:
         good = [
             sample
             for sample in samples.get(arm, ())
@@ -63,7 +64,7 @@ def worked_example(samples: Mapping[str, Sequence[ScoredSample]]) -> Example | N
         ]
         if not good:
             continue
-        base = {sample.case.prompt.id: sample for sample in samples.get("base", ())}
+        base = {sample.case.prompt.id: sample for sample in samples.get(BASE, ())}
 
         def worth(sample: ScoredSample, base: dict[str, ScoredSample] = base) -> tuple[bool, float, bool, bool, int]:
             other = base.get(sample.case.prompt.id)

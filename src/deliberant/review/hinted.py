@@ -14,9 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from deliberant.errors import UserError
 from deliberant.evals import Estimate, Tally, difference
-from deliberant.files import fingerprint
 from deliberant.judge import CLAUSE_HINT, Verdict, shows_clauses
 from deliberant.policy import Clause, Policy
 from deliberant.prompts import STYLES, Hint
@@ -25,9 +23,11 @@ from deliberant.review.calibrate import accepted, pair, weights
 from deliberant.review.people import Labelled, People
 from deliberant.review.readings import read_again
 from deliberant.review.samples import Entry, Samples
+from deliberant.util.errors import UserError
+from deliberant.util.files import fingerprint
 
 if TYPE_CHECKING:
-    from deliberant.run import Run
+    from deliberant.run.run import Run
 
 SOURCE = "calibration"
 

@@ -13,14 +13,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from deliberant.errors import UserError
-from deliberant.files import append_durably, json_line, no_pipe, writing
-from deliberant.mistakes import first_mistake
-from deliberant.names import nearest, whole
 from deliberant.prompts.lines import lines
 from deliberant.prompts.rows import json_object
 from deliberant.prompts.tables import open_table
 from deliberant.review.samples import Entry, Samples
+from deliberant.util.errors import UserError
+from deliberant.util.files import append_durably, json_line, no_pipe, writing
+from deliberant.util.mistakes import first_mistake
+from deliberant.util.names import nearest, whole
 
 Decision = Literal["accept", "reject"]
 COLUMNS = ("sample_id", "decision", "reviewer", "clause", "comment", "time", "blind", "policy", "sample")

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from deliberant.errors import UserError
-from deliberant.files import Row
 from deliberant.judge import Verdict
 from deliberant.policy import Policy
 from deliberant.prompts import Prompt
 from deliberant.review.labels import Label, current
 from deliberant.review.samples import Entry, Samples
+from deliberant.util.errors import UserError
+from deliberant.util.files import Row
 
 Word = TypeVar("Word", bool, str)
 

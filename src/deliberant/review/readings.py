@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from deliberant.files import Row, fingerprint, read_rows
-from deliberant.judge import FilterRequest, Judge, Verdict
+from deliberant.judge import FilterRequest, Verdict
 from deliberant.policy import spec_view
 from deliberant.prompts import Hint, Prompt
+from deliberant.util.files import Row, fingerprint, read_rows
 
 if TYPE_CHECKING:
-    from deliberant.run import Run
+    from deliberant.run.run import Run
 
 
 def read_again(
@@ -30,15 +30,15 @@ def read_again(
 
     `hints`: by sample, for each of them, in place of the prompt's own. UserError where another process works here.
     """
-    sampler = run.sampler("judge")
+    judge = run.judge("filter")
     rows = sorted(rows, key=lambda row: str(row["id"]))
     shown = {row["id"]: prompts[row["prompt_id"]] for row in rows}
     if hints is not None:
         shown = {name: replace(prompt, hints=hints[name]) for name, prompt in shown.items()}
     inputs: dict[str, Any] = {
         "policy": run.policy.hash,
-        "templates": run.templates.hash,
-        "judge": sampler.identity,
+        "templates": judge.templates.hash,
+        "judge": run.covers["filter"],
         "filter": {**run.recipe.filter.model_dump(exclude={"k", "threshold", "max_unscored"}), "k": k},
         "samples": fingerprint([(row["id"], row["text"]) for row in rows]),
         "prompts": fingerprint(list(shown.values())),
@@ -46,7 +46,6 @@ def read_again(
     }
     folder = run.stage(f"review/{what}-{fingerprint(inputs)[:8]}", inputs)
     if not folder.complete:
-        judge = Judge(sampler, run.templates, run.recipe.filter.sampling)
 
         def work(chunk: Sequence[Row]) -> list[Row]:
             requests = [

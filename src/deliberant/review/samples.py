@@ -7,12 +7,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deliberant.errors import RunError, UserError
-from deliberant.files import Row, fingerprint
-from deliberant.folder import finished
 from deliberant.policy import load_policy
 from deliberant.prompts import Prompt, iterate_prompts
-from deliberant.run import NOTE
+from deliberant.run.folder import finished
+from deliberant.run.run import NOTE
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import Row, fingerprint
 
 FILES = (("kept.jsonl", True), ("rejected.jsonl", False))
 

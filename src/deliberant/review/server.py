@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from deliberant.errors import DeliberantError, UserError
 from deliberant.review.page import message, render
 from deliberant.review.session import Session
+from deliberant.util.errors import DeliberantError, UserError
 
 HOST = "127.0.0.1"
 LARGEST = 256 * 1024

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from urllib.parse import urlencode
 
-from deliberant.errors import UserError
 from deliberant.review.labels import Label, Labels, check_reviewer, current, new_label
 from deliberant.review.samples import Entry, Samples
+from deliberant.util.errors import UserError
 
 SHOWN = ("undecided", "all", "accepted", "rejected")
 

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from deliberant.errors import RunError, UserError
-from deliberant.folder import finished
 from deliberant.policy import load_policy
 from deliberant.prompts.index import Index
 from deliberant.prompts.reader import iterate_prompts
 from deliberant.report.coverage import ALL, NO_CLAUSE, UNKNOWN, UNSTATED, ClauseRow, Coverage, Tally, total_of
-from deliberant.run import NOTE
+from deliberant.run.folder import finished
+from deliberant.run.run import NOTE
+from deliberant.util.errors import RunError, UserError
 
 FILES = (("rejected.jsonl", False), ("kept.jsonl", True))
 

@@ -18,21 +18,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from deliberant.errors import RunError, UserError
 from deliberant.evals.metrics import rows as result_rows
 from deliberant.evals.samples import ScoredSample, from_row, to_row
-from deliberant.files import read_json, read_rows, write_json, write_rows
-from deliberant.folder import StageFolder, command, finished, read_manifest
-from deliberant.judge import Judge, RewardRequest, minimum
-from deliberant.models.types import Sampling
+from deliberant.judge import RewardRequest, minimum
 from deliberant.policy import spec_view, summary_view
 from deliberant.prompts.types import Style
-from deliberant.recipe import ARMS
-from deliberant.stages.held_out import read_gains
+from deliberant.run.arms import ARMS, BASE
+from deliberant.run.folder import StageFolder, command, finished, read_manifest
 from deliberant.stages.moved import MOVED, moved
+from deliberant.training.held_out import read_gains
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import read_json, read_rows, write_json, write_rows
 
 if TYPE_CHECKING:
-    from deliberant.run import Run
+    from deliberant.run.run import Run
 
 RESULTS = "results.json"
 LOG = "cases.eval"
@@ -46,7 +45,7 @@ def evaluate(run: "Run") -> None:
     unscored by the judge.
     """
     arms = run.recipe.evaluate.arms
-    for arm in sorted(arms, key=ARMS.index):  # starts come before the RL arms that may have their answers
+    for arm in sorted(arms, key=list(ARMS).index):  # starts come before the RL arms that may have their answers
         _evaluate_arm(run, arm)
     files = {arm: _manifest(run, arm)["outputs"]["samples.jsonl"]["sha256"] for arm in arms}
     inputs = {"samples": files, "policy": run.policy.hash, "evaluate": run.recipe.evaluate}
@@ -88,17 +87,17 @@ def _manifest(run: "Run", arm: str) -> Any:
 
 def _reusable(run: "Run", arm: str) -> bool:
     """Whether the old run asked this arm the very same: the same model, cases in the same order, system message."""
-    if run.lineage is None or arm not in ("base", "base+spec") or not run.lineage.same_cases(run):
+    if run.lineage is None or ARMS[arm].stage or not run.lineage.same_cases(run):
         return False
-    return arm == "base" or summary_view(run.lineage.old.policy) == summary_view(run.policy)
+    return not ARMS[arm].summaries or summary_view(run.lineage.old.policy) == summary_view(run.policy)
 
 
 def _twin(run: "Run", arm: str) -> str | None:
     """The arm of this run that has the same weights and has answered: the start of an RL arm that was not kept."""
     gain = read_gains(run.root).get(arm)
-    if gain is None or gain["kept"] or (run.lineage and arm == "rl"):  # which went on from the old run's
+    start = ARMS[arm].start
+    if gain is None or gain["kept"] or (run.lineage and start == BASE):  # which went on from the old run's
         return None
-    start = "base" if arm == "rl" else "sft"
     return start if read_manifest(run.root / "evaluate" / start) else None
 
 
@@ -113,7 +112,8 @@ def _evaluate_arm(run: "Run", arm: str) -> None:
         "seed": run.recipe.seed,
     }
     if run.style_reader is None:
-        inputs |= {"judge": run.covers["judge"], "templates": run.templates.hash, "filter": run.recipe.filter}
+        templates = run.judge_templates("evaluate")
+        inputs |= {"judge": run.covers["evaluate"], "templates": templates.hash, "filter": run.recipe.filter}
     reuse = run.lineage if _reusable(run, arm) else None
     if reuse:
         inputs["from"] = _manifest(reuse.old, arm)["outputs"]["samples.jsonl"]["sha256"]
@@ -166,7 +166,7 @@ def _inspect(run: "Run", arm: str, folder: StageFolder) -> list[ScoredSample]:
         task = cases_task(
             cases,
             arm=arm,
-            system=summary_view(run.policy) if arm == "base+spec" else None,
+            system=summary_view(run.policy) if ARMS[arm].summaries else None,
             reader=run.style_reader,
             sampling=run.recipe.evaluate.sampling,
             seed=run.recipe.seed,
@@ -210,8 +210,7 @@ def _inspect(run: "Run", arm: str, folder: StageFolder) -> list[ScoredSample]:
 def _judged(run: "Run", folder: StageFolder, samples: Sequence[ScoredSample]) -> list[ScoredSample]:
     """The samples with styles by the judge, from the answer alone: the right one, or one of the other side."""
     recipe = run.recipe.filter
-    sampling = Sampling(temperature=recipe.temperature, max_new_tokens=recipe.max_new_tokens)
-    judge = Judge(run.sampler("judge"), run.templates, sampling)
+    judge = run.judge("evaluate")
 
     def work(chunk: Sequence[ScoredSample]) -> list[dict[str, Any]]:
         readings = judge.read(
@@ -237,7 +236,7 @@ def _judged(run: "Run", folder: StageFolder, samples: Sequence[ScoredSample]) ->
     if unscored > recipe.max_unscored * len(judged):
         raise RunError(
             f"{folder.dir}: {unscored} of {len(judged)} answers are unscored (filter.max_unscored allows "
-            f"{recipe.max_unscored:.0%}); use another judge, or raise filter.max_new_tokens or the limit"
+            f"{recipe.max_unscored:.0%}); use another judge, or raise judge.evaluate.max_new_tokens or the limit"
         )
     scores = {row["id"]: row["score"] for row in judged}
     return [

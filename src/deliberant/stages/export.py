@@ -12,16 +12,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deliberant.errors import UserError
-from deliberant.files import Row, read_rows, write_atomically
-from deliberant.folder import read_manifest
 from deliberant.policy import Policy
 from deliberant.prompts.types import Prompt
 from deliberant.report.card import Card, Origin, is_card, render_card
-from deliberant.schedule import planned
+from deliberant.run.arms import trained_by
+from deliberant.run.folder import read_manifest
+from deliberant.run.schedule import planned
+from deliberant.util.errors import UserError
+from deliberant.util.files import Row, read_rows, write_atomically
 
 if TYPE_CHECKING:
-    from deliberant.run import Run
+    from deliberant.run.run import Run
 
 CARD = "README.md"
 CONFIGS = ("sft", "rl", "rejected")
@@ -200,7 +201,7 @@ def _type(name: str) -> Any:
 
 
 def _trained(run: "Run") -> list[str]:
-    return [arm for arm in ("rl", "sft+rl") if read_manifest(run.root / arm) is not None]
+    return [arm for arm in trained_by("rl") if read_manifest(run.root / arm) is not None]
 
 
 def _prompts(run: "Run") -> dict[str, dict[str, Prompt]]:

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from deliberant.errors import RunError
-from deliberant.files import read_rows, write_rows
-from deliberant.judge import FilterRequest, Judge, Leaks, minimum, shows_clauses
+from deliberant.judge import FilterRequest, Leaks, minimum, shows_clauses
 from deliberant.policy import Policy, spec_view
+from deliberant.util.errors import RunError
+from deliberant.util.files import read_rows, write_rows
 
 if TYPE_CHECKING:
-    from deliberant.run import Run
+    from deliberant.run.run import Run
 
 Row = dict[str, Any]
 
@@ -42,11 +42,11 @@ def filter(run: "Run") -> None:
     for anew in all samples: a clause that is gone can be cited anywhere.
     """
     recipe = run.recipe.filter
-    sampler = run.sampler("judge")
+    judge = run.judge("filter")
     inputs = {
         "policy": run.policy.hash,
-        "templates": run.templates.hash,
-        "judge": sampler.identity,
+        "templates": judge.templates.hash,
+        "judge": run.covers["filter"],
         "filter": recipe,
         "seed": run.recipe.seed,
     }
@@ -61,7 +61,6 @@ def filter(run: "Run") -> None:
     leaks = Leaks(run.templates)
     faults = {row["id"]: fault(row, leaks, run.policy) for row in samples}
     prompts = {prompt.id: prompt for prompt in run.train_prompts()}
-    judge = Judge(sampler, run.templates, recipe.sampling)
 
     def work(rows: Sequence[Row]) -> list[Row]:
         requests = [
@@ -95,7 +94,7 @@ def filter(run: "Run") -> None:
         write_rows(folder.dir / file, part)
     counts = tally(kept, rejected)
     told = {id for id, prompt in prompts.items() if any(hint.clause is not None for hint in prompt.hints)}
-    if told and not shows_clauses(run.templates):
+    if told and not shows_clauses(judge.templates):
         counts["hint_clause_not_shown"] = sum(row["prompt_id"] in told for row in by_id.values())
     if run.lineage:
         counts |= {"reused": sum(row["id"] in reused for row in sound), "made": len(judged)}
@@ -144,7 +143,8 @@ def check_unscored(judged: Sequence[Row], limit: float) -> None:
         often = reasons.most_common(1)[0][0]
         raise RunError(
             f"filter: {len(unscored)} of {len(judged)} judged samples are unscored, mostly '{often}' "
-            f"(filter.max_unscored allows {limit:.0%}); use another judge, or raise filter.max_new_tokens or the limit"
+            f"(filter.max_unscored allows {limit:.0%}); use another judge, or raise judge.filter.max_new_tokens or the "
+            "limit"
         )
 
 

@@ -9,18 +9,19 @@ prompt of several categories is shown each of them in full.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from deliberant.errors import UserError
-from deliberant.files import fingerprint, seed_of, write_rows
-from deliberant.models.splitter import split
-from deliberant.models.templates import Templates
 from deliberant.models.types import Completion, Request
 from deliberant.policy import cited, spec_view
 from deliberant.prompts.types import Message, Prompt
+from deliberant.templates.form import show_form
+from deliberant.templates.loader import Templates
+from deliberant.util.errors import UserError
+from deliberant.util.files import fingerprint, seed_of, write_rows
 
 if TYPE_CHECKING:
-    from deliberant.run import Run
+    from deliberant.run.run import Run
 
 SAMPLES = "samples.jsonl"
 
@@ -33,7 +34,7 @@ def generate(run: "Run") -> None:
     that the policy lacks.
     """
     recipe = run.recipe.generate
-    sampler = run.sampler("base")
+    sampler = run.sampler("writer")
     prompts = [prompt for prompt in run.train_prompts() if prompt.categories]
     hashes = {
         "policy": run.policy.hash,
@@ -50,12 +51,16 @@ def generate(run: "Run") -> None:
     reused = run.lineage.rows("generate", SAMPLES) if run.lineage else {}
     views = {named: spec_view(run.policy, named) for named in dict.fromkeys(prompt.categories for prompt in prompts)}
 
+    def shown(prompt: Prompt, index: int) -> tuple[Message, ...]:
+        messages = with_spec(prompt, views[prompt.categories], run.templates)
+        if sampler.reasoning != "prompted":
+            return messages
+        clauses = [clause for name in prompt.categories for clause in run.policy.category(name).clauses]
+        return show_form(messages, run.templates, clauses, index)
+
     def work(items: Sequence[tuple[Prompt, int]]) -> list[dict[str, Any]]:
         requests = [
-            Request(
-                with_spec(prompt, views[prompt.categories], run.templates),
-                sample_seed(run.recipe.seed, prompt, index, "generate"),
-            )
+            Request(shown(prompt, index), sample_seed(run.recipe.seed, prompt, index, "generate"))
             for prompt, index in items
         ]
         drawn = sampler.sample(requests, recipe.sampling)
@@ -66,7 +71,6 @@ def generate(run: "Run") -> None:
                 request,
                 completion,
                 {**hashes, "spec_view": fingerprint(views[prompt.categories])},
-                sampler.prefilled,
             )
             for (prompt, index), request, completion in zip(items, requests, drawn, strict=True)
         ]
@@ -104,28 +108,25 @@ def sample_seed(seed: int, prompt: Prompt, index: int, stage: str) -> int:
 
 
 def sample_row(
-    prompt: Prompt, index: int, request: Request, completion: Completion, hashes: dict[str, str], prefilled: bool
+    prompt: Prompt, index: int, request: Request, completion: Completion, hashes: dict[str, str]
 ) -> dict[str, Any]:
     """One sample as a row: where it belongs, the completion whole and in its parts, and what it came from.
 
     `cited`: the clause ids in the reasoning. `hashes` name policy, templates, model, sampling and spec view.
-    `prefilled`: the model's chat template opens the reasoning, so `text` starts inside it.
     """
-    parts = split(completion.text, prefilled)
     return {
         "id": sample_id(prompt, index),
         "prompt_id": prompt.id,
         "index": index,
         "categories": list(prompt.categories),
         "text": completion.text,
-        "reasoning": parts.reasoning,
-        "answer": parts.answer,
-        "complete": parts.complete,
+        "reasoning": completion.reasoning,
+        "answer": completion.answer,
+        "complete": completion.complete,
         "stop": completion.stop,
-        "prompt_tokens": completion.prompt_tokens,
-        "new_tokens": len(completion.token_ids),
+        "usage": asdict(completion.usage),
         "token_ids": list(completion.token_ids),
-        "cited": cited(parts.reasoning),
+        "cited": cited(completion.reasoning),
         "hashes": hashes,
         "seed": request.seed,
     }

@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from deliberant.files import fingerprint, write_rows
 from deliberant.models.types import Request
 from deliberant.prompts.types import Prompt
 from deliberant.stages.filter import MALFORMED, malformed
 from deliberant.stages.generate import sample_id, sample_row, sample_seed
+from deliberant.templates.form import show_form
+from deliberant.util.files import fingerprint, write_rows
 
 if TYPE_CHECKING:
-    from deliberant.run import Run
+    from deliberant.run.run import Run
 
 FILES = ("samples.jsonl", "rejected.jsonl")
 
@@ -42,11 +43,17 @@ def helpful(run: "Run") -> None:
 
     def work(items: Sequence[tuple[Prompt, int]]) -> list[dict[str, Any]]:
         requests = [
-            Request(prompt.messages, sample_seed(run.recipe.seed, prompt, index, "helpful")) for prompt, index in items
+            Request(
+                show_form(prompt.messages, run.templates, index=index)
+                if sampler.reasoning == "prompted"
+                else prompt.messages,
+                sample_seed(run.recipe.seed, prompt, index, "helpful"),
+            )
+            for prompt, index in items
         ]
         drawn = sampler.sample(requests, recipe.sampling)
         return [
-            {**sample_row(*item, request, completion, hashes, sampler.prefilled), "verdicts": [], "score": None}
+            {**sample_row(*item, request, completion, hashes), "verdicts": [], "score": None}
             for item, request, completion in zip(items, requests, drawn, strict=True)
         ]
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from deliberant.errors import RunError, UserError
+from deliberant.util.errors import RunError, UserError
 
 NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 OURS = ["README.md", "sft/*", "rl/*", "rejected/*"]

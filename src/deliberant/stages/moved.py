@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from deliberant.evals import ScoredSample
 from deliberant.evals.moves import moves
-from deliberant.files import read_json
-from deliberant.folder import finished, read_manifest
-from deliberant.lineage import Lineage, seconds
+from deliberant.run.folder import finished, read_manifest
+from deliberant.run.lineage import Lineage, seconds
+from deliberant.util.files import read_json
 
 if TYPE_CHECKING:
-    from deliberant.run import Run
+    from deliberant.run.run import Run
 
 MOVED = "moved.json"
 ROWS = ("helpful", "generate", "filter")

@@ -10,19 +10,20 @@ from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any
 
-from deliberant.errors import UserError
-from deliberant.files import read_rows, write_atomically
-from deliberant.folder import read_manifest
 from deliberant.report import Evidence, render
+from deliberant.run.folder import read_manifest
+from deliberant.run.run import UPSTREAM
 from deliberant.stages.coverage import coverage
 from deliberant.stages.evaluate import read_samples, results
-from deliberant.stages.held_out import read_gains
 from deliberant.stages.moved import cost, read_moved
+from deliberant.training.held_out import read_gains
+from deliberant.util.errors import UserError
+from deliberant.util.files import read_rows, write_atomically
 
 if TYPE_CHECKING:
-    from deliberant.run import Run
+    from deliberant.run.run import Run
 
-STAGES = ("helpful", "generate", "filter", "sft", "no-cot", "rl", "sft+rl")
+STAGES = tuple(UPSTREAM)
 LIBRARIES = ("torch", "transformers", "trl", "inspect_ai")
 
 

@@ -12,30 +12,28 @@ arm, both for a share of the steps, and prompts that the edit touches have their
 """
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from deliberant.errors import RunError
-from deliberant.files import fingerprint, write_json
-from deliberant.folder import TRAINER, StageFolder
-from deliberant.judge import Judge
-from deliberant.models.types import Sampling
 from deliberant.prompts.types import Prompt
-from deliberant.schedule import planned, sides
-from deliberant.stages import held_out
-from deliberant.stages.rollouts import Rollouts, draw_rewards
+from deliberant.run.arms import ARMS, BASE
+from deliberant.run.folder import TRAINER, StageFolder
+from deliberant.run.schedule import planned, sides
+from deliberant.training import held_out
+from deliberant.training.rollouts import Rollouts, draw_rewards
+from deliberant.util.errors import RunError
+from deliberant.util.files import fingerprint, write_json
 
 if TYPE_CHECKING:
-    from deliberant.models.local import LocalSampler
-    from deliberant.run import Run
+    from deliberant.models.local.sampler import LocalSampler
+    from deliberant.run.run import Run
 
-RLArm = Literal["rl", "sft+rl"]
 COUNTS = ("rows", "judged", "unscored", "no_answer", "truncated")
 """What is summed over the steps into the manifest."""
 GRACE = 100
 """Judged answers before their unscored share says something."""
 
 
-def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
+def rl(run: "Run", arm: str = "sft+rl") -> None:
     """Writes `<arm>/`: metrics.jsonl, rollouts.jsonl (rows per optimizer step) and checkpoint/. Resumes where killed.
 
     With `rl.held_out` held_out.json, too: the rewards of those prompts before and after, and whether it was kept.
@@ -45,16 +43,14 @@ def rl(run: "Run", arm: RLArm = "sft+rl") -> None:
     has no score.
     """
     recipe = run.recipe.rl
-    judge = run.sampler("judge")
-    if arm == "rl":
-        start = run.lineage.old.sampler("rl") if run.lineage else run.sampler("base")
-    else:
-        start = run.sampler("sft")
+    judge = run.judge("reward")
+    from_base = ARMS[arm].start == BASE
+    start = run.lineage.old.trainable(arm) if run.lineage and from_base else run.trainable(ARMS[arm].start)
     inputs = {
         "model": start.identity,
-        "judge": judge.identity,
+        "judge": run.covers["reward"],
         "policy": run.policy.hash,
-        "templates": run.templates.hash,
+        "templates": judge.templates.hash,
         "prompts": fingerprint([*run.train_prompts(), *run.helpful_prompts()]),
         "rl": recipe,
         "judging": run.recipe.filter,
@@ -76,8 +72,8 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
     from datasets import Dataset
     from trl import GRPOConfig
 
-    from deliberant.models.local import LocalSampler
-    from deliberant.stages import training
+    from deliberant.models.local.sampler import LocalSampler
+    from deliberant.training import trainers as training
 
     recipe = run.recipe.rl
     metrics_file, rollouts_file = folder.dir / "metrics.jsonl", folder.dir / "rollouts.jsonl"
@@ -85,11 +81,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
     done = training.cut_back(metrics_file, resume)
     training.cut_back(rollouts_file, resume)
     model, tokenizer = training.trainable(start, recipe.train_embeddings)
-    judge = Judge(
-        run.sampler("judge"),
-        run.templates,
-        Sampling(temperature=run.recipe.filter.temperature, max_new_tokens=run.recipe.filter.max_new_tokens),
-    )
+    judge = run.judge("reward")
     rollouts = Rollouts(
         LocalSampler(model, tokenizer, identity="live"),
         recipe.sampling,
@@ -169,5 +161,5 @@ def check_unscored(judged: int, unscored: int, limit: float, grace: int) -> None
     if unscored > limit * max(judged, grace):
         raise RunError(
             f"rl: {unscored} of {judged} judged answers are unscored (filter.max_unscored allows {limit:.0%}); use "
-            "another judge, or raise filter.max_new_tokens or the limit"
+            "another judge, or raise judge.reward.max_new_tokens or the limit"
         )

@@ -13,28 +13,27 @@ and a replay of the others, so that what did not change is not forgotten.
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from deliberant.errors import RunError
-from deliberant.files import Row, read_rows, write_rows
-from deliberant.folder import TRAINER, StageFolder
 from deliberant.prompts.types import Prompt
-from deliberant.stages.rows import RowBuilder, Rows, TrainingRow, mix, replay
+from deliberant.run.arms import ARMS
+from deliberant.run.folder import TRAINER, StageFolder
+from deliberant.training.rows import RowBuilder, Rows, TrainingRow, mix, replay
+from deliberant.util.errors import RunError
+from deliberant.util.files import Row, read_rows, write_rows
 
 if TYPE_CHECKING:
-    from deliberant.models.local import LocalSampler
-    from deliberant.recipe import Sft
-    from deliberant.run import Run
-
-SFTArm = Literal["sft", "no-cot"]
+    from deliberant.models.local.sampler import LocalSampler
+    from deliberant.run.recipe import Sft
+    from deliberant.run.run import Run
 
 
-def sft(run: "Run", arm: SFTArm = "sft") -> None:
+def sft(run: "Run", arm: str = "sft") -> None:
     """Writes `<arm>/`: rows.jsonl, metrics.jsonl (a row per optimizer step) and checkpoint/. Resumes where killed.
 
     Raises UserError when filter or helpful have not finished, RunError when they left nothing to train on.
     """
-    start = run.lineage.old.sampler(arm) if run.lineage else run.sampler("base")
+    start = run.lineage.old.trainable(arm) if run.lineage else run.trainable(ARMS[arm].start)
     inputs = {"model": start.identity, "sft": settings(run), "seed": run.recipe.seed}
     if run.lineage:
         inputs |= run.lineage.training(run)
@@ -53,14 +52,14 @@ def settings(run: "Run") -> "Sft":
     return recipe.sft.model_copy(update={"epochs": recipe.incremental.epochs}) if run.lineage else recipe.sft
 
 
-def collect(run: "Run", arm: SFTArm) -> Rows:
+def collect(run: "Run", arm: str) -> Rows:
     """The arm's rows in training order. Both arms get the same rows: lengths are judged with the reasoning in."""
-    base, recipe = run.sampler("base"), run.recipe.sft
-    builder = RowBuilder(run.policy, base.tokenizer, base.prefilled)
+    base, recipe = run.trainable(), run.recipe.sft
+    builder = RowBuilder(run.policy, base)
 
     def build(samples: Sequence[Row], source: str, prompts: Sequence[Prompt]) -> list[TrainingRow]:
         by_id = {prompt.id: prompt for prompt in prompts}
-        return [builder.row(by_id[sample["prompt_id"]], sample["id"], source, sample["text"]) for sample in samples]
+        return [builder.row(by_id[sample["prompt_id"]], source, sample) for sample in samples]
 
     samples = read_rows(run.root / "filter" / "kept.jsonl")
     counts: dict[str, int] = {}
@@ -80,7 +79,7 @@ def collect(run: "Run", arm: SFTArm) -> Rows:
     mixed = mix(kept, helpful, recipe.helpful_ratio, recipe.max_tokens, run.recipe.seed)
     if not mixed.counts["policy"]:
         raise RunError(f"{run.root / 'filter' / 'kept.jsonl'}: no row to train on: {_why_none(run, len(kept))}")
-    rows = [builder.without_reasoning(row) for row in mixed.rows] if arm == "no-cot" else mixed.rows
+    rows = [builder.without_reasoning(row) for row in mixed.rows] if not ARMS[arm].reasons else mixed.rows
     return Rows(rows, mixed.counts | counts)
 
 
@@ -98,7 +97,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
     from datasets import Dataset
     from trl import SFTConfig
 
-    from deliberant.stages import training
+    from deliberant.training import trainers as training
 
     recipe = settings(run)
     packs = training.packs(

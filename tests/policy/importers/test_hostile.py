@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliberant.errors import UserError
 from deliberant.policy import print_policy
 from deliberant.policy.importers import import_policy
+from deliberant.util.errors import UserError
 from tests.policy.folders import loaded, write
 from tests.policy.test_printer import UNICODE
 

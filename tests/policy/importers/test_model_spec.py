@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.policy import print_policy
 from deliberant.policy.importers import Imported, import_policy
+from deliberant.util.errors import UserError
 from tests.policy.folders import loaded, write
 
 SPEC = """# Overview {#overview}

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliberant.errors import UserError
 from deliberant.policy import Policy, print_policy
 from deliberant.policy.importers import Imported, export_policy, import_policy, save_policy
 from deliberant.policy.importers.headings import section
+from deliberant.util.errors import UserError
 from tests.policy.folders import WHOLE, loaded
 from tests.policy.test_printer import policies
 

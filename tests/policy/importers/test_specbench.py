@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.errors import UserError
 from deliberant.policy import print_policy
 from deliberant.policy.importers import import_policy, save_policy
+from deliberant.util.errors import UserError
 from tests.policy.folders import loaded, write
 
 SCENARIO = {"name": "Stories for Children", "description": "Stories that are safe."}

@@ -5,8 +5,6 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-from deliberant.errors import UserError
-from deliberant.files import writing
 from deliberant.policy.importers.model_spec import import_model_spec
 from deliberant.policy.importers.single_file import export_policy, import_single_file
 from deliberant.policy.importers.specbench import import_specbench
@@ -16,6 +14,8 @@ from deliberant.policy.markdown import mistake, read_document
 from deliberant.policy.printer import print_policy
 from deliberant.policy.types import Policy
 from deliberant.prompts.types import Style
+from deliberant.util.errors import UserError
+from deliberant.util.files import writing
 
 Format = Literal["model-spec", "specbench", "single-file"]
 TAGGED = re.compile(r"^#{1,6}[ \t].*\{#[\w-]+ .*\bauthority=", re.MULTILINE)

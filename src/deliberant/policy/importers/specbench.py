@@ -11,12 +11,12 @@ from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
-from deliberant.files import no_pipe
-from deliberant.names import nearest, repeated
 from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, prefixes
 from deliberant.policy.markdown import clip, mistake
 from deliberant.policy.types import Category, Clause, Policy
 from deliberant.prompts.types import Style
+from deliberant.util.files import no_pipe
+from deliberant.util.names import nearest, repeated
 
 LISTS = {"safety_specifications": "S", "behavioral_specifications": "B"}
 SCENARIO = ("name", "description")

@@ -1,0 +1,187 @@
+"""The `deliberant` command: all verbs together, and those that read a finished run.
+
+Answers go to stdout, everything else to stderr. Exit 2 means a mistake in what was given, 1 a run that had to stop.
+Everything heavy is imported inside the verbs, so that `--help` is immediate.
+"""
+
+import json
+import os
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from deliberant.cli.data import data_app
+from deliberant.cli.interrupts import STOPPED, STOPPED_LINE, insistent
+from deliberant.cli.judge import judge_app
+from deliberant.cli.micro import micro_app
+from deliberant.cli.options import RunFolder, Where
+from deliberant.cli.policy import policy_app
+from deliberant.cli.prompts import prompts_app
+from deliberant.cli.review import review
+from deliberant.cli.stages import evaluate, filter, generate, helpful, open_run, report, rl, run_all, sft
+from deliberant.util.errors import DeliberantError, UserError
+from deliberant.util.names import one_line, whole
+
+
+class Verbs(TyperGroup):
+    """Turns the errors we raise on purpose, and Ctrl-C, into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            with insistent():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo(STOPPED_LINE, err=True)
+            raise typer.Exit(STOPPED) from None
+        except DeliberantError as error:
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            typer.echo(f"error: {one_line(str(error))}", err=True)
+            raise typer.Exit(2 if isinstance(error, UserError) else 1) from None
+        except OSError as error:  # of a path that nobody opened yet, such as one whose name is too long
+            if error.filename is None or ctx.params.get("debug"):
+                raise
+            typer.echo(f"error: {one_line(f'{error.filename}: {error.strerror}')}; give another path", err=True)
+            raise typer.Exit(2) from None
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")]
+
+app = typer.Typer(cls=Verbs, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+app.add_typer(policy_app, name="policy")
+app.add_typer(prompts_app, name="prompts")
+app.add_typer(judge_app, name="judge")
+app.add_typer(data_app, name="data")
+app.add_typer(micro_app, name="micro")
+
+app.command()(review)
+app.command("run")(run_all)
+for _verb in (helpful, generate, filter, sft, rl, evaluate, report):
+    app.command()(_verb)
+
+
+@app.callback()
+def main(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    """Teach a language model to reason over a written policy before it answers.
+
+    \b
+    deliberant run recipes/micro.yaml              all stages, then a table and a report
+    deliberant results runs/micro-1a2b3c4d --json  the numbers
+    deliberant chat runs/micro-1a2b3c4d            talk to what came out
+    """
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")  # it keeps a kernel for each shape: 0.3 GB of a run
+    os.environ.setdefault("INSPECT_TRACE_LEVEL", "CRITICAL")  # or it logs every event to the user's home
+
+
+@app.command()
+def results(where: Where, as_json: AsJson = False) -> None:
+    """Print every measured rate with its 95% interval, n and what could not be scored.
+
+    \b
+    deliberant results runs/micro-1a2b3c4d
+    deliberant results runs/micro-1a2b3c4d --json | jq '.[] | select(.metric == "compliance")'
+    """
+    from deliberant.stages.evaluate import results as read_results
+
+    rows = read_results(where if where.is_dir() else open_run(where).root)
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+    else:
+        from deliberant.cli.console import print_results
+
+        print_results(rows)
+
+
+@app.command()
+def coverage(
+    where: RunFolder,
+    least: Annotated[
+        int | None, typer.Option("--min", min=1, help="Fewer kept samples than this for a clause are an error.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print which clauses the data teaches: prompts, samples and accept rates by style, framing and source.
+
+    \b
+    deliberant coverage runs/micro-1a2b3c4d
+    deliberant coverage runs/micro-1a2b3c4d --min 20
+    """
+    from deliberant.stages.coverage import coverage as covered
+
+    found = covered(where)
+    if as_json:
+        typer.echo(json.dumps(found.json(), ensure_ascii=False, indent=1))
+    else:
+        from deliberant.cli.console import print_table
+        from deliberant.report import coverage_table
+
+        print_table(coverage_table(found))
+    if least is not None:
+        found.check(least)
+
+
+@app.command()
+def chat(
+    where: Where,
+    prompt: Annotated[str | None, typer.Argument(help="One prompt; without it, a conversation.")] = None,
+    arm: Annotated[str | None, typer.Option(help="Which arm answers; default is the last one trained.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per answer, its seconds included.")] = False,
+) -> None:
+    """Talk to an arm: its reasoning (dim, on stderr), its answer, and the clauses it cited.
+
+    \b
+    deliberant chat runs/micro-1a2b3c4d "how do i bake a bath bomb?"
+    deliberant chat runs/micro-1a2b3c4d --arm base
+    deliberant chat runs/micro-1a2b3c4d "how do i rob a bank?" --json
+    """
+    import gc
+
+    gc.disable()  # to look through all that is being imported, time and again, takes a third of a second
+    from deliberant.cli.chat import answer, reply
+    from deliberant.prompts import Message
+    from deliberant.run.arms import ARMS, FINAL
+
+    run = open_run(where)
+    arm = arm or next(
+        each for each in FINAL if ARMS[each].stage is None or (run.root / each / "manifest.json").exists()
+    )
+    typer.echo(f"arm: {arm}", err=True)
+    run.sampler(arm)
+    gc.freeze()
+    gc.enable()
+
+    def say(turns: list[Message]) -> str:
+        if not as_json:
+            return answer(run, arm, turns)
+        row = reply(run, arm, turns)
+        typer.echo(json.dumps(row, ensure_ascii=False))
+        return str(row["answer"])
+
+    if prompt is not None:
+        _check(prompt)
+        say([Message(role="user", content=prompt)])
+        return
+    turns: list[Message] = []
+    while said := _ask():
+        _check(said)
+        turns.append(Message(role="user", content=said))
+        turns.append(Message(role="assistant", content=say(turns)))
+
+
+def _check(said: str) -> None:
+    """UserError where the prompt's bytes were no UTF-8."""
+    try:
+        whole(said)
+    except ValueError:
+        raise UserError("the prompt is not UTF-8; type it, or convert it first") from None
+
+
+def _ask() -> str:
+    """One line from the user, "" at the end of the conversation."""
+    typer.echo("> ", err=True, nl=False)
+    return sys.stdin.readline().strip()

@@ -1,0 +1,215 @@
+"""What the command line shows: progress on stderr, tables and streamed answers. Imported inside the verbs."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from deliberant.cli.interrupts import uninterrupted
+from deliberant.models.formats import Parts
+
+if TYPE_CHECKING:
+    from deliberant.generators import Settled
+    from deliberant.judge.labelling import Labelled
+    from deliberant.micro.measure import Figure
+    from deliberant.prompts.census import Census
+    from deliberant.prompts.dedupe import Deduped
+    from deliberant.prompts.importing import Import
+    from deliberant.prompts.split import Split
+    from deliberant.review.hints import Account
+
+COLUMNS = ("arm", "suite", "metric", "value", "95% interval", "n", "unscored", "truncated", "empty")
+SHOWN = 20
+"""Skipped rows that are shown; the file lists them all."""
+FIGURE_LINE = "{:46} {:>7}  {:>14} {:>6} {:>8}  {}"
+
+
+class _RichBar:
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    def advance(self, n: int = 1) -> None:
+        self._progress.advance(self._task, n)
+
+
+class RichProgress:
+    """Progress bars on stderr."""
+
+    @contextmanager
+    def __call__(self, label: str, total: int) -> Iterator[_RichBar]:
+        columns = (TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        progress = Progress(*columns, console=Console(stderr=True))
+        try:
+            with uninterrupted():
+                progress.start()
+                bar = _RichBar(progress, progress.add_task(label, total=total))
+            yield bar
+        finally:
+            with uninterrupted():  # half-way the cursor is hidden, stderr redirected, and a thread draws on
+                progress.stop()
+
+
+def print_results(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Result rows as a table on stdout: every rate with its interval, n and what could not be scored."""
+    table = Table(*COLUMNS)
+    for row in rows:
+        value = "-" if row["value"] is None else f"{row['value']:.3f}"
+        interval = "-" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
+        counts = (str(row.get(name, "-")) for name in ("n", "unscored", "truncated", "empty"))
+        table.add_row(row["arm"], row["suite"], row["metric"], value, interval, *counts)
+    print_table(table)
+
+
+def print_table(table: Table) -> None:
+    """A table on stdout, wide enough to be read in a pipe."""
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+def pretraining_line(row: Mapping[str, Any], total: int) -> str:
+    """One report of `micro pretrain`, of `total` tokens: how far, how well, how fast, how much longer."""
+    left = timedelta(seconds=max(0, total - row["tokens"]) // max(1, row["tokens_per_s"]))
+    line = (
+        f"{row['tokens'] / 1e6:.2f}M of {total / 1e6:.2f}M tokens  loss {row['loss']:.4f}  "
+        f"{row['tokens_per_s']} tokens/s  {left} left"
+    )
+    turns = "  ".join(f"{name} {share:.0%}" for name, share in row.get("exact", {}).items())
+    return f"{line}  exact turns: {turns}" if turns else line
+
+
+def figure_lines(figures: Iterable["Figure"]) -> Iterator[str]:
+    """A table of measured shares in percent, line by line as they come, and whether each reaches its target."""
+    yield FIGURE_LINE.format("figure", "value %", "95% interval", "n", "target %", "").rstrip()
+    marks = {None: "", True: "pass", False: "miss"}
+    for each in figures:
+        interval = f"{each.low:.1%} to {each.high:.1%}".replace("%", "")
+        target = "-" if each.target is None else f"{100 * each.target:.1f}"
+        cells = (each.name, f"{100 * each.value:.1f}", interval, each.n, target, marks[each.reached])
+        yield FIGURE_LINE.format(*cells).rstrip()
+
+
+def import_lines(account: "Import", to: Path, skipped: Path) -> Iterator[str]:
+    """What `prompts import` did: first what came of it, then what did not."""
+    yield f"{account.prompts} prompts in {to}"
+    if account.skipped:
+        yield f"{len(account.skipped)} rows skipped, listed in {skipped}:"
+        yield from (f"  {at}: {why}" for at, why in account.skipped[:SHOWN])
+        if len(account.skipped) > SHOWN:
+            yield f"  and {len(account.skipped) - SHOWN} more"
+    notes = {"id": "numbered for want of an id", "family": "a family of their own"}
+    notes |= {"category": "outside every category"}
+    yield from (f"{count} {notes[name]}" for name, count in account.defaulted.items())
+    if account.unused:
+        yield f"columns left out: {', '.join(sorted(account.unused))}"
+
+
+def census_lines(found: "Census") -> Iterator[str]:
+    """What `prompts check` counted."""
+    yield f"{found.prompts} prompts in {found.families} families, no mistakes"
+    several = {"of several turns": found.several_turns, "with a system message": found.with_system}
+    several |= {"of several categories": found.several_categories, "with hints": found.hinted}
+    several |= {"with the clause in a hint": found.hinted_clause}
+    several |= {"with control characters, kept as they are": found.control}
+    yield from (f"{count} {what}" for what, count in several.items() if count)
+    for name in ("category", "source", "licence", "framing") if found.prompts else ():
+        yield f"{name}: " + ", ".join(f"{value} {count}" for value, count in getattr(found, name).most_common())
+    if found.missing:
+        yield f"categories without a prompt: {', '.join(found.missing)}"
+
+
+def deduped_lines(found: "Deduped") -> Iterator[str]:
+    """What `prompts dedupe` removed."""
+    yield f"{found.kept} of {found.rows} prompts stay"
+    if found.evaluation:
+        yield f"{found.contaminated} removed: like one of {found.evaluation} texts of the evaluation"
+    yield f"{found.exact} removed: exact duplicates"
+    yield f"{found.near} removed: near-duplicates (similarity {found.threshold:g} and more)"
+    yield from _skipped(found.skipped)
+    yield f"removed prompts, and what each was like: {found.removed}"
+
+
+def split_lines(found: "Split", to: Path) -> Iterator[str]:
+    """How `prompts split` divided."""
+    yield f"{found.train} to train on, {found.held_out} held out ({found.held_out / found.rows:.1%}), in {to}"
+    yield f"{found.families} families in {found.sets} sets that stay together, the largest of {found.largest} prompts"
+    if found.joined:
+        yield f"{found.joined} families share a set with near-duplicates of theirs in another one"
+    yield from _skipped(found.skipped)
+
+
+def hint_lines(account: "Account", to: Path) -> Iterator[str]:
+    """What `prompts hints` did."""
+    styles = ", ".join(f"{style} {count}" for style, count in account.styles.most_common()) or "none"
+    yield f"{account.hinted} of {account.prompts} prompts have a hint of the review ({styles}), in {to}"
+    if account.hinted:
+        yield f"{account.with_clause} of the hints name a clause; for the others its reviewers name several"
+    left = {
+        "conflicting": "left out: too few reviewers say one style",
+        "undecided": "left out: a reviewer says two styles",
+    }
+    left |= {"silent": "left out: no label tells a style", "other_text": "left out: another text was read"}
+    yield from (f"{count} {what}" for name, what in left.items() if (count := getattr(account, name)))
+    if account.stale:
+        yield f"{account.stale} labels left out: of other texts than this run's"
+
+
+def label_lines(found: "Labelled", to: Path) -> Iterator[str]:
+    """What `prompts label` did."""
+    from deliberant.judge.labelling import readings_file, unlabelled_file
+
+    named = [label for label in found.labels.values() if label.categories is not None]
+    yield f"{found.kept + len(named)} prompts in {to}: {found.kept} labelled before, {len(named)} by the model"
+    if named:
+        unanimous = sum(label.share == 1 for label in named)
+        yield f"of those {len(named)}, all readings agree on {unanimous}; every reading: {readings_file(to)}"
+    if found.unlabelled:
+        reasons = Counter(label.unscored for label in found.labels.values() if label.categories is None)
+        listed = ", ".join(f"{why} {count}" for why, count in reasons.most_common())
+        yield f"{found.unlabelled} without a label ({listed}), in {unlabelled_file(to)}"
+
+
+def settled_lines(found: "Settled", to: Path, rejected: Path | None) -> Iterator[str]:
+    """What a generator left, below its yields; `rejected`: the file that lists what was not kept, if one was wanted."""
+    yield f"{len(found.kept)} prompts in {to}"
+    if found.rejected:
+        yield f"{len(found.rejected)} rejected; " + (
+            f"listed in {rejected}" if rejected else "list them with --rejected FILE"
+        )
+    if found.hints:
+        yield f"{found.hints} hints of source prompts dropped: what is asked is something else now"
+    if found.skipped:
+        yield f"{found.skipped} prompts, in groups of many that look alike, were not compared with all of them"
+
+
+def _skipped(count: int) -> Iterator[str]:
+    if count:
+        yield f"{count} prompts, in groups of many that look alike, were not compared with all of their group"
+
+
+def print_stream(stream: Iterable[Parts]) -> Parts:
+    """Stream one completion, reasoning dim on stderr and the answer on stdout; returns its final parts."""
+    reasoning, answer = Console(stderr=True, style="dim", highlight=False), Console(highlight=False)
+    parts, thought, said = Parts("", "", False), "", ""
+    for parts in stream:
+        settled = parts.reasoning if parts.complete else _without_half_tag(parts.reasoning)
+        reasoning.print(settled[len(thought) :], end="", markup=False, soft_wrap=True)
+        thought = max(thought, settled, key=len)
+        if parts.answer and not said:
+            reasoning.print("\n")
+        answer.print(parts.answer[len(said) :], end="", markup=False, soft_wrap=True)
+        said = max(said, parts.answer, key=len)
+    reasoning.print(parts.reasoning[len(thought) :], end="", markup=False, soft_wrap=True)
+    answer.print()
+    return parts
+
+
+def _without_half_tag(text: str) -> str:
+    """The text without a tag that has only begun."""
+    start = max(text.rfind("<"), text.rfind("["))
+    return text if start < 0 or any(end in text[start:] for end in ">]") else text[:start]

@@ -1,0 +1,269 @@
+"""The `deliberant policy` verbs: read, check, compare, convert. No verb here needs a model, save `lint --with`.
+
+Answers go to stdout, counts and remarks to stderr. Everything heavy is imported inside the verbs.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deliberant.cli.options import PolicyName, choice
+from deliberant.util.errors import UserError
+from deliberant.util.names import one_line
+
+if TYPE_CHECKING:
+    from deliberant.policy import Finding
+    from deliberant.policy.tokens import TokenCounter
+
+policy_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Read, check, compare and convert a policy.")
+
+Tokenizer = Annotated[
+    str | None,
+    typer.Option(help="A tokenizer.json, a folder, a Hub id, or the word micro; without it, counts are estimated."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
+
+
+@policy_app.command()
+def show(
+    categories: Annotated[
+        list[str] | None, typer.Argument(metavar="CATEGORY", help="Show these in full, too.", show_default=False)
+    ] = None,
+    policy: PolicyName = "micro",
+    compressed: Annotated[bool, typer.Option("--compressed", help="Their compressed text, not the full one.")] = False,
+    tokenizer: Tokenizer = None,
+    budget: Annotated[int | None, typer.Option(min=0, help="More tokens than this are an error.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a model is shown of a policy: summaries, rules and styles, and each named category in full.
+
+    \b
+    deliberant policy show
+    deliberant policy show weapons fraud --policy my-policy/
+    deliberant policy show violence --policy default --tokenizer Qwen/Qwen3-0.6B --budget 8000
+    deliberant policy show violence fraud --policy default --compressed --json | jq .tokens
+    """
+    from deliberant.policy import measure, spec_view, summary_view
+    from deliberant.run.sources import policy_named
+
+    loaded, names = policy_named(policy), list(dict.fromkeys(categories or []))
+    view = spec_view(loaded, names, compressed)
+    count, how = _counter(tokenizer)
+    try:
+        tokens = measure(view, count, budget)
+    except UserError as error:
+        raise UserError(f"{error} ({how})") from None
+    common = count(summary_view(loaded))
+    parts = {name: count(spec_view(loaded, [name], compressed)) - common for name in names}
+    if as_json:
+        shown = {
+            "policy": {"name": loaded.name, "version": loaded.version, "hash": loaded.hash},
+            "categories": names,
+            "compressed": compressed,
+            "tokens": {"view": tokens, "summaries, rules and styles": common, "categories": parts, "how": how},
+            "view": view,
+        }
+        typer.echo(json.dumps(shown, ensure_ascii=False, indent=1))
+        return
+    typer.echo(view)
+    split = "".join(f", {name} {part}" for name, part in parts.items())
+    typer.echo(f"{tokens} tokens: summaries, rules and styles {common}{split} ({how})", err=True)
+
+
+@policy_app.command()
+def lint(
+    policy: PolicyName = "micro",
+    tokenizer: Tokenizer = None,
+    with_: Annotated[
+        str | None, typer.Option("--with", metavar="MODEL", help="Also ask this model (a folder, a Hub id, or micro).")
+    ] = None,
+    category: Annotated[
+        list[str] | None, typer.Option(help="The model reads only this category's pairs; may be repeated.")
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Of each of that model's readings.")] = 1024,
+    as_json: AsJson = False,
+) -> None:
+    """Check a policy: references to nothing, contradictions, vague words, clauses without examples, sizes.
+
+    With a model, also conflicts and ambiguities between clauses of a category: it reads every pair of them.
+    Exit 0: clean, or notes only. 1: errors or warnings. 2: a policy that can not be loaded.
+
+    \b
+    deliberant policy lint
+    deliberant policy lint --policy my-policy/ --tokenizer Qwen/Qwen3-0.6B
+    deliberant policy lint --policy my-policy/ --with Qwen/Qwen3-4B --category weapons
+    deliberant policy lint --policy my-policy/ --json | jq '.[] | select(.severity == "error")'
+    """
+    from deliberant.policy import lint as check
+    from deliberant.policy.lint import broken
+    from deliberant.run.sources import policy_folder, policy_named
+
+    folder, count = policy_folder(policy), _counter(tokenizer).count if tokenizer else None
+    try:
+        loaded = policy_named(policy)
+    except UserError as error:
+        _show_findings(folder, [broken(folder, error)], as_json)
+        raise typer.Exit(2) from None
+    findings = check(loaded, count, folder)
+    for id in category or ():
+        loaded.category(id)  # a slip is told before the model is loaded
+    if category and with_ is None:
+        raise UserError("--category: says what a model reads; name one with --with, or leave it out")
+    if with_ is not None:
+        from deliberant.cli.console import RichProgress
+        from deliberant.judge.conflicts import conflicts
+        from deliberant.models.open import open_model
+
+        progress = RichProgress()
+        asked = conflicts(loaded, open_model(with_, "writer"), max_new_tokens, only=category or (), progress=progress)
+        findings += asked.findings
+        counts = ", ".join(f"{asked.counts[name]} {name}" for name in ("conflict", "ambiguous", "clear", "unscored"))
+        typer.echo(f"pairs read by the model: {asked.counts.total()} ({counts})", err=True)
+    _show_findings(folder, findings, as_json)
+    if any(each.severity != "note" for each in findings):
+        raise typer.Exit(1)
+
+
+@policy_app.command()
+def diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A policy folder, or the word micro or default.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Likewise.")],
+    prompts: Annotated[Path | None, typer.Option(help="Prompts (JSONL): which of them does the change touch?")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two policies: clauses, categories, summaries, styles, rules; with --prompts, which prompts it touches.
+
+    \b
+    deliberant policy diff micro my-policy/
+    deliberant policy diff my-policy.old/ my-policy/ --prompts train.jsonl
+    deliberant policy diff micro my-policy/ --json | jq .touched
+    """
+    from deliberant.policy import diff as compare
+    from deliberant.run.sources import names_in, policy_named
+
+    before, after = policy_named(old), policy_named(new)
+    found = compare(before, after)
+    asked: dict[str, list[str]] = {"touched": [], "untouched": []}
+    outside = 0
+    if prompts is not None:
+        from deliberant.prompts import read_prompts
+
+        for prompt in read_prompts(prompts, *names_in(before, after)):
+            hit = any(map(found.touches, prompt.categories))
+            asked["touched" if hit else "untouched"].append(prompt.id)
+            outside += not prompt.categories
+    if as_json:
+        row = found.row() | ({"prompts": asked} if prompts else {})
+        typer.echo(json.dumps(row, ensure_ascii=False, indent=1))
+        return
+    for line in ["no difference"] if found.empty else found.lines():
+        typer.echo(line)
+    whole = " (all: every spec view holds summaries, rules and styles)" if found.everywhere else ""
+    typer.echo(f"views touched: {', '.join(found.reached) or 'none'}{whole}")
+    if prompts is not None:
+        count = len(asked["touched"])
+        viewless = f" (outside every category, so without a spec view: {outside})" if outside else ""
+        typer.echo(f"prompts touched: {count} of {count + len(asked['untouched'])}{viewless}")
+        typer.echo("".join(f"{id}\n" for id in asked["touched"]), nl=False)
+
+
+@policy_app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The source; SpecBench's is a folder.")],
+    to: Annotated[Path, typer.Option(help="Folder of the policy; must not exist or be empty.")],
+    format: Annotated[
+        str | None, typer.Option(help="model-spec, specbench or single-file; without it, the content tells.")
+    ] = None,
+    style: Annotated[
+        str | None, typer.Option(help="Style of all clauses, where the source has none (model-spec, specbench).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a policy of OpenAI's Model Spec, of SpecBench's JSON, or of a single file such as gpt-oss-safeguard reads.
+
+    Says what was found and what imported. Exit 1: something was skipped, and is listed.
+
+    \b
+    deliberant policy import model_spec/model_spec.md --to my-policy/ --style safe_complete
+    deliberant policy import SpecBench/data --to my-policy/ --style comply
+    deliberant policy import policy.txt --to my-policy/ --format single-file
+    deliberant policy import policy.txt --to my-policy/ --json | jq .warnings
+    """
+    from dataclasses import asdict
+
+    from deliberant.policy.importers import FORMATS, import_policy, save_policy
+    from deliberant.prompts.types import STYLES
+
+    imported = import_policy(
+        file,
+        None if format is None else choice("--format", format, FORMATS),
+        None if style is None else choice("--style", style, STYLES),
+    )
+    save_policy(imported.policy, to)
+    if as_json:
+        row = {"policy": str(to), "hash": imported.policy.hash, "counts": [asdict(count) for count in imported.counts]}
+        row |= {"notes": list(imported.remarks), "warnings": list(imported.warnings)}
+        typer.echo(json.dumps(row, ensure_ascii=False, indent=1))
+        raise typer.Exit(1 if imported.warnings else 0)
+    for count in imported.counts:
+        typer.echo(f"{count.what}: {count.found} found, {count.imported} imported", err=True)
+    for remark in imported.remarks:
+        typer.echo(one_line(f"note: {remark}"), err=True)
+    for warning in imported.warnings:
+        typer.echo(one_line(f"warning: {warning}"), err=True)
+    typer.echo(to)
+    if imported.warnings:
+        raise typer.Exit(1)
+
+
+@policy_app.command()
+def export(
+    policy: PolicyName = "micro",
+    to: Annotated[Path | None, typer.Option(help="File to write, which must not exist; default is stdout.")] = None,
+) -> None:
+    """Write a policy as one Markdown file in the form that gpt-oss-safeguard reads; `import` takes it back.
+
+    \b
+    deliberant policy export --policy my-policy/
+    deliberant policy export --policy my-policy/ --to my-policy.md
+    """
+    from deliberant.policy.importers import export_policy
+    from deliberant.policy.loader import outside_policies
+    from deliberant.run.sources import policy_named
+
+    if to is not None:
+        outside_policies(to)
+    text = export_policy(policy_named(policy))
+    if to is None:
+        typer.echo(text, nl=False)
+        return
+    if to.exists():
+        raise UserError(f"{to}: is there already; name another file")
+    from deliberant.util.files import write_atomically
+
+    write_atomically(to, text.encode())
+    typer.echo(to)
+
+
+def _show_findings(folder: Path, findings: "list[Finding]", as_json: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in findings], ensure_ascii=False, indent=1))
+        return
+    for each in findings:
+        typer.echo(one_line(f"{folder / each.path}:{each.line}: {each.severity}: {each.message} [{each.rule}]"))
+    counts = Counter(each.severity for each in findings)
+    typer.echo(", ".join(f"{counts[name]} {name}s" for name in ("error", "warning", "note")), err=True)
+
+
+def _counter(tokenizer: str | None) -> "TokenCounter":
+    from deliberant.micro import MODEL_DIR
+    from deliberant.policy.tokens import token_counter
+
+    if tokenizer == "micro":
+        return token_counter(str(MODEL_DIR))._replace(how="counted by micro")
+    return token_counter(tokenizer)

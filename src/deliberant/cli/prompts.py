@@ -1,0 +1,245 @@
+"""The `deliberant prompts` verbs: what happens to prompt files before a run reads them."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deliberant.cli.generate import generate_app
+from deliberant.cli.options import Chunk, Model, NewTokens, PolicyName, Readings, Seed, Temperature, TemplatesOf
+from deliberant.util.errors import UserError
+from deliberant.util.names import one_line
+
+prompts_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Import, check, clean, split, label and generate prompts."
+)
+prompts_app.add_typer(generate_app, name="generate")
+
+AsJson = Annotated[bool, typer.Option("--json", help="The counts as one JSON object.")]
+Threshold = Annotated[
+    float, typer.Option(min=0.5, max=1.0, help="Jaccard similarity from which on two prompts are near-duplicates.")
+]
+Pairs = list[str] | None
+
+
+@prompts_app.command("import")
+def import_file(
+    file: Annotated[
+        str, typer.Argument(help="A .jsonl, .csv, .tsv or .parquet file, a data set's folder, or a Hub id.")
+    ],
+    to: Annotated[Path, typer.Option(help="The JSONL file to write.")],
+    mapped: Annotated[Pairs, typer.Option("--map", metavar="FIELD=COLUMN", help="May be repeated.")] = None,
+    constants: Annotated[
+        Pairs, typer.Option("--set", metavar="FIELD=VALUE", help="The same value for every prompt; may be repeated.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Of a data set; default is train.")] = None,
+    config: Annotated[str | None, typer.Option(help="Of a data set that has several.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn other people's rows into prompts; lists what it skips, and what it leaves out.
+
+    \b
+    Fields: id, text, system, messages, category, categories, family, source,
+    licence, framing, hints, hint, hint_source, hint_clause, confidence. A column
+    that bears a field's name needs no --map.
+
+    \b
+    deliberant prompts import xstest.csv --to xstest.jsonl --map text=prompt --map category=label
+    deliberant prompts import owner/name --to set.jsonl --split test --set source=name --set licence=MIT
+    """
+    from deliberant.cli.console import import_lines
+    from deliberant.prompts import write_prompts
+    from deliberant.prompts.importing import Import, imported
+    from deliberant.prompts.tables import open_table
+    from deliberant.util.files import apart, beside, write_rows
+
+    account = Import()
+    skipped = beside(to, "skipped.jsonl")
+    apart([to, skipped], [file])
+    table = open_table(file, split, config)
+    write_prompts(to, imported(table, _pairs("--map", mapped), _pairs("--set", constants), account))
+    if account.skipped:
+        write_rows(skipped, ({"at": at, "why": why} for at, why in account.skipped))
+    else:
+        skipped.unlink(missing_ok=True)
+    _show(account.row(), import_lines(account, to, skipped), as_json)
+    if not account.prompts:
+        raise typer.Exit(1)
+
+
+@prompts_app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A JSONL file of prompts or of cases.")],
+    policy: Annotated[
+        str | None, typer.Option(help="A policy folder, or a word (micro, default): are its names right?")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check every row of a prompt file and count what it holds.
+
+    \b
+    deliberant prompts check train.jsonl
+    deliberant prompts check cases.jsonl --policy my-policy/
+    """
+    from deliberant.cli.console import census_lines
+    from deliberant.prompts import holds_cases, read_cases
+    from deliberant.prompts.census import census
+    from deliberant.run.checks import check_truths
+    from deliberant.run.sources import names_in, policy_named
+
+    loaded = policy_named(policy) if policy else None
+    found = census(file, *names_in(loaded))
+    if loaded is not None and holds_cases(file):
+        check_truths(read_cases(file), loaded, file)
+    _show(found.row(), census_lines(found), as_json)
+
+
+@prompts_app.command()
+def dedupe(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSONL files of prompts.", show_default=False)],
+    to: Annotated[Path, typer.Option(help="The JSONL file to write; the list of removed rows goes beside it.")],
+    against: Annotated[
+        list[Path] | None, typer.Option(help="Prompts or cases of an evaluation: what is near them goes, too.")
+    ] = None,
+    threshold: Threshold = 0.8,
+    as_json: AsJson = False,
+) -> None:
+    """Remove duplicates, near-duplicates and what the evaluation asks, and list each with what it was like.
+
+    \b
+    deliberant prompts dedupe train.jsonl more.jsonl --to clean.jsonl
+    deliberant prompts dedupe train.jsonl --against cases.jsonl --to clean.jsonl --threshold 0.7
+    """
+    from deliberant.cli.console import deduped_lines
+    from deliberant.prompts.dedupe import dedupe as deduped
+
+    found = deduped(files, against or [], to, threshold)
+    _show(found.row(), deduped_lines(found), as_json)
+
+
+@prompts_app.command()
+def split(
+    file: Annotated[Path, typer.Argument(help="A JSONL file of prompts.")],
+    to: Annotated[Path, typer.Option(help="The folder for train.jsonl, held-out.jsonl and split.json.")],
+    held_out: Annotated[float, typer.Option(help="Share of the prompts to hold out, above 0 and below 1.")] = 0.2,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed is another split.")] = 0,
+    threshold: Threshold = 0.8,
+    as_json: AsJson = False,
+) -> None:
+    """Split a prompt file for training and measuring; families and near-duplicates stay together.
+
+    \b
+    deliberant prompts split clean.jsonl --to sets --held-out 0.2 --seed 0
+    """
+    from deliberant.cli.console import split_lines
+    from deliberant.prompts.split import split as divided
+
+    found = divided(file, to, held_out, seed, threshold)
+    _show(found.row(), split_lines(found, to), as_json)
+
+
+@prompts_app.command()
+def hints(
+    file: Annotated[Path, typer.Argument(metavar="PROMPTS", help="A JSONL file of prompts.", show_default=False)],
+    run: Annotated[Path, typer.Option("--from", metavar="RUN", help="The run whose samples people have labelled.")],
+    to: Annotated[Path, typer.Option(help="The JSONL file to write.")],
+    least: Annotated[
+        float,
+        typer.Option("--min-share", min=0.5, max=1.0, help="Share of a prompt's reviewers that have to say its style."),
+    ] = 1.0,
+    as_json: AsJson = False,
+) -> None:
+    """Give prompts the response style and clause that people found right, as a hint for the judge of a later run.
+
+    The hint's source is review:NAME, its confidence the share of all who labelled a sample of the
+    prompt. There is none where too few say one style (half is too few), and it names no clause
+    where they name several; how many, and why, is counted.
+
+    \b
+    deliberant prompts hints train.jsonl --from runs/micro-1a2b3c4d --to hinted.jsonl
+    deliberant prompts hints train.jsonl --from runs/micro-1a2b3c4d --to hinted.jsonl --min-share 0.6
+    """
+    from deliberant.cli.console import hint_lines
+    from deliberant.prompts import iterate_prompts, write_prompts
+    from deliberant.review import Labels, Samples
+    from deliberant.review.hints import Account, with_hints
+    from deliberant.util.files import apart
+
+    apart([to], [file, run])
+    samples, account = Samples(run), Account()
+    labels = Labels(samples).read()
+    write_prompts(to, with_hints(iterate_prompts(file), samples, labels, account, least))
+    _show(account.row(), hint_lines(account, to), as_json)
+
+
+@prompts_app.command()
+def label(
+    file: Annotated[Path, typer.Argument(help="A JSONL file of prompts; category may be left out.")],
+    policy: PolicyName,
+    with_: Model,
+    to: Annotated[Path, typer.Option(help="The JSONL file to write; the readings go beside it.")],
+    check: Annotated[bool, typer.Option("--check", help="Read the labelled ones, too, and compare.")] = False,
+    keep_none: Annotated[
+        bool, typer.Option("--keep-none", help="A blank category is a label, too: outside every category.")
+    ] = False,
+    readings: Readings = 3,
+    templates: TemplatesOf = None,
+    temperature: Temperature = 0.7,
+    max_new_tokens: NewTokens = 1024,
+    chunk: Chunk = 64,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Let a model name the categories of prompts that have none; labels that are there stay.
+
+    It reads each prompt several times; a label is what more than half of the
+    readings say. What gets none is not in the output but in a file beside it.
+    The same command resumes.
+
+    \b
+    deliberant prompts label new.jsonl --policy my-policy/ --with Qwen/Qwen3-4B --to labelled.jsonl
+    deliberant prompts label train.jsonl --policy micro --with micro --to checked.jsonl --check
+    """
+    from deliberant.cli.console import RichProgress, label_lines, print_table
+    from deliberant.judge.labelling import Labeller, readings_file, unlabelled_file
+    from deliberant.judge.labelling import label as labelled
+    from deliberant.models import Sampling
+    from deliberant.models.open import open_model
+    from deliberant.report.confusion import confusion, matrix_table, rates_table
+    from deliberant.run.sources import policy_named, templates_named
+    from deliberant.util.files import apart
+
+    apart([to, readings_file(to), unlabelled_file(to)], [file])
+    loaded, sampling = policy_named(policy), Sampling(temperature, 1.0, max_new_tokens)
+    files = templates_named(templates, with_)
+    labeller = Labeller(open_model(with_, "writer"), files, sampling, loaded, readings, seed)
+    found = labelled(file, to, labeller, with_, check=check, keep_none=keep_none, chunk=chunk, progress=RichProgress())
+    report = confusion(found.checked, labeller.rule.menu) if check else None
+    row: dict[str, Any] = {"rows": found.rows, "kept": found.kept, "labelled": len(found.labels) - found.unlabelled}
+    row |= {"unlabelled": found.unlabelled, "confusion": report.json() if report else None}
+    _show(row, label_lines(found, to), as_json)
+    if report is not None and not as_json:
+        print_table(matrix_table(report))
+        print_table(rates_table(report))
+
+
+def _pairs(option: str, given: Pairs) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in given or ():
+        name, equals, value = pair.partition("=")
+        if not (equals and name and value):
+            raise UserError(f"{option} {pair}: write it as FIELD={'COLUMN' if option == '--map' else 'VALUE'}")
+        if name in found:
+            raise UserError(f"{option} {pair}: '{name}' is already {found[name]}; keep one of them")
+        found[name] = value
+    return found
+
+
+def _show(row: dict[str, Any], lines: Iterable[str], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(row, ensure_ascii=False))
+        return
+    for line in lines:
+        typer.echo(one_line(line))

@@ -1,0 +1,180 @@
+"""The verbs that run stages: all of them in turn, or one; each returns at once where it has already finished.
+
+Everything heavy is imported inside the verbs.
+"""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deliberant.cli.options import Where, choice
+from deliberant.run.arms import ARMS, final_of, trained_by
+from deliberant.util.errors import UserError
+from deliberant.util.memory import give_back
+
+if TYPE_CHECKING:
+    from deliberant.run.run import Run
+
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one recipe key; may be repeated.")
+]
+Root = Annotated[Path, typer.Option("--root", help="Where a recipe's run folder is, or is made.")]
+RUNS = Path("runs")
+
+
+def open_run(where: Path, overrides: list[str] | None = None, root: Path = RUNS) -> "Run":
+    """The run of a recipe, or an existing run folder."""
+    from deliberant.cli.console import RichProgress
+    from deliberant.run.recipe import load_recipe
+    from deliberant.run.run import Run
+
+    if not where.is_dir():
+        return Run.open(load_recipe(where, overrides or []), root, RichProgress())
+    if overrides:
+        raise UserError(
+            f"{where}: a run's recipe is settled; give --set together with the recipe for a new run (--from likewise)"
+        )
+    return Run.reopen(where, RichProgress())
+
+
+def work(run: "Run", stage: str) -> None:
+    """Run one stage, which returns at once where it has already finished."""
+    arm = ARMS.get(stage)
+    name = arm.stage if arm else stage
+    function = getattr(import_module(f"deliberant.stages.{name}"), str(name))
+    function(*((run, stage) if arm else (run,)))
+
+
+def run_all(
+    where: Where,
+    overrides: Overrides = None,
+    old: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="OLD_RUN", help="Continue this finished run after an edit (key from_run)."),
+    ] = None,
+    root: Root = RUNS,
+) -> None:
+    """Run every stage that the recipe's arms need, then print the results and where the report is.
+
+    With --from, only what the edit of the policy touches is generated, judged and trained on anew, from the old run's
+    checkpoints; at the end stand what moved and what it cost against a full run.
+
+    \b
+    deliberant run recipes/micro.yaml
+    deliberant run recipes/micro.yaml --set seed=1 --set rl.steps=5
+    deliberant run recipes/micro.yaml --set policy=my-policy --from runs/micro-1a2b3c4d
+    """
+    from deliberant.cli.console import print_table
+    from deliberant.report import earned_lines, table
+    from deliberant.run.run import plan
+    from deliberant.stages.evaluate import results
+    from deliberant.training.held_out import read_gains
+
+    if old is not None:
+        overrides = [*(overrides or []), f"from_run={json.dumps(str(old.absolute()))}"]
+    run = open_run(where, overrides, root)
+    typer.echo(f"run folder: {run.root}", err=True)
+    for stage in plan(run.recipe.evaluate.arms):
+        work(run, stage)
+        give_back()
+    print_table(table(results(run.root)))
+    for line in earned_lines(read_gains(run.root)):
+        typer.echo(line)
+    _show_moves(run.root)
+    typer.echo(run.root / "report.html")
+
+
+def _show_moves(root: Path) -> None:
+    """What an incremental run moved, in its last arm, and what it cost; nothing of any other run."""
+    from deliberant.cli.console import print_table
+    from deliberant.report import cost_lines, moved_lines, moved_table
+    from deliberant.stages.moved import cost, read_moved
+
+    moved, spent = read_moved(root), cost(root)
+    if moved is None or spent is None:
+        return
+    for line in moved_lines(moved):
+        typer.echo(line)
+    arms = [row["arm"] for row in moved["moves"]]
+    print_table(moved_table(moved, [final_of(arms)]))
+    typer.echo(", ".join(cost_lines(spent)))
+
+
+def helpful(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
+    """Complete harmless prompts without the policy, to keep capability in the training mix.
+
+    \b
+    deliberant helpful recipes/micro.yaml
+    """
+    work(open_run(where, overrides, root), "helpful")
+
+
+def generate(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
+    """Sample reasoning and answers from the base model with the policy in view.
+
+    \b
+    deliberant generate recipes/micro.yaml
+    """
+    work(open_run(where, overrides, root), "generate")
+
+
+def filter(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
+    """Let the judge read the samples; keep the good ones, and the others with their reasons.
+
+    \b
+    deliberant filter runs/micro-1a2b3c4d
+    """
+    work(open_run(where, overrides, root), "filter")
+
+
+def sft(
+    where: Where,
+    arm: Annotated[str, typer.Option(help="sft, or no-cot (the reasoning left out).")] = "sft",
+    overrides: Overrides = None,
+    root: Root = RUNS,
+) -> None:
+    """Fine-tune the base model on the kept samples, the policy removed from the prompt.
+
+    \b
+    deliberant sft runs/micro-1a2b3c4d
+    deliberant sft runs/micro-1a2b3c4d --arm no-cot
+    """
+    work(open_run(where, overrides, root), choice("--arm", arm, tuple(trained_by("sft"))))
+
+
+def rl(
+    where: Where,
+    arm: Annotated[str, typer.Option(help="sft+rl, or rl (from the base model).")] = "sft+rl",
+    overrides: Overrides = None,
+    root: Root = RUNS,
+) -> None:
+    """Train with rewards from a judge that sees answers and never the reasoning.
+
+    \b
+    deliberant rl runs/micro-1a2b3c4d
+    deliberant rl runs/micro-1a2b3c4d --arm rl
+    """
+    work(open_run(where, overrides, root), choice("--arm", arm, tuple(trained_by("rl"))))
+
+
+def evaluate(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
+    """Measure every arm of the recipe on the held-out cases.
+
+    \b
+    deliberant evaluate runs/micro-1a2b3c4d
+    """
+    work(open_run(where, overrides, root), "evaluate")
+
+
+def report(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
+    """Write report.html from what the other stages left; prints its path.
+
+    \b
+    deliberant report runs/micro-1a2b3c4d
+    """
+    run = open_run(where, overrides, root)
+    work(run, "report")
+    typer.echo(run.root / "report.html")

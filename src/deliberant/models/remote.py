@@ -1,0 +1,225 @@
+"""Samplers that call: every API and server, through Inspect's providers.
+
+A batch of requests becomes calls that run at once, in an event loop of its own. Each finished call is kept before the
+next one starts, so that Ctrl-C, a kill or a budget loses none and none is paid for twice.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deliberant.models.budget import PRICES, Budget, price_of, read_prices
+from deliberant.models.cache import Calls, Reply
+from deliberant.models.client import Busy, Client, connect, response_schema
+from deliberant.models.formats import formats, split
+from deliberant.models.refs import Reference
+from deliberant.models.servers import serve
+from deliberant.models.types import Completion, Reasoning, Request, Sampling, Usage
+from deliberant.util.errors import DeliberantError, UserError
+from deliberant.util.files import fingerprint
+from deliberant.util.progress import NullProgress, Progress
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """One call: the request, what the assistant has already said, and the tokens that took."""
+
+    request: Request
+    said: str = ""
+    spent: int = 0
+
+
+class RemoteSampler:
+    """Draws from an API or a server. Calls that are in `calls` are not made again."""
+
+    def __init__(
+        self,
+        reference: Reference,
+        identity: str,
+        reasoning: Reasoning,
+        strict: bool,
+        *,
+        calls: Calls | None = None,
+        budget: Budget | None = None,
+        prices: Path = PRICES,
+        format: str = "think",
+        connections: int | None = None,
+        retries: int = 8,
+        timeout: int | None = None,
+        progress: Progress | None = None,
+        done: Callable[[], None] | None = None,
+    ) -> None:
+        """No call is made yet, and no key needed.
+
+        `strict`: a policy model, which has no answer without a whole reasoning block; judges and writers are not.
+        `format`: the tags of prompted reasoning (a row of formats.yaml). `connections`: calls at once; the provider's
+        default where None. `retries` of a call that may yet pass, some 25 minutes in all; `timeout`: seconds for each
+        attempt. `progress` announces a server that is started; `done` is called for each finished request.
+
+        UserError: a budget in dollars, and no price of this model.
+        """
+        self.identity = identity
+        self.reasoning = reasoning
+        self.calls = Calls() if calls is None else calls
+        self._reference = reference
+        self._strict = strict
+        self._budget = budget or Budget()
+        self._prices = read_prices(prices)
+        self._format = formats()[format]
+        self._connections = connections
+        self._retries = retries
+        self._timeout = timeout
+        self._progress = progress or NullProgress()
+        self._done = done or (lambda: None)
+        self._answered = False
+        """Whether this process has had a reply: until then mistakes are looked for before patience is shown."""
+        priced = reference.kind == "vllm" or price_of(reference.name, self._prices)
+        if self._budget.dollars is not None and not priced:
+            raise UserError(
+                f"model '{reference}': {prices} has no price for '{reference.name}'; add one there, or give "
+                "budget.tokens instead of budget.dollars"
+            )
+
+    def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+        """One completion a request, in order; what was drawn before is taken from the kept calls.
+
+        UserError: a missing key, no such model. RunError: the provider fails for good, or a budget is reached; finished
+        calls are kept, and those on their way have been waited for. Ctrl-C waits for none.
+        """
+        found = [self._kept(request, sampling) for request in requests]
+        missing = [request for request, each in zip(requests, found, strict=True) if each is None]
+        if missing:
+            self.calls.account.check(self._budget, self._prices)
+            url = self._reference.url
+            if self._reference.kind == "vllm" and not url:
+                url = serve(self._reference.name, self._progress)
+            _run(self._draw_all(missing, sampling, url))
+        whole = [each or self._kept(request, sampling) for request, each in zip(requests, found, strict=True)]
+        return [each for each in whole if each is not None]
+
+    def _steps(self, request: Request, sampling: Sampling) -> Generator[_Ask, Reply, Completion]:
+        """The calls that one completion takes: one, or two where a budget closes the reasoning."""
+        reply = yield _Ask(request)
+        text, stop, usage = reply.text, reply.stop, reply.usage
+        left = sampling.max_new_tokens - usage.output
+        if reply.opened and stop == "length" and sampling.max_reasoning_tokens is not None and left > 0:
+            text += "" if split(text, opened=True).complete else self._format.closing
+            rest = yield _Ask(request, self._format.opening + text, usage.output)
+            text, stop = text + rest.text, rest.stop
+            usage = Usage(
+                usage.input + rest.usage.input, usage.output + rest.usage.output, usage.cached + rest.usage.cached
+            )
+        if reply.reasoning is not None:
+            whole = stop != "blocked" and bool(text.strip() or stop == "stop")
+            raw = self._format.join(reply.reasoning, text)
+            said = reply.reasoning if whole else f"{reply.reasoning}{text}"
+            return Completion(raw, said.strip(), text.strip() if whole else "", whole, stop, usage)
+        if self.reasoning == "off":
+            return Completion(text, "", text.strip(), stop != "blocked", stop, usage)
+        parts = split(text, opened=reply.opened, strict=self._strict)
+        answer = parts.answer if stop != "blocked" else ""
+        return Completion(text, parts.reasoning, answer, parts.complete and stop != "blocked", stop, usage)
+
+    def _kept(self, request: Request, sampling: Sampling) -> Completion | None:
+        """The completion, where all its calls are kept."""
+        steps = self._steps(request, sampling)
+        ask = next(steps)
+        while (reply := self.calls.find(self._key(ask, sampling))) is not None:
+            try:
+                ask = steps.send(reply)
+            except StopIteration as finished:
+                done: Completion = finished.value
+                return done
+        return None
+
+    async def _draw_all(self, requests: Sequence[Request], sampling: Sampling, url: str | None) -> None:
+        """Make the calls that `requests` lack. The first failure stops new calls; those on their way end first."""
+        unique = {self._key(_Ask(request), sampling): request for request in requests}
+        waiting = iter(unique.values())
+        failures: list[DeliberantError] = []
+        under_way = 0
+
+        async def work(client: Client) -> None:
+            nonlocal under_way
+            for request in waiting:
+                steps = self._steps(request, sampling)
+                ask = next(steps)
+                while True:
+                    if failures:
+                        return
+                    key = self._key(ask, sampling)
+                    reply = self.calls.find(key)
+                    try:
+                        if reply is None:
+                            self.calls.account.check(self._budget, self._prices, under_way)
+                            under_way += 1
+                            try:
+                                reply = await self._call(client, ask, sampling)
+                            finally:
+                                under_way -= 1
+                            self.calls.add(key, self._reference.name, reply)
+                        ask = steps.send(reply)
+                    except DeliberantError as error:
+                        failures.append(error)
+                        return
+                    except StopIteration:
+                        break
+                self._done()
+
+        async with connect(self._reference, url, self._connections) as client:
+            if not self._answered:
+                await self._first(client, next(iter(unique.values())), sampling)
+            workers = min(self._connections or client.connections, len(unique))
+            async with asyncio.TaskGroup() as group:
+                for _ in range(workers):
+                    group.create_task(work(client))
+        if failures:
+            raise failures[0]
+
+    async def _first(self, client: Client, request: Request, sampling: Sampling) -> None:
+        """The first call goes alone: mistakes show at once, and the providers' prompt caches know the shared beginning
+        before the others ask."""
+        ask = _Ask(request)
+        key = self._key(ask, sampling)
+        if self.calls.find(key) is None:
+            try:
+                reply = await self._call(client, ask, sampling, retries=1)
+            except Busy:
+                reply = await self._call(client, ask, sampling)
+            self.calls.add(key, self._reference.name, reply)
+        self._answered = True
+
+    async def _call(self, client: Client, ask: _Ask, sampling: Sampling, retries: int | None = None) -> Reply:
+        request, budget = ask.request, sampling.max_reasoning_tokens
+        opened, most = ask.said, sampling.max_new_tokens - ask.spent
+        settings: dict[str, Any] = {"temperature": sampling.temperature, "seed": request.seed}
+        if self.reasoning == "prompted" and client.engine and not opened:
+            opened, most = self._format.opening, min(most, most if budget is None else budget)
+        elif self.reasoning == "native" and budget is not None:
+            settings["reasoning_tokens"] = budget
+        if sampling.top_p != 1.0 or client.engine:
+            settings["top_p"] = sampling.top_p
+        if request.schema is not None and (self.reasoning == "off" or not client.engine):
+            settings["response_schema"] = response_schema(request.schema)
+        settings |= {"max_tokens": most, "attempt_timeout": self._timeout}
+        return await client.generate(request.messages, opened, settings, self._retries if retries is None else retries)
+
+    def _key(self, ask: _Ask, sampling: Sampling) -> str:
+        request = ask.request
+        schema = dict(request.schema) if request.schema is not None else None
+        shape = [self.identity, self.reasoning, self._format.name, sampling]
+        return fingerprint([*shape, request.messages, request.seed, schema, ask.said])
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end; within a running event loop (a notebook's) in a thread of its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(work)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()

@@ -1,0 +1,73 @@
+"""What would stop a run hours later, or make its figures wrong: looked for before its folder is made.
+
+Not where prompts are read: a run that is there was made of them, maybe by a version that did not look yet.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deliberant.policy import Policy, traces
+from deliberant.prompts import Case, Prompt, assert_texts_disjoint, line_of, place
+from deliberant.run.arms import trained_by
+from deliberant.run.schedule import planned
+from deliberant.run.sources import cases_file
+from deliberant.util.errors import UserError
+
+if TYPE_CHECKING:
+    from deliberant.run.run import Run
+
+
+def check(run: "Run", stages: Sequence[str]) -> None:
+    """UserError for the first thing that speaks against a run with these stages, with its file and line."""
+    sets, recipe = run.sets, run.recipe
+    file = cases_file(recipe)
+    if run.lineage:
+        run.lineage.check(run, [*stages[:-1], *(f"evaluate/{arm}" for arm in recipe.evaluate.arms)])
+    assert_texts_disjoint([*sets.train, *sets.helpful], [case.prompt for case in sets.cases], file)
+    check_truths(sets.cases, run.policy, file)
+    for name in ("train", "helpful"):
+        _no_policy_text(run, name, getattr(sets, name))
+    if "generate" in stages and not any(prompt.categories for prompt in sets.train):
+        raise UserError(
+            "prompts.train: no prompt has a category, so there is nothing to fine-tune on; name some of the policy's, "
+            "or leave the arms that sft trains out of evaluate.arms"
+        )
+    if {*trained_by("rl")} & {*stages}:
+        planned(run)  # too few prompts for it are a mistake to know of now
+
+
+def check_truths(cases: Sequence[Case], policy: Policy, file: Path | None) -> None:
+    """UserError naming the first case whose truth is not what its clause asks for, or not a clause of its categories.
+
+    `file` is that of the cases, where they have one.
+    """
+    for case in cases:
+        truth, prompt = case.truth, case.prompt
+        if truth.clause is None:
+            continue
+        clause = policy.clause(truth.clause)
+        if truth.style != clause.style:
+            wrong = f"asks for {truth.style} by clause {clause.id}, which asks for {clause.style}"
+        elif clause.category not in prompt.categories:
+            wrong = f"names clause {clause.id} of category {clause.category}, which is none of the case's"
+        else:
+            continue
+        raise UserError(
+            f"{place(file, prompt)}the truth of case '{prompt.id}' {wrong}; correct the case, or the policy"
+        )
+
+
+def _no_policy_text(run: "Run", name: str, prompts: Sequence[Prompt]) -> None:
+    """What is fine-tuned on must not hold what it is to be remembered without."""
+    found = traces(run.policy)
+    for prompt in prompts:
+        if trace := next((each for each in found for turn in prompt.messages if each in turn["content"]), None):
+            files = run.recipe.prompts
+            assert not isinstance(files, str), f"the built-in world made a prompt of policy text: {prompt.id}"
+            source = getattr(files, name)
+            where = f"{source}:{line_of(Path(source), prompt.id)}" if isinstance(source, str) else source.file
+            raise UserError(
+                f"{where}: prompt '{prompt.id}' holds text of the policy ({trace.splitlines()[-1]!r}), which must not "
+                "come into training; leave that prompt out"
+            )

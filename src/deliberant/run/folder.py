@@ -1,0 +1,167 @@
+"""A stage's folder: the key it was begun under, its journals, and the manifest that is written last."""
+
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypedDict, cast
+
+from deliberant.run.arms import ARMS
+from deliberant.util.errors import RunError, UserError
+from deliberant.util.files import code_hash, file_hash, fingerprint, read_json, write_json
+from deliberant.util.journal import Journal
+from deliberant.version import VERSION
+
+MANIFEST = "manifest.json"
+BEGUN = "begun.json"
+TRAINER = "trainer"
+"""Folder for what a stage needs to resume and for nothing else; it goes when the stage has finished, as journals do."""
+
+
+class Output(TypedDict):
+    """`rows` is the number of lines of a JSONL file, None for anything else."""
+
+    sha256: str
+    rows: int | None
+
+
+class Manifest(TypedDict):
+    """What a finished stage says of itself. `seconds` is the wall time of the process that finished it."""
+
+    stage: str
+    key: str
+    inputs: dict[str, Any]
+    outputs: dict[str, Output]
+    counts: dict[str, int]
+    seconds: float
+    version: str
+    code: str
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a finished stage, None where there is none yet; RunError where it is torn."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return None
+    remedy = "delete it and run the stage again to write it anew"
+    manifest = read_json(path, remedy)
+    if not Manifest.__required_keys__ <= manifest.keys():
+        raise RunError(f"{path}: is no manifest; {remedy}")
+    return cast(Manifest, manifest)
+
+
+def command(stage: str, run_root: Path) -> str:
+    """The command that runs one stage of a run."""
+    if arm := ARMS.get(stage):
+        return f"deliberant {arm.stage} {run_root} --arm {stage}"
+    return f"deliberant {stage.partition('/')[0]} {run_root}"
+
+
+def again(stage: str, run_root: Path) -> str:
+    """What to do to have a stage done anew; what the arms answered lies below evaluate/ and stays."""
+    folder = run_root / stage
+    gone = f"{folder / MANIFEST} and {folder / BEGUN}" if stage == "evaluate" else str(folder)
+    return f"delete {gone} and run `{command(stage, run_root)}` again"
+
+
+def verify(run_root: Path, manifest: Manifest) -> None:
+    """RunError naming the first output that is missing or no longer has the bytes the manifest names."""
+    stage = manifest["stage"]
+    folder = run_root / stage
+    for name, output in manifest["outputs"].items():
+        path = folder / name
+        wrong = "is missing" if not path.is_file() else "was changed" if file_hash(path) != output["sha256"] else None
+        if wrong:
+            raise RunError(f"{path}: {wrong} since {stage} finished; restore it, or {again(stage, run_root)}")
+
+
+def finished(run_root: Path, stage: str) -> Manifest | None:
+    """The manifest of a stage, its outputs checked; None where it has not finished. RunError as in `verify`."""
+    manifest = read_manifest(run_root / stage)
+    if manifest is not None:
+        verify(run_root, manifest)
+    return manifest
+
+
+class StageFolder:
+    """One stage's place in a run. The key is the fingerprint of the stage's name and inputs."""
+
+    def __init__(self, run_root: Path, name: str, inputs: Mapping[str, Any]) -> None:
+        """Begin or resume. UserError where it was begun with other inputs, RunError where its files are torn."""
+        self.name = name
+        self.inputs = dict(inputs)
+        self.dir = run_root / name
+        self._root = run_root
+        self.key = fingerprint({"stage": name, "inputs": self.inputs})
+        self._started = time.monotonic()
+        self._verified = False
+        begun = self.dir / BEGUN
+        if not begun.exists():
+            write_json(begun, {"stage": name, "key": self.key, "inputs": self.inputs})
+            return
+        found = read_json(begun, again(name, run_root))
+        if found.get("key") != self.key:
+            before = found.get("inputs", {})
+            changed = [
+                each
+                for each in sorted(self.inputs.keys() | before.keys())
+                if fingerprint(self.inputs.get(each)) != fingerprint(before.get(each))
+            ]
+            raise UserError(
+                f"{self.dir}: was begun with other inputs ({', '.join(changed)}); use a new run folder, or "
+                f"{again(name, run_root)}"
+            )
+
+    @property
+    def complete(self) -> bool:
+        """Whether the stage has finished, here and with these inputs. RunError where an output was changed since."""
+        manifest = read_manifest(self.dir)
+        if manifest is None:
+            return False
+        if not self._verified:
+            verify(self._root, manifest)
+            self._drop_scrap()
+            self._verified = True
+        return True
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the finished stage; RunError before that."""
+        manifest = read_manifest(self.dir)
+        if manifest is None:
+            raise RunError(f"{self.dir}: {self.name} has not finished; run it first")
+        return manifest
+
+    def journal(self, file: str) -> Journal:
+        """The journal behind one output file of this stage."""
+        return Journal(self.dir / file)
+
+    def finish(self, outputs: Iterable[str | Path], counts: Mapping[str, int]) -> Manifest:
+        """Hash `outputs` (files, or whole folders, below `dir`), write the manifest, drop what only resuming needs."""
+        files: list[Path] = []
+        for output in outputs:
+            path = self.dir / output
+            assert path.exists(), path
+            files += sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+        manifest = Manifest(
+            stage=self.name,
+            key=self.key,
+            inputs=self.inputs,
+            outputs={file.relative_to(self.dir).as_posix(): _describe(file) for file in files},
+            counts=dict(counts),
+            seconds=round(time.monotonic() - self._started, 3),
+            version=VERSION,
+            code=code_hash(),
+        )
+        write_json(self.dir / MANIFEST, manifest)
+        self._drop_scrap()
+        return manifest
+
+    def _drop_scrap(self) -> None:
+        for journal in self.dir.glob("*.journal"):
+            journal.unlink()
+        shutil.rmtree(self.dir / TRAINER, ignore_errors=True)
+
+
+def _describe(file: Path) -> Output:
+    return Output(sha256=file_hash(file), rows=file.read_bytes().count(b"\n") if file.suffix == ".jsonl" else None)

@@ -1,0 +1,335 @@
+"""A run folder: what a recipe resolves to, and everything its stages leave there.
+
+The folder's name ends in a hash of the recipe's settings and of what they point to: an edited clause is a new run, the
+same command a resume. The folder has its own copy of policy and prompts; `Run.reopen` needs the recipe no more.
+"""
+
+import datetime
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+import yaml
+
+from deliberant.judge import Judge
+from deliberant.models import Reasoning, Role, Sampler
+from deliberant.models.open import open_model
+from deliberant.models.refs import identify, parse_reference
+from deliberant.policy import Policy, load_policy
+from deliberant.prompts import Case, Prompt, Style, write_cases, write_prompts
+from deliberant.run.arms import ARMS, BASE, arm_named
+from deliberant.run.checks import check
+from deliberant.run.folder import Manifest, StageFolder, command, finished
+from deliberant.run.lineage import Lineage
+from deliberant.run.recipe import BUILT_IN, JudgeModel, Model, Recipe, load_recipe
+from deliberant.run.sources import policy_folder, prompt_sets
+from deliberant.templates.loader import Templates
+from deliberant.util.errors import UserError
+from deliberant.util.files import Row, fingerprint, read_json, write_atomically, write_json, writing
+from deliberant.util.journal import Journal
+from deliberant.util.locks import lock
+from deliberant.util.progress import Bar, NullProgress, Progress
+
+if TYPE_CHECKING:
+    from deliberant.models.local.sampler import LocalSampler
+
+__all__ = ["Bar", "Journal", "NullProgress", "Progress", "Run", "StageFolder", "command", "fingerprint", "plan"]
+
+Item = TypeVar("Item")
+
+UPSTREAM: dict[str, tuple[str, ...]] = {
+    "helpful": (),
+    "generate": (),
+    "filter": ("generate",),
+    **{
+        arm.name: ("filter", "helpful") if arm.stage == "sft" else (arm.start,) if ARMS[arm.start].stage else ()
+        for arm in ARMS.values()
+        if arm.stage
+    },
+}
+"""Which stages read which others' outputs, in the order of a whole run; evaluate reads the arms, report evaluate."""
+
+RECIPE = "recipe.resolved.yaml"
+NOTE = "run.json"
+POINTERS = {"policy", "base", "judge", "writer", "templates", "prompts", "from_run"}
+"""Recipe keys that enter the run's hash by what they point to, not by what they say."""
+
+
+def plan(arms: Sequence[str]) -> list[str]:
+    """The stages that a run with these arms goes through, in order."""
+    needed: set[str] = set()
+    waiting = [arm for arm in arms if arm in UPSTREAM]
+    while waiting:
+        stage = waiting.pop()
+        needed.add(stage)
+        waiting += UPSTREAM[stage]
+    return [*(stage for stage in UPSTREAM if stage in needed), "evaluate", "report"]
+
+
+def _common(settings: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings whose keys are stated, at every depth."""
+    return {
+        key: _common(value, stated[key]) if isinstance(value, Mapping) and isinstance(stated[key], Mapping) else value
+        for key, value in settings.items()
+        if key in stated
+    }
+
+
+def _models(recipe: Recipe) -> dict[str, Model | JudgeModel]:
+    """The models of a recipe by role."""
+    judge = recipe.judge
+    found = {BASE: recipe.base, "writer": recipe.writer or recipe.base}
+    judges = {"filter": judge.filter, "reward": judge.reward, "evaluate": judge.evaluate}
+    return {**found, **{role: model for role, model in judges.items() if model is not None}}
+
+
+class Run:
+    """One run folder, open: what stages read (recipe, policy, templates, prompts) and where they write."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        parent: Path,
+        progress: Progress,
+        note: Mapping[str, Any] | None,
+        stated: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Load what the recipe names; `note` is an existing run's note, which spares hashing its models again.
+
+        `stated`: its settings as they were written down. What a later version added has its default and is no part of
+        that run's name.
+        """
+        self.recipe = recipe
+        self.progress = progress
+        self.policy_folder = policy_folder(recipe.policy)
+        self.policy: Policy = load_policy(self.policy_folder)
+        self.templates = Templates.load(recipe.templates)
+        self.sets = prompt_sets(recipe, self.policy)
+        self.models = _models(recipe)
+        self.identities: dict[str, str] = {}
+        self.date = note["date"] if note else datetime.date.today().isoformat()
+        self.world = note["world"] if note else recipe.prompts if isinstance(recipe.prompts, str) else None
+        self.covers = {
+            "policy": self.policy.hash,
+            "templates": self.templates.hash,
+            "prompts": fingerprint(self.sets),
+            **{role: self._covered(role, model, note) for role, model in self.models.items()},
+        }
+        unread = set() if recipe.from_run else {"incremental"}
+        if recipe.from_run and note:
+            self.covers["from_run"] = note["covers"]["from_run"]
+        elif self.lineage:
+            self.covers["from_run"] = self.lineage.old.hash
+        settings = recipe.model_dump(exclude=POINTERS | unread)
+        if stated is not None:
+            settings = _common(settings, stated)
+        self.hash: str = fingerprint({"settings": settings, "world": self.world, "covers": self.covers})
+        self.root = parent / f"{recipe.name}-{self.hash[:8]}"
+        self._samplers: dict[str, Sampler] = {}
+        self._manifests: dict[str, Manifest] = {}
+
+    @classmethod
+    def open(cls, recipe: Recipe, root: Path | None = None, progress: Progress | None = None) -> "Run":
+        """The run of a recipe in the folder `root` (default `runs`), made where it is not there yet.
+
+        UserError for a mistake in what the recipe points to, RunError where the folder can not be written.
+        """
+        run = cls(recipe, root or Path("runs"), progress or NullProgress(), None)
+        if not (run.root / NOTE).exists():
+            check(run, plan(recipe.evaluate.arms))
+            run._create()
+        return run
+
+    @classmethod
+    def reopen(cls, folder: Path, progress: Progress | None = None) -> "Run":
+        """An existing run folder. UserError where it is none, or where its policy, prompts or recipe were edited."""
+        if not (folder / NOTE).exists():
+            raise UserError(f"{folder}: is no run folder (it has no {NOTE}); give a recipe, or a folder below runs/")
+        note = read_json(folder / NOTE, "give the recipe instead, which writes it anew")
+        recipe = load_recipe(folder / RECIPE, settled=True)
+        stated = yaml.safe_load((folder / RECIPE).read_bytes())
+        run = cls(recipe, folder.resolve().parent, progress or NullProgress(), note, stated)
+        if run.root.name != folder.resolve().name:
+            raise UserError(
+                f"{folder}: was renamed, or its recipe, policy or prompts were edited (they make {run.root.name}); "
+                "edit the originals and run the recipe for a new run folder"
+            )
+        return run
+
+    def train_prompts(self) -> tuple[Prompt, ...]:
+        """Prompts of the policy's categories, to train on."""
+        return self.sets.train
+
+    def helpful_prompts(self) -> tuple[Prompt, ...]:
+        """Harmless prompts outside every category, to keep capability."""
+        return self.sets.helpful
+
+    def cases(self) -> tuple[Case, ...]:
+        """What the run is measured against; for evaluation alone."""
+        return self.sets.cases
+
+    @cached_property
+    def lineage(self) -> Lineage | None:
+        """What this run has of the one it continues (`from_run`), None where it continues none.
+
+        UserError where that one is gone or is another one by now.
+        """
+        if self.recipe.from_run is None:
+            return None
+        where = Path(self.recipe.from_run)
+        if not (where / NOTE).exists():
+            raise UserError(f"from_run: {where} is no run folder (it has no {NOTE}); name a finished run")
+        old = type(self).reopen(where)
+        if old.hash != self.covers.get("from_run", old.hash):
+            raise UserError(f"from_run: {old.root} is another run than the one that {self.root} began from")
+        return Lineage(self, old)
+
+    @property
+    def style_reader(self) -> Callable[[str], Style | None] | None:
+        """Reads an answer's response style without a judge, where the prompts come from a world that defines it."""
+        if self.world != BUILT_IN:
+            return None
+        from deliberant.micro.world import read_style
+
+        return read_style
+
+    def sampler(self, role: str) -> Sampler:
+        """The model in a role (`base`, `writer`, `filter`, `reward`, `evaluate`), or an arm, whose training must have
+        finished (else UserError). Models of the recipe stay in memory, and of the trained arms the last one.
+        """
+        if role not in self.models and arm_named(role).stage is None:
+            role = BASE
+        if role in self.models:
+            model = self.models[role]
+            reasoning = model.reasoning if isinstance(model, Model) else "off"
+            judges = isinstance(model, JudgeModel)
+            return self._opened(model.model, role if judges else BASE, reasoning, self.identities[role])
+        self.manifest(role)
+        known = {each.model for each in self.models.values()}
+        self._samplers = {name: sampler for name, sampler in self._samplers.items() if name in known}
+        return self._opened(str(self.root / role / "checkpoint"), BASE, "native", None)
+
+    def trainable(self, arm: str = BASE) -> "LocalSampler":
+        """The base model, or an arm, to train on or from. UserError where it is not local."""
+        from deliberant.models.local.sampler import LocalSampler
+
+        sampler = self.sampler(arm)
+        if not isinstance(sampler, LocalSampler):
+            raise UserError(
+                f"base: {self.models[BASE].model} cannot be trained, only sampled; name a folder or a Hub id as base, "
+                "and this one as writer"
+            )
+        return sampler
+
+    def judge(self, role: Literal["filter", "reward", "evaluate"]) -> Judge:
+        """The judge in a role, with its own prompt files and sampling. UserError where the recipe names none."""
+        model = getattr(self.recipe.judge, role)
+        if model is None:
+            raise UserError(f"judge.{role} is missing in the recipe; name a model")
+        return Judge(self.sampler(role), self.judge_templates(role), model.sampling)
+
+    def judge_templates(self, role: str) -> Templates:
+        """The prompt files of a judge: its own, or those of the recipe."""
+        own = getattr(self.recipe.judge, role).templates
+        return self.templates if own is None else Templates.load(own)
+
+    def _opened(self, model: str, role: str, reasoning: Reasoning, identity: str | None) -> Sampler:
+        if model not in self._samplers:
+            self._samplers[model] = open_model(model, cast(Role, role), reasoning, identity)
+        sampler = self._samplers[model]
+        as_role = getattr(sampler, "as_role", None)
+        return cast(Sampler, as_role(role, reasoning)) if as_role else sampler
+
+    def stage(self, name: str, inputs: Mapping[str, Any]) -> StageFolder:
+        """Begin or resume a stage; what it reads of earlier stages joins its inputs, file by file.
+
+        UserError where an earlier stage has not finished, or another process works in this run.
+        """
+        lock(self.root / ".lock", self.root)
+        found = {
+            f"{stage}/{file}": output["sha256"]
+            for stage in self._upstream(name)
+            for file, output in self.manifest(stage)["outputs"].items()
+        }
+        return StageFolder(self.root, name, {**found, **inputs})
+
+    def manifest(self, stage: str) -> Manifest:
+        """The manifest of a finished stage, its outputs checked once; UserError with the command where it has not."""
+        if stage not in self._manifests:
+            manifest = finished(self.root, stage)
+            if manifest is None:
+                raise UserError(f"{self.root}: {stage} has not finished; run `{command(stage, self.root)}` first")
+            self._manifests[stage] = manifest
+        return self._manifests[stage]
+
+    def in_chunks(
+        self,
+        folder: StageFolder,
+        file: str,
+        items: Sequence[Item],
+        size: int,
+        work: Callable[[Sequence[Item]], Sequence[Mapping[str, Any]]],
+    ) -> list[Row]:
+        """`work` on `items`, `size` at a time; each chunk's rows are durable before the next, and resuming skips them.
+
+        Writes `file` in the stage's folder and returns its rows, in item order, as read back from JSON.
+        """
+        journal = folder.journal(file)
+        assert len(journal) <= -(-len(items) // size), f"{journal.file} has more chunks than there is work"
+        journal.extend(items, size, work, self.progress, folder.name)
+        journal.seal()
+        return journal.rows
+
+    def _upstream(self, name: str) -> tuple[str, ...]:
+        stage, _, arm = name.partition("/")
+        if stage == "review":
+            return ("filter",)
+        if stage == "report":
+            return ("evaluate",)
+        if stage == "evaluate":
+            return tuple(each for each in UPSTREAM if each == arm or (not arm and each in self.recipe.evaluate.arms))
+        return UPSTREAM[stage]
+
+    def _covered(self, role: str, model: Model | JudgeModel, note: Mapping[str, Any] | None) -> str:
+        """All that shapes what a model says in a role, as one hash; the model's own identity is kept beside it."""
+        known = (note or {}).get("identities", {})
+        self.identities[role] = known.get(role) or identify(parse_reference(model.model), self.date)
+        own = Templates.load(model.templates).hash if isinstance(model, JudgeModel) and model.templates else None
+        return fingerprint([self.identities[role], model.model_dump(exclude={"model", "templates"}), own])
+
+    def _create(self) -> None:
+        """Write the folder, `run.json` last, so that a run that was killed while being made is made again."""
+        policy = self.root / "policy"
+        copy = self.root / ".policy.tmp"
+        with writing(self.root, "nothing was lost"):
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock(self.root / ".lock", self.root)
+            for stale in (policy, copy):
+                shutil.rmtree(stale, ignore_errors=True)
+            shutil.copytree(self.policy_folder, copy, ignore=shutil.ignore_patterns(".*"))
+            copy.replace(policy)
+        assert load_policy(policy).hash == self.policy.hash
+        write_prompts(self.root / "prompts" / "train.jsonl", self.sets.train)
+        write_prompts(self.root / "prompts" / "helpful.jsonl", self.sets.helpful)
+        write_cases(self.root / "cases.jsonl", self.sets.cases)
+        resolved = {
+            **self.recipe.model_dump(mode="json"),
+            "policy": "policy",
+            "prompts": {"train": "prompts/train.jsonl", "helpful": "prompts/helpful.jsonl", "cases": "cases.jsonl"},
+        }
+        note: dict[str, Any] = {
+            "hash": self.hash,
+            "world": self.world,
+            "date": self.date,
+            "identities": self.identities,
+            "covers": self.covers,
+        }
+        if self.lineage:
+            note["from"] = self.lineage.note()
+            old = self.lineage.old.root.resolve()
+            beside = old.parent == self.root.resolve().parent  # both may be moved, together
+            resolved["from_run"] = f"../{old.name}" if beside else str(old)
+        write_atomically(self.root / RECIPE, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True).encode())
+        write_json(self.root / NOTE, note)

@@ -1,0 +1,110 @@
+"""What the words of a recipe, or of a command line, point to: policies, models, prompt files, prompt sets."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+import deliberant.policy
+from deliberant.policy import Policy, load_policy
+from deliberant.prompts import (
+    Case,
+    Prompt,
+    assert_families_disjoint,
+    read_cases,
+    read_prompts,
+)
+from deliberant.prompts.importing import Import, imported
+from deliberant.prompts.tables import open_table
+from deliberant.run.recipe import BUILT_IN, DEFAULT, PromptFile, Recipe
+from deliberant.templates.loader import Templates
+from deliberant.util.errors import UserError
+
+SEEN = "seen"
+"""The suite of new wordings of families that are trained on; every other suite is held out by family."""
+
+
+class PromptSets(NamedTuple):
+    train: tuple[Prompt, ...]
+    helpful: tuple[Prompt, ...]
+    cases: tuple[Case, ...]
+
+
+def policy_folder(name: str) -> Path:
+    """The folder of a policy: that of the built-in world, the default one, or a local one."""
+    if name == BUILT_IN:
+        from deliberant.micro import POLICY_DIR
+
+        return POLICY_DIR
+    if name == DEFAULT:
+        return Path(deliberant.policy.__file__).parent / DEFAULT
+    return Path(name)
+
+
+def policy_named(name: str) -> Policy:
+    """The policy of that name or folder. UserError where it can not be loaded."""
+    return load_policy(policy_folder(name))
+
+
+def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
+    """A recipe's prompts. UserError where a file has a mistake, or a held-out suite a family that is trained on."""
+    if isinstance(recipe.prompts, str):
+        from deliberant.micro.sets import prompt_sets as built_in_sets
+
+        built = built_in_sets(policy, recipe.seed)
+        sets = PromptSets(tuple(built.train), tuple(built.helpful), tuple(built.cases))
+    else:
+        files = recipe.prompts
+        sets = PromptSets(
+            tuple(prompts_of(files.train, policy)),
+            tuple(prompts_of(files.helpful, policy)),
+            tuple(read_cases(Path(files.cases), *names_in(policy))),
+        )
+        for name, found in (("train", sets.train), ("cases", sets.cases)):
+            if not found:
+                source = getattr(files, name)
+                raise UserError(
+                    f"{source if isinstance(source, str) else source.file}: holds no row; prompts.{name} needs some"
+                )
+    held_out = [case.prompt for case in sets.cases if case.suite != SEEN]
+    assert_families_disjoint([*sets.train, *sets.helpful], held_out, cases_file(recipe))
+    return sets
+
+
+def cases_file(recipe: Recipe) -> Path | None:
+    """The file of a recipe's cases; None for the built-in world, which draws them."""
+    return None if isinstance(recipe.prompts, str) else Path(recipe.prompts.cases)
+
+
+class Names(NamedTuple):
+    """What prompts may name of a policy; None: anything."""
+
+    categories: Collection[str] | None
+    clauses: Collection[str] | None
+
+
+def names_in(*policies: Policy | None) -> Names:
+    """The categories and clauses of all these policies, in order; without one, any name will do."""
+    given = [policy for policy in policies if policy is not None]
+    if not given:
+        return Names(None, None)
+    categories = dict.fromkeys(category.id for policy in given for category in policy.categories)
+    return Names(list(categories), list(dict.fromkeys(id for policy in given for id in policy.clauses)))
+
+
+def prompts_of(source: str | PromptFile, policy: Policy) -> list[Prompt]:
+    """The prompts a recipe names. UserError for a mistake in them, and for a row that would have to be skipped."""
+    if isinstance(source, str):
+        return read_prompts(Path(source), *names_in(policy))
+    account = Import()
+    table = open_table(source.file, source.split, source.config)
+    prompts = list(imported(table, source.map, source.set, account, *names_in(policy)))
+    if account.skipped:
+        at, why = account.skipped[0]
+        more = f" (and {len(account.skipped) - 1} more rows)" if account.skipped[1:] else ""
+        raise UserError(f"{at}: {why}{more}; `deliberant prompts import` skips and lists such rows")
+    return prompts
+
+
+def templates_named(name: str | None, model: str) -> Templates:
+    """Prompt files; without a name, those that a model of this name reads best."""
+    return Templates.load(name or (BUILT_IN if model == BUILT_IN else DEFAULT))

@@ -1,0 +1,94 @@
+"""Prompt files: text with named placeholders, in a folder that can be read, hashed and replaced.
+
+A file is a conversation: a line `[system]`, `[user]` or `[assistant]` starts a message. Placeholders are `{{name}}`.
+They are filled in one pass and filled-in text is never looked at again, so a judged answer that contains `{{policy}}`
+or a line `[system]` stays what it is: data.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, cast
+
+from deliberant.prompts.types import Message
+from deliberant.util.errors import UserError
+from deliberant.util.names import nearest
+
+_PLACEHOLDER = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
+_SECTION = re.compile(r"^\[(system|user|assistant)\][ \t]*$", re.MULTILINE)
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """The template with every `{{name}}` replaced by `values[name]`.
+
+    Raises UserError for a placeholder without a value and for a value without a placeholder: text that silently does
+    not reach the judge is a wrong verdict.
+    """
+    _check(template, values, "the template")
+    return _replace(template, values)
+
+
+def placeholders(template: str) -> set[str]:
+    """The names that `fill` wants values for."""
+    return {match[1] for match in _PLACEHOLDER.finditer(template)}
+
+
+def _check(template: str, values: Mapping[str, str], where: str) -> None:
+    names = placeholders(template)
+    for name in sorted(names - values.keys()):
+        raise UserError(f"{where}: unknown placeholder {{{{{name}}}}}; {nearest(name, sorted(values))}")
+    for name in sorted(values.keys() - names):
+        raise UserError(f"{where}: placeholder {{{{{name}}}}} is missing; write it where its text belongs")
+
+
+def _replace(template: str, values: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
+
+
+class Templates:
+    """A folder of prompt files; `hash` (16 hex digits) changes with any file's name or content."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files = {path.name: path.read_text("utf-8") for path in sorted(folder.iterdir()) if path.is_file()}
+        parts = (part for item in self.files.items() for part in item)
+        digest = hashlib.sha256()
+        for part in parts:
+            data = part.encode()
+            digest.update(len(data).to_bytes(8, "big") + data)
+        self.hash = digest.hexdigest()[:16]
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> "Templates":
+        """A built-in set by name (`default`, `micro`) or a folder; UserError when there is neither."""
+        builtin = Path(__file__).parent
+        for folder in (builtin / str(name_or_path), Path(name_or_path)):
+            if folder.is_dir():
+                return cls(folder)
+        names = ", ".join(sorted(path.name for path in builtin.iterdir() if path.is_dir()))
+        raise UserError(f"no prompt templates '{name_or_path}': give a folder or one of: {names}")
+
+    def render(self, file: str, values: Mapping[str, str]) -> list[Message]:
+        """The messages of one file, filled. UserError names the file: unknown, malformed, or wrong placeholders."""
+        text = self._read(file)
+        _check(text, values, str(self.folder / file))
+        before, *sections = _SECTION.split(text)
+        if before.strip() or not sections:
+            raise UserError(f"{self.folder / file}:1: a prompt file starts with a line [system] or [user]")
+        messages: list[Message] = []
+        for role, content in zip(sections[::2], sections[1::2], strict=True):
+            role = cast(Literal["system", "user", "assistant"], role)
+            messages.append({"role": role, "content": _replace(content.strip(), values)})
+        return messages
+
+    def text(self, file: str, values: Mapping[str, str]) -> str:
+        """One file as plain text, filled and stripped; UserError as in `render`."""
+        text = self._read(file)
+        _check(text, values, str(self.folder / file))
+        return _replace(text.strip(), values)
+
+    def _read(self, file: str) -> str:
+        if file not in self.files:
+            raise UserError(f"{self.folder}: no prompt file {file}; there are: {', '.join(self.files) or 'none'}")
+        return self.files[file]

@@ -1,0 +1,148 @@
+"""A GRPO step's completions and their rewards: the place where reasoning must not pass.
+
+The judge's request has no field for reasoning; `answer_of` is the only reading of a completion that goes into one. One
+reward in [0, 1], the lowest of k readings (the paper takes the minimum in its filter and is silent on the reward).
+"""
+
+import statistics
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from deliberant.judge import Judge, RewardRequest, minimum
+from deliberant.models.types import Completion, Request, Sampling
+from deliberant.policy import Policy, spec_view
+from deliberant.prompts.types import Prompt
+from deliberant.util.files import seed_of
+
+if TYPE_CHECKING:
+    from deliberant.models.local.sampler import LocalSampler
+
+SHOWN = 4
+"""Rollouts of each step that are written to rollouts.jsonl."""
+
+
+def answer_of(completion: Completion) -> str:
+    """All that a reward may depend on: the answer of a whole completion with a clean split, otherwise ""."""
+    return completion.answer if completion.stop == "stop" else ""
+
+
+def rewards(
+    judge: Judge, policy: Policy, prompts: Sequence[Prompt], answers: Sequence[str], k: int, seed: int
+) -> list[float | None]:
+    """One reward in [0, 1] per answer: (lowest of k scores - menu's least) / (its greatest - its least).
+
+    An empty answer earns 0 unread, so that no judge can be talked into liking silence. None = no reading was scored.
+    """
+    answered = [row for row, answer in enumerate(answers) if answer]
+    requests = [
+        RewardRequest(
+            prompts[row],
+            answers[row],
+            spec_view(policy, named) if (named := prompts[row].categories) else None,
+        )
+        for row in answered
+    ]
+    earned: list[float | None] = [0.0] * len(answers)
+    least, greatest = min(judge.menu), max(judge.menu)
+    for row, verdicts in zip(answered, judge.read(requests, k, seed), strict=True):
+        score = minimum(verdicts)
+        earned[row] = None if score is None else (score - least) / (greatest - least)
+    return earned
+
+
+def draw_rewards(
+    sampler: "LocalSampler",
+    sampling: Sampling,
+    judge: Judge,
+    policy: Policy,
+    prompts: Sequence[Prompt],
+    k: int,
+    seed: int,
+) -> list[float | None]:
+    """The reward of one completion for each prompt, outside training; two samplers draw with the same seeds."""
+    requests = [Request(prompt.messages, seed_of([seed, prompt.id])) for prompt in prompts]
+    answers = [answer_of(each) for each in sampler.sample(requests, sampling)]
+    return rewards(judge, policy, prompts, answers, k, seed)
+
+
+class Rollouts:
+    """Draws a step's completions from the live model, has the answers judged, and keeps the step's account.
+
+    The trainer calls `draw` and then `reward`, once each per optimizer step. Seeds hang on recipe seed, step and row,
+    so a resumed run draws what an undisturbed one would have drawn.
+    """
+
+    def __init__(
+        self,
+        sampler: "LocalSampler",
+        sampling: Sampling,
+        judge: Judge,
+        policy: Policy,
+        plan: Sequence[Prompt],
+        k: int,
+        seed: int,
+    ) -> None:
+        self.sampler, self.sampling, self.judge, self.policy = sampler, sampling, judge, policy
+        self.plan, self.k, self.seed = plan, k, seed
+        self.completions: list[Completion] = []
+        self.account: dict[str, Any] = {}
+        self.shown: list[dict[str, Any]] = []
+
+    def draw(self, prompt_ids: list[list[int]], step: int) -> list[list[int]]:
+        """Completion ids, end-of-turn included, for each row of prompt ids. The optimizer moved, so refresh first."""
+        self.sampler.refresh()
+        seeds = [self._seed("rollout", step, row) for row in range(len(prompt_ids))]
+        drawn = self.sampler.sample_ids(prompt_ids, seeds, self.sampling)
+        self.completions = [self.sampler.read(ids, *each) for ids, each in zip(prompt_ids, drawn, strict=True)]
+        return [list(completion.token_ids) for completion in self.completions]
+
+    def reward(self, place: Sequence[int], trainer_state: Any, **_: Any) -> list[float | None]:
+        """TRL's reward function, for the rows drawn last; `place` is each row's prompt in the plan.
+
+        TRL takes a None reward, when it is a row's only one, out of the group's mean and gives the row advantage 0.
+        """
+        step = trainer_state.global_step
+        prompts = [self.plan[number] for number in place]
+        answers = [answer_of(completion) for completion in self.completions]
+        earned = rewards(self.judge, self.policy, prompts, answers, self.k, self._seed("judge", step))
+        self.account = account(prompts, self.completions, answers, earned)
+        self.shown = [
+            {
+                "step": step + 1,
+                "prompt_id": prompts[row].id,
+                "reasoning": self.completions[row].reasoning,
+                "answer": answers[row],
+                "stop": self.completions[row].stop,
+                "reward": earned[row],
+            }
+            for row in range(0, len(prompts), -(-len(prompts) // SHOWN))
+        ]
+        return earned
+
+    def _seed(self, *parts: str | int) -> int:
+        return seed_of([self.seed, *parts])
+
+
+def account(
+    prompts: Sequence[Prompt], completions: Sequence[Completion], answers: Sequence[str], earned: Sequence[float | None]
+) -> dict[str, Any]:
+    """A step in numbers. Means are over scored rows, None where there are none; counts are of rows."""
+    scored = [
+        (bool(prompt.categories), reward) for prompt, reward in zip(prompts, earned, strict=True) if reward is not None
+    ]
+    return {
+        "reward": _mean([reward for _, reward in scored]),
+        "reward_std": statistics.pstdev([reward for _, reward in scored]) if scored else None,
+        "safety_reward": _mean([reward for covered, reward in scored if covered]),
+        "helpful_reward": _mean([reward for covered, reward in scored if not covered]),
+        "rows": len(earned),
+        "judged": sum(bool(answer) for answer in answers),
+        "unscored": sum(reward is None for reward in earned),
+        "no_answer": sum(not answer for answer in answers),
+        "truncated": sum(completion.stop == "length" for completion in completions),
+        "length": _mean([len(completion.token_ids) for completion in completions]),
+    }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None

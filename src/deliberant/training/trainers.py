@@ -1,0 +1,263 @@
+"""What the two training stages share: TRL's trainers made quiet, resumable and exactly repeatable.
+
+Imported inside the stages only, since importing TRL takes seconds. The two subclasses replace no training logic: one
+fixes the order of the rows, the other draws the rollouts from our sampler.
+"""
+
+import copy
+import json
+import logging
+import random
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import PrinterCallback, TrainerCallback
+from trl import GRPOTrainer, SFTTrainer
+
+from deliberant.models.formats import chat_prompt, opened_by
+from deliberant.models.local.bars import without_bars
+from deliberant.util.errors import RunError
+from deliberant.util.files import Row, json_line, write_rows
+from deliberant.util.memory import give_back
+
+CHATTY = ("transformers", "trl", "accelerate", "datasets")
+TORCH_WRITER = "inline_container"  # the source file that torch names when it can not write a checkpoint
+LENGTH_WINDOW = 50  # batches among which rows of similar length are brought together
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Mute what the training libraries say below an error; the metrics files tell it better."""
+    loggers = [logging.getLogger(name) for name in CHATTY]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with without_bars(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def common_settings(output: Path, seed: int, save_steps: int) -> dict[str, Any]:
+    """Arguments for SFTConfig and GRPOConfig alike.
+
+    bf16 autocast wherever the hardware multiplies it natively (CUDA, or a CPU with AMX or AVX512-BF16: 1.3 to 1.9
+    times fp32); the weights themselves stay fp32. TRL's defaults would refuse a CPU and slow it by a fifth
+    (gradient checkpointing).
+    """
+    cuda = torch.cuda.is_available()
+    capabilities = torch.cpu.get_capabilities()
+    native = bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+    return {
+        "output_dir": str(output),
+        "seed": seed,
+        "use_cpu": not cuda,
+        "bf16": torch.cuda.is_bf16_supported() if cuda else native,
+        "gradient_checkpointing": False,
+        "dataloader_pin_memory": cuda,
+        "save_strategy": "steps",
+        "save_steps": save_steps,
+        "save_total_limit": 1,
+        "logging_steps": 1,
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+
+
+class _Silent:
+    """Neither a telemetry ping per trainer nor a model card per checkpoint."""
+
+    def _send_telemetry(self) -> None: ...
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None: ...
+
+
+class OrderedSFTTrainer(_Silent, SFTTrainer):  # type: ignore[misc]
+    """SFTTrainer that takes its rows in the order given, so that every epoch's order survives a resume."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        return torch.utils.data.SequentialSampler(self.train_dataset)
+
+
+class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
+    """GRPOTrainer whose completions come from `draw(every row's prompt ids, optimizer steps done)`, as token ids."""
+
+    def __init__(self, draw: Callable[[list[list[int]], int], list[list[int]]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.draw = draw
+
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *_: Any, **__: Any) -> tuple[list[list[int]], None]:
+        return self.draw(prompt_ids, self.state.global_step), None  # no log-probs: old and new policy are one
+
+
+def packs(lengths: Sequence[int], epochs: int, packing: int, max_tokens: int, seed: int) -> list[tuple[int, ...]]:
+    """Row indices of each training sequence: every epoch holds every row once, in an order of its own.
+
+    A sequence takes the rows that come next, at most `packing` of them and, from the second on, `max_tokens` in all.
+    """
+    rng = random.Random(seed)
+    sequences: list[list[int]] = []
+    for _ in range(epochs):
+        sequences.append([])
+        for index in rng.sample(range(len(lengths)), len(lengths)):
+            room = max_tokens - sum(lengths[each] for each in sequences[-1])
+            if sequences[-1] and (len(sequences[-1]) == packing or lengths[index] > room):
+                sequences.append([])
+            sequences[-1].append(index)
+    return [tuple(sequence) for sequence in sequences]
+
+
+def batch_order(lengths: Sequence[int], batch_size: int, seed: int) -> list[int]:
+    """The order in which sequences are read: those of similar length side by side, to spare padding.
+
+    Within windows of LENGTH_WINDOW batches they are sorted by length, cut into batches, and the batches shuffled; only
+    the very last batch may be short.
+    """
+    rng = random.Random(seed)
+    order: list[int] = []
+    for start in range(0, len(lengths), LENGTH_WINDOW * batch_size):
+        window = sorted(range(len(lengths))[start : start + LENGTH_WINDOW * batch_size], key=lambda i: lengths[i])
+        batches = [window[i : i + batch_size] for i in range(0, len(window), batch_size)]
+        short = [batches.pop()] if len(batches[-1]) < batch_size else []
+        rng.shuffle(batches)
+        order += [index for batch in batches + short for index in batch]
+    return order
+
+
+class StepLog(TrainerCallback):  # type: ignore[misc]
+    """One row of metrics.jsonl per optimizer step, and the progress bar; memory is given back at each checkpoint.
+
+    `row(step, logs)` picks what to write; the step is added here.
+    """
+
+    def __init__(
+        self, path: Path, row: Callable[[int, dict[str, Any]], dict[str, Any]], advance: Callable[[int], Any]
+    ) -> None:
+        self.path, self.row, self.advance = path, row, advance
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.advance(state.global_step)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        if logs is None or "loss" not in logs:  # the summary after the last step
+            return
+        row = {"step": state.global_step, **self.row(state.global_step, logs)}
+        append_rows(self.path, [row])
+        self.advance(1)
+
+    def on_save(self, *_: Any, **__: Any) -> None:
+        give_back()  # batches of many shapes leave gaps, a gigabyte in two hundred steps of the built-in world
+
+
+def append_rows(path: Path, rows: Sequence[Row]) -> None:
+    with path.open("ab") as file:
+        file.writelines(json_line(row) for row in rows)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint under `folder`; torn ones are deleted.
+
+    The trainer state is the last file a checkpoint gets, so a checkpoint without a readable one is torn.
+    """
+    newest_first = sorted(folder.glob("checkpoint-*"), key=_steps, reverse=True)
+    for path in newest_first:
+        try:
+            json.loads((path / "trainer_state.json").read_bytes())
+        except (OSError, ValueError):
+            shutil.rmtree(path)
+        else:
+            return path
+    return None
+
+
+def cut_back(path: Path, checkpoint: Path | None) -> list[Row]:
+    """Drop the rows of steps after `checkpoint`, which a killed run wrote and will redo; return the others."""
+    done = _steps(checkpoint) if checkpoint else 0
+    whole = path.read_bytes().split(b"\n")[:-1] if path.exists() else []  # behind the last newline is a torn row
+    rows = [row for row in map(json.loads, whole) if row["step"] <= done]
+    write_rows(path, rows)
+    return rows
+
+
+def _steps(checkpoint: Path) -> int:
+    return int(checkpoint.name.split("-")[1])
+
+
+class Blend(TrainerCallback):  # type: ignore[misc]
+    """When training has ended, mixes the weights that it started from back in (WiSE-FT); `share()` is the trained part.
+
+    At 1 nothing is mixed in, at 0 only the start is left. Checkpoints to resume from hold the trained weights alone.
+    """
+
+    def __init__(self, start: Any, share: Callable[[], float]) -> None:
+        self.start, self.share = start, share
+
+    def on_train_end(self, *_: Any, model: Any, **__: Any) -> None:
+        if (share := self.share()) == 1:
+            return
+        with torch.no_grad():
+            for trained, start in zip(model.parameters(), self.start.parameters(), strict=True):
+                trained.lerp_(start.to(trained), 1 - share)
+
+
+def trainable(sampler: Any, embeddings: bool) -> tuple[Any, Any]:
+    """Copies of a sampler's model, with fp32 weights, and tokenizer: the sampler goes on sampling from its own.
+
+    `embeddings`: whether input and output embeddings are trained, too.
+    """
+    model = copy.deepcopy(sampler.model).float()
+    tokenizer = copy.deepcopy(sampler.tokenizer)
+    opening_template(tokenizer, sampler)
+    for matrix in (model.get_input_embeddings(), model.get_output_embeddings()):
+        matrix.weight.requires_grad_(embeddings)
+    return model, tokenizer
+
+
+def opening_template(tokenizer: Any, sampler: Any) -> None:
+    """Have the chat template open the reasoning where the sampler's prompts do, so that it does so for everyone."""
+    tokenizer.init_kwargs["reasoning_format"] = sampler.format.name
+    if sampler.opened and opened_by(chat_prompt(tokenizer)) is None:
+        opening = json.dumps(sampler.format.opening)
+        tokenizer.chat_template += "{%- if add_generation_prompt %}{{- " + opening + " }}{%- endif %}"
+
+
+def train(trainer: Any, resume: Path | None, checkpoint: Path) -> None:
+    """Train, from `resume` on if given, then put model, tokenizer and chat template at `checkpoint` in one rename.
+
+    RunError where the disk is full.
+    """
+    trainer.remove_callback(PrinterCallback)  # it prints every log row to stdout
+    with saving(checkpoint.parent):
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        draft = checkpoint.with_name(checkpoint.name + ".draft")
+        for stale in (draft, checkpoint):
+            shutil.rmtree(stale, ignore_errors=True)
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        model.config.use_cache = True  # off while training
+        model.save_pretrained(draft)
+        trainer.processing_class.save_pretrained(draft)
+        draft.rename(checkpoint)
+
+
+@contextmanager
+def saving(folder: Path) -> Iterator[None]:
+    """Turn a failed write into one line; safetensors and torch have errors of their own for it."""
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        if isinstance(error, RuntimeError) and TORCH_WRITER not in reason:
+            raise
+        raise RunError(
+            f"{folder}: can not write ({reason}); the last whole checkpoint is kept; free some space, then the same "
+            "command resumes"
+        ) from error

@@ -1,0 +1,71 @@
+"""Turns a pydantic validation error into one line a user can act on."""
+
+import re
+from typing import Any, get_args
+
+from pydantic import BaseModel, RootModel, ValidationError
+
+from deliberant.util.names import nearest
+
+REMEDIES = {
+    "string_type": "write a text",
+    "bool_type": "write true or false",
+    "int_type": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_type": "write a number",
+    "list_type": "write a list",
+    "tuple_type": "write a list",
+    "too_short": "name at least one",
+}
+"""What helps where a value is of the wrong kind; one out of range is to be changed."""
+UNION_MEMBER = re.compile(r"literal\[|str$|[A-Z]")
+"""Pydantic's names for the members of a union, which stand among the keys; keys of ours start in lower case."""
+
+
+def first_mistake(error: ValidationError, model: type[BaseModel]) -> tuple[tuple[int | str, ...], str]:
+    """Where the first mistake is (keys and indices from the top), and what is wrong with it and helps."""
+    # an unknown key explains a missing one; the deepest error explains a union that no member fits
+    found = min(
+        error.errors(include_url=False), key=lambda each: (each["type"] != "extra_forbidden", -len(each["loc"]))
+    )
+    names = issubclass(model, RootModel)  # at the top stand names of the user's own
+    where = tuple(
+        part
+        for index, part in enumerate(found["loc"])
+        if (names and index == 0)
+        or not UNION_MEMBER.match(str(part))
+        or (found["type"] == "extra_forbidden" and index == len(found["loc"]) - 1)
+    )
+    name = ".".join(str(part) for part in where)
+    match found["type"]:
+        case "extra_forbidden":
+            return where, f"unknown key '{name}'; {nearest(str(where[-1]), _keys(model, where[:-1]))}"
+        case "missing":
+            return where, f"'{name}' is missing; add it"
+        case "literal_error":
+            known = found["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+            return where, f"{name}: unknown value {found['input']!r}; {nearest(str(found['input']), known)}"
+        case "value_error":
+            return where, f"{name}: {found['ctx']['error']}" if name else str(found["ctx"]["error"])
+        case "model_type" | "dict_type" | "model_attributes_type":
+            what = f"should be keys with values, not {found['input']!r}; write `key: value`"
+            return where, f"{name}: {what}" if name else what
+    what = f"{found['msg'][0].lower()}{found['msg'][1:]}".replace("tuple", "list")
+    return where, f"{name}: {what}, not {found['input']!r}; {REMEDIES.get(found['type'], 'change it')}"
+
+
+def _keys(model: type[BaseModel], where: tuple[int | str, ...]) -> list[str]:
+    """The keys that are known at a place inside a model."""
+    for part in where:
+        name = "root" if issubclass(model, RootModel) else part
+        if not isinstance(name, str) or name not in model.model_fields:
+            continue
+        model = _model_in(model.model_fields[name].annotation) or model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model class in an annotation such as `M`, `M | str` or `tuple[M, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for inner in get_args(annotation) if (model := _model_in(inner))), None)

@@ -1,0 +1,102 @@
+"""YAML that users write: every mistake in it has its line, and so has every key, for what is wrong with its value."""
+
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from deliberant.util.errors import UserError
+from deliberant.util.mistakes import first_mistake
+from deliberant.util.names import repeated
+
+Where = tuple[int | str, ...]
+"""Keys and indices from the top."""
+Places = dict[Where, str]
+"""What stands where -> file and line of its key or item; the top is always there."""
+
+
+class Loader(yaml.SafeLoader):
+    """Refuses a key given twice, where YAML would keep the last, and what is none of what it looks like or is tagged.
+
+    Such as the date 2026-13-01, more digits than Python reads, or `!!bool perhaps`.
+    """
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+            what = f"{str(node.value)[:40]!r} looks like a number or a date and can not be read as one, save in quotes"
+            if self.resolve(type(node), node.value, (True, False)) != node.tag:  # type: ignore[no-untyped-call]
+                what = f"{str(node.value)[:40]!r} can not be read as its tag says"
+            raise yaml.constructor.ConstructorError(None, None, what, node.start_mark) from error
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = node.value if isinstance(node, yaml.MappingNode) else ()  # `!!map [1]` is none
+        if (twice := repeated(str(key.value) for key, _ in keys)) is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"'{twice}' is given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def line_of(error: yaml.MarkedYAMLError) -> int:
+    """Counted from 1: where the quote or bracket begins that is never closed, else where reading stopped."""
+    inner = error.context_mark if "block" not in (error.context or "block") else None
+    mark = inner or error.problem_mark
+    return mark.line + 1 if mark else 1
+
+
+@contextmanager
+def reading(path: Path, text: str) -> Iterator[None]:
+    """UserError with file and line for whatever `Loader` finds wrong with the text of a file."""
+    try:
+        yield
+    except yaml.MarkedYAMLError as error:
+        raise UserError(f"{path}:{line_of(error)}: no valid YAML: {error.problem}; repair it") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise UserError(f"{path}:{line}: no valid YAML: {error.reason}; take them out") from error
+    except RecursionError as error:
+        raise UserError(f"{path}:1: no valid YAML: something in it contains itself; write it out") from error
+
+
+def parsed(path: Path, text: str, loader: type[Loader] = Loader) -> tuple[Any, Places]:
+    """What the text of a file says, None where it says nothing. UserError for whatever is wrong with it."""
+    places: Places = {(): f"{path}:1"}
+    with reading(path, text):
+        reader = loader(text)
+        node = reader.get_single_node()
+        if node is None:
+            return None, places
+        _mark(node, (), path, places)
+        return reader.construct_document(node), places
+
+
+def place(places: Places, where: Where) -> str:
+    """File and line of a key or item; of what holds it, where it is missing."""
+    while where not in places:
+        where = where[:-1]
+    return places[where]
+
+
+def mistaken(error: ValidationError, model: type[BaseModel], places: Places) -> UserError:
+    """The first mistake in what was read, with its file and line."""
+    where, what = first_mistake(error, model)
+    return UserError(f"{place(places, where)}: {what}")
+
+
+def _mark(node: yaml.Node, where: Where, path: Path, places: Places) -> None:
+    """Note the line of every key and item; a key given twice is a mistake, where YAML would keep the last."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*where, str(key.value))
+            line = key.start_mark.line + 1
+            if inner in places:
+                raise UserError(f"{path}:{line}: '{'.'.join(map(str, inner))}' is given twice; keep one of them")
+            places[inner] = f"{path}:{line}"
+            _mark(value, inner, path, places)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            places[(*where, index)] = f"{path}:{item.start_mark.line + 1}"
+            _mark(item, (*where, index), path, places)

@@ -1,0 +1,117 @@
+import io
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from itertools import count
+from types import FrameType
+from typing import Any
+
+import pytest
+import rich.live
+
+from deliberant.cli.console import RichProgress, figure_lines, pretraining_line, print_stream
+from deliberant.cli.interrupts import insistent
+from deliberant.micro.measure import Figure
+from deliberant.models import split
+
+
+def test_a_stream_is_split_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    pieces = ["<think>rule", " [W1] says <b", "> no</th", "ink>i can", "not ", "help [x]."]
+    parts = print_stream(split("".join(pieces[: end + 1])) for end in range(len(pieces)))
+    shown = capsys.readouterr()
+    assert (parts.reasoning, parts.answer) == ("rule [W1] says <b> no", "i cannot help [x].")
+    assert shown.out == "i cannot help [x].\n"
+    assert shown.err.strip() == "rule [W1] says <b> no"
+
+
+def test_an_unclosed_stream_shows_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    parts = print_stream(split("<think>so i will tell"[:end]) for end in (7, 12, 21))
+    shown = capsys.readouterr()
+    assert parts.answer == "" and shown.out == "\n"
+    assert shown.err == "so i will tell"
+
+
+def test_a_report_of_pretraining_is_one_line() -> None:
+    row = {"step": 50, "tokens": 1_250_000, "loss": 0.75, "tokens_per_s": 5000}
+    assert pretraining_line(row, 20_000_000) == "1.25M of 20.00M tokens  loss 0.7500  5000 tokens/s  1:02:30 left"
+    line = pretraining_line({**row, "tokens": 20_000_100, "exact": {"free": 0.5, "copy": 1.0}}, 20_000_000)
+    assert line.endswith("0:00:00 left  exact turns: free 50%  copy 100%")
+
+
+def test_figures_are_a_table_that_grows_as_they_come() -> None:
+    asked = []
+
+    def measured() -> Iterator[Figure]:
+        for figure in (
+            Figure("rejects", 0.98, 0.97, 1.0, 1000, 0.97),
+            Figure("decodes", 0.5, 0.4, 0.6, 90, 0.97),
+            Figure("style", float("nan"), 0.0, 1.0, 0, None),
+        ):
+            asked.append(figure)
+            yield figure
+
+    lines = figure_lines(measured())
+    head = next(lines)
+    assert not asked
+    first = next(lines)
+    assert len(asked) == 1
+    table = [head, first, *lines]
+    assert [line.split() for line in table] == [
+        ["figure", "value", "%", "95%", "interval", "n", "target", "%"],
+        ["rejects", "98.0", "97.0", "to", "100.0", "1000", "97.0", "pass"],
+        ["decodes", "50.0", "40.0", "to", "60.0", "90", "97.0", "miss"],
+        ["style", "nan", "0.0", "to", "100.0", "0", "-"],
+    ]
+    ends = [head.index("interval") + len("interval"), *(re.search(r"to +\S+", line).end() for line in table[1:])]  # type: ignore[union-attr]
+    assert len(set(ends)) == 1, "columns are aligned"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def interrupted(place: int) -> bool:
+    """Show a bar, and press Ctrl-C at the line of rich's live display that is run as number `place`."""
+    lines, pressed = count(1), False
+
+    def line(frame: FrameType, event: str, arg: Any) -> Any:
+        nonlocal pressed
+        if event == "line" and next(lines) == place:
+            pressed = True
+            os.kill(os.getpid(), signal.SIGINT)
+        return line
+
+    def call(frame: FrameType, event: str, arg: Any) -> Any:
+        return line if frame.f_code.co_filename == rich.live.__file__ else None
+
+    before = sys.gettrace()
+    sys.settrace(call)
+    try:
+        with insistent(), RichProgress()("sft", 3):
+            pass
+    except KeyboardInterrupt:
+        assert pressed
+    else:
+        assert not pressed
+    finally:
+        sys.settrace(before)
+    return pressed
+
+
+def test_ctrl_c_leaves_the_terminal_as_it_was_without_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    threads, place, pressed = set(threading.enumerate()), 0, True
+    while pressed:
+        terminal, place = Terminal(), place + 1
+        monkeypatch.setattr(sys, "stderr", terminal)
+        pressed = interrupted(place)
+        assert sys.stderr is terminal
+        assert terminal.getvalue().rfind("\x1b[?25h") >= terminal.getvalue().rfind("\x1b[?25l"), "a hidden cursor"
+        for thread in set(threading.enumerate()) - threads:
+            thread.join(30)
+            assert not thread.is_alive(), "it draws on"
+    assert place > 10

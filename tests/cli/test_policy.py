@@ -1,0 +1,170 @@
+"""The `deliberant policy` verbs, from the command line to files and back."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from deliberant.cli import app as cli
+from deliberant.policy import load_policy, spec_view
+from tests.policy.folders import FILES, WHOLE, write
+from tests.tiny import make_tiny_tokenizer
+
+
+def invoke(*arguments: Any) -> Result:
+    return CliRunner().invoke(cli.app, ["policy", *(str(each) for each in arguments)])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write(tmp_path / "demo", WHOLE)
+
+
+def test_show_prints_the_exact_view_and_counts_beside_it(folder: Path) -> None:
+    result = invoke("show", "weapons", "self-harm", "weapons", "--policy", folder)
+    assert result.stdout == spec_view(load_policy(folder), ["weapons", "self-harm"]) + "\n"
+    assert "summaries, rules and styles" in result.stderr and "estimated as UTF-8 bytes / 4" in result.stderr
+    short = invoke("show", "weapons", "--compressed", "--policy", folder)
+    assert short.stdout == spec_view(load_policy(folder), ["weapons"], compressed=True) + "\n"
+
+
+def test_show_counts_by_a_tokenizer_and_keeps_to_a_budget(folder: Path, tmp_path: Path) -> None:
+    make_tiny_tokenizer().save_pretrained(tmp_path / "bytes")
+    view = spec_view(load_policy(folder), ["weapons"])
+    size = len(view.encode())
+    arguments = ("show", "weapons", "--policy", folder, "--tokenizer", tmp_path / "bytes")
+    shown = json.loads(invoke(*arguments, "--json", "--budget", size).stdout)
+    assert (shown["view"], shown["tokens"]["view"]) == (view, size)
+    assert shown["tokens"]["summaries, rules and styles"] + shown["tokens"]["categories"]["weapons"] == size
+    over = invoke(*arguments, "--budget", size - 3)
+    assert (over.exit_code, over.stdout) == (2, "")
+    assert f"{size} tokens, 3 over the budget of {size - 3}" in over.stderr
+
+
+def test_lint_exits_by_what_it_finds(folder: Path, tmp_path: Path) -> None:
+    found = invoke("lint", "--policy", folder)
+    assert found.exit_code == 1
+    assert f"{folder}/categories/weapons.md:21: warning: clause W2 is reached by no example" in found.stdout
+    rows = json.loads(invoke("lint", "--policy", folder, "--json").stdout)
+    assert {row["rule"] for row in rows} >= {"no-example", "dangling-id", "category-size"}
+    clean = {name: FILES[name] for name in ("policy.md", "styles.md")}
+    clean["styles.md"] = clean["styles.md"].partition("\n## safe_complete: ")[0]
+    clauses = "".join(
+        f"### {s} [A{n}] {s}\nExamples:\n- {s}\n" for n, s in enumerate(("refuse", "comply", "safe_complete"))
+    )
+    clean["categories/a.md"] = f"---\nid: a\n---\n# A\n## Summary\ns\n## Clauses\n{clauses}"
+    notes = invoke("lint", "--policy", write(tmp_path / "clean", clean))
+    assert (notes.exit_code, notes.stdout.count("\n"), notes.stderr) == (0, 1, "0 errors, 0 warnings, 1 notes\n")
+
+
+def test_lint_reports_what_the_loader_refuses_with_exit_2(folder: Path) -> None:
+    (folder / "style.md").write_text("x")
+    found = invoke("lint", "--policy", folder, "--json")
+    [row] = json.loads(found.stdout)
+    assert (found.exit_code, row["path"], row["rule"]) == (2, "style.md", "broken")
+    assert invoke("lint", "--policy", folder / "nowhere").exit_code == 2
+
+
+def test_lint_with_a_model_counts_what_it_could_not_read(folder: Path, tiny_llama: Path) -> None:
+    result = invoke("lint", "--policy", folder, "--with", tiny_llama, "--max-new-tokens", 4)
+    assert result.exit_code == 1, result.output
+    assert "pairs read by the model: 2 (0 conflict, 0 ambiguous, 0 clear, 2 unscored)" in result.stderr
+    assert result.stdout.count("[model-unscored]") == 2
+
+
+def test_diff_names_changes_and_prompts(folder: Path, tmp_path: Path) -> None:
+    text = WHOLE["categories/weapons.md"].replace("[W1] refuse", "[W1] comply")
+    new = write(tmp_path / "new", WHOLE | {"categories/weapons.md": text})
+    rows = [("p1", "weapons"), ("p2", "self-harm"), ("p3", None)]
+    prompts = tmp_path / "prompts.jsonl"
+    said = [{"role": "user", "content": "x"}]
+    lines = (json.dumps({"id": id, "messages": said, "category": name, "family": id}) for id, name in rows)
+    prompts.write_text("\n".join(lines))
+    result = invoke("diff", folder, new, "--prompts", prompts)
+    assert result.stdout.splitlines() == [
+        "~ W1 weapon instructions (weapons): restyled refuse -> comply",
+        "views touched: weapons",
+        "prompts touched: 1 of 3 (outside every category, so without a spec view: 1)",
+        "p1",
+    ]
+    row = json.loads(invoke("diff", folder, new, "--prompts", prompts, "--json").stdout)
+    assert row["changed"] == [{"id": "W1", "category": "weapons", "what": ["restyled"], "style": ["refuse", "comply"]}]
+    assert row["prompts"] == {"touched": ["p1"], "untouched": ["p2", "p3"]} and row["touched"] == ["weapons"]
+    ruled = write(tmp_path / "rules", WHOLE | {"rules.md": "# Rules\n\nx\n"})
+    everywhere = invoke("diff", folder, ruled, "--prompts", prompts)
+    assert "prompts touched: 2 of 3 (outside every category, so without a spec view: 1)\np1\np2\n" in everywhere.stdout
+    assert invoke("diff", "micro", "micro").stdout == "no difference\nviews touched: none\n"
+    assert "all: every spec view holds" in invoke("diff", folder, write(tmp_path / "old", FILES)).stdout
+
+
+def test_export_and_import_are_inverse(folder: Path, tmp_path: Path) -> None:
+    file, back = tmp_path / "one.md", tmp_path / "back"
+    assert invoke("export", "--policy", folder, "--to", file).stdout == f"{file}\n"
+    assert file.read_text() == invoke("export", "--policy", folder).stdout
+    assert "is there already" in invoke("export", "--policy", folder, "--to", file).stderr
+    result = invoke("import", file, "--to", back)
+    assert (result.exit_code, result.stdout) == (0, f"{back}\n")
+    assert "rules: 4 found, 4 imported" in result.stderr
+    assert load_policy(back) == load_policy(folder)
+    assert "is not empty" in invoke("import", file, "--to", back).stderr
+
+
+def test_nothing_is_written_into_a_policy_which_would_load_no_more(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "one.md"
+    assert invoke("export", "--to", file).exit_code == 0
+    for place in ("styles.md", "new.md", "categories/new.md", "deeper/new.md"):
+        for verb in (["import", file], ["export"]):
+            told = invoke(*verb, "--to", folder / place)
+            assert (told.exit_code, f"{folder / place}: lies in the policy {folder}" in told.stderr) == (2, True)
+    assert load_policy(folder) == load_policy(write(tmp_path / "same", WHOLE))
+
+
+def test_an_import_that_skips_exits_1_and_lists(tmp_path: Path) -> None:
+    (tmp_path / "spec.md").write_text("# A {#a}\n## B {#b authority=root}\nSee [?](#gone).\n")
+    result = invoke("import", tmp_path / "spec.md", "--to", tmp_path / "p", "--style", "refuse")
+    assert result.exit_code == 1 and f"warning: {tmp_path}/spec.md:3: link to #gone" in result.stderr
+    again = invoke("import", tmp_path / "spec.md", "--to", tmp_path / "r", "--style", "refuse", "--json")
+    row = json.loads(again.stdout)
+    assert (again.exit_code, row["policy"], row["hash"]) == (1, f"{tmp_path}/r", load_policy(tmp_path / "r").hash)
+    assert row["counts"][0].keys() == {"what", "found", "imported"} and "link to #gone" in row["warnings"][0]
+    wrong = invoke("import", tmp_path / "spec.md", "--to", tmp_path / "q", "--style", "refuze")
+    assert (wrong.exit_code, wrong.stderr) == (2, "error: --style: unknown value 'refuze'; did you mean 'refuse'?\n")
+
+
+TIMED = """
+import resource, sys
+from deliberant.cli.app import app
+try:
+    app(sys.argv[1:])
+finally:
+    print(*sys.modules, resource.getrusage(resource.RUSAGE_SELF).ru_utime, file=sys.stderr)
+"""
+
+
+def test_a_large_policy_is_read_in_under_a_second_and_without_torch(tmp_path: Path) -> None:
+    """12 categories of about 2,500 tokens each; processor time, since the machine may be busy."""
+    for number in range(12):
+        clauses = "".join(
+            f"### condition {n} of {number} [{chr(65 + number)}{n}] {('refuse', 'comply', 'safe_complete')[n % 3]}\n"
+            + "Decide by what the request asks for, not by its tone. " * 10
+            + "\n\nExamples:\n"
+            + "".join(f"- example {n} {number} {each} of a request\n" for each in range(5))
+            for n in range(12)
+        )
+        text = f"---\nid: c{number}\n---\n# C\n## Summary\nShort.\n## Clauses\n{clauses}"
+        write(tmp_path / "big", {f"categories/c{number:02}.md": text})
+    big = write(tmp_path / "big", {name: FILES[name] for name in ("policy.md",)})
+    write(big, {"styles.md": FILES["styles.md"].partition("\n## safe_complete: ")[0]})
+    for verb in (["lint", "--policy", str(big)], ["show", "c3", "--policy", str(big)], ["diff", str(big), str(big)]):
+        times = []
+        for _ in range(2):
+            command = [sys.executable, "-c", TIMED, "policy", *verb]
+            done = subprocess.run(command, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+            times.append(float(done.stderr.split()[-1]))
+        assert not {"torch", "transformers", "tokenizers", "numpy"} & set(done.stderr.split())
+        assert min(times) < 1, (verb, times)

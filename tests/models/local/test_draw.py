@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from deliberant.models.local.draw import draw, uniforms
+from deliberant.models.types import Sampling
+from deliberant.util.errors import RunError
+
+
+def test_a_rows_stream_depends_on_its_seed_alone() -> None:
+    several = uniforms([5, 6, 5], 20)
+    assert torch.equal(several[0], several[2])
+    assert not torch.equal(several[0], several[1])
+    assert torch.equal(uniforms([6], 7)[0], several[1, :7])
+
+
+def test_draws_follow_the_tempered_distribution() -> None:
+    logits = torch.tensor([0.0, 1.0, 2.0, -torch.inf]).expand(20_000, -1)
+    uniform = uniforms([0], 20_000)[0]
+    for temperature in (0.5, 1.0, 2.0):
+        tokens = draw(logits, uniform, Sampling(temperature=temperature))
+        shares = torch.bincount(tokens, minlength=4) / len(tokens)
+        assert torch.allclose(shares, (logits[0] / temperature).softmax(-1), atol=0.012)
+
+
+def test_temperature_zero_is_the_likeliest_token() -> None:
+    assert draw(torch.tensor([[0.0, 3.0, 1.0]]), torch.tensor([0.99]), Sampling(temperature=0)).tolist() == [1]
+
+
+def test_top_p_keeps_the_smallest_sufficient_set() -> None:
+    logits = torch.tensor([0.1, 0.6, 0.3]).log().expand(2000, -1)
+    uniform = uniforms([0], 2000)[0]
+    assert set(draw(logits, uniform, Sampling(top_p=0.5)).tolist()) == {1}
+    tokens = draw(logits, uniform, Sampling(top_p=0.7))
+    assert set(tokens.tolist()) == {1, 2}
+    assert abs((tokens == 1).float().mean() - 2 / 3) < 0.04
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.9])
+def test_the_ends_of_the_uniform_range_never_pick_an_impossible_token(top_p: float) -> None:
+    logits = torch.tensor([[-torch.inf, 0.0, 0.0, -torch.inf]] * 2)
+    ends = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    assert set(draw(logits, ends, Sampling(top_p=top_p)).tolist()) == {1, 2}
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_diverged_model_stops_the_run(temperature: float) -> None:
+    with pytest.raises(RunError, match="diverged"):
+        draw(torch.tensor([[0.0, torch.nan]]), torch.tensor([0.5]), Sampling(temperature=temperature))

@@ -1,0 +1,180 @@
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from deliberant.models import Parts, Request, Sampling
+from deliberant.models.local import sampler as local
+from deliberant.models.local.decoder import Decoder
+from deliberant.models.local.generic import Generic
+from deliberant.models.local.sampler import LocalSampler
+from deliberant.prompts.types import Message
+from deliberant.util.errors import UserError
+from tests.tiny import make_tiny_model
+
+GREEDY = Sampling(temperature=0, max_new_tokens=24)
+WARM = Sampling(max_new_tokens=24)
+HELLO: tuple[Message, ...] = ({"role": "user", "content": "hé"},)
+
+
+@pytest.fixture(scope="module", params=["llama", "qwen3", "gpt2"])
+def sampler(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LocalSampler:
+    return LocalSampler.load(make_tiny_model(tmp_path_factory.mktemp(request.param), request.param))
+
+
+@pytest.fixture
+def poisoned() -> Iterator[None]:
+    """Uninitialised memory reads as NaN, so that a result that depends on it can not pass by luck."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def workload(seed: int = 0) -> list[list[int]]:
+    """Prompts of 1 to 340 tokens in three prefix families, several of them repeated."""
+    rng = random.Random(seed)
+    stem = [rng.randrange(256) for _ in range(300)]
+    rows = []
+    for number in range(9):
+        own = [rng.randrange(256) for _ in range(rng.choice([1, 2, 9, 40]))]
+        rows += [stem[: (0, 150, 300)[number % 3]] + own] * rng.choice([1, 3, 8])
+    return rows
+
+
+def generated(model: Any, prompt: list[int], new: int) -> tuple[int, ...]:
+    ids = torch.tensor([prompt])
+    out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=new, do_sample=False)
+    return tuple(out[0, len(prompt) :].tolist())
+
+
+@pytest.mark.usefixtures("poisoned")
+def test_greedy_tokens_equal_generate(sampler: LocalSampler) -> None:
+    prompts = workload()
+    drawn = sampler.sample_ids(prompts, range(len(prompts)), GREEDY)
+    expected = {tuple(prompt): generated(sampler.model, prompt, 24) for prompt in prompts}
+    assert [ids for ids, _ in drawn] == [expected[tuple(prompt)] for prompt in prompts]
+    assert len(set(drawn)) > 5
+
+
+def test_the_fast_path_is_taken_where_it_is_exact(sampler: LocalSampler) -> None:
+    fast = sampler.model.config.model_type in ("llama", "qwen3")
+    assert type(sampler._engine) is (Decoder if fast else Generic)
+
+
+def test_the_fast_path_draws_what_the_general_one_draws(tiny_llama: Path) -> None:
+    fast, general = LocalSampler.load(tiny_llama), LocalSampler.load(tiny_llama)
+    general._engine = Generic(general.model)
+    prompts = workload(1)
+    assert fast.sample_ids(prompts, range(len(prompts)), WARM) == general.sample_ids(prompts, range(len(prompts)), WARM)
+
+
+def test_randomness_hangs_on_the_seed_not_on_the_batch(sampler: LocalSampler, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts = workload()
+    whole = sampler.sample_ids(prompts, range(len(prompts)), WARM)
+    assert whole == sampler.sample_ids(prompts, range(len(prompts)), WARM)
+    assert whole[::-1] == sampler.sample_ids(prompts[::-1], range(len(prompts))[::-1], WARM)
+    monkeypatch.setattr(local, "BATCH_ROWS", 5)
+    assert whole == sampler.sample_ids(prompts, range(len(prompts)), WARM)
+    assert len(set(sampler.sample_ids([prompts[0]] * 8, range(8), WARM))) == 8
+
+
+def test_ended_rows_leave_and_the_others_go_on(sampler: LocalSampler) -> None:
+    prompts = [[1, 2, 3]] * 60
+    drawn = sampler.sample_ids(prompts, range(60), Sampling(temperature=1.5, max_new_tokens=200))
+    end = sampler.tokenizer.eos_token_id
+    assert {stop for _, stop in drawn} == {"stop", "length"}
+    for ids, stop in drawn:
+        assert end not in ids[:-1]
+        assert (ids[-1] == end) if stop == "stop" else (len(ids) == 200)
+
+
+def test_completions_are_raw_text_without_the_end_of_turn(sampler: LocalSampler) -> None:
+    tokenizer = sampler.tokenizer
+    ids = (*tokenizer.encode("<think>é\n</think> a  b ."), tokenizer.eos_token_id)
+    assert sampler._decode(ids) == sampler._decode(ids[:-1]) == "<think>é\n</think> a  b ."
+    requests = [Request(HELLO, seed) for seed in range(3)]
+    completions = sampler.sample(requests, WARM)
+    drawn = sampler.sample_ids([sampler.encode(HELLO)] * 3, range(3), WARM)
+    assert [(c.token_ids, c.stop) for c in completions] == drawn
+    assert {c.usage.input for c in completions} == {len(sampler.encode(HELLO))}
+
+
+def test_encoding_and_counting(sampler: LocalSampler) -> None:
+    assert sampler.tokenizer.decode(sampler.encode(HELLO)) == "<|im_start|>user\nhé<|im_end|>\n<|im_start|>assistant\n"
+    assert sampler.count_tokens("hé<think>") == 4
+    assert not sampler.opened
+
+
+def test_a_stream_ends_with_the_sample(sampler: LocalSampler) -> None:
+    for seed in range(5):
+        stream = list(sampler.stream(HELLO, WARM, seed))
+        [drawn] = sampler.sample([Request(HELLO, seed)], WARM)
+        assert stream[-1] == Parts(drawn.reasoning, drawn.answer, drawn.complete)
+        assert len(stream) > 1
+
+
+def test_an_abandoned_stream_leaves_no_trace(sampler: LocalSampler) -> None:
+    sampler.model.train()
+    stream = sampler.stream(HELLO, WARM, 0)
+    next(stream)
+    assert torch.zeros(1, requires_grad=True).exp().requires_grad
+    del stream
+    assert sampler.model.training
+    sampler.model.eval()
+
+
+def test_refresh_takes_up_new_weights(sampler: LocalSampler) -> None:
+    weight = sampler.model.get_input_embeddings().weight
+    prompts = workload()[:3]
+    before = weight.detach().clone()
+    with torch.no_grad():
+        weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)))
+    sampler.refresh()
+    try:
+        drawn = sampler.sample_ids(prompts, range(3), GREEDY)
+        assert [ids for ids, _ in drawn] == [generated(sampler.model, prompt, 24) for prompt in prompts]
+    finally:
+        with torch.no_grad():
+            weight.copy_(before)
+        sampler.refresh()
+    assert drawn != sampler.sample_ids(prompts, range(3), GREEDY)
+
+
+def test_bf16_matrix_products_are_close(tiny_llama: Path) -> None:
+    exact, rough = (LocalSampler.load(tiny_llama, dtype=dtype) for dtype in (torch.float32, torch.bfloat16))
+    prompts = workload()
+    first = Sampling(max_new_tokens=1)
+    drawn = [sampler.sample_ids(prompts, range(len(prompts)), first) for sampler in (exact, rough)]
+    assert sum(a == b for a, b in zip(*drawn, strict=True)) > 0.8 * len(prompts)
+
+
+def test_a_prompt_that_does_not_fit_is_an_error_not_a_cut(sampler: LocalSampler) -> None:
+    with pytest.raises(UserError, match="prompt 2 of 2: 4090 tokens and 24 new ones are 18 over the model's 4096"):
+        sampler.sample_ids([[1], [1] * 4090], [0, 1], WARM)
+
+
+def test_identity_follows_every_file_that_shapes_a_sample(tiny_model: Path, tmp_path: Path) -> None:
+    identities = {LocalSampler.load(tiny_model).identity}
+    for name in ("model.safetensors", "tokenizer.json", "chat_template.jinja"):
+        copy = shutil.copytree(tiny_model, tmp_path / name)
+        assert LocalSampler.load(copy).identity in identities
+        data = bytearray((copy / name).read_bytes())
+        data[-1:] = b"\x01" if name == "model.safetensors" else bytes(data[-1:]) + b"\n"
+        (copy / name).write_bytes(data)
+        identities.add(LocalSampler.load(copy).identity)
+    assert len(identities) == 4
+
+
+def test_user_mistakes_name_the_remedy(tiny_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no config\.json"):
+        LocalSampler.load(tmp_path)
+    with pytest.raises(UserError, match="is no folder here and can not be had from the Hub"):
+        LocalSampler.load(tmp_path / "none")
+    copy = shutil.copytree(tiny_model, tmp_path / "copy")
+    (copy / "chat_template.jinja").unlink()
+    with pytest.raises(UserError, match=r"no chat template; add chat_template.jinja"):
+        LocalSampler.load(copy)
