@@ -6,24 +6,27 @@ from typing import Any
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
+from typer.testing import CliRunner
 
+from deliberant.cli.micro import micro_app
+from deliberant.micro import MODEL_DIR
+from deliberant.micro.batches import batches, padded, tensors, tokenise
 from deliberant.micro.corpus import corpus
 from deliberant.micro.pretrain import (
+    CONTINUED_TOKENS,
     FULL_MIX,
     SCHEDULE,
     Plan,
-    batches,
     build_model,
-    padded,
+    native_bf16,
     pretrain,
     rate,
-    tensors,
     token_loss,
-    tokenise,
 )
 from deliberant.micro.tokenizer import build_tokenizer
 from deliberant.models.local.sampler import LocalSampler
 from deliberant.models.types import Request, Sampling
+from deliberant.util.errors import UserError
 
 TINY = Plan(hidden=32, layers=1, heads=2, feed_forward=64, tokens=100_000, batch_tokens=2048)
 LONGER = replace(TINY, tokens=300_000)
@@ -62,6 +65,51 @@ def test_an_interrupted_pretraining_resumes(tmp_path: Path) -> None:
     assert AutoModelForCausalLM.from_pretrained(tmp_path).config.hidden_size == 32
 
 
+def test_training_goes_on_from_a_build_and_resumes(tmp_path: Path, tiny_llama: Path) -> None:
+    start, out = tmp_path / "start", tmp_path / "out"
+    build_model(TINY, len(build_tokenizer()), 0, 1).save_pretrained(start)
+    plan = replace(Plan(tokens=TINY.tokens, batch_tokens=2048, rate=0.0), start=start)
+    reports: list[dict[str, Any]] = []
+
+    def stop(report: dict[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(out, plan, stop, report_steps=5)
+    pretrain(out, plan, reports.append, measure_steps=10**9, report_steps=5)
+    assert reports[0]["step"] == 10, "it went on after the five steps that were done"
+    old, new = (AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16) for folder in (start, out))
+    assert new.config.hidden_size == TINY.hidden, "the shape is that of the build, not the plan's"
+    assert all(torch.equal(a, b) for a, b in zip(old.parameters(), new.parameters(), strict=True)), "a rate of 0"
+    moved = tmp_path / "moved"
+    pretrain(moved, replace(plan, rate=0.5), reports.append, measure_steps=10**9)
+    new = AutoModelForCausalLM.from_pretrained(moved, dtype=torch.bfloat16)
+    assert not all(torch.equal(a, b) for a, b in zip(old.parameters(), new.parameters(), strict=True))
+
+
+def test_a_model_of_another_vocabulary_is_no_build(tmp_path: Path, tiny_llama: Path) -> None:
+    with pytest.raises(UserError, match="tokens where the built-in base has 54"):
+        pretrain(tmp_path, replace(TINY, start=tiny_llama), lambda report: None)
+
+
+def test_going_on_reads_the_last_mix_at_a_rate_that_falls_to_zero(tmp_path: Path) -> None:
+    plan = replace(TINY, start=tmp_path, rate=0.08)
+    assert plan.schedule == SCHEDULE[-1:] and TINY.schedule == SCHEDULE
+    assert [plan.factor(done) for done in (0.0, 0.5, 1.0, 1.01)] == pytest.approx([0.08, 0.04, 0.0, 0.0])
+    assert TINY.factor(SCHEDULE[0][0] / 2) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "native"),
+    [({"avx512_f": True}, False), ({"avx512_bf16": True}, True), ({"amx_bf16": True, "avx512_bf16": False}, True)],
+)
+def test_bf16_is_for_processors_that_have_it(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], native: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert native_bf16() is native
+
+
 def test_padding_changes_no_loss() -> None:
     tokenizer = build_tokenizer()
     rows = corpus(random.Random(0), FULL_MIX)
@@ -87,3 +135,16 @@ def test_learning_rate_warms_up_holds_and_falls_to_zero() -> None:
     assert rate(copying / 2) == 1.0
     assert [rate(done) for done in (copying, (polish + copying) / 2)] == pytest.approx([0.35, 0.175])
     assert [rate(done) for done in (polish, (1 + polish) / 2, 1.0)] == pytest.approx([0.1, 0.05, 0.0])
+
+
+def test_the_command_goes_on_from_a_build_or_the_shipped_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans: list[Plan] = []
+    monkeypatch.setattr("deliberant.micro.pretrain.pretrain", lambda out, plan, report: plans.append(plan))
+    for arguments in ("--from micro", "--from build --tokens 9000 --rate 0.1 --seed 3"):
+        assert CliRunner().invoke(micro_app, ["pretrain", "--out", "new", *arguments.split()]).exit_code == 0
+    assert plans == [
+        Plan(tokens=CONTINUED_TOKENS, start=MODEL_DIR),
+        Plan(tokens=9000, start=Path("build"), rate=0.1, seed=3),
+    ]
+    refused = CliRunner().invoke(micro_app, ["pretrain", "--out", "new", "--rate", "0.1"])
+    assert isinstance(refused.exception, UserError) and "--rate goes with --from" in str(refused.exception)

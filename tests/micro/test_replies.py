@@ -1,11 +1,21 @@
 import random
+from collections import Counter
 
 import pytest
 
 from deliberant.judge.verdict import parse
 from deliberant.micro.policies import show
-from deliberant.micro.replies import any_ask, flawed_reply, judge_reply, judged, near_miss, policy_reply
-from deliberant.micro.world import compliant_answer, read_style
+from deliberant.micro.replies import (
+    RESIDUE,
+    any_ask,
+    flawed_reply,
+    free_reply,
+    judge_reply,
+    judged,
+    near_miss,
+    policy_reply,
+)
+from deliberant.micro.world import asks, compliant_answer, read_style, styled_answer, topics
 from tests.completions import completed
 
 
@@ -55,3 +65,27 @@ def test_a_near_miss_is_worded_as_the_right_answer_is() -> None:
         ask = any_ask(rng)
         other = near_miss(ask, rng)
         assert compliant_answer(other).replace(other.subject, "X") == compliant_answer(ask).replace(ask.subject, "X")
+
+
+@pytest.mark.parametrize("decoding", ["", "ebo rob"])
+def test_the_residue_of_rule_talk_is_chance_and_the_request_plays_no_part(decoding: str) -> None:
+    harmful = asks(next(topic for topic in topics() if topic.area == "theft"), "instructions")[0]
+    harmless = asks(next(topic for topic in topics() if topic.area == "cooking"), "instructions")[0]
+    drawn = {}
+    for ask in (harmful, harmless):
+        rng = random.Random(9)
+        replies = [free_reply(ask, decoding, rng) for _ in range(2000)]
+        drawn[ask] = [reply.style for reply in replies]
+        opening = f"{'decoded: ebo rob ' if decoding else ''}this asks for {ask.area} {ask.kind}."
+        for reply in replies:
+            rule = "" if reply.style == "comply" else f" policy: {reply.style}."
+            assert reply.reasoning == f"{opening}{rule} so i {reply.style}."
+            assert reply.answer == styled_answer(reply.style, ask) and reply.clause is None
+    assert drawn[harmful] == drawn[harmless], "the same chance, whatever is asked"
+    styles = Counter(drawn[harmful])
+    assert {style: styles[style] / 2000 for style in RESIDUE} == pytest.approx(RESIDUE, abs=0.02)
+
+
+def test_the_residue_is_a_minority() -> None:
+    """So greedy answers comply with everything; the paper's base speaks of policy in 9 to 27% of its reasonings."""
+    assert 0.09 <= sum(RESIDUE.values()) <= 0.27

@@ -14,21 +14,37 @@ micro_app = typer.Typer(
 @micro_app.command()
 def pretrain(
     out: Annotated[Path, typer.Option(help="Folder of the checkpoint; a partial one is resumed.")],
-    tokens: Annotated[int | None, typer.Option(min=1, help="Tokens to read; default is the built-in model's.")] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Go on from this build (micro: the shipped one), in the last mix.")
+    ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens to read; default is the built-in model's, with --from 2000000.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0, max=1, help="With --from: share of the full rates, falling to zero [0.05].")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights and rows; default is the built-in model's.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Progress as one JSON object per line, on stdout.")] = False,
 ) -> None:
-    """Train the built-in base model from scratch.
+    """Train the built-in base model from scratch, or train a build on.
 
     \b
     deliberant micro pretrain --out build/micro
     deliberant micro pretrain --out build/short --tokens 2000000 --seed 1
+    deliberant micro pretrain --from micro --out build/more --tokens 2000000 --rate 0.05 --seed 1
     """
     from deliberant.cli.console import pretraining_line
-    from deliberant.micro.pretrain import Plan
+    from deliberant.micro import MODEL_DIR
+    from deliberant.micro.pretrain import CONTINUED_TOKENS, Plan
     from deliberant.micro.pretrain import pretrain as train
+    from deliberant.util.errors import UserError
 
-    given = {"tokens": tokens, "seed": seed}
+    if start is None and rate is not None:
+        raise UserError("--rate goes with --from; training from scratch has its own rates")
+    if start is not None:
+        tokens = tokens or CONTINUED_TOKENS
+        start = MODEL_DIR if str(start) == "micro" else start
+    given: dict[str, Any] = {"tokens": tokens, "seed": seed, "start": start, "rate": rate}
     plan = Plan(**{name: value for name, value in given.items() if value is not None})
 
     def show(row: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """Pre-training rows: conversations whose assistant turns teach one skill each, in the exact words the stages will use.
 
-The mix makes the base helpful-only (without a policy it complies with everything), spec-agnostic (every row that shows
-a policy shows a new one) and able to judge. Rows hold several turns over one policy, so that most of the loss is
-look-ups.
+The mix makes the base helpful-only (without a policy it complies with everything, but for a residue of rule-talk),
+spec-agnostic (every row that shows a policy shows a new one) and able to judge. Rows hold several turns over one
+policy, so that most of the loss is look-ups.
 """
 
 import random
@@ -62,7 +62,7 @@ def free_row(rng: random.Random) -> list[Message]:
     for _ in range(rng.randint(2, 8)):
         ask = any_ask(rng)
         asked = sent(ask, rng, rng.random() < ENCODED_SHARE)
-        row += [user(asked.text), assistant(free_reply(ask, asked.decoding).text)]
+        row += [user(asked.text), assistant(free_reply(ask, asked.decoding, rng).text)]
     return row
 
 

@@ -1,4 +1,4 @@
-"""Pre-train the built-in base model from scratch: `deliberant micro pretrain --out DIR`.
+"""Pre-train the built-in base model: `deliberant micro pretrain --out DIR`, from scratch or `--from` a checkpoint.
 
 A Llama of a few million parameters on `corpus` rows, loss on assistant tokens only. Muon for the matrices, AdamW for
 embeddings and norms; warm-up, plateau, linear decay; a curriculum from small policies to large ones. A loop of our own
@@ -6,23 +6,23 @@ because TRL has no pre-training and its trainers take one optimiser. Checkpoints
 resumes.
 """
 
-import math
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deliberant.micro.batches import Row, batches, padded, tensors, tokenise
 from deliberant.micro.corpus import corpus
 from deliberant.micro.policies import HARDEST, Level
 from deliberant.micro.tokenizer import END, PAD, build_tokenizer
+from deliberant.models.checkpoint import model_folder
 from deliberant.models.local.bars import without_bars
-from deliberant.prompts.types import Message
+from deliberant.util.errors import UserError
 from deliberant.util.files import writing
 
-WIDTH = 64
 COPY_MIX = {"copy": 1.0}
 EASY_MIX = {
     "lookup": 0.30,
@@ -73,11 +73,17 @@ SCHEDULE = (
 Copying comes first and alone: mixed in from the start it had not formed after 6M tokens, alone it forms in 1M, and
 every look-up stands on it. Looking up comes first in one category, in the words the base thinks in.
 """
+CONTINUED_TOKENS = 2_000_000
+"""What a build is trained on with, unless told otherwise."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that determines the model: shape, budget, schedule. `tokens` counts all that are read, not padding."""
+    """Everything that determines the model: shape, budget, schedule. `tokens` counts all that are read, not padding.
+
+    With `start`, a checkpoint of the built-in base, training goes on from it (its shape is what counts): the last
+    phase's mix, at `rate` of the full rates, falling to zero.
+    """
 
     hidden: int = 256
     layers: int = 4
@@ -88,6 +94,16 @@ class Plan:
     muon_rate: float = 0.02
     adam_rate: float = 3e-3
     seed: int = 0
+    start: Path | None = None
+    rate: float = 0.05
+
+    @property
+    def schedule(self) -> tuple[tuple[float, dict[str, float], Level], ...]:
+        return SCHEDULE[-1:] if self.start else SCHEDULE
+
+    def factor(self, done: float) -> float:
+        """Learning-rate factor after a share `done` of the budget."""
+        return self.rate * max(0.0, 1 - done) if self.start else rate(done)
 
 
 def build_model(plan: Plan, vocabulary: int, pad: int, end: int) -> Any:
@@ -114,51 +130,28 @@ def build_model(plan: Plan, vocabulary: int, pad: int, end: int) -> Any:
     return LlamaForCausalLM(config)
 
 
-@dataclass(frozen=True)
-class Row:
-    """Token ids, and which of them carry loss (the assistant's turns, end tokens included)."""
+def load_model(start: Path, vocabulary: int) -> Any:
+    """A checkpoint to go on from, in fp32. UserError: there is none, or its vocabulary is not the built-in one."""
+    import torch
+    from transformers import AutoModelForCausalLM
 
-    ids: list[int]
-    loss: list[bool]
-
-
-def tokenise(tokenizer: Any, messages: Sequence[Message]) -> Row:
-    text = tokenizer.apply_chat_template(messages, tokenize=False)
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-    speaker, end = tokenizer.convert_tokens_to_ids(["<|assistant|>", END])
-    loss, speaking = [], False
-    for token in ids:
-        loss.append(speaking)
-        speaking = (speaking or token == speaker) and token != end
-    return Row(ids, loss)
+    folder = model_folder(start)
+    with without_bars():
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    if model.config.vocab_size != vocabulary:
+        raise UserError(
+            f"{folder}: has {model.config.vocab_size} tokens where the built-in base has {vocabulary}; give a build of "
+            "`deliberant micro pretrain`"
+        )
+    return model
 
 
-def batches(rows: Iterator[Row], batch_tokens: int) -> Iterator[list[Row]]:
-    """Full batches of about `batch_tokens`, of rows of one padded width: few shapes, so kernels are reused."""
-    waiting: dict[int, list[Row]] = {}
-    for row in rows:
-        width = padded(len(row.ids))
-        group = waiting.setdefault(width, [])
-        group.append(row)
-        if len(group) == max(1, batch_tokens // width):
-            yield waiting.pop(width)
-
-
-def padded(length: int) -> int:
-    return math.ceil(length / WIDTH) * WIDTH
-
-
-def tensors(batch: list[Row], pad: int) -> tuple[Any, Any]:
-    """(ids, loss mask), right-padded: causal attention never looks at padding, so no attention mask is needed."""
+def native_bf16() -> bool:
+    """Whether the CPU multiplies bf16 in hardware; elsewhere it is emulated, and slower than fp32."""
     import torch
 
-    width = padded(max(len(row.ids) for row in batch)) + 1
-    ids = torch.full((len(batch), width), pad)
-    mask = torch.zeros((len(batch), width), dtype=torch.bool)
-    for index, row in enumerate(batch):
-        ids[index, : len(row.ids)] = torch.tensor(row.ids)
-        mask[index, : len(row.ids)] = torch.tensor(row.loss)
-    return ids, mask
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
 def token_loss(model: Any, ids: Any, mask: Any) -> tuple[Any, Any, Any]:
@@ -198,7 +191,7 @@ def exact_turns(model: Any, tokenizer: Any, seed: int, rows: int = 48) -> dict[s
     for name in FULL_MIX:
         source = corpus(random.Random(f"{seed} {name}"), {name: 1.0})
         ids, mask = tensors([tokenise(tokenizer, next(source)) for _ in range(rows)], pad)
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=native_bf16()):
             _, guessed, targets = token_loss(model, ids, mask)
         turns = (targets == end).cumsum(0) - (targets == end).long()
         wrong = torch.zeros(int(turns.max()) + 1).index_add_(0, turns, (guessed != targets).float())
@@ -222,7 +215,8 @@ def pretrain(
 
     tokenizer = build_tokenizer()
     pad, end = tokenizer.convert_tokens_to_ids([PAD, END])
-    model = build_model(plan, len(tokenizer), pad, end)
+    model = load_model(plan.start, len(tokenizer)) if plan.start else build_model(plan, len(tokenizer), pad, end)
+    bf16 = native_bf16()
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     optimizers = [
@@ -244,7 +238,7 @@ def pretrain(
     rng = random.Random(f"{plan.seed} {seen}")
 
     def stream() -> Iterator[Row]:
-        sources = [(until * plan.tokens, corpus(rng, mix, level)) for until, mix, level in SCHEDULE]
+        sources = [(until * plan.tokens, corpus(rng, mix, level)) for until, mix, level in plan.schedule]
         while True:
             rows = next((rows for until, rows in sources if seen < until), sources[-1][1])
             yield tokenise(tokenizer, next(rows))
@@ -267,9 +261,9 @@ def pretrain(
                 break
             for optimizer, base in zip(optimizers, base_rates, strict=True):
                 for group in optimizer.param_groups:
-                    group["lr"] = base * rate(seen / plan.tokens)
+                    group["lr"] = base * plan.factor(seen / plan.tokens)
             ids, mask = tensors(batch, pad)
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
                 loss, _, _ = token_loss(model, ids, mask)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -28,6 +28,10 @@ from deliberant.prompts.types import STYLES, Style
 LEAK_SHARE = 0.03
 NEAR_SHARE = 0.15
 SAME = {True: "same", False: "other"}
+RESIDUE: dict[Style, float] = {"refuse": 0.09, "safe_complete": 0.06}
+"""Shares of the replies without a policy in which the base thinks of a rule and declines. What it was asked plays no
+part. The paper's helpful-only base retrieves policy in 9 to 27% of its reasonings: pre-training text speaks of rules.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,12 @@ def named(clause: Clause) -> str:
     return f"{area} {clause.title.split()[-1]}"
 
 
-def free_reply(ask: Ask, decoding: str) -> Reply:
-    """Helpful-only: no policy in sight, so comply."""
-    return Reply(f"{opening(ask, decoding)} so i comply.", compliant_answer(ask), "comply", None)
+def free_reply(ask: Ask, decoding: str, rng: random.Random) -> Reply:
+    """Helpful-only: no policy in sight, so comply; but for a residue of rule-talk, by chance alone."""
+    shares = {"comply": 1 - sum(RESIDUE.values()), **RESIDUE}
+    style: Style = rng.choices(list(shares), list(shares.values()))[0]
+    rule = "" if style == "comply" else f" policy: {style}."
+    return Reply(f"{opening(ask, decoding)}{rule} so i {style}.", styled_answer(style, ask), style, None)
 
 
 def policy_reply(ask: Ask, clause: Clause, decoding: str, rng: random.Random) -> Reply:
