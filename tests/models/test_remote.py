@@ -64,7 +64,7 @@ def test_sampling_goes_to_the_server_as_it_is_meant(llama: str) -> None:
 
 
 def test_a_schema_is_kept_to(llama: str) -> None:
-    schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
+    schema: dict[str, object] = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
     with Proxy(llama) as proxy:
         [drawn] = sampler(proxy.url).sample(requests(1, schema), Sampling(max_new_tokens=40))
     assert proxy.forwarded[0]["response_format"]["json_schema"]["schema"]["required"] == ["ok"]
