@@ -25,7 +25,6 @@ from deliberant.models.local.bars import without_bars
 from deliberant.models.local.hardware import multiplies_bf16
 from deliberant.util.errors import RunError
 from deliberant.util.files import Row, json_line, write_rows
-from deliberant.util.memory import give_back
 
 CHATTY = ("transformers", "trl", "accelerate", "datasets")
 TORCH_WRITER = "inline_container"  # the source file that torch names when it can not write a checkpoint
@@ -132,7 +131,7 @@ def batch_order(lengths: Sequence[int], batch_size: int, seed: int) -> list[int]
 
 
 class StepLog(TrainerCallback):  # type: ignore[misc]
-    """One row of metrics.jsonl per optimizer step, and the progress bar; memory is given back at each checkpoint.
+    """One row of metrics.jsonl per optimizer step, and the progress bar.
 
     `row(step, logs)` picks what to write; the step is added here.
     """
@@ -151,9 +150,6 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
         row = {"step": state.global_step, **self.row(state.global_step, logs)}
         append_rows(self.path, [row])
         self.advance(1)
-
-    def on_save(self, *_: Any, **__: Any) -> None:
-        give_back()  # batches of many shapes leave gaps, a gigabyte in two hundred steps of the built-in world
 
 
 def append_rows(path: Path, rows: Sequence[Row]) -> None:
