@@ -28,6 +28,8 @@ from deliberant.models.local.sampler import LocalSampler
 from deliberant.models.types import Request, Sampling
 from deliberant.util.errors import UserError
 
+pytestmark = pytest.mark.numbers
+
 TINY = Plan(hidden=32, layers=1, heads=2, feed_forward=64, tokens=100_000, batch_tokens=2048)
 LONGER = replace(TINY, tokens=300_000)
 
