@@ -1,13 +1,15 @@
-# make run    the built-in world, end to end: table and report at the end
-# make test   lint, types, tests; with CI set, the slow tests too
-# make lint   lint and types only
+# make run      the built-in world, end to end: table and report at the end
+# make test     lint, types, tests; with CI set, the slow tests too
+# make numbers  the tests that touch numbers, as on processors with AVX2 alone and with none of it
+# make lint     lint and types only
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: run test lint
+.PHONY: run test numbers lint
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 # glibc gives large blocks back to the kernel at every training step otherwise, which can double its time
 export MALLOC_MMAP_THRESHOLD_ := 4294967296
@@ -20,10 +22,15 @@ export GOMP_SPINCOUNT := 20000
 run: $(INSTALLED)
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$(nproc)} $(BIN)/deliberant run recipes/micro.yaml
 
-test: export HF_HUB_OFFLINE := 1
-test: export OMP_NUM_THREADS := 1
+test numbers: export HF_HUB_OFFLINE := 1
+test numbers: export OMP_NUM_THREADS := 1
 test: lint
-	$(BIN)/pytest $(if $(CI),,-m "not slow")
+	$(PYTEST) $(if $(CI),,-m "not slow")
+
+AVX2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2
+numbers: $(INSTALLED)
+	$(AVX2) $(PYTEST) -m numbers
+	ATEN_CPU_CAPABILITY=default $(PYTEST) -m numbers
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

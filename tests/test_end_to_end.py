@@ -39,7 +39,7 @@ def verdict(request: Request) -> str:
 
 class JudgedRun(Run):
     def sampler(self, role: str) -> Any:
-        return Scripted(verdict, "judge") if role == "judge" else super().sampler(role)
+        return Scripted(verdict, "judge") if role in ("filter", "reward", "evaluate") else super().sampler(role)
 
 
 @pytest.fixture(scope="module")

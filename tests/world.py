@@ -1,7 +1,7 @@
-"""A world for whole runs: a policy, prompts, templates, and two models set by hand, which need no training.
+"""A world for whole runs: a policy, prompts, templates, and models set by hand, which need no training.
 
-The base cites a clause at random, one time in three one that does not exist, and says a letter or nothing. The judge
-gives a 5 to whatever it reads.
+The base cites a clause at random, one time in three one that does not exist, and says a letter or nothing. The two
+judges give a 5 to whatever they read.
 """
 
 from itertools import pairwise
@@ -32,11 +32,14 @@ RECIPE = """\
 name: tiny
 policy: policy
 base: model
-judge: judge
+judge:
+  filter: {model: judge, max_new_tokens: 16}
+  reward: {model: judge, max_new_tokens: 16}
+  evaluate: {model: grader, max_new_tokens: 16}
 templates: templates
 prompts: {train: train.jsonl, helpful: helpful.jsonl, cases: cases.jsonl}
 generate: {samples: 6, max_new_tokens: 16, chunk: 3}
-filter: {max_new_tokens: 16, max_unscored: 0.5, chunk: 3}
+filter: {max_unscored: 0.5, chunk: 3}
 helpful: {samples: 2, max_new_tokens: 16, chunk: 1}
 sft: {epochs: 4, learning_rate: 0.002, batch_size: 2, save_steps: 5}
 rl:
@@ -49,6 +52,7 @@ BASE |= {**dict.fromkeys("123", "]"), **dict.fromkeys("abcdefgh", "<|im_end|>")}
 VERDICT = "score: 5"
 JUDGE = {"\n": "<think>", "<think>": "!", "!": "</think>", "</think>": VERDICT[0]}
 JUDGE |= {**dict(pairwise(VERDICT)), VERDICT[-1]: "<|im_end|>"}
+GRADER = {**JUDGE, "<think>": ".", ".": "</think>"}
 
 
 def prompt(name: str, text: str, category: str | None) -> Prompt:
@@ -75,6 +79,7 @@ def build(root: Path) -> Path:
             path.write_text(text)
     make_chain(root / "model", BASE)
     make_chain(root / "judge", JUDGE)
+    make_chain(root / "grader", GRADER)
     write_prompts(root / "train.jsonl", TRAIN)
     write_prompts(root / "helpful.jsonl", [SONG])
     write_cases(root / "cases.jsonl", CASES)

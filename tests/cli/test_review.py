@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from deliberant.cli import app as cli
 from deliberant.review import Samples
+from deliberant.review.calibrate import calibrate
 from deliberant.util.files import read_rows
 from tests.review.reviewed import labelled, reviewed
 
@@ -24,7 +26,8 @@ def invoke(*arguments: Any) -> Result:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("deliberant.review.calibrate.calibrate", partial(calibrate, resamples=50))
     return reviewed(tmp_path).root
 
 

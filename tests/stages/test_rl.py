@@ -26,6 +26,8 @@ from tests.stages.scripted import HEARTH, POEM, POLICY, PRUNING, Scripted
 from tests.stages.trainable import Fuse, Killed, TrainableRun, make_run
 from tests.tiny import BANDIT, make_chain, make_tiny_tokenizer
 
+pytestmark = pytest.mark.numbers
+
 SAID = [f"<think>{letter}</think>{letter}" for letter in "abcdefgh"]
 SETTINGS: dict[str, Any] = {
     "steps": 4,

@@ -16,6 +16,8 @@ from deliberant.util.files import file_hash, read_rows, write_rows
 from tests.stages.scripted import HEARTH, PRUNING, SONG
 from tests.stages.trainable import Fuse, Killed, TrainableRun, make_run
 
+pytestmark = pytest.mark.numbers
+
 TEXTS = [f"<think>[F{number % 3}] says {'x' * number}</think>answer {number}" for number in range(10)]
 HELPFUL = [f"<think>sing</think>la {number}" for number in range(4)]
 SETTINGS = {

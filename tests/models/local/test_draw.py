@@ -5,6 +5,8 @@ from deliberant.models.local.draw import draw, uniforms
 from deliberant.models.types import Sampling
 from deliberant.util.errors import RunError
 
+pytestmark = pytest.mark.numbers
+
 
 def test_a_rows_stream_depends_on_its_seed_alone() -> None:
     several = uniforms([5, 6, 5], 20)
