@@ -7,7 +7,6 @@ import pytest
 from deliberant.models.checkpoint import model_hash
 from deliberant.models.refs import MICRO, Reference, identify, parse_reference, providers
 from deliberant.util.errors import RunError, UserError
-from tests.tiny import make_tiny_model
 
 
 @pytest.mark.parametrize(
@@ -70,9 +69,8 @@ def test_the_address_of_a_server() -> None:
     assert parse_reference("api:openai/gpt-5").url is None
 
 
-def test_identity_without_loading(tmp_path: Path) -> None:
-    folder = make_tiny_model(tmp_path / "m")
-    day = "2026-11-28"
+def test_identity_without_loading(tiny_model: Path) -> None:
+    folder, day = tiny_model, "2026-11-28"
     assert identify(parse_reference(str(folder)), day) == identify(parse_reference(f"vllm:{folder}"), day)
     assert identify(parse_reference(str(folder)), day) == model_hash(folder)
     assert identify(parse_reference("micro"), day) == model_hash(MICRO)

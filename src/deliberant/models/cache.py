@@ -31,7 +31,7 @@ class Reply:
 
 
 class Calls:
-    """The finished calls of one run, by key; `hits` counts replies that were found instead of paid.
+    """The finished calls of one run, by key; `hits` counts requests whose calls were found, not made.
 
     `account` is of all of them, `stages` by what `stage` said when they were made.
     """

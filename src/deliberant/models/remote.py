@@ -97,6 +97,7 @@ class RemoteSampler:
         calls are kept, and those on their way have been waited for. Ctrl-C waits for none.
         """
         found = [self._kept(request, sampling) for request in requests]
+        self.calls.hits += sum(each is not None for each in found)
         missing = [request for request, each in zip(requests, found, strict=True) if each is None]
         if missing:
             self.calls.account.check(self._budget, self._prices)
