@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from deliberant.cli import app as cli
 from deliberant.prompts import Hint, write_cases, write_prompts
 from deliberant.run.recipe import load_recipe
-from deliberant.run.run import POINTERS, Run, command, plan
+from deliberant.run.run import POINTERS, UNCOVERED, Run, command, plan
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import Row, fingerprint
 from tests.runs import prompt, write_recipe
@@ -290,7 +290,7 @@ def test_a_run_made_before_a_setting_existed_is_still_that_run(recipe: Path, tmp
     del settings["rl"]["held_out"]
     old = fingerprint(
         {
-            "settings": {key: settings[key] for key in settings if key not in (*POINTERS, "incremental")},
+            "settings": {key: settings[key] for key in settings if key not in {*POINTERS, *UNCOVERED, "incremental"}},
             "world": run.world,
             "covers": run.covers,
         }
