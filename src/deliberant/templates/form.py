@@ -54,7 +54,7 @@ def _examples(words: dict[str, Any], clauses: Sequence[Clause], index: int) -> l
         values = {"id": clause.id, "style": style, "title": clause.title, "text": _sentence(clause.text)}
         asked = _turn(clause.examples or (_filled(words["asks"], values),), index)
         reasoning = _filled(_turn(words["reasoning"], index + place), values)
-        shown += _exchange(asked, reasoning, _turn(words["answers"][style], index))
+        shown += _exchange(asked, reasoning, _filled(_turn(words["answers"][style], index), values))
     return shown
 
 
