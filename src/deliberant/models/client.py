@@ -30,7 +30,7 @@ _ENGINE: dict[Engine, dict[str, Any]] = {
 """Else a server's or a model's own defaults cut the distribution that `Sampling` asks for, or split the reasoning."""
 
 PATIENCE = 3600.0
-"""Seconds for one attempt at a server of one's own: on a CPU, or behind a queue, ten minutes (Inspect's) can be short."""
+"""Seconds for one attempt at a server of one's own: on a CPU, or in a queue, Inspect's ten minutes can be too short."""
 
 _CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 _STOPS: dict[str, Stop] = {"max_tokens": "length", "model_length": "length", "content_filter": "blocked"}
