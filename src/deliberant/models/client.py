@@ -29,6 +29,9 @@ _ENGINE: dict[Engine, dict[str, Any]] = {
 }
 """Else a server's or a model's own defaults cut the distribution that `Sampling` asks for, or split the reasoning."""
 
+PATIENCE = 3600.0
+"""Seconds for one attempt at a server of one's own: on a CPU, or in a queue, Inspect's ten minutes can be too short."""
+
 _CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 _STOPS: dict[str, Stop] = {"max_tokens": "length", "model_length": "length", "content_filter": "blocked"}
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
@@ -118,7 +121,8 @@ def _open(name: str, url: str | None, connections: int | None) -> Any:
 
     key = os.environ.get("VLLM_API_KEY", "none") if url else None
     config = GenerateConfig(max_connections=connections)
-    return get_model(name, base_url=url, api_key=key, config=config, memoize=False)
+    slow = {"client_timeout": PATIENCE} if name.startswith(f"{SERVER}/") else {}
+    return get_model(name, base_url=url, api_key=key, config=config, memoize=False, **slow)
 
 
 async def _served(model: Any, reference: Reference, wanted: str | None) -> tuple[Engine | None, str | None]:

@@ -106,7 +106,9 @@ class RemoteSampler:
                 url = serve(self._reference.name, self._progress)
             _run(self._draw_all(missing, sampling, url))
         whole = [each or self._kept(request, sampling) for request, each in zip(requests, found, strict=True)]
-        return [each for each in whole if each is not None]
+        drawn = [each for each in whole if each is not None]
+        assert len(drawn) == len(requests)
+        return drawn
 
     def _steps(self, request: Request, sampling: Sampling) -> Generator[_Ask, Reply, Completion]:
         """The calls that one completion takes: one, or two where a budget closes the reasoning."""
