@@ -122,7 +122,7 @@ def test_a_changed_account_of_what_moved_is_an_error_naming_file_and_remedy(tmp_
 STAGES = ("helpful", "generate", "filter", "sft", "evaluate/base", "evaluate/base+spec", "evaluate/sft", "evaluate")
 
 
-@pytest.mark.parametrize("at", [1, 5, 9, 15, 17, 20, 22])
+@pytest.mark.parametrize("at", [5, 15, 20])
 def test_killed_and_run_again_ends_with_the_same_files(old: EditedRun, new: EditedRun, tmp_path: Path, at: int) -> None:
     made = edited(old.recipe, old.root, tmp_path)
     with pytest.raises(Killed):

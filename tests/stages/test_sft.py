@@ -18,7 +18,7 @@ from tests.stages.trainable import Fuse, Killed, TrainableRun, make_run
 
 pytestmark = pytest.mark.numbers
 
-TEXTS = [f"<think>[F{number % 3}] says {'x' * number}</think>answer {number}" for number in range(10)]
+TEXTS = [f"<think>[F{number % 3}] says {'x' * (number + 1)}</think>answer {number}" for number in range(10)]
 HELPFUL = [f"<think>sing</think>la {number}" for number in range(4)]
 SETTINGS = {
     "epochs": 2,
@@ -101,12 +101,11 @@ def test_a_finished_stage_is_not_run_again(undisturbed: TrainableRun) -> None:
     assert (undisturbed.root / "sft" / "manifest.json").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("kill_at", [2, 5, 7])
 def test_killed_and_run_again_ends_with_the_very_same_weights(
-    tmp_path: Path, tiny_model: Path, undisturbed: TrainableRun, kill_at: int
+    tmp_path: Path, tiny_model: Path, undisturbed: TrainableRun
 ) -> None:
     with pytest.raises(Killed):
-        trained(tmp_path, tiny_model, fuse=Fuse(kill_at))
+        trained(tmp_path, tiny_model, fuse=Fuse(5))
     fuse = Fuse()
     run = trained(tmp_path, tiny_model, fuse=fuse)
     weights = "sft/checkpoint/model.safetensors"

@@ -8,6 +8,7 @@ from typing import Any
 from deliberant.prompts.types import Prompt
 from deliberant.run.run import Run
 from deliberant.util.files import write_rows
+from tests.completions import completed
 from tests.stages.scripted import HEARTH, POEM, PRUNING, SONG, Scripted, recipe
 
 
@@ -76,4 +77,11 @@ def make_run(
 
 
 def sample(prompt_id: str, number: int, text: str) -> dict[str, Any]:
-    return {"id": f"{prompt_id}#{number}", "prompt_id": prompt_id, "text": text}
+    found = completed(text)
+    return {
+        "id": f"{prompt_id}#{number}",
+        "prompt_id": prompt_id,
+        "reasoning": found.reasoning,
+        "answer": found.answer,
+        "complete": found.complete,
+    }

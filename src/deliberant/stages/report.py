@@ -57,8 +57,12 @@ def gather(run: "Run") -> Evidence:
     ]
     facts = {
         "policy": f"{run.policy.name}, version {run.policy.version}, hash {run.policy.hash}",
-        "base model": f"{run.recipe.base}, hash {run.covers['base']}",
-        "judge": f"{run.recipe.judge}, hash {run.covers['judge']}",
+        "base model": f"{run.models['base'].model}, hash {run.covers['base']}",
+        **{
+            f"judge ({role})": f"{run.models[role].model}, hash {run.covers[role]}"
+            for role in ("filter", "reward", "evaluate")
+            if role in run.models
+        },
         "prompt files": f"{run.recipe.templates}, hash {run.covers['templates']}",
         "prompts": f"{len(run.train_prompts())} to train on, {len(run.helpful_prompts())} helpful, "
         f"{len(run.cases())} cases; hash {run.covers['prompts']}",
