@@ -3,7 +3,7 @@ from collections import Counter
 
 import pytest
 
-from deliberant.judge.verdict import parse
+from deliberant.judge import parse, verdict_rule
 from deliberant.micro.policies import show
 from deliberant.micro.replies import (
     RESIDUE,
@@ -16,6 +16,7 @@ from deliberant.micro.replies import (
     policy_reply,
 )
 from deliberant.micro.world import asks, compliant_answer, read_style, styled_answer, topics
+from deliberant.templates.loader import Templates
 from tests.completions import completed
 
 
@@ -35,13 +36,14 @@ def test_policy_replies_follow_and_flawed_ones_do_not() -> None:
 @pytest.mark.parametrize("sees_reasoning", [True, False])
 def test_the_judge_is_taught_to_accept_right_and_reject_wrong(sees_reasoning: bool) -> None:
     rng = random.Random(4)
+    rule = verdict_rule(Templates.load("micro"))
     for _ in range(300):
         shown = show(rng)
         [(ask, clause)] = shown.draw(rng)
         right = rng.random() < 0.5
         reply, answered = judged(ask, shown, clause, rng, right)
         text = judge_reply(ask, clause, reply, answered, sees_reasoning, "refuse")
-        verdict = parse(completed(text, strict=False), hinted=True)
+        verdict = parse(completed(text, strict=False), rule, hinted=True)
         style_right = read_style(reply.answer) == clause.style
         if reply.style == "comply":
             strays = reply.answer != compliant_answer(ask)

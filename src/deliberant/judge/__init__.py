@@ -6,8 +6,10 @@ sees the reasoning when it filters samples and never when it rewards them.
 
 from deliberant.judge.judge import CLAUSE_HINT, Judge, shows_clauses
 from deliberant.judge.leaks import Leaks
+from deliberant.judge.overlaps import overlaps
 from deliberant.judge.requests import FilterRequest, JudgeRequest, RewardRequest
-from deliberant.judge.verdict import MENU, Verdict, minimum, parse
+from deliberant.judge.rules import MENU, VerdictRule, verdict_rule
+from deliberant.judge.verdict import Verdict, minimum, parse
 
 __all__ = [
     "CLAUSE_HINT",
@@ -18,7 +20,10 @@ __all__ = [
     "Leaks",
     "RewardRequest",
     "Verdict",
+    "VerdictRule",
     "minimum",
+    "overlaps",
     "parse",
     "shows_clauses",
+    "verdict_rule",
 ]

@@ -1,16 +1,18 @@
 """The judge as an object: requests in, k independent verdicts each out.
 
 Judged text is data. It travels between two lines that carry a fence, a word nobody can know before the text is written:
-it is drawn from the hash of the judge's seed and of that very text. So a sample can not close its own fence and speak
+it is drawn from the hash of the judge's seed and of that very text. So a sample cannot close its own fence and speak
 to the judge.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from deliberant.judge.requests import FilterRequest, JudgeRequest, RewardRequest
-from deliberant.judge.verdict import MENU, Verdict, parse
+from deliberant.judge.rules import MENU, verdict_rule
+from deliberant.judge.verdict import Verdict, parse, schema
 from deliberant.models.types import Request, Sampler, Sampling
 from deliberant.prompts.types import Hint, Message, Prompt
 from deliberant.templates.loader import Templates
@@ -21,8 +23,10 @@ CLAUSE_HINT = "hint-clause.txt"
 class Judge:
     """Reads requests with one model and one folder of prompt files: filter.txt, reward.txt, helpful.txt, hint.txt.
 
-    Hints of a clause are shown by hint-clause.txt; a folder without it, such as that of the built-in judge, which has
-    learned hints of styles alone, shows their style alone. `menu`: the scores the judge may give.
+    Its verdict.yaml says how the model's words become verdicts (see `rules`; UserError for a mistake in it). Hints of a
+    clause are shown by hint-clause.txt; a folder without it, such as that of the built-in judge, which has learned
+    hints of styles alone, shows their style alone. `menu`: the scores the judge may give. `shown`: what the model was
+    shown by the last `read`, for each of its requests.
     """
 
     def __init__(
@@ -36,6 +40,8 @@ class Judge:
         self.templates = templates
         self.sampling = sampling
         self.menu = tuple(menu)
+        self.rule = verdict_rule(templates)
+        self.shown: list[tuple[Message, ...]] = []
 
     def read(self, requests: Sequence[JudgeRequest], k: int, seed: int) -> list[list[Verdict]]:
         """k readings per request, in order: `len(result) == len(requests)`, `len(result[i]) == k`.
@@ -45,6 +51,7 @@ class Judge:
         """
         assert k >= 1, "a judge reads at least once"
         shown = [(request, self.messages(request, seed)) for request in requests]
+        self.shown = [messages for _, messages in shown]
         readings = [(request, messages, index) for request, messages in shown for index in range(k)]
         verdicts = self._draw(readings, seed, attempt=0)
         again = [place for place, verdict in enumerate(verdicts) if verdict.unscored is not None]
@@ -81,13 +88,19 @@ class Judge:
         if not readings:
             return []
         drawn = self.sampler.sample(
-            [Request(messages, request_seed(seed, messages, index, attempt)) for _, messages, index in readings],
+            [
+                Request(messages, request_seed(seed, messages, index, attempt), self._schema(request))
+                for request, messages, index in readings
+            ],
             self.sampling,
         )
         return [
-            parse(completion, hinted=_hinted(request), menu=self.menu)
+            parse(completion, self.rule, hinted=_hinted(request), menu=self.menu)
             for (request, _, _), completion in zip(readings, drawn, strict=True)
         ]
+
+    def _schema(self, request: JudgeRequest) -> dict[str, Any] | None:
+        return schema(self.rule, request.spec_view is not None, _hinted(request), self.menu)
 
 
 def shows_clauses(templates: Templates) -> bool:

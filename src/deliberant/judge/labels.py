@@ -2,7 +2,7 @@
 
 How a completion is read belongs to the prompt file that asked for it, so it stands beside it: `label.yaml`. By the
 default rule the model reasons first and closes with a line `category: ID, ID` or `category: none`; its own think block
-is not read, and the last line that names categories of the policy and nothing else wins. What can not be read is
+is not read, and the last line that names categories of the policy and nothing else wins. What cannot be read is
 *unscored* with a reason: never "none", which is a category like any other here.
 """
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deliberant.judge import verdict_rule
 from deliberant.policy import Policy, traces
 from deliberant.prompts import Case, Prompt, assert_texts_disjoint, line_of, place
 from deliberant.run.arms import trained_by
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 def check(run: "Run", stages: Sequence[str]) -> None:
     """UserError for the first thing that speaks against a run with these stages, with its file and line."""
     sets, recipe = run.sets, run.recipe
+    for role, model in recipe.judge:
+        if model is not None:
+            verdict_rule(run.judge_templates(role))
     file = cases_file(recipe)
     if run.lineage:
         run.lineage.check(run, [*stages[:-1], *(f"evaluate/{arm}" for arm in recipe.evaluate.arms)])

@@ -6,7 +6,7 @@ parameters. `recipes/micro.yaml` has the settings of the built-in world.
 
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,6 +26,7 @@ from deliberant.models.budget import PRICES, Budget
 from deliberant.models.refs import parse_reference
 from deliberant.models.types import Reasoning, Sampling
 from deliberant.run.arms import ARMS
+from deliberant.templates.loader import built_in
 from deliberant.util.errors import UserError
 from deliberant.util.files import no_pipe
 from deliberant.util.names import nearest, repeated
@@ -93,7 +94,10 @@ class Model(_Settings):
 
 
 class JudgeModel(_Sampled):
-    """A model that judges, with prompt files and sampling of its own; without `templates` the recipe's."""
+    """A model that judges, with prompt files and sampling of its own; without `templates` the recipe's.
+
+    Beside `default`, `json` asks for JSON, and `safeguard`, `dynaguard` and `cope` are for policy judges of that name.
+    """
 
     model: str
     templates: str | None = None
@@ -350,7 +354,11 @@ def _check_judges(recipe: Recipe, places: Places) -> None:
         )
 
 
-FOLDERS = ("policy", "templates")
+FOLDERS: dict[str, Callable[[], Collection[str]]] = {
+    "policy": lambda: (BUILT_IN, DEFAULT),
+    "templates": built_in,
+}
+"""Keys that hold a folder, and the words for the built-in ones."""
 ROLES = ("base", "judge", "writer")
 MODELS = ("model", *Judges.model_fields)
 """Keys below a role that hold a reference, or settings with one."""
@@ -412,12 +420,21 @@ def _absolute(data: dict[str, Any], folder: Path, places: Places) -> dict[str, A
             return str(path.resolve())
         if hub and DATA_SET.match(value):
             return value
-        raise UserError(f"{places[where]}: {'.'.join(where)}: there is no {path}; paths start from the recipe's folder")
+        remedy = f"; built in are {', '.join(words)}" if words else ""
+        what = f"{'.'.join(where)}: there is no {path}; paths start from the recipe's folder{remedy}"
+        raise UserError(f"{places[where]}: {what}")
 
     def model(where: tuple[str, ...], value: Any) -> Any:
         """Every reference below a role, checked, folders absolute."""
         if isinstance(value, dict):
-            return {key: model((*where, key), each) if key in MODELS else each for key, each in value.items()}
+            return {
+                key: model((*where, key), each)
+                if key in MODELS
+                else found((*where, key), each, FOLDERS[key]())
+                if key in FOLDERS
+                else each
+                for key, each in value.items()
+            }
         if not isinstance(value, str):
             return value
         if (folder / value).is_dir() and value != BUILT_IN:
@@ -427,7 +444,7 @@ def _absolute(data: dict[str, Any], folder: Path, places: Places) -> dict[str, A
         except UserError as error:
             raise UserError(f"{place(places, where)}: {'.'.join(where)}: {error}") from None
 
-    changed: dict[str, Any] = {key: found((key,), data[key], (BUILT_IN, DEFAULT)) for key in FOLDERS if key in data}
+    changed: dict[str, Any] = {key: found((key,), data[key], words()) for key, words in FOLDERS.items() if key in data}
     changed |= {key: model((key,), data[key]) for key in ROLES if key in data}
     if "prices" in data:
         changed["prices"] = found(("prices",), data["prices"], ())

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
     from deliberant.run.run import Run
 
-COUNTS = ("rows", "judged", "unscored", "no_answer", "truncated")
+COUNTS = ("rows", "judged", "unscored", "no_answer", "truncated", "reasoning_overlaps")
 """What is summed over the steps into the manifest."""
 GRACE = 100
 """Judged answers before their unscored share says something."""

@@ -16,7 +16,13 @@ from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
 
 _PLACEHOLDER = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
+HERE = Path(__file__).parent
 _SECTION = re.compile(r"^\[(system|user|assistant)\][ \t]*$", re.MULTILINE)
+
+
+def built_in() -> list[str]:
+    """The names of the built-in sets: `default`, `micro`, and those that are for judges alone."""
+    return sorted(path.parent.name for path in HERE.glob("*/reward.txt"))
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
@@ -61,13 +67,11 @@ class Templates:
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> "Templates":
-        """A built-in set by name (`default`, `micro`) or a folder; UserError when there is neither."""
-        builtin = Path(__file__).parent
-        for folder in (builtin / str(name_or_path), Path(name_or_path)):
+        """A built-in set by name (one of `built_in()`) or a folder; UserError when there is neither."""
+        for folder in (HERE / str(name_or_path), Path(name_or_path)):
             if folder.is_dir():
                 return cls(folder)
-        names = ", ".join(sorted(path.name for path in builtin.iterdir() if path.is_dir()))
-        raise UserError(f"no prompt templates '{name_or_path}': give a folder or one of: {names}")
+        raise UserError(f"no prompt templates '{name_or_path}': give a folder or one of: {', '.join(built_in())}")
 
     def render(self, file: str, values: Mapping[str, str]) -> list[Message]:
         """The messages of one file, filled. UserError names the file: unknown, malformed, or wrong placeholders."""

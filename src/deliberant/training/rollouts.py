@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from deliberant.judge import Judge, RewardRequest, minimum
+from deliberant.judge import Judge, RewardRequest, minimum, overlaps
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import Policy, spec_view
 from deliberant.prompts.types import Prompt
@@ -105,7 +105,7 @@ class Rollouts:
         prompts = [self.plan[number] for number in place]
         answers = [answer_of(completion) for completion in self.completions]
         earned = rewards(self.judge, self.policy, prompts, answers, self.k, self._seed("judge", step))
-        self.account = account(prompts, self.completions, answers, earned)
+        self.account = account(prompts, self.completions, answers, earned, self._overlaps(prompts, answers))
         self.shown = [
             {
                 "step": step + 1,
@@ -119,14 +119,32 @@ class Rollouts:
         ]
         return earned
 
+    def _overlaps(self, prompts: Sequence[Prompt], answers: Sequence[str]) -> int:
+        """Passages of the rows' reasoning in what the judge was just shown of them (invariant: none)."""
+        judged = [row for row, answer in enumerate(answers) if answer]
+        found = 0
+        for row, messages in zip(judged, self.judge.shown, strict=True):
+            prompt, completion = prompts[row], self.completions[row]
+            known = [turn["content"] for turn in prompt.messages]
+            known += [completion.answer, spec_view(self.policy, prompt.categories)]
+            found += overlaps(completion.reasoning, [message["content"] for message in messages], known)
+        return found
+
     def _seed(self, *parts: str | int) -> int:
         return seed_of([self.seed, *parts])
 
 
 def account(
-    prompts: Sequence[Prompt], completions: Sequence[Completion], answers: Sequence[str], earned: Sequence[float | None]
+    prompts: Sequence[Prompt],
+    completions: Sequence[Completion],
+    answers: Sequence[str],
+    earned: Sequence[float | None],
+    overlapping: int,
 ) -> dict[str, Any]:
-    """A step in numbers. Means are over scored rows, None where there are none; counts are of rows."""
+    """A step in numbers. Means are over scored rows, None where there are none; counts are of rows.
+
+    `overlapping`: passages of reasoning that the judge was shown, which `reasoning_overlaps` reports.
+    """
     scored = [
         (bool(prompt.categories), reward) for prompt, reward in zip(prompts, earned, strict=True) if reward is not None
     ]
@@ -140,6 +158,7 @@ def account(
         "unscored": sum(reward is None for reward in earned),
         "no_answer": sum(not answer for answer in answers),
         "truncated": sum(completion.stop == "length" for completion in completions),
+        "reasoning_overlaps": overlapping,
         "length": _mean([len(completion.token_ids) for completion in completions]),
     }
 
