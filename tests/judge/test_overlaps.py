@@ -6,8 +6,6 @@ from deliberant.judge import overlaps
 PLAN = "First I look for the clause that fits, then I decide to decline and say so kindly."
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 WORDS = st.lists(st.sampled_from(NUMBERS), max_size=40).map(" ".join)
-    st.sampled_from(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]), max_size=40
-).map(" ".join)
 
 
 def test_a_planted_passage_is_counted_once_however_long() -> None:
@@ -30,6 +28,6 @@ def test_what_may_be_shown_is_no_leak() -> None:
 @given(reasoning=WORDS, shown=WORDS, known=WORDS)
 def test_nothing_is_found_that_is_not_shared(reasoning: str, shown: str, known: str) -> None:
     found = overlaps(reasoning, [shown], [known])
-    assert found <= overlaps(reasoning, [shown])
+    assert bool(found) <= bool(overlaps(reasoning, [shown]))  # what is known may cut one passage in two
     assert overlaps(reasoning, [shown], [shown]) == overlaps(reasoning, []) == 0
     assert overlaps(reasoning, [reasoning]) == (len(reasoning.split()) >= 8)

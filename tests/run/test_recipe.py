@@ -27,6 +27,16 @@ def test_defaults_fill_what_is_not_said(tmp_path: Path) -> None:
     assert recipe.generate.sampling == Sampling(1.0, 1.0, 4096)
 
 
+def test_a_judge_may_have_prompt_files_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    judges = "{filter: {model: some/model, templates: safeguard}, evaluate: {model: some/other, templates: own}}"
+    text = MICRO.replace("judge: micro", f"judge: {judges}") + "evaluate: {arms: [sft]}\n"
+    judge = load_recipe(write(tmp_path, text)).judge
+    assert (judge.filter.templates, judge.evaluate.templates) == ("safeguard", str(tmp_path / "own"))
+    with pytest.raises(UserError, match=r"recipe.yaml:4: judge.filter.templates: there is no .*built in are cope, "):
+        load_recipe(write(tmp_path, text.replace("safeguard", "safegard")))
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.name)
 def test_every_shipped_recipe_loads(path: Path) -> None:
     assert load_recipe(path).name == path.stem

@@ -11,7 +11,7 @@ from deliberant.stages.generate import generate
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import read_rows
 from tests.completions import completed
-from tests.stages.scripted import HEARTH, PRUNING, Script, Scripted, make_run
+from tests.stages.scripted import HEARTH, PRUNING, Script, Scripted, ScriptedRun, make_run, recipe
 
 GOOD = "<think>the rule on hearths [F2] says comply</think>use dry wood"
 
@@ -25,13 +25,13 @@ def verdict(score: int | str, more: str = "") -> str:
 def filtered(tmp_path: Path, texts: list[str | Completion], judge: Script, **settings: Any) -> Filtered:
     """(kept rows, rejected rows, counts, judge) after generating `texts`, half of them for each of the two prompts."""
     drawn = iter(texts)
-    recipe = {"k": 2, "threshold": 4, **settings}
+    judging = {"k": 2, "threshold": 4, **settings}
     run = make_run(
         tmp_path,
         Scripted(lambda request: next(drawn)),
         Scripted(judge, "judge"),
         generate={"samples": len(texts) // 2},
-        filter=recipe,
+        filter=judging,
     )
     generate(run)
     filter(run)
@@ -101,6 +101,45 @@ def test_clauses_that_the_judge_is_not_shown_are_counted(tmp_path: Path) -> None
         assert any("clause [T1] applies" in request.messages[-1]["content"] for request in judge.requests) is (
             templates == "default"
         )
+
+
+def opened(folder: Path, templates: str, judge: Script) -> ScriptedRun:
+    """A run whose filter judge has prompt files of its own."""
+    role = {"model": str(folder / "model"), "templates": templates}
+    settings: dict[str, Any] = {"judge": {"filter": role, "evaluate": role["model"]}, "evaluate": {"arms": ["sft"]}}
+    made = recipe(folder, [HEARTH], generate={"samples": 1}, **settings)
+    run = ScriptedRun.open(made, folder / "runs")
+    assert isinstance(run, ScriptedRun)
+    run.scripted = {"base": Scripted(lambda request: GOOD), "judge": Scripted(judge)}
+    return run
+
+
+@pytest.mark.parametrize(
+    ("templates", "said", "clause"),
+    [
+        ("safeguard", '{"violation": 0, "policy_category": "F2"}', "F2"),
+        ("dynaguard", "<think>rule 1 is kept</think><answer>PASS</answer>", None),
+        ("cope", "0", None),
+        ("json", '{"rationale": "fine", "clause": "F2", "score": 5}', "F2"),
+    ],
+)
+def test_a_judge_speaks_the_language_of_its_templates(
+    tmp_path: Path, templates: str, said: str, clause: str | None
+) -> None:
+    run = opened(tmp_path, templates, lambda request: completed(said, strict=False))
+    generate(run)
+    filter(run)
+    [row] = read_rows(run.root / "filter" / "kept.jsonl")
+    assert row["score"] == 5 and {verdict["clause"] for verdict in row["verdicts"]} == {clause}
+
+
+def test_a_mistake_in_a_judges_files_is_found_before_the_run_begins(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "verdict.yaml").write_text("verdict: jsn\n")
+    with pytest.raises(UserError, match=r"verdict.yaml:1: verdict: unknown value 'jsn'; did you mean 'json'"):
+        opened(tmp_path, str(folder), lambda request: "")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_one_unscored_reading_is_left_out_and_counted(tmp_path: Path) -> None:

@@ -174,6 +174,21 @@ def test_the_canary_would_be_seen_if_it_were_in_the_answer() -> None:
     assert all(CANARY in repr(request.messages) for request in judge.sampler.requests)  # type: ignore[attr-defined]
 
 
+PLAN = "first i look for the clause that fits and then i say no"
+
+
+@pytest.mark.parametrize(("answer", "planted", "count"), [("ok", PLAN, 2), ("ok", "ok", 0), (PLAN, PLAN, 0)])
+def test_reasoning_that_comes_into_a_judge_request_is_counted(
+    answer: str, planted: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault between rollout and judge, which passes on something else than the answer."""
+    monkeypatch.setattr("deliberant.training.rollouts.answer_of", lambda completion: planted)
+    rollouts = rollouts_of(Parrot(f"<think>{PLAN}</think>{answer}", False), judge_of(lambda request: verdict(5)))
+    rollouts.draw([[1], [2]], 0)
+    rollouts.reward(place=[0, 1], trainer_state=SimpleNamespace(global_step=0))
+    assert rollouts.account["reasoning_overlaps"] == count
+
+
 def test_every_row_of_every_step_has_its_own_seed_and_fresh_weights() -> None:
     def seeds() -> list[Sequence[int]]:
         parrot = Parrot("x", False)
@@ -243,7 +258,16 @@ def test_a_step_is_logged_with_its_rewards_and_some_rollouts(undisturbed: Traina
     for row in rows:
         assert row["rows"] == 8 == row["judged"] + row["no_answer"]
         assert row["reward"] == pytest.approx((row["safety_reward"] + row["helpful_reward"]) / 2)
-        assert {"reward_std", "unscored", "truncated", "length", "loss", "lr", "grad_norm"} <= row.keys()
+        assert {
+            "reward_std",
+            "unscored",
+            "truncated",
+            "reasoning_overlaps",
+            "length",
+            "loss",
+            "lr",
+            "grad_norm",
+        } <= row.keys()
     shown = read_rows(undisturbed.root / "rl" / "rollouts.jsonl")
     assert Counter(row["step"] for row in shown) == {1: 4, 2: 4, 3: 4, 4: 4}
     assert {row["reward"] for row in shown if row["answer"] == ""} <= {0.0}
