@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from deliberant.judge.rules import MENU, VerdictRule
 from deliberant.models.types import Completion
 
+_OBJECT = re.compile(r'\{\s*"')
 _ID = re.compile(r"\[?([A-Z]{1,4}[0-9]{1,3})\]?")
 
 
@@ -103,12 +104,12 @@ def _last(pattern: re.Pattern[str] | None, group: str, text: str) -> str | None:
 
 def _objects(text: str) -> Iterator[_Written]:
     """Every JSON object with a score, whatever stands around it."""
-    decoder, place = json.JSONDecoder(), text.find("{")
-    while place >= 0:
+    decoder, end = json.JSONDecoder(), 0
+    while start := _OBJECT.search(text, end):
         try:
-            found, end = decoder.raw_decode(text, place)
+            found, end = decoder.raw_decode(text, start.start())
         except (ValueError, RecursionError):
-            found, end = {}, place + 1
+            found, end = {}, start.end()
         if "score" in found:
             words = {key: value for key, value in found.items() if isinstance(value, str)}
             clause = _ID.fullmatch(words.get("clause", "").strip())
@@ -119,7 +120,6 @@ def _objects(text: str) -> Iterator[_Written]:
                 hint=hint if hint in ("agree", "disagree") else None,
                 rationale=words.get("rationale"),
             )
-        place = text.find("{", end)
 
 
 def _score(written: _Written, rule: VerdictRule, menu: Sequence[int]) -> int | None:
