@@ -59,9 +59,9 @@ def test_lengths_and_hours_are_measured_ones_where_there_are_any(recipe: Path, t
     speeds = {str(tiny_llama): {"base": Speed(100, 50), "filter": Speed(10, 20)}}
     found = planned(recipe, speeds)
     drawn = next(each for each in found.works if each.stage == "generate")
-    assert (drawn.usage.output, drawn.hours) == (800, pytest.approx(16 / 3600))
+    assert drawn.usage.output == 800 and drawn.hours == pytest.approx(16 / 3600)
     read = next(each for each in found.works if each.stage == "filter")
-    assert (read.calls, read.usage.output, read.hours) == (24, 240, pytest.approx(12 / 3600))
+    assert (read.calls, read.usage.output) == (24, 240) and read.hours == pytest.approx(12 / 3600)
     arm = next(each for each in found.works if each.stage == "evaluate/sft")
     assert arm.usage.output == 100, "an arm is as its base"
     assert not any("not measured" in note and str(tiny_llama) in note for note in found.notes)
