@@ -32,7 +32,7 @@ def make_tiny_gguf(path: Path) -> Path:
     width, inner, heads = 32, 64, 4
     tokens = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *SPECIAL]
     writer = gguf.GGUFWriter(str(path), "llama")
-    writer.add_context_length(4096)
+    writer.add_context_length(16384)
     writer.add_embedding_length(width)
     writer.add_block_count(1)
     writer.add_feed_forward_length(inner)
@@ -207,7 +207,7 @@ def main(model: str, port: str, key: str | None = None) -> None:
     params = xllamacpp.CommonParams()
     params.model.path, params.model_alias = model, {NAME}
     params.hostnames, params.port = ["127.0.0.1"], int(port)
-    params.n_parallel, params.n_ctx = 4, 8192
+    params.n_parallel, params.n_ctx = 4, 65536
     params.endpoint_metrics = True
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     if key:

@@ -208,3 +208,11 @@ def test_the_example_is_decoded_without_a_slip_where_there_is_such_a_one() -> No
     slip, clean = decoded("s", "decoded: ohea burnt vg at length [F1]"), decoded("c", "ohea burn vg it [F1]")
     found = worked_example({"sft": [slip, clean]})
     assert found is not None and found.sample == clean
+
+
+def test_what_was_planned_stands_beside_what_was_spent() -> None:
+    row = {"stage": "filter", "calls": (1200, 1100), "output": (50000, None), "dollars": (1.5, 0), "hours": (None, 0.5)}
+    html = render(evidence({"base": both(arm="base")}, spent=[row]))
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", html[html.index('id="spent"') : html.index('id="metrics"')])
+    assert cells == ["1,200", "1,100", "50,000", "", "1.50", "0.00", "", "0.500"]
+    assert "Planned and spent" not in render(evidence({"base": both(arm="base")}))

@@ -135,26 +135,30 @@ def memory(models: Mapping[str, Checkpoint], trained: str | None, positions: int
     unique = {each.folder: each for each in models.values()}.values()
     sampling = sum(each.parameters * WEIGHT + positions * each.position_bytes for each in unique)
     training = models[trained].parameters * TRAINED if trained else 0
-    free = free_memory()
+    free, installed = machine_memory()
     parts = f"weights and cache take {sampling / GIGABYTE:.1f} GB"
     if trained:
         parts += f", training {training / GIGABYTE:.1f} GB more ({TRAINED} bytes a parameter)"
-    message = f"{parts}; {free / GIGABYTE:.1f} GB are free"
+    message = f"{parts}; {free / GIGABYTE:.1f} of {installed / GIGABYTE:.1f} GB are free"
     needed = sampling + training
-    if needed <= TIGHT * free:
-        return Finding("ok", "memory", message)
-    remedy = "name a smaller base.model" if trained else "name a smaller model, or one on a server (vllm:, api:)"
-    return Finding("stop" if needed > free else "warn", "memory", message, remedy)
+    smaller = "name a smaller base.model" if trained else "name a smaller model, or one on a server (vllm:, api:)"
+    if needed > installed:
+        return Finding("stop", "memory", message, smaller)
+    if needed > TIGHT * free:
+        return Finding("warn", "memory", message, f"end other programs, or {smaller}")
+    return Finding("ok", "memory", message)
 
 
-def free_memory() -> int:
-    """Bytes that a model could take: of the GPU where there is one."""
+def machine_memory() -> tuple[int, int]:
+    """(bytes free, bytes installed) where models go: on the GPU if there is one."""
     import psutil
     import torch
 
     if torch.cuda.is_available():
-        return int(torch.cuda.mem_get_info()[0])
-    return int(psutil.virtual_memory().available)
+        free, installed = torch.cuda.mem_get_info()
+        return int(free), int(installed)
+    memory = psutil.virtual_memory()
+    return int(memory.available), int(memory.total)
 
 
 def disk(base: Checkpoint, arms: int, root: Path) -> Finding:

@@ -30,8 +30,8 @@ Row = dict[str, Any]
 class Evidence:
     """All that the page shows. `stages`: manifests in the run's order; `metrics`: rows of metrics.jsonl per arm.
 
-    `held_out`: held_out.json of each arm that has one. `moved` and `cost`: of an incremental run, what stages/moved.py
-    says of it.
+    `spent`: planned and actual figures of each stage (stages/plan.py). `held_out`: held_out.json of each arm that has
+    one. `moved` and `cost`: of an incremental run, what stages/moved.py says of it.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Evidence:
     coverage: Coverage | None = None
     moved: Row | None = None
     cost: Row | None = None
+    spent: Sequence[Row] = ()
 
 
 def render(evidence: Evidence) -> str:
@@ -64,6 +65,7 @@ def render(evidence: Evidence) -> str:
         "shift": lambda row: rate(row, "+"),
         "css": css_class,
         "outcome": outcome,
+        "figure": figure,
     }
     environment.globals["symbol"] = lambda arm: Markup('<svg class="symbol" viewBox="0 0 16 16">{}</svg>').format(
         marker(arm, 8, 8)
@@ -108,6 +110,11 @@ def rate(row: Row, sign: str = "") -> Markup:
     return Markup('<b>{}</b><span class="interval">{} to {}</span><span class="interval">n {}</span>').format(
         value, low, high, row["n"]
     )
+
+
+def figure(value: float | None, digits: int = 0) -> str:
+    """A number with its thousands apart; empty where it is not known."""
+    return "" if value is None else f"{value:,.{digits}f}"
 
 
 def points(estimate: Estimate) -> Markup:

@@ -16,6 +16,7 @@ from deliberant.run.run import UPSTREAM
 from deliberant.stages.coverage import coverage
 from deliberant.stages.evaluate import read_samples, results
 from deliberant.stages.moved import cost, read_moved
+from deliberant.stages.plan import compared
 from deliberant.training.held_out import read_gains
 from deliberant.util.errors import UserError
 from deliberant.util.files import read_rows, write_atomically
@@ -91,5 +92,6 @@ def gather(run: "Run") -> Evidence:
         held_out=held_out,
         moved=read_moved(run.root),
         cost=cost(run.root),
+        spent=compared(run),
         coverage=coverage(run.root) if read_manifest(run.root / "filter") is not None else None,
     )

@@ -1,0 +1,108 @@
+"""Every shipped recipe is whole: read, planned and examined, with tiny models in the place of real ones."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from deliberant.cli import app as cli
+from deliberant.policy import load_policy
+from deliberant.run.recipe import load_recipe
+from deliberant.run.sources import prompt_sets
+from tests.server import NAME
+
+ROOT = Path(__file__).parents[1] / "recipes"
+RECIPES = sorted(path.name for path in ROOT.glob("*.yaml"))
+MADE = {"micro.yaml", "smoke.yaml"}
+"""Recipes of the built-in world."""
+SHORT = [f"{stage}.max_new_tokens=16" for stage in ("generate", "helpful", "evaluate", "rl")]
+SHORT += [f"{stage}.max_reasoning_tokens=8" for stage in ("generate", "helpful", "evaluate")]
+
+
+@pytest.fixture
+def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the shipped recipes, where gpu-4b.yaml has the user's own prompts."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = Path(shutil.copytree(ROOT, tmp_path / "recipes"))
+    shutil.copytree(folder / "shop", folder / "my-prompts")
+    return folder
+
+
+@pytest.fixture
+def tiny(tiny_llama: Path, tmp_path: Path) -> Path:
+    """The tiny model with room for a real policy, a token a byte."""
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "tiny"))
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace('"max_position_embeddings": 4096', '"max_position_embeddings": 16384'))
+    return folder
+
+
+def in_place(name: str, tiny: Path, server: str) -> list[str]:
+    """Overrides that put tiny models in the place of a recipe's."""
+    remote = f"vllm:{server}/v1#{NAME}"
+    models: dict[str, dict[str, object]] = {
+        "micro.yaml": {},
+        "smoke.yaml": {},
+        "qwen-0.5b-cpu.yaml": {"base.model": tiny, "judge": f"{{model: {tiny}, max_new_tokens: 16}}"},
+        "api-data.yaml": {
+            "base": f"{{model: '{remote}', reasoning: prompted}}",
+            "judge.filter": f"{{model: '{remote}', max_new_tokens: 16}}",
+            "judge.evaluate": f"{{model: '{remote}', max_new_tokens: 16}}",
+            "budget": "{tokens: 10000000}",
+        },
+        "gpu-4b.yaml": {
+            "policy": "shop/policy",
+            "base": tiny,
+            "writer": remote,
+            "judge.filter": f"{{model: '{remote}', max_new_tokens: 16}}",
+            "judge.reward": f"{{model: '{tiny}', max_new_tokens: 16}}",
+            "judge.evaluate": f"{{model: '{remote}', max_new_tokens: 16}}",
+        },
+    }
+    chosen = [*(f"{key}={value}" for key, value in models[name].items()), *([] if name in MADE else SHORT)]
+    return [word for each in chosen for word in ("--set", each)]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_it_says_what_it_needs_and_is_planned(name: str, recipes: Path) -> None:
+    head = (recipes / name).read_text().partition("\nname:")[0]
+    assert "Hardware:" in head or name == "micro.yaml"
+    settled = ["--set", "policy=shop/policy"] if name == "gpu-4b.yaml" else []
+    shown = CliRunner().invoke(cli.app, ["plan", str(recipes / name), "--json", *settled])
+    assert shown.exit_code == 0, shown.output
+    found = json.loads(shown.stdout)
+    stages = {row["stage"] for row in found["stages"]}
+    assert stages >= {"helpful", "generate", "filter", "evaluate/base"}
+    assert found["total"]["calls"] > 0 and all(row["input"] for row in found["stages"])
+    assert (found["total"]["dollars"] is not None) == (name == "api-data.yaml")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_it_is_examined(name: str, recipes: Path, tiny: Path, llama: str) -> None:
+    arguments = ["doctor", str(recipes / name), "--root", str(recipes / "runs"), *in_place(name, tiny, llama)]
+    shown = CliRunner().invoke(cli.app, [*arguments, "--json"])
+    assert shown.exit_code in (0, 2), shown.output
+    found = json.loads(shown.stdout)
+    assert {each["role"] for each in found["findings"]} - {"memory", "disk"}
+    if name in MADE:
+        assert found["passed"]
+    else:
+        assert not found["passed"], "random models write no verdicts"
+        stops = [each["message"] for each in found["findings"] if each["severity"] == "stop"]
+        assert all(each.startswith(("0 of 8 verdicts can be read", "0 of 8 samples")) for each in stops), stops
+
+
+def test_the_shop_is_taught_and_tested_apart() -> None:
+    recipe = load_recipe(ROOT / "api-data.yaml")
+    policy = load_policy(ROOT / "shop" / "policy")
+    sets = prompt_sets(recipe, policy)
+    assert (len(sets.train), len(sets.helpful), len(sets.cases)) == (60, 24, 100)
+    taught = {each.family for each in [*sets.train, *sets.helpful]}
+    assert not taught & {case.prompt.family for case in sets.cases}
+    asked = [case.truth.clause for case in sets.cases]
+    assert all(asked.count(clause) == 10 for clause in policy.clauses) and asked.count(None) == 10
+    assert {hint.clause for each in sets.train for hint in each.hints} == set(policy.clauses)
+    assert {clause.style for clause in policy.clauses.values()} == {"comply", "refuse", "safe_complete"}
