@@ -24,7 +24,7 @@ from deliberant.cli.policy import policy_app
 from deliberant.cli.prompts import prompts_app
 from deliberant.cli.review import review
 from deliberant.cli.stages import evaluate, filter, generate, helpful, open_run, report, rl, run_all, sft
-from deliberant.util.errors import DeliberantError, UserError
+from deliberant.util.errors import DeliberantError, UserError, not_installed
 from deliberant.util.names import one_line, whole
 
 
@@ -43,6 +43,9 @@ class Verbs(TyperGroup):
                 traceback.print_exc()
             typer.echo(f"error: {one_line(str(error))}", err=True)
             raise typer.Exit(2 if isinstance(error, UserError) else 1) from None
+        except ModuleNotFoundError as error:
+            typer.echo(f"error: {not_installed(error)}", err=True)
+            raise typer.Exit(2) from None
         except OSError as error:  # of a path that nobody opened yet, such as one whose name is too long
             if error.filename is None or ctx.params.get("debug"):
                 raise

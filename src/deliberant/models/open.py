@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from deliberant.models.checkpoint import model_folder
 from deliberant.models.refs import MICRO, Reference, parse_reference
 from deliberant.models.types import POLICY_ROLES, Reasoning, Role, Sampler
+from deliberant.util.errors import not_installed
 
 if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
@@ -30,8 +31,14 @@ def open_model(
 
 
 def open_local(reference: Reference, identity: str | None = None, **options: Any) -> "LocalSampler":
-    """A model in this process: the built-in one, a folder, or a snapshot of the Hub, downloaded if need be."""
-    from deliberant.models.local.sampler import LocalSampler
+    """A model in this process: the built-in one, a folder, or a snapshot of the Hub, downloaded if need be.
+
+    UserError: torch or transformers is not installed.
+    """
+    try:
+        from deliberant.models.local.sampler import LocalSampler
+    except ModuleNotFoundError as error:
+        raise not_installed(error) from error
 
     folder = MICRO if reference.kind == "micro" else model_folder(Path(reference.name).expanduser())
     if identity is not None:

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from deliberant.models.formats import chat_prompt, opened_by
 from deliberant.prompts.types import Message
-from deliberant.util.errors import UserError
+from deliberant.util.errors import UserError, not_installed
 
 Severity = Literal["ok", "warn", "stop"]
 
@@ -47,7 +47,10 @@ class Checkpoint:
     """A model's folder, of which only small files are read. UserError: no readable configuration or tokenizer."""
 
     def __init__(self, folder: Path, trust_remote_code: bool = False) -> None:
-        from transformers import AutoConfig, AutoTokenizer
+        try:
+            from transformers import AutoConfig, AutoTokenizer
+        except ModuleNotFoundError as error:
+            raise not_installed(error) from error
 
         self.folder = folder
         try:

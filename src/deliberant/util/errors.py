@@ -10,4 +10,18 @@ class UserError(DeliberantError, ValueError):
 
 
 class RunError(DeliberantError, RuntimeError):
-    """A run that can not go on: a full disk, a corrupt artifact, too many unscored verdicts."""
+    """A run that cannot go on: a full disk, a corrupt artifact, too many unscored verdicts."""
+
+
+TRAIN = ("accelerate", "peft", "psutil", "safetensors", "torch", "transformers", "trl")
+"""The packages of the extra `train`."""
+
+
+def not_installed(error: ModuleNotFoundError) -> UserError:
+    """One line for a package of the extra `train` that is not there; any other error is raised again."""
+    if (error.name or "").partition(".")[0] not in TRAIN:
+        raise error
+    return UserError(
+        f"{error.name} is not installed, and models in this process and training need it; pip install "
+        "'deliberant[train]', or name a model at a provider (api:…) or on a server (vllm:http://…)"
+    )
