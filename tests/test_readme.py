@@ -127,12 +127,6 @@ def benchmark(workspace: Workspace, command: str) -> None:
     assert next((words for part, words in wanted.items() if part in command), "| sft+rl |") in shown
 
 
-def cold_starts(workspace: Workspace, command: str) -> None:
-    """One process of each for nine."""
-    shown = workspace.shell(command.replace("python ", f"{sys.executable} ") + " --n 1")
-    assert "both say the same" in shown and "wanted: under 2 s" in shown
-
-
 def own_policy(workspace: Workspace, command: str) -> None:
     """A run of an edited policy is another run. Cases stand in a file here, and their truths go with the edit."""
     before = set((workspace.folder / "runs").iterdir())
@@ -185,7 +179,6 @@ CHECKS: dict[str, Callable[[Workspace, str], object]] = {
     r"deliberant .*": lambda workspace, command: workspace.deliberant(*shlex.split(command)[1:]),
     r"(cp|perl) .*": lambda workspace, command: workspace.shell(command),
     r"python -m benchmarks\.(results|incremental) .*": benchmark,
-    r"python -m benchmarks\.chat runs/\S+": cold_starts,
     r"inspect view .*": view_logs,
     r"inspect eval .*": inspect_eval,
 }
