@@ -8,12 +8,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from deliberant.models import Parts, Request, Sampling
 from deliberant.models.local import sampler as local
 from deliberant.models.local.decoder import Decoder
 from deliberant.models.local.draw import uniforms
 from deliberant.models.local.generic import Generic
 from deliberant.models.local.sampler import LocalSampler
-from deliberant.models import Parts, Request, Sampling
 from deliberant.prompts.types import Message
 from deliberant.util.errors import UserError
 from tests.tiny import Architecture, make_tiny_model
