@@ -24,7 +24,9 @@ main()
 SAMPLE = "<think>\nThey ask how to choose. [G1] fits, so I comply.\n</think>\n\nTry two sizes, and walk in both."
 VERDICT = "The answer fits the clause.\nclause: [G1]\nscore: 5"
 STAND_IN = "api:openai-api/stand-in/m"
-PARTS = [part for key in ("base.model", "judge.filter.model", "judge.evaluate") for part in ("--set", f"{key}={STAND_IN}")]
+PARTS = [
+    part for key in ("base.model", "judge.filter.model", "judge.evaluate") for part in ("--set", f"{key}={STAND_IN}")
+]
 
 
 class _Provider(BaseHTTPRequestHandler):
@@ -35,7 +37,14 @@ class _Provider(BaseHTTPRequestHandler):
         text = VERDICT if "close with the lines asked for" in asked["messages"][-1]["content"] else SAMPLE
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
         usage = {"prompt_tokens": 50, "completion_tokens": 20, "total_tokens": 70}
-        reply = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+        reply = {
+            "id": "1",
+            "object": "chat.completion",
+            "created": 0,
+            "model": "m",
+            "choices": [choice],
+            "usage": usage,
+        }
         body = json.dumps(reply).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
