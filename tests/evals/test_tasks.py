@@ -140,6 +140,7 @@ def built_in_run(folder: Path) -> Path:
     return Run.open(recipe, folder / "runs").root
 
 
+@pytest.mark.slow
 def test_in_the_built_in_world_answers_are_read_and_nobody_grades(tmp_path: Path) -> None:
     root = built_in_run(tmp_path)
 
