@@ -43,7 +43,7 @@ def evaluate(run: "Run") -> None:
     """Writes evaluate/<arm>/{samples.jsonl, cases.eval} for each arm of the recipe, then evaluate/results.json.
 
     A finished arm is not evaluated again. An incremental run also leaves evaluate/moved.json. Raises UserError when an
-    arm has not been trained, RunError when an evaluation breaks or more than `filter.max_unscored` of its answers stay
+    arm has not been trained, RunError when more than `filter.max_unscored` of its answers stay
     unscored by the judge.
     """
     arms = run.recipe.evaluate.arms
