@@ -30,7 +30,6 @@ SETTLED = (
     "*/rollouts.jsonl",
     "*/checkpoint/*",
     "evaluate/*/samples.jsonl",
-    "evaluate/*/judged.jsonl",
     "evaluate/results.json",
 )
 SCRAP = ("**/*.journal", "**/*.tmp", "**/.*.tmp", "**/*.draft", "*/trainer")
@@ -38,7 +37,7 @@ POINTS = {
     "generate has a chunk": "generate/samples.jsonl.journal",
     "sft has a checkpoint": "sft/trainer/checkpoint-*/trainer_state.json",
     "rl has begun": "rl/rollouts.jsonl",
-    "evaluation has begun": "evaluate/base/begun.json",
+    "an arm is answering": "evaluate/base/answers.jsonl.journal",
     "an arm is being judged": "evaluate/sft/judged.jsonl.journal",
 }
 """A file whose appearance is the moment, in the order of a run."""
@@ -104,7 +103,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_resumes(
     forks: Forks, undisturbed: Path, world_recipe: Path, tmp_path: Path
 ) -> None:
     runs = tmp_path / "runs"
-    for point in ("generate has a chunk", "sft has a checkpoint", "evaluation has begun"):
+    for point in ("generate has a chunk", "sft has a checkpoint", "an arm is answering", "an arm is being judged"):
         forks.start("run", world_recipe, "--root", runs)
         reached(forks, runs, POINTS[point])
         assert forks.stop(signal.SIGINT) == 130, (point, forks.err.read_text())
