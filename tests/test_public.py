@@ -41,8 +41,10 @@ def test_a_model_asked_in_a_notebook_cites_what_it_was_shown(
     assert len(example.splitlines()) <= 10
     exec(example, {})
     reasoning, answer, ids = capsys.readouterr().out.splitlines()[-3:]
-    assert reasoning and answer and set(re.findall(r"'(\w+)'", ids)) <= set(
-        deliberant.load_policy("src/deliberant/micro/policy").clauses
+    assert (
+        reasoning
+        and answer
+        and set(re.findall(r"'(\w+)'", ids)) <= set(deliberant.load_policy("src/deliberant/micro/policy").clauses)
     )
 
 
