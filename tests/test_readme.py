@@ -272,14 +272,26 @@ def test_the_prompts_and_the_roles_that_are_shown_are_valid(tmp_path: Path) -> N
     assert loaded.judge.filter.templates == "safeguard" and loaded.budget.dollars == 20
 
 
-def test_links_and_the_tree_lead_somewhere() -> None:
+def test_links_lead_somewhere() -> None:
     for page in ("README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))):
         text = (ROOT / page).read_text(encoding="utf-8")
         for link in re.findall(r"\]\((?!https?:|#)([\w/.-]+)", text):
             assert ((ROOT / page).parent / link).exists(), (page, link)
+
+
+def test_rooms_import_downwards_as_the_page_lists_them() -> None:
+    """Save that run/ makes the built-in world's prompts, when a recipe asks for them."""
     text = (ROOT / "docs/design.md").read_text(encoding="utf-8")
-    shown = set(re.findall(r"^    (\w+/) ", text, re.MULTILINE))
-    assert shown == {f"{path.parent.name}/" for path in (ROOT / "src/deliberant").glob("*/__init__.py")}
+    rooms = re.findall(r"^    (\w+)/ ", text.partition("## Rooms")[2].partition("\n## ")[0], re.MULTILINE)
+    package = ROOT / "src/deliberant"
+    assert set(rooms) == {path.parent.name for path in package.glob("*/__init__.py")}
+    for file in package.glob("*/**/*.py"):
+        room = file.relative_to(package).parts[0]
+        for other in re.findall(
+            r"^\s*(?:from|import) deliberant\.(\w+)", file.read_text(encoding="utf-8"), re.MULTILINE
+        ):
+            if other in rooms and (room, other) != ("run", "micro"):
+                assert rooms.index(other) <= rooms.index(room), (file, other)
 
 
 def test_what_the_page_on_the_built_in_world_says() -> None:
