@@ -26,10 +26,9 @@ SHORT += [f"{stage}.max_reasoning_tokens=8" for stage in ("generate", "helpful",
 
 @pytest.fixture
 def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the shipped recipes, where gpu-4b.yaml has the user's own prompts."""
+    """A copy of the shipped recipes."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = Path(shutil.copytree(ROOT, tmp_path / "recipes"))
-    shutil.copytree(folder / "shop", folder / "my-prompts")
     return folder
 
 

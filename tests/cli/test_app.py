@@ -11,7 +11,9 @@ from typer.testing import CliRunner, Result
 
 from deliberant.cli import app as cli
 from deliberant.cli import stages as stage_cli
+from deliberant.models import split
 from deliberant.micro.measure import Figure
+from deliberant.models import split
 from deliberant.micro.pretrain import Plan
 from deliberant.run.folder import StageFolder
 from deliberant.run.recipe import load_recipe
@@ -168,7 +170,7 @@ def test_run_goes_through_the_plan_and_ends_with_table_and_report(
         folder.finish(["results.json"], {})
 
     monkeypatch.setattr(stage_cli, "work", work)
-    result = invoke("run", recipe, "--root", tmp_path / "runs", "--set", "evaluate.arms=[base, sft]")
+    result = invoke("run", recipe, "--no-doctor", "--root", tmp_path / "runs", "--set", "evaluate.arms=[base, sft]")
     assert result.exit_code == 0, result.output
     assert stages == ["helpful", "generate", "filter", "sft", "evaluate", "report"]
     assert "compliance" in result.stdout
@@ -196,7 +198,8 @@ def test_chat_says_which_clauses_of_the_policy_are_cited(
 ) -> None:
     run = Run.open(load_recipe(recipe), tmp_path / "runs")
     id, clause = next(iter(run.policy.clauses.items()))
-    said = ["<think>policy: ", f"[{id}] and [ZZ9]</think>", "no."]
+    whole = f"<think>policy: [{id}] and [ZZ9]</think>no."
+    said = [split(whole[:end]) for end in (9, len(whole) - 3, len(whole))]
     monkeypatch.setattr("deliberant.models.local.sampler.LocalSampler.stream", lambda *_: iter(said))
     shown = invoke("chat", run.root, "hello")
     assert shown.stdout == "no.\n"
@@ -233,22 +236,15 @@ def test_measuring_prints_rows_or_a_table(monkeypatch: pytest.MonkeyPatch) -> No
     assert head.startswith("figure") and line.startswith("decodes") and line.endswith("pass")
 
 
-@pytest.mark.parametrize(
-    ("happens", "line"),
-    [
-        ("raise KeyboardInterrupt", "stopped; the same command resumes\n"),  # during the imports
-        ("threading.Thread(target=threading.Event().wait).start(); sys.exit(130)", ""),  # as Inspect leaves threads
-    ],
-)
-def test_ctrl_c_ends_the_process(happens: str, line: str) -> None:
-    code = f"""
-import sys, threading
+def test_ctrl_c_during_the_imports_is_one_line() -> None:
+    code = """
+import sys
 from deliberant.__main__ import main
 class Command:
     def __getattr__(self, name):
-        {happens}
+        raise KeyboardInterrupt
 sys.modules["deliberant.cli.app"] = Command()
 main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", line)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped; the same command resumes\n")

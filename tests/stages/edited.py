@@ -71,8 +71,11 @@ class EditedRun(Run):
             self.__dict__.setdefault("voice", Voice(super().sampler("base")))
             return self.__dict__["voice"]
         if role in ("filter", "reward", "evaluate"):
-            return self.__dict__.setdefault("judge", Scripted(lambda request: "<think></think>score: 5", "judge"))
+            return self.__dict__.setdefault("judging", Scripted(lambda request: "<think></think>score: 5", "judge"))
         return super().sampler(role)
+
+    def trainable(self, arm: str = "base") -> Any:
+        return Run.sampler(self, arm)
 
     @property
     def asked(self) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from deliberant.models.formats import formats
 from deliberant.stages.filter import filter
 from deliberant.stages.generate import generate
 from deliberant.stages.helpful import helpful
@@ -24,6 +25,11 @@ TEXTS = (
 
 class _Base(Scripted):
     tokenizer = make_tiny_tokenizer()
+    format = formats()["micro"]
+    opened = False
+
+    def encode(self, messages: Any) -> list[int]:
+        return list(self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False))
 
 
 def exportable(folder: Path, sft: bool = True, **settings: Any) -> ScriptedRun:

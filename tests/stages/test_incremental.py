@@ -282,7 +282,7 @@ def settings(**changes: Any) -> Callable[[Recipe], Recipe]:
         (no_edit, "nothing to make anew: policy and prompts are those of"),
         (rename_policy, "nothing to make anew: the edit touches no training prompt of"),
         (no_tools, "category tools was removed, and no prompt would unteach"),
-        (another_base, "differs in base, so its rows do not hold here; set that as it is there"),
+        (another_base, "differs in base, writer, so its rows do not hold here; set that as it is there"),
         (settings(templates="micro"), "differs in templates"),
         (settings(seed=3), r"differs in seed \(0, here 3\)"),
         (settings(generate={**SETTINGS["generate"], "samples": 3}), r"differs in generate.samples \(2, here 3\)"),
@@ -309,7 +309,7 @@ def test_an_unfinished_run_is_refused_with_the_command_that_finishes_it(old: Edi
 
 def test_no_kept_sample_of_a_touched_prompt_stops_the_run(old: EditedRun, tmp_path: Path) -> None:
     run = EditedRun.open(edited(old.recipe, old.root, tmp_path), tmp_path / "runs")
-    run.__dict__["judge"] = Scripted(lambda request: "<think></think>score: 1", "judge")
+    run.__dict__["judging"] = Scripted(lambda request: "<think></think>score: 1", "judge")
     for stage in ("helpful", "generate", "filter"):
         work(run, stage)
     with pytest.raises(RunError, match="no sample of a touched prompt was kept"):

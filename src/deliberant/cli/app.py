@@ -146,11 +146,11 @@ def chat(
     """
     from deliberant.cli.chat import answer, reply
     from deliberant.prompts import Message
-    from deliberant.run.arms import ARMS, FINAL
+    from deliberant.run.arms import ARMS, BASE, FINAL
 
     run = open_run(where)
     arm = arm or next(
-        each for each in FINAL if ARMS[each].stage is None or (run.root / each / "manifest.json").exists()
+        (each for each in FINAL if ARMS[each].stage and (run.root / each / "manifest.json").exists()), BASE
     )
     typer.echo(f"arm: {arm}", err=True)
 

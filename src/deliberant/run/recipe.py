@@ -51,8 +51,8 @@ class _Settings(BaseModel):
 
 
 def _folder_name(name: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
-        raise ValueError(f"{name!r} can not begin a folder's name; use small letters, digits and hyphens")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
+        raise ValueError(f"{name!r} can not begin a folder's name; use small letters, digits, dots and hyphens")
     return name
 
 
