@@ -13,6 +13,7 @@ from inspect_ai.util import collect
 
 from deliberant.evals.provider import ROLE, DeliberantAPI, read_output, turns
 from deliberant.judge import Judge, JudgeRequest, Verdict
+from deliberant.models.client import response_schema
 from deliberant.models.types import Completion, Reasoning, Request, Sampling
 from deliberant.templates.loader import Templates
 
@@ -35,7 +36,14 @@ class _Asked:
         return [read_output(output) for output in anyio.from_thread.run(self._ask, requests)]
 
     async def _ask(self, requests: Sequence[Request]) -> list[ModelOutput]:
-        configs = [GenerateConfig(seed=request.seed, extra_body=self._role) for request in requests]
+        configs = [
+            GenerateConfig(
+                seed=request.seed,
+                extra_body=self._role,
+                response_schema=response_schema(request.schema) if request.schema else None,
+            )
+            for request in requests
+        ]
         calls = zip(requests, configs, strict=True)
         return await collect(*(self._model.generate(turns(each.messages), config=config) for each, config in calls))
 
