@@ -1,4 +1,4 @@
-"""Without the extra `train`: data is made, judged and exported by API models, and what needs torch says so."""
+"""Without the extra `train`: data is made and judged by API models, and what needs torch says so."""
 
 import json
 import os
@@ -24,7 +24,8 @@ main()
 SAMPLE = "<think>\nThey ask how to choose. [G1] fits, so I comply.\n</think>\n\nTry two sizes, and walk in both."
 VERDICT = "The answer fits the clause.\nclause: [G1]\nscore: 5"
 STAND_IN = "api:openai-api/stand-in/m"
-PARTS = [part for key in ("base.model", "judge.filter.model", "judge.evaluate") for part in ("--set", f"{key}={STAND_IN}")]
+ROLES = ("base.model", "judge.filter.model", "judge.evaluate")
+SETTINGS = [f"--set={key}={STAND_IN}" for key in ROLES] + ["--set=budget.dollars=null"]
 
 
 class _Provider(BaseHTTPRequestHandler):
@@ -35,7 +36,14 @@ class _Provider(BaseHTTPRequestHandler):
         text = VERDICT if "close with the lines asked for" in asked["messages"][-1]["content"] else SAMPLE
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
         usage = {"prompt_tokens": 50, "completion_tokens": 20, "total_tokens": 70}
-        reply = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+        reply = {
+            "id": "1",
+            "object": "chat.completion",
+            "created": 0,
+            "model": "m",
+            "choices": [choice],
+            "usage": usage,
+        }
         body = json.dumps(reply).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -84,7 +92,7 @@ def worked(folder: Path, *arguments: str, **environment: str) -> str:
 
 def test_help_policies_prompts_and_plans_need_no_torch(recipes: Path, tmp_path: Path) -> None:
     assert "deliberant run recipes/micro.yaml" in worked(tmp_path, "--help")
-    worked(tmp_path, "policy", "lint", "--policy", "recipes/shop/policy")
+    worked(tmp_path, "policy", "lint", "--policy", "micro")
     worked(tmp_path, "prompts", "check", "recipes/shop/train.jsonl", "--policy", "recipes/shop/policy")
     assert "generate" in worked(tmp_path, "plan", "recipes/api-data.yaml")
 
@@ -92,14 +100,12 @@ def test_help_policies_prompts_and_plans_need_no_torch(recipes: Path, tmp_path: 
 @pytest.mark.slow
 def test_data_by_api_needs_no_torch(recipes: Path, provider: str, tmp_path: Path) -> None:
     keys = {"STAND_IN_API_KEY": "none", "STAND_IN_BASE_URL": provider}
-    recipe = ("recipes/api-data.yaml", *PARTS, "--set", "budget.dollars=null")
-    for stage in ("helpful", "generate", "filter", "doctor"):
+    recipe = ("recipes/api-data.yaml", *SETTINGS)
+    for stage in ("generate", "filter"):
         worked(tmp_path, stage, *recipe, **keys)
     [run] = (tmp_path / "runs").iterdir()
     counts = json.loads((run / "filter" / "manifest.json").read_text())["counts"]
     assert counts["kept"] == counts["samples"] == 8
-    worked(tmp_path, "data", "export", str(run), "--to", "my-data", **keys)
-    assert (tmp_path / "my-data" / "sft" / "train.parquet").exists()
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,19 @@ from deliberant.policy import load_policy
 from deliberant.prompts import read_cases, read_prompts
 from deliberant.run.recipe import load_recipe
 from tests.cli.test_help import verbs
+from tests.tiny import make_chain
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/micro.md", "docs/files.md")
-ANY_RUN = re.compile(r"runs/micro-[0-9a-f]{8}")
+PAGES = (
+    *("README.md", "docs/running.md", "docs/prompts.md", "docs/models.md", "docs/results.md", "docs/micro.md"),
+    "docs/files.md",
+)
+ANY_RUN = re.compile(r"runs/(micro|mine)-[0-9a-f]{8}")
+HERE = re.compile(r"<<'(\w+)'$")
+OWN_MODEL = "hf:Qwen/Qwen2.5-0.5B-Instruct"
+OWN = {"\n": "[", "[": "R", "R": "12", "]": "</think>", "</think>": "abcdefgh<|im_end|>"}
+OWN |= {**dict.fromkeys("12", "]"), **dict.fromkeys("abcdefgh", "<|im_end|>")}
+"""Stands in for that model: it goes on in a block that is opened for it, and cites one of the policy's clauses."""
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -43,9 +52,13 @@ def commands() -> Iterator[str]:
     """Every command of the pages, comments and `time` removed, in the order in which a reader meets them."""
     for page in PAGES:
         for block in blocks(page, "bash"):
-            for line in block.splitlines():
-                if words := shlex.split(line, comments=True):
-                    yield shlex.join(words[1:] if words[0] == "time" else words)
+            lines = iter(block.splitlines())
+            for line in lines:
+                if end := HERE.search(line):
+                    yield "\n".join([line, *iter(lines.__next__, end[1]), end[1]])
+                elif words := shlex.split(line, comments=True):
+                    plain = ">" in words
+                    yield line if plain else shlex.join(words[1:] if words[0] == "time" else words)
 
 
 class Workspace:
@@ -61,11 +74,14 @@ class Workspace:
         (folder / "recipes/micro.yaml").write_text(recipe, encoding="utf-8")
         (folder / "benchmarks").symlink_to(ROOT / "benchmarks")
 
-    @property
-    def run(self) -> str:
-        """The run of the recipe as it stands, which comes before all others."""
-        found = sorted((self.folder / "runs").glob("micro-*"), key=lambda path: (path / "run.json").stat().st_mtime_ns)
-        return f"runs/{found[0].name}"
+    def named(self, command: str) -> str:
+        """The command with the runs of this workspace in place of the page's: of each recipe the first one made."""
+
+        def first(match: re.Match[str]) -> str:
+            runs = (self.folder / "runs").glob(f"{match[1]}-*")
+            return f"runs/{min(runs, key=lambda path: (path / 'run.json').stat().st_mtime_ns).name}"
+
+        return ANY_RUN.sub(first, command)
 
     def deliberant(self, *arguments: str) -> str:
         """One `deliberant` command in this process; returns its stdout."""
@@ -84,6 +100,7 @@ def workspace(world_recipe: Path, tiny_llama: Path, tmp_path: Path, monkeypatch:
     found = Workspace(tmp_path / "workspace", world_recipe.parent, tiny_llama)
     monkeypatch.chdir(found.folder)
     monkeypatch.setenv("INSPECT_LOG_DIR", str(tmp_path / "logs"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return found
 
 
@@ -127,6 +144,22 @@ def benchmark(workspace: Workspace, command: str) -> None:
     assert next((words for part, words in wanted.items() if part in command), "| sft+rl |") in shown
 
 
+def own_recipe(workspace: Workspace, command: str) -> None:
+    """With models set by hand for the one of the Hub."""
+    workspace.shell(command)
+    make_chain(workspace.folder / "mine/model", OWN)
+    recipe = workspace.folder / "mine/recipe.yaml"
+    text = recipe.read_text(encoding="utf-8")
+    assert text.count(OWN_MODEL) == 2
+    text = text.replace(OWN_MODEL, "model", 1).replace(OWN_MODEL, "../recipes/judge")
+    recipe.write_text(text.replace("384", "16").replace("192", "8"), encoding="utf-8")
+
+
+def examine(workspace: Workspace, command: str) -> None:
+    """Probes of models set by hand, of whom the judge cannot tell right from wrong, which is a warning."""
+    assert "closed their reasoning" in workspace.deliberant(*shlex.split(command)[1:])
+
+
 def own_policy(workspace: Workspace, command: str) -> None:
     """A run of an edited policy is another run. Cases stand in a file here, and their truths go with the edit."""
     before = set((workspace.folder / "runs").iterdir())
@@ -149,7 +182,7 @@ def review(workspace: Workspace, command: str) -> None:
 
 def write_prompts(workspace: Workspace, command: str) -> None:
     """By a tiny random model, which writes no prompt: everything is asked for, and malformed."""
-    arguments = shlex.split(command.replace("Qwen/Qwen3-4B", str(workspace.model)))[1:]
+    arguments = shlex.split(command.replace("hf:Qwen/Qwen3-4B", str(workspace.model)))[1:]
     shown = json.loads(workspace.deliberant(*arguments, "--max-new-tokens", "8", "--json"))["yields"][-1]
     assert shown["asked"] == shown["malformed"] > 0
 
@@ -170,6 +203,9 @@ def inspect_eval(workspace: Workspace, command: str) -> None:
 
 CHECKS: dict[str, Callable[[Workspace, str], object]] = {
     r"make run": make_run,
+    r"cat > mine/recipe\.yaml <<'END'\n.*": own_recipe,
+    r"(mkdir|printf|cat) .*mine/.*": lambda workspace, command: workspace.shell(command),
+    r"deliberant doctor mine/recipe\.yaml": examine,
     r"source \.venv/bin/activate": activate,
     r"deliberant micro measure.*": measure,
     r"deliberant micro pretrain.*": train_base,
@@ -186,7 +222,7 @@ CHECKS: dict[str, Callable[[Workspace, str], object]] = {
 
 
 def check(command: str) -> Callable[[Workspace, str], object] | None:
-    return next((found for pattern, found in CHECKS.items() if re.fullmatch(pattern, command)), None)
+    return next((found for pattern, found in CHECKS.items() if re.fullmatch(pattern, command, re.DOTALL)), None)
 
 
 def makefile() -> str:
@@ -200,10 +236,10 @@ def test_every_command_has_a_check() -> None:
     assert check("rm -r runs") is None
 
 
-def test_every_verb_has_an_example_in_the_readme() -> None:
+def test_every_verb_has_an_example() -> None:
     from typer.main import get_command
 
-    text = "\n".join(blocks("README.md", "bash"))
+    text = "\n".join(block for page in PAGES for block in blocks(page, "bash"))
     groups = {("policy",), ("prompts",), ("prompts", "generate"), ("micro",), ("judge",), ("data",), ()}
     for path in set(verbs(get_command(cli.app))) - groups:
         assert f"deliberant {' '.join(path)}" in text, path
@@ -211,40 +247,51 @@ def test_every_verb_has_an_example_in_the_readme() -> None:
 
 @pytest.mark.slow
 def test_every_command_works(workspace: Workspace) -> None:
-    run = ""
     for command in commands():
         found = check(command)
         assert found is not None, f"no check for: {command}"
-        if run:
-            command = ANY_RUN.sub(run, command)
-        found(workspace, command)
-        run = run or workspace.run
+        found(workspace, workspace.named(command))
 
 
-def test_the_recipe_and_the_prompts_that_are_shown_are_valid(tmp_path: Path) -> None:
-    [recipe] = blocks("README.md", "yaml")
-    [prompts] = blocks("README.md", "json")
-    lines = prompts.splitlines()
-    for name, line in zip(("train", "helpful", "cases"), lines, strict=True):
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 900
+
+
+def test_the_prompts_and_the_roles_that_are_shown_are_valid(tmp_path: Path) -> None:
+    [prompts] = blocks("docs/prompts.md", "json")
+    for name, line in zip(("train", "helpful", "cases"), prompts.splitlines(), strict=True):
         (tmp_path / f"{name}.jsonl").write_text(line + "\n", encoding="utf-8")
-    (tmp_path / "my-policy").mkdir()
-    (tmp_path / "recipe.yaml").write_text(recipe, encoding="utf-8")
-    loaded = load_recipe(tmp_path / "recipe.yaml")
-    assert loaded.sft.learning_rate == 1e-5
     assert [each.id for each in read_prompts(tmp_path / "train.jsonl", ["weapons"])] == ["w1"]
     assert [each.id for each in read_prompts(tmp_path / "helpful.jsonl", ["weapons"])] == ["h1"]
     assert [each.prompt.id for each in read_cases(tmp_path / "cases.jsonl", ["weapons"])] == ["c1"]
+    roles, budget = blocks("docs/models.md", "text")
+    (tmp_path / "my-prices.yaml").write_text("models: {}", encoding="utf-8")
+    common = "name: mine\npolicy: default\nprompts: {train: train.jsonl, helpful: helpful.jsonl, cases: cases.jsonl}\n"
+    (tmp_path / "recipe.yaml").write_text(common + roles + budget, encoding="utf-8")
+    loaded = load_recipe(tmp_path / "recipe.yaml")
+    assert loaded.judge.filter.templates == "safeguard" and loaded.budget.dollars == 20
 
 
-def test_the_tree_is_what_is_there() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = set(re.findall(r"^      (\w+(?:\.py|/)) ", text, re.MULTILINE))
+def test_links_lead_somewhere() -> None:
+    for page in ("README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for link in re.findall(r"\]\((?!https?:|#)([\w/.-]+)", text):
+            assert ((ROOT / page).parent / link).exists(), (page, link)
+
+
+def test_rooms_import_downwards_as_the_page_lists_them() -> None:
+    """Save that run/ makes the built-in world's prompts, when a recipe asks for them."""
+    text = (ROOT / "docs/design.md").read_text(encoding="utf-8")
+    rooms = re.findall(r"^    (\w+)/ ", text.partition("## Rooms")[2].partition("\n## ")[0], re.MULTILINE)
     package = ROOT / "src/deliberant"
-    folders = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
-    assert folders <= shown
-    assert all((package / name).exists() for name in shown)
-    for link in re.findall(r"\]\((?!https:)([\w/.-]+)", text):
-        assert (ROOT / link).exists(), link
+    assert set(rooms) == {path.parent.name for path in package.glob("*/__init__.py")}
+    for file in package.glob("*/**/*.py"):
+        room = file.relative_to(package).parts[0]
+        for other in re.findall(
+            r"^\s*(?:from|import) deliberant\.(\w+)", file.read_text(encoding="utf-8"), re.MULTILINE
+        ):
+            if other in rooms and (room, other) != ("run", "micro"):
+                assert rooms.index(other) <= rooms.index(room), (file, other)
 
 
 def test_what_the_page_on_the_built_in_world_says() -> None:

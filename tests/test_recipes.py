@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -11,7 +12,9 @@ from deliberant.cli import app as cli
 from deliberant.policy import load_policy
 from deliberant.run.recipe import load_recipe
 from deliberant.run.sources import prompt_sets
+from tests.completions import completed
 from tests.server import NAME
+from tests.stages.scripted import Scripted
 
 ROOT = Path(__file__).parents[1] / "recipes"
 RECIPES = sorted(path.name for path in ROOT.glob("*.yaml"))
@@ -106,3 +109,36 @@ def test_the_shop_is_taught_and_tested_apart() -> None:
     assert all(asked.count(clause) == 10 for clause in policy.clauses) and asked.count(None) == 10
     assert {hint.clause for each in sets.train for hint in each.hints} == set(policy.clauses)
     assert {clause.style for clause in policy.clauses.values()} == {"comply", "refuse", "safe_complete"}
+
+
+@pytest.mark.slow
+def test_the_data_recipe_goes_from_prompts_to_an_export(recipes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its models are scripted: they write what the providers' models would."""
+
+    def opened(model: str, role: str, *_: Any, **__: Any) -> Scripted:
+        if role == "base":
+            sampler = Scripted(lambda request: "<think>[O1] fits, so I comply.</think>Here you are.", model)
+            sampler.reasoning = "prompted"
+            return sampler
+        return Scripted(lambda request: completed("It is fine.\nclause: [O1]\nscore: 5", strict=False), model)
+
+    monkeypatch.setattr("deliberant.run.run.open_model", opened)
+    runs = ["--root", str(recipes / "runs")]
+    for verb in ("doctor", "helpful", "generate", "filter"):
+        shown = CliRunner().invoke(cli.app, [verb, str(recipes / "api-data.yaml"), *runs])
+        assert shown.exit_code == 0, (verb, shown.output)
+    [run] = (recipes / "runs").iterdir()
+    shown = CliRunner().invoke(cli.app, ["data", "export", str(run), "--to", str(recipes / "data"), "--json"])
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.stdout)["rows"] == {"sft": 120 + 24, "rl": 84}
+
+
+@pytest.mark.slow
+def test_the_smoke_recipe_goes_through_every_stage(recipes: Path) -> None:
+    shown = CliRunner().invoke(cli.app, ["run", str(recipes / "smoke.yaml"), "--root", str(recipes / "runs")])
+    assert shown.exit_code == 0, shown.output
+    page = Path(shown.stdout.splitlines()[-1]).read_text()
+    assert "Planned and spent" in page
+    [run] = (recipes / "runs").iterdir()
+    rows = json.loads(CliRunner().invoke(cli.app, ["plan", str(run), "--json"]).stdout)
+    assert all(row["calls"][1] is not None and row["calls"][1] <= row["calls"][0] for row in rows), rows

@@ -7,7 +7,7 @@ reasoning when a decoder skips special tokens. The chat template keeps every com
 from pathlib import Path
 from typing import Any, Literal
 
-Architecture = Literal["gpt2", "llama", "qwen3"]
+Architecture = Literal["gpt2", "llama", "qwen2", "qwen3"]
 
 SPECIAL = ("<|pad|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>")
 CHAT_TEMPLATE = (

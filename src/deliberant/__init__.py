@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from deliberant.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from deliberant.evals import ScoredSample
     from deliberant.judge import FilterRequest, Judge, RewardRequest, Verdict
     from deliberant.models import Completion, Reasoning, Request, Role, Sampler, Sampling, Usage, split
     from deliberant.models.open import open_model
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from deliberant.util.errors import DeliberantError, RunError, UserError
 
 _HOMES = {
-    "evals": ("ScoredSample",),
     "judge": ("FilterRequest", "Judge", "RewardRequest", "Verdict"),
     "models": ("Completion", "Reasoning", "Request", "Role", "Sampler", "Sampling", "Usage", "split"),
     "models.open": ("open_model",),
@@ -74,7 +72,6 @@ __all__ = [
     "RunError",
     "Sampler",
     "Sampling",
-    "ScoredSample",
     "Usage",
     "UserError",
     "Verdict",

@@ -1,19 +1,12 @@
 import io
-import os
 import re
-import signal
 import sys
 import threading
 from collections.abc import Iterator
-from itertools import count
-from types import FrameType
-from typing import Any
 
 import pytest
-import rich.live
 
 from deliberant.cli.console import RichProgress, figure_lines, pretraining_line, print_stream
-from deliberant.cli.interrupts import insistent
 from deliberant.micro.measure import Figure
 from deliberant.models import split
 
@@ -74,44 +67,16 @@ class Terminal(io.StringIO):
         return True
 
 
-def interrupted(place: int) -> bool:
-    """Show a bar, and press Ctrl-C at the line of rich's live display that is run as number `place`."""
-    lines, pressed = count(1), False
-
-    def line(frame: FrameType, event: str, arg: Any) -> Any:
-        nonlocal pressed
-        if event == "line" and next(lines) == place:
-            pressed = True
-            os.kill(os.getpid(), signal.SIGINT)
-        return line
-
-    def call(frame: FrameType, event: str, arg: Any) -> Any:
-        return line if frame.f_code.co_filename == rich.live.__file__ else None
-
-    before = sys.gettrace()
-    sys.settrace(call)
-    try:
-        with insistent(), RichProgress()("sft", 3):
-            pass
-    except KeyboardInterrupt:
-        assert pressed
-    else:
-        assert not pressed
-    finally:
-        sys.settrace(before)
-    return pressed
-
-
 def test_ctrl_c_leaves_the_terminal_as_it_was_without_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    threads, place, pressed = set(threading.enumerate()), 0, True
-    while pressed:
-        terminal, place = Terminal(), place + 1
-        monkeypatch.setattr(sys, "stderr", terminal)
-        pressed = interrupted(place)
-        assert sys.stderr is terminal
-        assert terminal.getvalue().rfind("\x1b[?25h") >= terminal.getvalue().rfind("\x1b[?25l"), "a hidden cursor"
-        for thread in set(threading.enumerate()) - threads:
-            thread.join(30)
-            assert not thread.is_alive(), "it draws on"
-    assert place > 10
+    terminal, threads = Terminal(), set(threading.enumerate())
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with pytest.raises(KeyboardInterrupt), RichProgress()("sft", 3) as bar:
+        bar.advance()
+        assert "\x1b[?25l" in terminal.getvalue(), "the cursor is hidden meanwhile"
+        raise KeyboardInterrupt
+    assert sys.stderr is terminal
+    assert terminal.getvalue().rfind("\x1b[?25h") > terminal.getvalue().rfind("\x1b[?25l"), "a hidden cursor"
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(30)
+        assert not thread.is_alive(), "it draws on"

@@ -102,7 +102,19 @@ def test_rows_count_what_could_not_be_counted() -> None:
     assert (style["n"], style["unscored"], style["truncated"], style["empty"]) == (3, 1, 1, 2)
     assert style["value"] == pytest.approx(1 / 3)
     assert table["base", "encoded", "citation_precision"]["value"] is None
-    assert list(style) == ["arm", "suite", "metric", "value", "low", "high", "n", "unscored", "truncated", "empty"]
+    assert list(style) == [
+        "arm",
+        "suite",
+        "metric",
+        "value",
+        "low",
+        "high",
+        "n",
+        "unscored",
+        "truncated",
+        "empty",
+        "blocked",
+    ]
 
 
 def test_an_answer_that_shows_no_style_fails_and_is_neither_declined_nor_answered() -> None:

@@ -1,81 +1,161 @@
+import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
-from inspect_ai.model import ContentReasoning, ContentText, ModelOutput, ModelUsage, get_model
+from inspect_ai._util.error import PrerequisiteError
+from inspect_ai.model import ChatMessageUser, ContentReasoning, ContentText, GenerateConfig, ModelOutput, get_model
 
-from deliberant.evals import registry
-from deliberant.evals.provider import DeliberantAPI, model_output, read_parts
-from deliberant.models.formats import Parts
-from deliberant.util.errors import UserError
+from deliberant.evals import provider, registry
+from deliberant.evals.provider import ROLE, DeliberantAPI, model_output, read_output
+from deliberant.models.types import Completion, Reasoning, Request, Sampling, Usage
+from deliberant.util.errors import RunError
 from tests.completions import completed
 
 
-def output(text: str, stop: str = "stop", opened: bool = False) -> ModelOutput:
-    return model_output("m", completed(text, stop, opened=opened, ids=(1, 2, 3), read=5))
+def parts(output: ModelOutput) -> tuple[str, str, bool]:
+    read = read_output(output)
+    return read.reasoning, read.answer, read.complete
 
 
 def test_reasoning_and_answer_travel_apart() -> None:
-    made = output("<think>hm [W1]</think>no.")
-    content = made.message.content
-    assert isinstance(content[0], ContentReasoning)
-    assert isinstance(content[1], ContentText)
-    assert (content[0].reasoning, content[1].text, made.completion) == ("hm [W1]", "no.", "no.")
-    assert made.usage == ModelUsage(input_tokens=5, output_tokens=3, total_tokens=8)
+    made = model_output("m", completed("<think>hm [W1]</think>no.", ids=(1, 2, 3), read=5))
+    assert isinstance(made.message.content, list)
+    first, second = made.message.content
+    assert isinstance(first, ContentReasoning) and isinstance(second, ContentText)
+    assert (first.reasoning, second.text, made.completion) == ("hm [W1]", "no.", "no.")
+    assert read_output(made).usage == Usage(5, 3)
 
 
-@pytest.mark.parametrize("text", ["<think>CANARY", "CANARY", "<think>CANARY</think>a<think>b</think>c"])
-def test_an_unclean_completion_has_no_answer(text: str) -> None:
-    made = output(text, "length")
-    assert made.completion == ""
-    assert made.stop_reason == "max_tokens"
-    assert read_parts(made).complete is False
-    assert "CANARY" in read_parts(made).reasoning
+@pytest.mark.parametrize("text", ["<think></think>yes", "<think>a</think>", "<think>CANARY", "CANARY", "a</think>b"])
+@pytest.mark.parametrize("stop", ["stop", "length", "blocked"])
+def test_what_we_wrote_is_what_we_read(text: str, stop: str) -> None:
+    said = completed(text, stop)
+    again = read_output(model_output("m", said))
+    assert (again.reasoning, again.answer, again.complete) == (said.reasoning, said.answer, said.complete)
+    assert (again.stop, again.usage) == (said.stop, said.usage)
 
 
-def test_a_prefilled_tag_is_the_samplers_habit() -> None:
-    assert read_parts(output("hm</think>yes.", opened=True)) == Parts("hm", "yes.", True)
-    assert read_parts(output("hm</think>yes.")).complete is False
+def test_other_providers_are_read_by_the_one_splitter() -> None:
+    def of(content: Any, **about: Any) -> ModelOutput:
+        return ModelOutput.from_content("m", content, **about)
+
+    thought = ContentReasoning(reasoning="hm")
+    assert parts(of("sure.")) == ("", "sure.", True)
+    assert parts(of("<think>hm</think>sure.")) == ("hm", "sure.", True)
+    assert parts(of("<think>hm")) == ("<think>hm", "", False)
+    assert parts(of([thought, ContentText(text="sure.")])) == ("hm", "sure.", True)
+    assert parts(of([thought, ContentText(text="a<think>b</think>c")]))[1:] == ("", False)
+    assert parts(of("I cannot", stop_reason="content_filter")) == ("I cannot", "", False)
+    assert read_output(of("su", stop_reason="max_tokens")).stop == "length"
 
 
-def test_what_we_wrote_is_what_we_read() -> None:
-    for text in ("<think></think>yes", "<think>a</think>", "<think>a\n\nb</think> c "):
-        parts = read_parts(output(text))
-        assert parts.complete
-        assert (parts.reasoning, parts.answer) == (
-            text[7:].split("</think>")[0].strip(),
-            text.split("</think>")[1].strip(),
-        )
+class Recording:
+    """Answers with the seed; remembers its batches. `fails`: seeds that no batch survives."""
+
+    identity = "recording"
+    reasoning: Reasoning = "native"
+
+    def __init__(self, fails: Sequence[int] = ()) -> None:
+        self.batches: list[list[int]] = []
+        self.fails = fails
+        self.busy = threading.Lock()
+
+    def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+        assert self.busy.acquire(blocking=False), "a sampler is not asked from two threads at once"
+        try:
+            self.batches.append([request.seed for request in requests])
+            if {*self.fails} & {*self.batches[-1]}:
+                raise RunError("out of memory")
+            return [completed(f"<think></think>{request.seed}") for request in requests]
+        finally:
+            self.busy.release()
 
 
-def test_other_providers_are_split_too() -> None:
-    plain = ModelOutput.from_content("m", "sure.")
-    assert read_parts(plain) == Parts("", "sure.", True)
-    assert read_parts(ModelOutput.from_content("m", "<think>hm</think>sure.")) == Parts("hm", "sure.", True)
-    assert read_parts(ModelOutput.from_content("m", "hm</think>sure.")).answer == ""
-    assert read_parts(ModelOutput.from_content("m", "su", stop_reason="max_tokens")) == Parts("", "", False)
-    apart = ModelOutput.from_content("m", [ContentReasoning(reasoning="hm"), ContentText(text="sure.")])
-    assert read_parts(apart) == Parts("hm", "sure.", True)
+def ask(
+    sampler: Recording, seeds: Sequence[int], monkeypatch: pytest.MonkeyPatch, configs: Sequence[dict[str, Any]] = ({},)
+) -> list[str]:
+    """All at once; what each was answered, or its failure."""
+    monkeypatch.setattr(provider, "open_model", lambda *_, **__: sampler)
+    api = DeliberantAPI("micro")
+    answers = [""] * len(seeds)
+
+    async def one(place: int, seed: int) -> None:
+        config = GenerateConfig(seed=seed, **configs[place % len(configs)])
+        try:
+            answers[place] = (await api.generate([ChatMessageUser(content="hi")], [], "auto", config)).completion
+        except RunError as error:
+            answers[place] = str(error)
+
+    async def everything() -> None:
+        async with anyio.create_task_group() as group:
+            for place, seed in enumerate(seeds):
+                group.start_soon(one, place, seed)
+
+    anyio.run(everything)
+    return answers
+
+
+def test_what_is_asked_together_is_drawn_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = Recording()
+    assert ask(sampler, [3, 1, 2], monkeypatch) == ["3", "1", "2"]
+    assert sampler.batches == [[1, 2, 3]]
+
+
+def test_one_batch_has_one_kind_of_sampling_and_one_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = Recording()
+    kinds: list[dict[str, Any]] = [{}, {"temperature": 0.5}, {"extra_body": {ROLE: "evaluate"}}]
+    assert ask(sampler, [1, 2, 3, 4, 5, 6], monkeypatch, kinds) == ["1", "2", "3", "4", "5", "6"]
+    assert sorted(sampler.batches) == [[1, 4], [2, 5], [3, 6]]
+
+
+def test_a_failure_reaches_its_batch_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = Recording(fails=[3])
+    answers = ask(sampler, [1, 2, 3, 4], monkeypatch, [{}, {"temperature": 0.5}])
+    assert answers == ["out of memory", "2", "out of memory", "4"]
+    assert sorted(sampler.batches) == [[1, 3], [2, 4]]
+
+
+def test_a_request_that_is_given_up_takes_nobody_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = Recording()
+    monkeypatch.setattr(provider, "open_model", lambda *_, **__: sampler)
+    api = DeliberantAPI("micro")
+
+    async def one(seed: int) -> str:
+        return (await api.generate([ChatMessageUser(content="hi")], [], "auto", GenerateConfig(seed=seed))).completion
+
+    async def everything() -> None:
+        async with anyio.create_task_group() as group:
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await one(1)
+            group.start_soon(one, 2)
+            assert await one(3) == "3"
+
+    anyio.run(everything)
+    assert sampler.batches == [[2, 3]]
 
 
 def test_a_checkpoint_answers_by_its_path_the_same_each_time(tiny_model: Path) -> None:
     assert registry.deliberant is not None
     model = get_model(f"deliberant/{tiny_model}", memoize=False)
-    assert isinstance(model.api, DeliberantAPI)
 
     async def ask() -> list[ModelOutput]:
-        from inspect_ai.model import GenerateConfig
-
         return [await model.generate("hi", config=GenerateConfig(max_tokens=8)) for _ in range(2)]
 
     first, second = anyio.run(ask)
-    assert first.usage is not None
-    assert first.usage.output_tokens == 8
-    assert read_parts(first) == read_parts(second)
+    assert first.usage is not None and first.usage.output_tokens == 8
+    assert read_output(first) == read_output(second)
+
+
+@pytest.mark.parametrize("reference", ["no/such/folder", "api:opanai/gpt-4o", "openai/gpt-oss-20b"])
+def test_a_name_that_is_no_model_is_a_mistake_at_once_in_one_line(reference: str) -> None:
+    with pytest.raises(PrerequisiteError) as raised:
+        get_model(f"deliberant/{reference}", memoize=False)
+    assert reference in str(raised.value.message)
 
 
 def test_a_model_that_is_only_looked_at_is_not_loaded() -> None:
-    api = DeliberantAPI("no/such/folder")
-    assert api.max_connections() > 100
-    with pytest.raises(UserError, match="no/such/folder"):
-        _ = api.batcher
+    assert DeliberantAPI("api:openai/gpt-4o").max_connections() > 100

@@ -1,10 +1,12 @@
 """A real llama.cpp server, spoken to through Inspect's providers."""
 
 import asyncio
+import multiprocessing
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
@@ -263,25 +265,26 @@ def start(url: str, folder: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def until(proxy: Proxy, n: int, process: "subprocess.Popen[str]") -> None:
-    while len(proxy.forwarded) < n:
-        assert process.poll() is None, process.communicate()
-
-
-@pytest.mark.slow
 def test_killed_at_five_points_the_rows_are_the_same_and_no_kept_call_is_made_again(llama: str, tmp_path: Path) -> None:
+    expected = sampler(f"{llama}/v1").sample(requests(30), SHORT)
+    fork = multiprocessing.get_context("fork")  # has what was imported just now
     with Proxy(llama, delay=0.05) as proxy:
         for point in (1, 7, 12, 20, 29):
-            process = start(proxy.url, tmp_path)
-            until(proxy, point, process)
+            model = sampler(proxy.url, folder=tmp_path, connections=3)
+            kept = {each.seed for each in requests(30) if model._kept(each, SHORT)}
+            before = len(proxy.forwarded)
+            process = fork.Process(target=model.sample, args=(requests(30), SHORT))
+            process.start()
+            while len(proxy.forwarded) < point:
+                assert process.is_alive()
+                time.sleep(0.005)
             process.kill()
-            process.wait()
-            kept = len(Calls(tmp_path))
-            asked = len(proxy.forwarded)
-            assert asked - kept <= 3 * (1 + (1, 7, 12, 20, 29).index(point)), "no more than were on their way"
-        rows, _ = start(proxy.url, tmp_path).communicate()
+            process.join()
+            assert not kept & {body["seed"] for body in proxy.forwarded[before:]}
+        drawn = sampler(proxy.url, folder=tmp_path).sample(requests(30), SHORT)
     assert len(Calls(tmp_path)) == 30
-    assert rows.splitlines() == [repr(each.text) for each in sampler(f"{llama}/v1").sample(requests(30), SHORT)]
+    assert len(proxy.forwarded) <= 30 + 5 * 3, "only what was on its way is asked for again"
+    assert [each.text for each in drawn] == [each.text for each in expected]
 
 
 @pytest.mark.slow
@@ -290,6 +293,7 @@ def test_interrupted_it_ends_soon_and_keeps_what_was_finished(llama: str, tmp_pa
         process = start(proxy.url, tmp_path)
         while proxy.asked < 9:
             assert process.poll() is None
+            time.sleep(0.005)
         process.send_signal(signal.SIGINT)
         said, errors = process.communicate(timeout=120)
     assert (said, errors) == ("interrupted\n", "")

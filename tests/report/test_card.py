@@ -67,7 +67,7 @@ def test_hostile_words_stay_words() -> None:
 
 def test_no_path_of_the_machine_is_on_the_card() -> None:
     text = render_card(card())
-    assert "/home/me" not in text and "| Small | base-hash |" in text and "base: Small (hash base-hash)" in text
+    assert "/home/me" not in text and "| Small | writer-hash |" in text and "base: Small (hash writer-hash)" in text
     cached = "/root/hub/models--Qwen--Qwen3-0.6B/snapshots/abc123"
     assert name_of(cached) == "Qwen/Qwen3-0.6B, revision abc123"
     assert (name_of("micro"), name_of("Qwen/Qwen3-0.6B")) == ("micro", "Qwen/Qwen3-0.6B")

@@ -1,6 +1,4 @@
-import os
-import signal
-import threading
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from deliberant.evals.batching import Batcher
-from deliberant.models.types import Request
+from deliberant.models.types import Completion, Request, Usage
 from deliberant.prompts import write_cases
 from deliberant.prompts.types import Case, Message, Prompt, Style, Truth
-from deliberant.run.recipe import Evaluate
+from deliberant.run.recipe import Evaluate, Filter
 from deliberant.stages.evaluate import evaluate, read_samples, results
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import write_json
@@ -60,8 +57,9 @@ def open_run(
     judge: Scripted | None = None,
     kind: type[ReadRun] = ReadRun,
     arms: tuple[str, ...] = ("base", "base+spec"),
+    **settings: Any,
 ) -> ReadRun:
-    made = recipe(folder, (HEARTH, PRUNING), evaluate=Evaluate(arms=arms, bootstrap=50, chunk=2))
+    made = recipe(folder, (HEARTH, PRUNING), evaluate=Evaluate(arms=arms, bootstrap=50, chunk=2), **settings)
     write_cases(folder / "cases.jsonl", CASES)
     run = kind.open(made, folder / "runs")
     assert isinstance(run, ReadRun)
@@ -157,48 +155,89 @@ def test_an_arm_whose_rl_was_not_kept_answers_as_its_start_did(
     assert all([replace(each, arm=arms[0]) for each in found] == answers[0] for found in answers)
 
 
-def test_killed_in_the_second_arm_it_resumes_there_with_the_same_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [RunError("the disk is full; free some space"), KeyboardInterrupt()])
+def test_killed_in_the_midst_of_an_arm_it_resumes_there_with_the_same_rows(tmp_path: Path, stop: BaseException) -> None:
     calls = iter(range(100))
 
     def dies(request: Request) -> str:
-        if next(calls) == 4:
-            raise RunError("the disk is full; free some space")
+        if next(calls) == 5:  # the second chunk of the second arm
+            raise stop
         return answer(request)
 
-    with pytest.raises(RunError, match="the disk is full"):
+    with pytest.raises(type(stop)):
         evaluate(open_run(tmp_path / "killed", Scripted(dies)))
     base = Scripted(answer)
     resumed = open_run(tmp_path / "killed", base)
     evaluate(resumed)
-    assert len(base.requests) == len(CASES)
+    assert len(base.requests) == 1
     undisturbed = open_run(tmp_path / "whole", Scripted(answer))
     evaluate(undisturbed)
     for arm in ("base", "base+spec"):
         assert read_samples(resumed.root, arm) == read_samples(undisturbed.root, arm)
-        assert len(list((resumed.root / "evaluate" / arm).glob("*.eval"))) == 1
+        files = {file.name for file in (resumed.root / "evaluate" / arm).iterdir()}
+        assert files == {"begun.json", "manifest.json", "samples.jsonl", "cases.eval"}
     assert results(resumed.root) == results(undisturbed.root)
 
 
-def test_ctrl_c_ends_the_evaluation_with_its_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls, stop, stopped = iter(range(100)), Batcher.stop, threading.Event()
+def test_killed_while_the_judge_reads_it_asks_neither_model_again(tmp_path: Path) -> None:
+    calls = iter(range(100))
+    settings = {"filter": Filter(k=2, chunk=1)}
 
-    def heard(batcher: Batcher) -> None:
-        stop(batcher)
-        stopped.set()
+    def dies(request: Request) -> str:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return "<think>a</think>score: 5"
 
-    def presses(request: Request) -> str:
-        if next(calls) == 0:
-            os.kill(os.getpid(), signal.SIGINT)
-            assert stopped.wait(60)  # by the main thread
-        return answer(request)
-
-    monkeypatch.setattr(Batcher, "stop", heard)
-    base = Scripted(presses)
     with pytest.raises(KeyboardInterrupt):
-        evaluate(open_run(tmp_path, base))
-    assert len(base.requests) == 2
-    evaluate(open_run(tmp_path, base))
-    assert len(base.requests) == 2 + 2 * len(CASES)
+        evaluate(open_run(tmp_path, Scripted(answer), Scripted(dies), JudgedRun, ("base",), **settings))
+    base, judge = Scripted(answer), Scripted(lambda request: "<think>a</think>score: 5")
+    evaluate(open_run(tmp_path, base, judge, JudgedRun, ("base",), **settings))
+    assert (len(base.requests), len(judge.requests)) == (0, 2 * (len(CASES) - 1))
+
+
+def test_the_log_holds_answers_verdicts_and_scores(tmp_path: Path) -> None:
+    from inspect_ai.log import read_eval_log
+    from inspect_ai.model import ContentReasoning, ContentText
+
+    says = {"barn": "so: [F1]\nscore: 1", "stove": "score: 5", "joke": "hm"}
+
+    def verdict(request: Request) -> str:
+        [said] = [said for word, said in says.items() if word in request.messages[-1]["content"]]
+        return f"<think>a</think>{said}"
+
+    filter = Filter(k=2, max_unscored=0.5)
+    run = open_run(tmp_path, Scripted(answer), Scripted(verdict), JudgedRun, ("base+spec",), filter=filter)
+    evaluate(run)
+    log = read_eval_log(str(run.root / "evaluate" / "base+spec" / "cases.eval"))
+    assert (log.status, log.eval.model, log.eval.task) == ("success", "deliberant/model", "cases")
+    assert log.eval.model_roles is not None and set(log.eval.model_roles) == {"grader"}
+    assert log.stats.model_usage["deliberant/model"].output_tokens == 2 * len(CASES)
+    assert log.samples is not None and [sample.id for sample in log.samples] == ["arson", "joke", "stove"]
+    arson, joke, _ = log.samples
+    assert [message.role for message in arson.messages] == ["system", "user", "assistant"]
+    assert isinstance(arson.output.message.content, list)
+    reasoning, said = arson.output.message.content
+    assert isinstance(reasoning, ContentReasoning) and isinstance(said, ContentText)
+    assert (reasoning.reasoning, said.text) == ("CANARY [F1]", "sorry")
+    scored, unscored = ((sample.scores or {})["response"] for sample in (arson, joke))
+    assert scored.explanation is not None and scored.explanation.count("so: [F1]") == 2
+    assert [each["score"] for each in (scored.metadata or {})["verdicts"]] == [1, 1]
+    assert unscored.reason == "no verdict" and math.isnan(unscored.value["style"])  # type: ignore[index, call-overload, arg-type]
+    assert log.results is not None
+    style = next(score for score in log.results.scores if score.name == "style")
+    assert (style.scored_samples, style.unscored_samples) == (2, 1)
+    assert style.metrics["mean"].value == 0.5
+    assert style.metrics["stderr"].params == {"cluster": "family"} and style.metrics["stderr"].value == 0.5
+    assert str(tmp_path) not in log.model_dump_json(exclude={"location"})
+
+
+def test_a_blocked_answer_fails_and_is_counted(tmp_path: Path) -> None:
+    blocked = Completion("", "", "", False, "blocked", Usage(3, 0))
+    run = open_run(tmp_path, Scripted(lambda request: blocked), arms=("base",))
+    evaluate(run)
+    row = next(row for row in results(run.root) if row["metric"] == "style" and row["suite"] == "unseen")
+    assert [row[name] for name in ("value", "n", "blocked", "empty", "truncated", "unscored")] == [0, 2, 2, 2, 0, 0]
+    assert run.manifest("evaluate/base")["counts"]["blocked"] == len(CASES)
 
 
 def test_a_cut_completion_fails_and_is_counted(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from deliberant.cli.data import data_app
 from deliberant.cli.doctor import doctor
-from deliberant.cli.interrupts import STOPPED, STOPPED_LINE, insistent
+from deliberant.cli.interrupts import stopped
 from deliberant.cli.judge import judge_app
 from deliberant.cli.micro import micro_app
 from deliberant.cli.options import RunFolder, Where
@@ -33,11 +33,9 @@ class Verbs(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            with insistent():
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo(STOPPED_LINE, err=True)
-            raise typer.Exit(STOPPED) from None
+            stopped()
         except DeliberantError as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()

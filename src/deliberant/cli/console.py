@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from deliberant.cli.interrupts import uninterrupted
 from deliberant.models.formats import Parts
 
 if TYPE_CHECKING:
@@ -25,7 +24,9 @@ if TYPE_CHECKING:
     from deliberant.prompts.split import SplitCounts
     from deliberant.review.hints import Account
 
-COLUMNS = ("arm", "suite", "metric", "value", "95% interval", "n", "unscored", "truncated", "empty")
+BESIDE = ("unscored", "truncated", "empty", "blocked")
+"""What stands beside every rate."""
+COLUMNS = ("arm", "suite", "metric", "value", "95% interval", "n", *BESIDE)
 SHOWN = 20
 """Skipped rows that are shown; the file lists them all."""
 FIGURE_LINE = "{:46} {:>7}  {:>14} {:>6} {:>8}  {}"
@@ -45,15 +46,8 @@ class RichProgress:
     @contextmanager
     def __call__(self, label: str, total: int) -> Iterator[_RichBar]:
         columns = (TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        progress = Progress(*columns, console=Console(stderr=True))
-        try:
-            with uninterrupted():
-                progress.start()
-                bar = _RichBar(progress, progress.add_task(label, total=total))
-            yield bar
-        finally:
-            with uninterrupted():  # half-way the cursor is hidden, stderr redirected, and a thread draws on
-                progress.stop()
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            yield _RichBar(progress, progress.add_task(label, total=total))
 
 
 def print_results(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -62,7 +56,7 @@ def print_results(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         value = "-" if row["value"] is None else f"{row['value']:.3f}"
         interval = "-" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
-        counts = (str(row.get(name, "-")) for name in ("n", "unscored", "truncated", "empty"))
+        counts = (str(row.get(name, "-")) for name in ("n", *BESIDE))
         table.add_row(row["arm"], row["suite"], row["metric"], value, interval, *counts)
     print_table(table)
 

@@ -4,13 +4,13 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deliberant.cli.interrupts import expected
 from deliberant.cli.options import RunFolder
 from deliberant.util.errors import UserError
 from deliberant.util.names import one_line
@@ -127,7 +127,7 @@ def _serve(
         # without a display Python would start a browser in this terminal
         if open_browser and (sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()):
             webbrowser.open(server.url)
-        with expected():
+        with suppress(KeyboardInterrupt):
             server.serve_forever()
         typer.echo("", err=True)
 

@@ -8,13 +8,14 @@ Departures from the paper (sections 4.1, 4.2): styles are read mechanically wher
 counts clause ids instead of asking a model which category a sentence comes from.
 """
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
-from deliberant.evals.samples import ScoredSample
+from deliberant.evals.samples import ScoredSample, count
 from deliberant.evals.statistics import RESAMPLES, Estimate, Tally, difference, rate
 from deliberant.policy import Policy, cited
 from deliberant.run.arms import ARMS
@@ -167,21 +168,24 @@ def clause_categories(policy: Policy) -> dict[str, str]:
     return {clause.id: category.id for category in policy.categories for clause in category.clauses}
 
 
+def values(sample: ScoredSample, clauses: dict[str, str]) -> dict[str, float]:
+    """One sample's value in every metric that counts samples: a share, NaN where it does not apply or is unscored."""
+    read = {metric.name: metric.read(sample, clauses) for metric in METRICS if not metric.name.startswith("citation")}
+    return {name: tally.hits / tally.trials if tally and tally.trials else math.nan for name, tally in read.items()}
+
+
 def rows(
     samples: Sequence[ScoredSample], policy: Policy, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """Result rows {arm, suite, metric, value, low, high, n, unscored, truncated, empty}, arms and suites in the order
-    of their first sample. value, low and high are fractions, None where n is 0."""
+    """Result rows {arm, suite, metric, value, low, high, n, unscored, truncated, empty, blocked}, arms and suites in
+    the order of their first sample. value, low and high are fractions, None where n is 0."""
     clauses = clause_categories(policy)
     order = {key: i for i, key in enumerate(dict.fromkeys((s.arm, s.case.suite) for s in samples))}
     ranked = sorted(samples, key=lambda s: order[s.arm, s.case.suite])
     table = []
     for (arm, suite), group in groupby(ranked, key=lambda s: (s.arm, s.case.suite)):
         members = list(group)
-        counts = {
-            "truncated": sum(sample.stop == "length" for sample in members),
-            "empty": sum(sample.empty for sample in members),
-        }
+        counts = count(members)
         for metric in METRICS:
             readings = [metric.read(sample, clauses) for sample in members]
             estimate = rate(

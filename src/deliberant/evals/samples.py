@@ -1,16 +1,20 @@
-"""A scored sample: one case answered by one arm, read mechanically; the row of `evaluate/<arm>/samples.jsonl`.
+"""A scored sample: one case answered by one arm, and how it was read; the row of `evaluate/<arm>/samples.jsonl`.
 
 Both parts of a completion are kept whole, so that the report shows what was measured.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from deliberant.judge import Verdict
+from deliberant.models.types import Usage
 from deliberant.prompts.types import Case, Prompt, Style, Truth
 
 StyleReader = Callable[[str], Style | None]
 """Reads the response style off an answer; None = it shows none of them, which fails like a wrong one."""
+
+NOTHING = Usage(0, 0)
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class ScoredSample:
     cited: tuple[str, ...]
     style: Style | None
     judged: bool = True
+    usage: Usage = NOTHING
+    verdicts: tuple[Verdict, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -39,34 +45,37 @@ class ScoredSample:
     def unscored(self) -> bool:
         return not self.judged and self.style is None and not self.empty
 
+    @property
+    def unscored_reason(self) -> str | None:
+        """Why there is no score, in a few words; None where there is one."""
+        reasons = dict.fromkeys(each.unscored for each in self.verdicts if each.unscored)
+        return (", ".join(reasons) or "not judged") if self.unscored else None
 
-def to_row(sample: ScoredSample) -> dict[str, Any]:
-    """A JSON object; `from_row` is its inverse (hints and origin, which evaluation never reads, stay behind)."""
+
+def count(samples: list[ScoredSample]) -> dict[str, int]:
+    """What stands beside every rate: {truncated, empty, blocked}."""
     return {
-        "arm": sample.arm,
-        **case_row(sample.case),
-        "reasoning": sample.reasoning,
-        "answer": sample.answer,
-        "complete": sample.complete,
-        "stop": sample.stop,
-        "cited": list(sample.cited),
-        "style": sample.style,
-        "judged": sample.judged,
+        "truncated": sum(sample.stop == "length" for sample in samples),
+        "empty": sum(sample.empty for sample in samples),
+        "blocked": sum(sample.stop == "blocked" for sample in samples),
     }
 
 
+def to_row(sample: ScoredSample) -> dict[str, Any]:
+    """A JSON object; `from_row` is its inverse (hints and origin, which evaluation never reads, stay behind)."""
+    return {"arm": sample.arm, **case_row(sample.case), **reading_row(sample)}
+
+
+def reading_row(sample: ScoredSample) -> dict[str, Any]:
+    """What was answered and how it was read, without the case."""
+    return {name: each for name, each in asdict(sample).items() if name not in ("arm", "case")}
+
+
 def from_row(row: dict[str, Any]) -> ScoredSample:
-    return ScoredSample(
-        arm=row["arm"],
-        case=row_case(row),
-        reasoning=row["reasoning"],
-        answer=row["answer"],
-        complete=row["complete"],
-        stop=row["stop"],
-        cited=tuple(row["cited"]),
-        style=row["style"],
-        judged=row["judged"],
-    )
+    plain = {each.name: row[each.name] for each in fields(ScoredSample) if each.name in row}
+    verdicts = tuple(Verdict(**each) for each in row["verdicts"])
+    made = {"case": row_case(row), "cited": tuple(row["cited"]), "usage": Usage(**row["usage"]), "verdicts": verdicts}
+    return ScoredSample(**plain | made)
 
 
 def case_row(case: Case) -> dict[str, Any]:

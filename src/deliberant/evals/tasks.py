@@ -1,157 +1,125 @@
-"""The Inspect task `deliberant/cases`: every case of a cases.jsonl, answered once and read mechanically.
+"""The Inspect task `deliberant/cases`: the cases of a run, or of a policy of one's own, answered once and scored.
 
-    inspect eval deliberant/cases --model openai/gpt-4o -T cases=runs/<run>/cases.jsonl -T policy=runs/<run>/policy
+    inspect eval deliberant/cases --model openai/gpt-4o -T run=runs/<run> --model-role grader=anthropic/claude-opus-4-1
+    inspect eval deliberant/cases --model ... -T cases=cases.jsonl -T policy=policy --model-role grader=...
 
-Scores are 1, 0 or NaN (does not apply, or unscored); Inspect averages what is there. The intervals that a report prints
-come from `deliberant.evals.metrics`, over the same readings.
+Where answers can be read mechanically (the built-in world) no grader is needed. Scores are 1, 0 or NaN (does not apply,
+or unscored, with the reason); Inspect averages what is there.
 """
 
-import math
-from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import (
-    ChatMessage,
-    ChatMessageAssistant,
-    ChatMessageSystem,
-    ChatMessageTool,
-    ChatMessageUser,
-    GenerateConfig,
-)
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from deliberant.evals.metrics import METRICS
-from deliberant.evals.provider import read_parts
-from deliberant.evals.samples import ScoredSample, StyleReader, case_row, row_case, to_row
-from deliberant.models.types import Sampling
-from deliberant.policy import cited, load_policy, summary_view
-from deliberant.prompts import Case, Message, read_cases
+from deliberant.evals.grader import Grader, generate_config
+from deliberant.evals.metrics import clause_categories, values
+from deliberant.evals.provider import in_one_line, read_output, turns
+from deliberant.evals.samples import ScoredSample, StyleReader, case_row, reading_row, row_case
+from deliberant.evals.scoring import asked, case_seed, judge_request, judged, read_answer
+from deliberant.policy import Policy, summary_view
+from deliberant.prompts import read_cases
+from deliberant.run.arms import ARMS
+from deliberant.run.recipe import DEFAULT, Evaluate, Filter, JudgeModel
+from deliberant.run.run import Run
+from deliberant.run.sources import names_in, policy_named
+from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
-from deliberant.util.files import seed_of
-
-_SCORES = [metric for metric in METRICS if not metric.name.startswith(("citation", "policy"))]
-"""The metrics of the answer; those of the reasoning need the policy's clauses, which a task may not have."""
 
 
 @task
 def cases(
-    cases: str,
+    run: str | None = None,
+    cases: str | None = None,
     policy: str | None = None,
     suite: str | None = None,
     arm: str = "model",
-    style_reader: str | None = None,
-    temperature: float = 0.0,
-    max_new_tokens: int = 256,
-    seed: int = 0,
+    summaries: bool = False,
 ) -> Task:
-    """`policy` shows the model that policy's summaries; `suite` keeps one suite; `style_reader` is `module:function`,
-    and without one styles are unscored. `arm` "sft" or "sft+rl" asks for the right clause too."""
-    chosen = [case for case in read_cases(Path(cases)) if suite in (None, case.suite)]
-    if not chosen:
-        raise UserError(f"{cases}: no case of suite {suite!r}")
-    return cases_task(
-        chosen,
-        arm=arm,
-        system=None if policy is None else summary_view(load_policy(Path(policy))),
-        reader=None if style_reader is None else load_reader(style_reader),
-        sampling=Sampling(temperature=temperature, max_new_tokens=max_new_tokens),
-        seed=seed,
-    )
+    """`run` names a run folder, whose recipe says how to ask and to judge; `cases` and `policy` a file and a policy.
 
-
-def cases_task(
-    cases: Sequence[Case], *, arm: str, system: str | None, reader: StyleReader | None, sampling: Sampling, seed: int
-) -> Task:
-    """The task as an object. Each sample's seed hangs on `seed`, its id and its epoch, the same in every arm."""
+    `suite` keeps one suite; `summaries` shows the model the policy's summaries. `arm` is what the model is called; the
+    name of a trained arm that cites asks for the right clause, too.
+    """
+    with in_one_line():
+        reader = None
+        if run is not None:
+            opened = Run.reopen(Path(run))
+            rules, found, reader = opened.policy, opened.cases(), opened.style_reader
+            templates, model = opened.judge_templates("evaluate"), opened.recipe.judge.evaluate
+            asking, judging, seed = opened.recipe.evaluate, opened.recipe.filter, opened.recipe.seed
+        elif cases is not None and policy is not None:
+            rules = policy_named(policy)
+            found = tuple(read_cases(Path(cases), *names_in(rules)))
+            templates, model = Templates.load(DEFAULT), JudgeModel(model=DEFAULT)
+            asking, judging, seed = Evaluate(), Filter(), 0
+        else:
+            raise UserError("deliberant/cases: give -T run=FOLDER, or -T cases=FILE and -T policy=FOLDER")
+        chosen = [case for case in found if suite in (None, case.suite)]
+        if not chosen:
+            raise UserError(f"deliberant/cases: there is no case of suite '{suite}'")
+    grader = None if reader else Grader(templates, model.sampling, judging.k, seed)
+    system = summary_view(rules) if summaries or (arm in ARMS and ARMS[arm].summaries) else None
     return Task(
         name="cases",
-        dataset=MemoryDataset([_sample(case, system) for case in cases], name="cases"),
-        solver=seeded(seed),
-        scorer=response(arm, reader),
-        config=GenerateConfig(
-            temperature=sampling.temperature, top_p=sampling.top_p, max_tokens=sampling.max_new_tokens
+        dataset=MemoryDataset(
+            [
+                Sample(
+                    id=case.prompt.id,
+                    input=turns(asked(case.prompt, system)),
+                    target=case.truth.style,
+                    metadata=case_row(case),
+                )
+                for case in chosen
+            ],
+            name="cases",
         ),
-        metadata={"arm": arm},
+        solver=answer_once(seed, grader),
+        scorer=response(arm, rules, reader, grader, judging.threshold),
+        config=generate_config(asking.sampling),
+        metadata={"arm": arm, "policy": rules.hash},
     )
 
 
 @solver
-def seeded(seed: int) -> Solver:
-    """One completion per sample, its randomness fixed."""
+def answer_once(seed: int, grader: Grader | None) -> Solver:
+    """One completion per sample, its randomness fixed. A grader that is missing is missed before anything is asked."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        number = seed_of(["evaluate", seed, str(state.sample_id), state.epoch])
-        return await generate(state, seed=number)
+        if grader:
+            grader.model()
+        return await generate(state, seed=case_seed(seed, str(state.sample_id), state.epoch))
 
     return solve
 
 
 @scorer(metrics={"*": [mean(), stderr(cluster="family")]})
-def response(arm: str, reader: StyleReader | None) -> Scorer:
-    """Splits, reads the style and keeps the whole reading in the score's metadata."""
+def response(arm: str, policy: Policy, reader: StyleReader | None, grader: Grader | None, threshold: int) -> Scorer:
+    """Reads the style of an answer, or has it judged."""
+    clauses = clause_categories(policy)
 
     async def score(state: TaskState, target: Target) -> Score:
-        sample = read_sample(arm, state, reader)
-        tallies = {metric.name: metric.read(sample, {}) for metric in _SCORES}
-        value = {name: float(tally.hits) if tally and tally.trials else math.nan for name, tally in tallies.items()}
-        row = to_row(sample)
-        return Score(
-            value=value,
-            answer=sample.answer,
-            metadata={
-                key: row[key] for key in ("arm", "reasoning", "answer", "complete", "stop", "cited", "style", "judged")
-            },
-        )
+        sample = read_answer(arm, row_case(state.metadata), read_output(state.output), reader)
+        if grader and not sample.empty:
+            sample = judged(sample, await grader.read(judge_request(sample, policy)), threshold)
+        return inspect_score(sample, clauses)
 
     return score
 
 
-def read_sample(arm: str, state: TaskState, reader: StyleReader | None) -> ScoredSample:
-    case = row_case(state.metadata)
-    parts = read_parts(state.output)
-    blank = not parts.answer.strip()
-    return ScoredSample(
-        arm=arm,
-        case=case,
-        reasoning=parts.reasoning,
-        answer=parts.answer,
-        complete=parts.complete,
-        stop="length" if state.output.stop_reason in ("max_tokens", "model_length") else "stop",
-        cited=tuple(cited(parts.reasoning)),
-        style=None if reader is None or blank else reader(parts.answer),
-        judged=reader is not None,
+def inspect_score(sample: ScoredSample, clauses: dict[str, str]) -> Score:
+    """Every metric's value, the judge's readings as its explanation, and how the answer was read as metadata."""
+    readings = [
+        f"reading {n}: {each.score or each.unscored}\n\n{each.rationale}" for n, each in enumerate(sample.verdicts, 1)
+    ]
+    kept = ("complete", "stop", "cited", "style", "judged", "verdicts")
+    row = reading_row(sample)
+    return Score(
+        value={**values(sample, clauses)},
+        answer=sample.answer,
+        explanation="\n\n---\n\n".join(readings) or None,
+        reason=sample.unscored_reason,
+        metadata={name: row[name] for name in kept},
     )
-
-
-def load_reader(name: str) -> StyleReader:
-    """The function behind `module:function`, e.g. `deliberant.micro.world:read_style`."""
-    module, _, function = name.partition(":")
-    try:
-        return cast(StyleReader, getattr(import_module(module), function))
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"style_reader={name}: {error}; give module:function") from error
-
-
-def _sample(case: Case, system: str | None) -> Sample:
-    messages = [_chat(message) for message in case.prompt.messages]
-    return Sample(
-        id=case.prompt.id,
-        input=messages if system is None else [ChatMessageSystem(content=system), *messages],
-        target=case.truth.style,
-        metadata=case_row(case),
-    )
-
-
-def _chat(message: Message) -> ChatMessage:
-    types: dict[str, Any] = {
-        "system": ChatMessageSystem,
-        "user": ChatMessageUser,
-        "assistant": ChatMessageAssistant,
-        "tool": ChatMessageTool,
-    }
-    return cast(ChatMessage, types[message["role"]](content=message["content"]))

@@ -121,7 +121,7 @@ def _open(name: str, url: str | None, connections: int | None) -> Any:
 
     key = os.environ.get("VLLM_API_KEY", "none") if url else None
     config = GenerateConfig(max_connections=connections)
-    slow = {"client_timeout": PATIENCE} if name.startswith(f"{SERVER}/") else {}
+    slow: dict[str, Any] = {"client_timeout": PATIENCE} if name.startswith(f"{SERVER}/") else {}
     return get_model(name, base_url=url, api_key=key, config=config, memoize=False, **slow)
 
 

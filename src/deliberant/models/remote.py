@@ -127,8 +127,6 @@ class RemoteSampler:
             raw = self._format.join(reply.reasoning, text)
             said = reply.reasoning if whole else f"{reply.reasoning}{text}"
             return Completion(raw, said.strip(), text.strip() if whole else "", whole, stop, usage)
-        if self.reasoning == "off":
-            return Completion(text, "", text.strip(), stop != "blocked", stop, usage)
         parts = split(text, opened=reply.opened, strict=self._strict)
         answer = parts.answer if stop != "blocked" else ""
         return Completion(text, parts.reasoning, answer, parts.complete and stop != "blocked", stop, usage)

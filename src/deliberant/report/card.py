@@ -115,7 +115,7 @@ def pointers(card: Card) -> dict[str, str]:
 
 def recipe_text(card: Card) -> str:
     """The recipe as YAML. What points to something is named by its hash, so that no path of a machine leaves it."""
-    settings = card.recipe.model_dump(mode="json", exclude={"writer"})
+    settings = card.recipe.model_dump(mode="json", exclude={"writer", "budget", "prices"})
     covers = {**card.covers, "base": card.covers["writer"], "judge": card.covers["filter"]}
     named = {role: f"{name} (hash {covers[role]})" for role, name in pointers(card).items()}
     named["policy"] = f"{card.policy.name} {card.policy.version} (hash {card.policy.hash})"

@@ -17,6 +17,7 @@ from deliberant.prompts.types import Prompt
 from deliberant.report.card import Card, Origin, is_card, render_card
 from deliberant.run.arms import trained_by
 from deliberant.run.folder import read_manifest
+from deliberant.run.run import plan
 from deliberant.run.schedule import planned
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, read_rows, write_atomically
@@ -84,9 +85,9 @@ class Exported:
 def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False) -> Exported:
     """Writes `<config>/train.parquet` for sft, rl and, if asked for, rejected; README.md, the card, last.
 
-    UserError where filter, helpful or sft have not finished, `folder` is the run's or in it, or holds something. With
-    `force`, a former export in `folder`, known by its card, is replaced and whatever else is there stays; so is one
-    that was broken off, known by `UNFINISHED`, without it, too.
+    UserError where filter, helpful or, if the recipe has it, sft have not finished, `folder` is the run's or in it, or
+    holds something. With `force`, a former export in `folder`, known by its card, is replaced and whatever else is
+    there stays; so is one that was broken off, known by `UNFINISHED`, without it, too.
     """
     if folder.resolve().is_relative_to(run.root.resolve()):
         raise UserError(f"{folder}: is in the run itself; name a folder outside of {run.root}")
@@ -96,7 +97,8 @@ def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False
             raise UserError(f"{folder}: is not empty, and holds no export with its card; name another folder")
         if not force:
             raise UserError(f"{folder}: is not empty; name another folder, or give --force to replace the export in it")
-    manifests = {stage: run.manifest(stage) for stage in ("filter", "helpful", "sft")}
+    stages = ("filter", "helpful", "sft") if _teaches(run) else ("filter", "helpful")
+    manifests = {stage: run.manifest(stage) for stage in stages}
     tables = {"sft": list(sft_rows(run)), "rl": list(rl_rows(run))}
     if rejected:
         tables["rejected"] = list(rejected_rows(run))
@@ -136,14 +138,27 @@ def _is_export(folder: Path) -> bool:
     return card.is_file() and is_card(card.read_bytes().decode(errors="replace"))
 
 
+def _teaches(run: "Run") -> bool:
+    """Whether the recipe has an arm that is fine-tuned; otherwise it is there for its data."""
+    return "sft" in plan(run.recipe.evaluate.arms)
+
+
 def sft_rows(run: "Run") -> Iterator[Row]:
-    """The rows that the sft arm was trained on, in its order, each with its prompt, sample and verdicts."""
+    """The rows that the sft arm was trained on, in its order, each with its prompt, sample and verdicts.
+
+    Where the recipe trains none: all that was kept, without a number of tokens.
+    """
     prompts = _prompts(run)
     files = {"policy": "filter/kept.jsonl", "helpful": "helpful/samples.jsonl"}
     samples = {source: {row["id"]: row for row in read_rows(run.root / file)} for source, file in files.items()}
-    for row in read_rows(run.root / "sft" / "rows.jsonl"):
+    chosen = [
+        {"source": source, "prompt_id": row["prompt_id"], "sample_id": id, "tokens": None}
+        for source, rows in samples.items()
+        for id, row in rows.items()
+    ]
+    for row in read_rows(run.root / "sft" / "rows.jsonl") if _teaches(run) else chosen:
         source, sample = row["source"], samples[row["source"]][row["sample_id"]]
-        assert row["text"] == sample["text"], row["sample_id"]
+        assert row.get("text", sample["text"]) == sample["text"], row["sample_id"]
         yield {**_sample(prompts[source][row["prompt_id"]], sample, source, run.policy), "tokens": row["tokens"]}
 
 

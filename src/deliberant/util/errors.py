@@ -13,7 +13,7 @@ class RunError(DeliberantError, RuntimeError):
     """A run that cannot go on: a full disk, a corrupt artifact, too many unscored verdicts."""
 
 
-TRAIN = ("accelerate", "peft", "psutil", "safetensors", "torch", "transformers", "trl")
+TRAIN = ("accelerate", "peft", "safetensors", "torch", "transformers", "trl")
 """The packages of the extra `train`."""
 
 

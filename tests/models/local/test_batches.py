@@ -10,20 +10,23 @@ prompt = st.builds(
 )
 
 
-@given(st.lists(st.tuples(prompt, st.integers(1, 6)), max_size=40), st.integers(1, 50), st.integers(1, 16))
-def test_every_prompt_travels_once_and_whole(
-    weighted: list[tuple[tuple[int, ...], int]], room: int, batch_rows: int
+@given(
+    st.lists(st.tuples(prompt, st.integers(1, 6)), max_size=40), st.integers(1, 50), st.integers(1, 16), st.booleans()
+)
+def test_every_prompt_travels_once_and_whole_within_the_budget(
+    weighted: list[tuple[tuple[int, ...], int]], room: int, batch_rows: int, copied: bool
 ) -> None:
     prompts = [prompt for prompt, times in weighted for _ in range(times)]
-    batches = plan(prompts, room, 2000, batch_rows)
+    batches = plan(prompts, room, 2000, batch_rows, copied)
     seen = {row: g.prefix + s for batch in batches for g in batch for s, row in zip(g.suffixes, g.rows, strict=True)}
     assert [seen[row] for row in range(len(prompts))] == prompts
     assert sum(len(group.rows) for batch in batches for group in batch) == len(prompts)
     for batch in batches:
         rows = sum(len(group.rows) for group in batch)
-        width = max(len(suffix) for group in batch for suffix in group.suffixes) + room
+        own = max(len(suffix) + copied * len(group.prefix) for group in batch for suffix in group.suffixes) + room
+        cached = rows * own + (not copied) * sum(len(group.prefix) for group in batch)
         assert rows <= batch_rows
-        assert rows == 1 or rows * width <= 2000
+        assert rows == 1 or cached <= 2000
         assert all(suffix for group in batch for suffix in group.suffixes)
 
 

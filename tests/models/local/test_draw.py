@@ -48,3 +48,28 @@ def test_the_ends_of_the_uniform_range_never_pick_an_impossible_token(top_p: flo
 def test_a_diverged_model_stops_the_run(temperature: float) -> None:
     with pytest.raises(RunError, match="diverged"):
         draw(torch.tensor([[0.0, torch.nan]]), torch.tensor([0.5]), Sampling(temperature=temperature))
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.3, 0.98])
+def test_a_large_vocabulary_is_drawn_from_as_a_plain_sum_would(top_p: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(60, 5001, generator=generator) * torch.linspace(0, 5, 60)[:, None]
+    uniform = uniforms([0], 60)[0]
+    tokens = draw(logits, uniform, Sampling(top_p=top_p))
+    for row in range(60):
+        ranked, order = logits[row].double().softmax(-1).sort(descending=True)
+        if top_p == 1:
+            ranked, order = logits[row].double().softmax(-1), torch.arange(5001)
+        kept = ranked.cumsum(0) - ranked < top_p
+        share = torch.where(kept, ranked, 0).cumsum(0) / ranked[kept].sum()
+        place = int((order == tokens[row]).nonzero())
+        assert share[place] - ranked[place] / ranked[kept].sum() - 1e-4 < uniform[row] < share[place] + 1e-4
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.9])
+def test_a_row_draws_the_same_whoever_is_beside_it(top_p: float) -> None:
+    flat, steep = torch.zeros(1, 3000), torch.linspace(0, 900, 3000)[None]  # flat: the nucleus is wide, and all ties
+    uniform = torch.tensor([0.4, 0.7], dtype=torch.float64)
+    together = draw(torch.cat([flat, steep]), uniform, Sampling(top_p=top_p))
+    alone = [draw(flat, uniform[:1], Sampling(top_p=top_p)), draw(steep, uniform[1:], Sampling(top_p=top_p))]
+    assert together.tolist() == torch.cat(alone).tolist()

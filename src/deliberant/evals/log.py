@@ -1,0 +1,90 @@
+"""Scored samples as an Inspect log: `inspect view` and Inspect's data frames open what a stage has drawn and judged."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.log import EvalLog, EvalSample, EvalStats, recompute_metrics, write_eval_log
+
+from deliberant.evals.grader import GRADER, generate_config
+from deliberant.evals.metrics import clause_categories
+from deliberant.evals.provider import model_output, model_usage, turns
+from deliberant.evals.samples import ScoredSample, case_row
+from deliberant.evals.scoring import asked
+from deliberant.evals.tasks import inspect_score
+from deliberant.models.types import Sampling, Usage
+from deliberant.policy import Policy
+from deliberant.util.files import writing
+from deliberant.version import VERSION
+
+_METRICS = {"*": [{"name": "inspect_ai/mean"}, {"name": "inspect_ai/stderr", "options": {"cluster": "family"}}]}
+
+
+def write_log(
+    path: Path,
+    samples: Sequence[ScoredSample],
+    policy: Policy,
+    *,
+    id: str,
+    model: str,
+    grader: str | None,
+    sampling: Sampling,
+    summaries: str | None,
+    metadata: Mapping[str, Any],
+) -> None:
+    """The log of one task that has run: header, samples with their scores, and the metrics that Inspect computes.
+
+    `id` names it among logs; `summaries` are what the model was shown of the policy. RunError when the disk is full.
+    """
+    from inspect_ai import __version__
+
+    now = datetime.now(UTC).isoformat()
+    clauses = clause_categories(policy)
+    config = generate_config(sampling)
+    header = {
+        **dict.fromkeys(("eval_id", "run_id", "task_id"), id),
+        "created": now,
+        "task": "cases",
+        "task_registry_name": "deliberant/cases",
+        "dataset": {"name": "cases", "samples": len(samples), "sample_ids": [each.case.prompt.id for each in samples]},
+        "model": model,
+        "model_generate_config": config,
+        "model_roles": grader and {GRADER: {"model": grader}},
+        "config": {"epochs": 1},
+        "packages": {"inspect_ai": __version__, "deliberant": VERSION},
+        "scorers": [{"name": "response", "metrics": _METRICS}],
+        "metadata": dict(metadata),
+    }
+    used = [sample.usage for sample in samples]
+    total = Usage(*(sum(getattr(each, name) for each in used) for name in ("input", "output", "cached")))
+    log = EvalLog.model_validate(
+        {
+            "status": "success",
+            "eval": header,
+            "plan": {"steps": [{"solver": "deliberant/answer_once"}], "config": config},
+            "stats": EvalStats(started_at=now, completed_at=now, model_usage={model: model_usage(total)}),
+            "samples": [_sample(sample, clauses, model, summaries) for sample in samples],
+        }
+    )
+    recompute_metrics(log)
+    with writing(path, "what was answered is kept"):
+        path.unlink(missing_ok=True)
+        write_eval_log(log, str(path), format="eval")
+
+
+def _sample(sample: ScoredSample, clauses: dict[str, str], model: str, summaries: str | None) -> EvalSample:
+    case = sample.case
+    given = turns(asked(case.prompt, summaries))
+    output = model_output(model, sample)
+    return EvalSample(
+        id=case.prompt.id,
+        epoch=1,
+        input=given,
+        target=case.truth.style,
+        messages=[*given, output.message],
+        output=output,
+        scores={"response": inspect_score(sample, clauses)},
+        metadata=case_row(case),
+        model_usage={model: model_usage(sample.usage)},
+    )
