@@ -11,10 +11,9 @@ from typer.testing import CliRunner, Result
 
 from deliberant.cli import app as cli
 from deliberant.cli import stages as stage_cli
-from deliberant.models import split
 from deliberant.micro.measure import Figure
-from deliberant.models import split
 from deliberant.micro.pretrain import Plan
+from deliberant.models import split
 from deliberant.run.folder import StageFolder
 from deliberant.run.recipe import load_recipe
 from deliberant.run.run import Run

@@ -115,7 +115,8 @@ class RemoteSampler:
         reply = yield _Ask(request)
         text, stop, usage = reply.text, reply.stop, reply.usage
         left = sampling.max_new_tokens - usage.output
-        if reply.opened and stop == "length" and sampling.max_reasoning_tokens is not None and left > 0:
+        unclosed = stop == "stop" and reply.opened and not split(text, opened=True).complete
+        if reply.opened and (stop == "length" or unclosed) and sampling.max_reasoning_tokens is not None and left > 0:
             text += "" if split(text, opened=True).complete else self._format.closing
             rest = yield _Ask(request, self._format.opening + text, usage.output)
             text, stop = text + rest.text, rest.stop

@@ -8,13 +8,14 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from deliberant.models import Parts, Request, Sampling
+from deliberant.models import Parts, Reasoning, Request, Role, Sampling
 from deliberant.models.local import sampler as local
 from deliberant.models.local.decoder import Decoder
 from deliberant.models.local.draw import uniforms
 from deliberant.models.local.generic import Generic
 from deliberant.models.local.sampler import LocalSampler
 from deliberant.prompts.types import Message
+from deliberant.training.trainers import trainable
 from deliberant.util.errors import UserError
 from tests.tiny import Architecture, make_tiny_model
 
@@ -206,3 +207,36 @@ def test_user_mistakes_name_the_remedy(tiny_model: Path, tmp_path: Path) -> None
     (copy / "chat_template.jinja").unlink()
     with pytest.raises(UserError, match=r"no chat template; add chat_template.jinja"):
         LocalSampler.load(copy)
+
+
+@pytest.mark.parametrize("reasoning", ["native", "prompted"])
+def test_a_budget_closes_the_reasoning_and_the_answer_is_drawn(sampler: LocalSampler, reasoning: Reasoning) -> None:
+    role = sampler.as_role("base", reasoning)
+    requests = [Request(HELLO, seed) for seed in range(6)]
+    bounded = Sampling(temperature=1.0, max_new_tokens=30, max_reasoning_tokens=10)
+    closing = len(sampler.tokenizer.encode(role.format.closing, add_special_tokens=False))
+    for drawn in role.sample(requests, bounded):
+        assert role.format.close in drawn.text
+        assert len(drawn.token_ids) <= 30 + closing
+
+
+def test_prompted_reasoning_is_opened_in_the_prompt_and_in_the_template_of_what_is_trained(
+    sampler: LocalSampler,
+) -> None:
+    role = sampler.as_role("base", "prompted")
+    assert sampler.tokenizer.decode(role.encode(HELLO)).endswith("<|im_start|>assistant\n<think>\n")
+    assert not sampler.opened
+    model, tokenizer = trainable(role, embeddings=True)
+    trained = LocalSampler(model, tokenizer, identity="trained")
+    assert trained.opened and trained.encode(HELLO) == role.encode(HELLO)
+    assert trained.format is role.format
+
+
+@pytest.mark.parametrize(
+    ("role", "reasoning", "answers"), [("base", "native", 0), ("base", "off", 6), ("filter", "off", 6)]
+)
+def test_text_without_a_block_answers_by_role(
+    sampler: LocalSampler, role: Role, reasoning: Reasoning, answers: int
+) -> None:
+    drawn = sampler.as_role(role, reasoning).sample([Request(HELLO, seed) for seed in range(6)], GREEDY)
+    assert sum(each.complete for each in drawn) == answers

@@ -170,7 +170,7 @@ class LocalSampler:
         """As `sample`, on token ids; the sampled ids include the end of turn.
 
         With `max_reasoning_tokens` a second pass draws on: behind the closing tag that is set where none was drawn by
-        then, or from where the first pass stopped.
+        then, or from where the first pass stopped. Prompted models that end their turn inside the reasoning go on, too.
         """
         assert len(prompts) == len(seeds)
         rows = [tuple(prompt) for prompt in prompts]
@@ -179,7 +179,11 @@ class LocalSampler:
         if budget is None or budget >= sampling.max_new_tokens:
             return self._draw(rows, seeds, sampling)
         first = self._draw(rows, seeds, replace(sampling, max_new_tokens=budget))
-        begun = {row: self._closed(ids) for row, (ids, stop) in enumerate(first) if stop == "length"}
+        begun = {
+            row: self._closed(ids)
+            for row, (ids, stop) in enumerate(first)
+            if stop == "length" or (self.reasoning == "prompted" and self.format.close not in self._decode(ids))
+        }
         left = max(1, sampling.max_new_tokens - budget)
         rest = self._draw(
             [rows[row] + ids for row, ids in begun.items()],
@@ -193,6 +197,8 @@ class LocalSampler:
         """The ids of a completion that the budget cut, its reasoning closed."""
         if self.format.close in self._decode(ids):
             return ids
+        if ids[-1] in self._ends:
+            ids = ids[:-1]
         return ids + tuple(self.tokenizer.encode(self.format.closing, add_special_tokens=False))
 
     def _draw(self, rows: Sequence[Tokens], seeds: Sequence[int], sampling: Sampling) -> list[tuple[Tokens, Stop]]:
