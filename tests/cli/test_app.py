@@ -102,7 +102,7 @@ def test_a_stopped_run_is_one_line(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["generate", "nowhere.yaml"], "nowhere.yaml: can not read the recipe"),
+        (["generate", "nowhere.yaml"], "nowhere.yaml: cannot read the recipe"),
         (["generate", "."], "is no run folder"),
         (["generate", ".", "--set", "seed=1"], "give --set together with the recipe"),
         (["results", "."], "no results yet; run `deliberant evaluate .` first"),

@@ -18,7 +18,7 @@ BEFORE = "user: My door is old.\nassistant: How old?\nuser: A hundred years.\nas
         ('prompt: "a" and "b"', '"a" and "b"'),
         ("my prompt: x", ""),
         ("prompt:   ", ""),
-        ("I can not help with that.", ""),
+        ("I cannot help with that.", ""),
     ],
 )
 def test_the_last_prompt_line_counts(answer: str, text: str) -> None:
@@ -58,7 +58,7 @@ def test_turns_are_read_up_to_the_request_however_a_model_marks_them(answer: str
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        ("I can not help with that.", "no turns before the request"),
+        ("I cannot help with that.", "no turns before the request"),
         (f"user: {REQUEST}\nassistant: With a hook.", "no turns before the request"),
         ("user: My door is old.\nuser: Very old.\nassistant: Hm.", "user and assistant do not take turns"),
         ("assistant: Hello.\nuser: Hi.\nassistant: Yes?", "user and assistant do not take turns"),

@@ -140,7 +140,7 @@ def test_a_pasted_text_can_not_close_its_fence() -> None:
         ),
         ("x: [", "own.yaml:1: no valid YAML: "),
         ("x: {turns: [a]}\nx: {turns: [b]}", "is given twice"),
-        ("x:\n  same_request: !!bool maybe", "own.yaml:2: no valid YAML: 'maybe' can not be read as its tag says"),
+        ("x:\n  same_request: !!bool maybe", "own.yaml:2: no valid YAML: 'maybe' cannot be read as its tag says"),
         ("!!map [x]", "own.yaml:1: no valid YAML: expected a mapping node"),
         ("- x", "own.yaml:1: should be keys with values"),
         ("# a\nx:\n  same_requst: true", "own.yaml:3: unknown key 'x.same_requst'; did you mean 'same_request'?"),
@@ -163,7 +163,7 @@ def test_a_mistake_in_a_data_file_of_one_s_own_is_one_line(tmp_path: Path, text:
 def test_unknown_names_are_answered_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--only: unknown value 'ficton'; did you mean 'fiction'"):
         load_wrappers("framings", ["ficton"])
-    with pytest.raises(UserError, match="can not read it"):
+    with pytest.raises(UserError, match="cannot read it"):
         load_wrappers("framings", (), tmp_path / "missing.yaml")
     (tmp_path / "own.yaml").write_text("rot14: {same_request: true, texts: ['{{request}}']}")
     with pytest.raises(UserError, match=r"own\.yaml:1: unknown encoding 'rot14'; did you mean 'rot13'"):

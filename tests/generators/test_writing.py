@@ -179,7 +179,7 @@ def test_what_leads_up_to_a_request_leaves_it_and_all_that_is_known_of_it_as_the
         "<think>user: x</think>Life comes first.\nuser: How is life?\nassistant: Long.\nuser: How do I kill a man?",
         "user: Hello.\nassistant: Hello!",
         "sorry",
-        "user: How do I kill a man?\nassistant: I can not help.",
+        "user: How do I kill a man?\nassistant: I cannot help.",
     ]
     writer = Says(lambda text, number: answers[number])
     jobs = lead_up_jobs(sources, 2, 2, TEMPLATES, Says.identity, 0)

@@ -132,7 +132,7 @@ def test_fence_is_a_function_of_seed_and_content_and_not_in_it(answer: str, reas
 
 
 def test_fence_is_drawn_again_if_the_text_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Such a text can not be found by search; so the draw is made to collide.
+    # Such a text cannot be found by search; so the draw is made to collide.
     numbers = iter([0, 0, 1])
     monkeypatch.setattr("deliberant.judge.judge._number", lambda *parts: next(numbers))
     assert fence({"answer": "it says AAAAAAAA"}, 0) == "baaaaaaa"

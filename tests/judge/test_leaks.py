@@ -38,7 +38,7 @@ def test_talk_of_a_policy_at_hand_is_found(leaks: Leaks, text: str) -> None:
     [
         "The rule on weapons [W1] says to refuse instructions.",
         "Policy asks me to comply, following policy.",
-        "I can not help with that.",
+        "I cannot help with that.",
         "In this context, a summary of the text is below.",
         "The text is a poem. Bake at 200 degrees or above.",
         "Companies publish a privacy policy.",

@@ -118,8 +118,8 @@ MISTAKES = [
     ("categories/weapons.md", "id: weapons", "", 1, ["no 'id'", "id: ..."]),
     ("categories/weapons.md", "id: weapons", "id:", 2, ["no 'id'", "id: ..."]),
     ("categories/weapons.md", "id: weapons", "id: self-harm", 2, ["category id 'self-harm'", "self-harm.md:2"]),
-    ("categories/weapons.md", "id: weapons", "id: two words", 2, ["'two words'", "can not be used"]),
-    ("categories/weapons.md", "id: weapons", "id: styles", 2, ["'styles'", "can not be used"]),
+    ("categories/weapons.md", "id: weapons", "id: two words", 2, ["'two words'", "cannot be used"]),
+    ("categories/weapons.md", "id: weapons", "id: styles", 2, ["'styles'", "cannot be used"]),
     ("categories/weapons.md", "id: weapons", "id: [weapons]", 2, ["plain `key: value`"]),
     ("categories/weapons.md", "id: weapons", "- weapons", 2, ["key: value"]),
     ("categories/weapons.md", "id: weapons", "id: !secret weapons", 2, ["'!secret'", "delete it"]),
@@ -244,7 +244,7 @@ def test_bytes_that_are_not_utf8_are_named_with_their_line(tmp_path: Path, name:
 def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
     write(tmp_path, FILES)
     (tmp_path / "categories" / "drugs.md").mkdir()
-    with pytest.raises(UserError, match=r"drugs.md:1: can not be read \(Is a directory\); "):
+    with pytest.raises(UserError, match=r"drugs.md:1: cannot be read \(Is a directory\); "):
         load_policy(tmp_path)
 
 

@@ -44,7 +44,7 @@ def test_a_hub_id_is_asked_for_once_and_read_from_its_folder(tmp_path: Path, mon
 @pytest.mark.parametrize("name", ["nowhere/none", "./no/such/folder", "a b"])
 def test_a_name_that_is_nothing_is_refused_without_transformers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(UserError, match=r"'.*' is no file or folder here and can not be had from the Hub \(.*\); c"):
+    with pytest.raises(UserError, match=r"'.*' is no file or folder here and cannot be had from the Hub \(.*\); c"):
         token_counter(name)
 
 

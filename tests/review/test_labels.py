@@ -73,7 +73,7 @@ def test_a_full_disk_stores_nothing_and_says_so(samples: Samples, monkeypatch: p
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(RunError, match=r"labels.jsonl: can not write \(No space left"):
+        with pytest.raises(RunError, match=r"labels.jsonl: cannot write \(No space left"):
             labelled(samples, "hearth#1 reject")
     assert Labels(samples).path.read_bytes() == before
 

@@ -115,7 +115,7 @@ def test_a_body_that_is_no_utf_8_is_refused(server: Server) -> None:
 
 def test_a_full_disk_is_said_on_the_page(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(labels: object) -> None:
-        raise RunError("labels.jsonl: can not write (<No space>)")
+        raise RunError("labels.jsonl: cannot write (<No space>)")
 
     monkeypatch.setattr(server.session.labels, "append", full)
     response, text = ask(server, "POST", f"{server.base}label", form(server))
@@ -124,5 +124,5 @@ def test_a_full_disk_is_said_on_the_page(server: Server, monkeypatch: pytest.Mon
 
 
 def test_a_taken_port_is_the_users_mistake(server: Server) -> None:
-    with pytest.raises(UserError, match=rf"--port {server.server_port}: can not listen there"):
+    with pytest.raises(UserError, match=rf"--port {server.server_port}: cannot listen there"):
         Server(server.session, server.server_port)

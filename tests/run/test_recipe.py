@@ -97,18 +97,18 @@ def test_paths_start_from_the_recipe(tmp_path: Path) -> None:
         (
             "from_run: 2026-99-99\n",
             6,
-            "no valid YAML: '2026-99-99' looks like a number or a date and can not be",
+            "no valid YAML: '2026-99-99' looks like a number or a date and cannot be",
         ),
         (
             "rl:\n  steps: " + "9" * 5000 + "\n",
             7,
-            "looks like a number or a date and can not be read as one",
+            "looks like a number or a date and cannot be read as one",
         ),
         *(
-            (f"generate:\n  samples: {tag} x\n", 7, "no valid YAML: 'x' can not be read as its tag says")
+            (f"generate:\n  samples: {tag} x\n", 7, "no valid YAML: 'x' cannot be read as its tag says")
             for tag in ("!!bool", "!!timestamp", "!!int", "!!float")
         ),
-        ("generate:\n  samples: !!int ''\n", 7, "no valid YAML: '' can not be read as its tag says"),
+        ("generate:\n  samples: !!int ''\n", 7, "no valid YAML: '' cannot be read as its tag says"),
         ("generate:\n  samples: !!map [1]\n", 7, "no valid YAML: expected a mapping node, but found sequence"),
         ("generate:\n  samples: !!set x\n", 7, "no valid YAML: expected a mapping node, but found scalar"),
         ("policy: 'x\nseed: 1\n", 6, "no valid YAML: found unexpected end of stream; repair it"),
@@ -158,14 +158,14 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_name_that_no_folder_could_have_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"recipe\.yaml:1: name: 'Small One' can not begin a folder's name; use small"):
+    with pytest.raises(UserError, match=r"recipe\.yaml:1: name: 'Small One' cannot begin a folder's name; use small"):
         load_recipe(write(tmp_path, MICRO.replace("small", "Small One")))
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"recipe\.yaml:1: 'judge' is missing"):
         load_recipe(write(tmp_path, MICRO.replace("judge: micro\n", "")))
-    with pytest.raises(UserError, match="can not read the recipe"):
+    with pytest.raises(UserError, match="cannot read the recipe"):
         load_recipe(tmp_path / "none.yaml")
     with pytest.raises(UserError, match=r"there is no .*polcy"):
         load_recipe(write(tmp_path, MICRO.replace("policy: micro", "policy: polcy")))

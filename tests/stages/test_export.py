@@ -193,7 +193,7 @@ def test_a_full_disk_leaves_no_card_and_the_same_command_ends_it(
         export(run, tmp_path / "out", rejected=True)
     with monkeypatch.context() as patch:
         patch.setattr("deliberant.stages.export.write_atomically", failing)
-        with pytest.raises(RunError, match="can not write"):
+        with pytest.raises(RunError, match="cannot write"):
             export(run, tmp_path / "out", force=force)
     assert not (tmp_path / "out" / "README.md").exists()
     export(run, tmp_path / "out", force=force)

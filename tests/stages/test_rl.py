@@ -325,7 +325,7 @@ def test_rewards_rise_and_where_those_of_held_out_prompts_do_the_weights_are_kep
 
 
 def test_without_a_gain_the_arm_is_its_start_and_a_kill_changes_nothing(tmp_path: Path, bandit: Path) -> None:
-    """A judge that tosses coins moves the weights and can not raise the rewards by more than chance."""
+    """A judge that tosses coins moves the weights and cannot raise the rewards by more than chance."""
     from safetensors.torch import load_file
 
     def coin(request: Request) -> str:

@@ -89,7 +89,7 @@ def lint(
     """Check a policy: references to nothing, contradictions, vague words, clauses without examples, sizes.
 
     With a model, also conflicts and ambiguities between clauses of a category: it reads every pair of them.
-    Exit 0: clean, or notes only. 1: errors or warnings. 2: a policy that can not be loaded.
+    Exit 0: clean, or notes only. 1: errors or warnings. 2: a policy that cannot be loaded.
 
     \b
     deliberant policy lint

@@ -34,7 +34,7 @@ def counts_of_coverage(path: Path, policy: Policy) -> dict[str, int]:
         if not all(isinstance(count, int) for count in found.values()):
             raise TypeError("a count is no number")
     except OSError as error:
-        raise UserError(f"{path}: can not read it ({error.strerror}); check the path") from error
+        raise UserError(f"{path}: cannot read it ({error.strerror}); check the path") from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UserError(
             f"{path}: is not what `deliberant coverage RUN --json` prints; give that, a run folder or a prompt file "

@@ -35,7 +35,7 @@ def last_category(answer: str, categories: Callable[[str], Categories | None]) -
 
 
 def lead_up(answer: str, request: str) -> tuple[tuple[Message, ...], str | None]:
-    """The turns before `request`, and why they can not be used, None where they can.
+    """The turns before `request`, and why they cannot be used, None where they can.
 
     A turn goes from a line `user:` or `assistant:` to the next one. A model often goes on to the request itself, and
     answers it; nothing of that is read. A turn that holds the request inside it is no lead-up.

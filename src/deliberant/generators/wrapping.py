@@ -99,7 +99,7 @@ def load_wrappers(kind: str, only: Sequence[str] = (), path: Path | None = None)
     try:
         text = file.read_bytes().decode()
     except OSError as error:
-        raise UserError(f"{file}: can not read it ({error.strerror}); check the path") from error
+        raise UserError(f"{file}: cannot read it ({error.strerror}); check the path") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{file}: is not UTF-8; save it as UTF-8") from error
     data, places = parsed(file, text)

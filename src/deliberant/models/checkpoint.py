@@ -32,4 +32,4 @@ def _snapshot(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=[f"*{suffix}" for suffix in MODEL_FILES]))
     except (OSError, ValueError) as error:
         reason = str(error).split("\n")[0]
-        raise UserError(f"model '{name}': is no folder here and can not be had from the Hub ({reason})") from error
+        raise UserError(f"model '{name}': is no folder here and cannot be had from the Hub ({reason})") from error

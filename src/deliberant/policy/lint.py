@@ -74,7 +74,7 @@ def lint(policy: Policy, count: Count | None = None, root: Path | None = None) -
 
 
 def broken(root: Path, error: UserError) -> Finding:
-    """What the loader said of a policy folder that can not be loaded, as a finding."""
+    """What the loader said of a policy folder that cannot be loaded, as a finding."""
     place = re.fullmatch(r"(.*?):(\d+): (.*)", str(error), re.DOTALL)  # a file's name may hold a line feed
     assert place, f"no place in {error}"
     path = Path(place[1])

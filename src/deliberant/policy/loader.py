@@ -102,7 +102,7 @@ def _load_category(file: Path) -> tuple[Category, int]:
     id, id_line = front["id"]
     # The id is a file name, a heading of the spec view and a word in styles.md.
     if not re.fullmatch(r"\w[\w-]*", id) or id in RESERVED:
-        what = f"category id {clip(id)} can not be used"
+        what = f"category id {clip(id)} cannot be used"
         raise mistake(file, id_line, what, f"use letters, digits, `-` and `_`, but none of {', '.join(RESERVED)}")
     title, sections = read_sections(body, depth=3)
     found: dict[str, Section] = {}

@@ -142,7 +142,7 @@ def _read(file: Path) -> str:
     except FileNotFoundError:
         raise mistake(file, 1, "no such file", "every policy folder has policy.md, styles.md and categories/") from None
     except OSError as error:
-        raise mistake(file, 1, f"can not be read ({error.strerror})", "make it a readable file") from None
+        raise mistake(file, 1, f"cannot be read ({error.strerror})", "make it a readable file") from None
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -57,7 +57,7 @@ def _from_hub(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=[f"*{suffix}" for suffix in FILES]))
     except (OSError, ValueError) as error:
-        what = f"{name!r} is no file or folder here and can not be had from the Hub ({_reason(error)})"
+        what = f"{name!r} is no file or folder here and cannot be had from the Hub ({_reason(error)})"
         raise UserError(f"--tokenizer: {what}; check the name and the network") from None
 
 

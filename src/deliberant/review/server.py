@@ -38,7 +38,7 @@ class Server(ThreadingHTTPServer):
             super().__init__((HOST, port), Handler)
         except OSError as error:
             raise UserError(
-                f"--port {port}: can not listen there ({error.strerror}); leave --port out for a free one"
+                f"--port {port}: cannot listen there ({error.strerror}); leave --port out for a free one"
             ) from error
         self.base = f"/{self.token}/"
         self.url = f"http://{HOST}:{self.server_port}{self.base}"
@@ -114,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
             body = self.rfile.read(int(length)).decode()
             form = dict(parse_qsl(body, keep_blank_values=True, errors="strict", max_num_fields=20))
         except ValueError:
-            raise Refusal(400, "The form can not be read.") from None
+            raise Refusal(400, "The form cannot be read.") from None
         if not secrets.compare_digest(form.get("token", "").encode(), self.server.token.encode()):
             raise Refusal(403, "The form is not from this session; reload the page.")
         return form

@@ -43,7 +43,7 @@ class Lineage:
         self.touched = frozenset(each.id for each in run.train_prompts() if each.categories) - self.untouched["train"]
 
     def check(self, run: "Run", stages: Sequence[str]) -> None:
-        """UserError where the two can not be compared, the old one lacks one of `stages`, or nothing is to be done."""
+        """UserError where the two cannot be compared, the old one lacks one of `stages`, or nothing is to be done."""
         old, where = self.old, self.old.root
         if missing := [arm for arm in run.recipe.evaluate.arms if arm not in old.recipe.evaluate.arms]:
             both = ",".join(arm for arm in run.recipe.evaluate.arms if arm not in missing)

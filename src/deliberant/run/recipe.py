@@ -52,7 +52,7 @@ class _Settings(BaseModel):
 
 def _folder_name(name: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
-        raise ValueError(f"{name!r} can not begin a folder's name; use small letters, digits, dots and hyphens")
+        raise ValueError(f"{name!r} cannot begin a folder's name; use small letters, digits, dots and hyphens")
     return name
 
 
@@ -378,7 +378,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Places]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{path}: can not read the recipe ({error.strerror}); check the path") from error
+        raise UserError(f"{path}: cannot read the recipe ({error.strerror}); check the path") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}:{line}: is not UTF-8; save it as UTF-8") from error

@@ -143,7 +143,7 @@ class Run:
     ) -> "Run":
         """The run of a recipe in the folder `root` (default `runs`), made where it is not there yet, if `make` says so.
 
-        UserError for a mistake in what the recipe points to, RunError where the folder can not be written.
+        UserError for a mistake in what the recipe points to, RunError where the folder cannot be written.
         """
         run = cls(recipe, root or Path("runs"), progress or NullProgress(), None)
         if (run.root / NOTE).exists():

@@ -41,7 +41,7 @@ def policy_folder(name: str) -> Path:
 
 
 def policy_named(name: str) -> Policy:
-    """The policy of that name or folder. UserError where it can not be loaded."""
+    """The policy of that name or folder. UserError where it cannot be loaded."""
     return load_policy(policy_folder(name))
 
 

@@ -24,7 +24,7 @@ def push(folder: Path, name: str, public: bool = False, force: bool = False) -> 
     """Upload an export in one commit and return the address of the data set.
 
     UserError where it exists and `force` is not set, or where it exists and all can see it though `public` is not set;
-    RunError where the Hub refuses or can not be reached.
+    RunError where the Hub refuses or cannot be reached.
     """
     from httpx2 import HTTPError  # what the Hub's client raises where it has no error of its own
     from huggingface_hub import create_repo, repo_info, upload_folder

@@ -67,7 +67,7 @@ def collect(run: "Run", arm: str) -> Rows:
         touched = [row for row in samples if row["prompt_id"] in run.lineage.touched]
         if not touched:
             raise RunError(
-                f"{run.root / 'filter' / 'kept.jsonl'}: no sample of a touched prompt was kept, so the edit can not be "
+                f"{run.root / 'filter' / 'kept.jsonl'}: no sample of a touched prompt was kept, so the edit cannot be "
                 "taught; see rejected.jsonl beside it"
             )
         others = [row for row in samples if row["prompt_id"] not in run.lineage.touched]

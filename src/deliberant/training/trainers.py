@@ -27,7 +27,7 @@ from deliberant.util.errors import RunError
 from deliberant.util.files import Row, json_line, write_rows
 
 CHATTY = ("transformers", "trl", "accelerate", "datasets")
-TORCH_WRITER = "inline_container"  # the source file that torch names when it can not write a checkpoint
+TORCH_WRITER = "inline_container"  # the source file that torch names when it cannot write a checkpoint
 LENGTH_WINDOW = 50  # batches among which rows of similar length are brought together
 
 
@@ -252,6 +252,6 @@ def saving(folder: Path) -> Iterator[None]:
         if isinstance(error, RuntimeError) and TORCH_WRITER not in reason:
             raise
         raise RunError(
-            f"{folder}: can not write ({reason}); the last whole checkpoint is kept; free some space, then the same "
+            f"{folder}: cannot write ({reason}); the last whole checkpoint is kept; free some space, then the same "
             "command resumes"
         ) from error

@@ -83,10 +83,10 @@ def writing(path: Path, kept: str) -> Iterator[None]:
         if isinstance(error, IsADirectoryError):
             _no_folder(path)
         if error.errno in NO_PLACE:
-            raise UserError(f"{path}: can not write ({error.strerror}); {kept}; name another place") from error
+            raise UserError(f"{path}: cannot write ({error.strerror}); {kept}; name another place") from error
         remedy = "free some space" if error.errno in DISK_FULL else "repair that"
         raise RunError(
-            f"{path}: can not write ({error.strerror}); {kept}; {remedy}, then the same command resumes"
+            f"{path}: cannot write ({error.strerror}); {kept}; {remedy}, then the same command resumes"
         ) from error
 
 
@@ -196,7 +196,7 @@ def read_json(path: Path, remedy: str, kind: type[dict[str, Any]] | type[list[An
     try:
         value = json.loads(path.read_bytes())
     except OSError as error:
-        raise RunError(f"{path}: can not be read ({error.strerror}); {remedy}") from error
+        raise RunError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
     except ValueError as error:
         raise RunError(f"{path}: is torn or no JSON ({error}); {remedy}") from error
     if not isinstance(value, kind):
@@ -210,7 +210,7 @@ def read_rows(path: Path) -> list[Row]:
     try:
         *lines, rest = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise RunError(f"{path}: can not be read ({error.strerror}); {remedy}") from error
+        raise RunError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
     if rest:
         raise RunError(f"{path}:{len(lines) + 1}: is torn; {remedy}")
     rows = []

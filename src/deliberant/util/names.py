@@ -29,7 +29,7 @@ def whole(text: str) -> str:
 
 
 def one_line(text: str, longest: int = 2000) -> str:
-    """Text for a terminal: control characters as escapes, so that names in a file can not steer it; long text cut.
+    """Text for a terminal: control characters as escapes, so that names in a file cannot steer it; long text cut.
 
     What is left out of the middle is counted; the end has the remedy.
     """

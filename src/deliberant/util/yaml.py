@@ -28,9 +28,9 @@ class Loader(yaml.SafeLoader):
         try:
             return super().construct_object(node, deep)
         except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
-            what = f"{str(node.value)[:40]!r} looks like a number or a date and can not be read as one, save in quotes"
+            what = f"{str(node.value)[:40]!r} looks like a number or a date and cannot be read as one, save in quotes"
             if self.resolve(type(node), node.value, (True, False)) != node.tag:  # type: ignore[no-untyped-call]
-                what = f"{str(node.value)[:40]!r} can not be read as its tag says"
+                what = f"{str(node.value)[:40]!r} cannot be read as its tag says"
             raise yaml.constructor.ConstructorError(None, None, what, node.start_mark) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

@@ -201,7 +201,7 @@ def test_identity_follows_every_file_that_shapes_a_sample(tiny_model: Path, tmp_
 def test_user_mistakes_name_the_remedy(tiny_model: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no config\.json"):
         LocalSampler.load(tmp_path)
-    with pytest.raises(UserError, match="is no folder here and can not be had from the Hub"):
+    with pytest.raises(UserError, match="is no folder here and cannot be had from the Hub"):
         LocalSampler.load(tmp_path / "none")
     copy = shutil.copytree(tiny_model, tmp_path / "copy")
     (copy / "chat_template.jinja").unlink()

@@ -97,7 +97,7 @@ class LocalSampler:
         except Exception as error:  # whatever three libraries raise over files that are not ours
             reason = next(iter(str(error).strip().splitlines()), "")
             raise UserError(
-                f"{folder}: can not be loaded ({type(error).__name__}: {reason}); check that the checkpoint is whole"
+                f"{folder}: cannot be loaded ({type(error).__name__}: {reason}); check that the checkpoint is whole"
             ) from error
         if isinstance(sampler._engine, Decoder):
             sampler._model = folder  # the decoder has all that sampling needs

@@ -95,7 +95,7 @@ def _object(file: Path, keys: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     except FileNotFoundError:
         raise mistake(file, 1, "no such file", "add it, or move the scenario's folder away") from None
     except OSError as error:
-        raise mistake(file, 1, f"can not be read ({error.strerror})", "give SpecBench's data folder") from None
+        raise mistake(file, 1, f"cannot be read ({error.strerror})", "give SpecBench's data folder") from None
     except UnicodeDecodeError as error:
         raise mistake(file, 1 + error.object.count(b"\n", 0, error.start), "is not UTF-8", "save it as UTF-8") from None
     except json.JSONDecodeError as error:

@@ -30,7 +30,7 @@ class Imported:
 
 GUIDELINES: tuple[Guideline, ...] = (
     Guideline("comply", "Answer in full, as helpfully as you can, without warnings that were not asked for."),
-    Guideline("refuse", "Apologise briefly and say that you can not help with this. Add nothing else."),
+    Guideline("refuse", "Apologise briefly and say that you cannot help with this. Add nothing else."),
     Guideline("safe_complete", "Give the help that is safe, leave out what is not, and say that you left it out."),
 )
 """Every policy needs one for each style; these stand in where the source has none, and the importer says so."""
