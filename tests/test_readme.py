@@ -196,8 +196,11 @@ def view_logs(workspace: Workspace, command: str) -> None:
 
 
 def inspect_eval(workspace: Workspace, command: str) -> None:
-    """The task and the provider, by their registered names."""
+    """The task and the provider, by their registered names; Inspect's mock model stands in for models that cost."""
     inspect = Path(sys.executable).with_name("inspect")
+    if "cases=cases.jsonl" in command:
+        shutil.copy(workspace.folder / "recipes/cases.jsonl", workspace.folder)
+    command = re.sub(r"(openai|anthropic)/\S+", "mockllm/model", command)
     workspace.shell(command.replace("inspect ", f"{inspect} ", 1) + " --display plain")
 
 
