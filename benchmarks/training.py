@@ -24,8 +24,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from trl import GRPOTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+from deliberant.judge import Judge
 from deliberant.models.local.sampler import LocalSampler
-from deliberant.models.types import Completion
+from deliberant.models.types import Completion, Usage
 from deliberant.policy import Policy
 from deliberant.prompts.types import Message, Prompt
 from deliberant.run.recipe import Recipe, Rl, Sft
@@ -57,7 +58,7 @@ class Generated(training.SampledGRPOTrainer):
     def _generate_single_turn(self, *arguments: Any) -> Any:
         ids, logprobs = GRPOTrainer._generate_single_turn(self, *arguments)
         rollouts: Any = getattr(self.draw, "__self__")  # noqa: B009
-        rollouts.completions = [Completion("", tuple(row), 0, "length") for row in ids]
+        rollouts.completions = [Completion("", "", "", False, "length", Usage(0, len(row)), tuple(row)) for row in ids]
         return ids, logprobs
 
 
@@ -103,6 +104,7 @@ def make_run(sampler: LocalSampler, clock: Clock) -> Any:
         templates=Templates.load("default"),
         progress=clock,
         sampler=lambda role: sampler,
+        judge=lambda role: Judge(sampler, Templates.load("default"), RECIPE.judge.filter.sampling),
         lineage=None,
         train_prompts=list,
         helpful_prompts=list,
@@ -148,9 +150,12 @@ def main() -> None:
         f"{RECIPE.rl.prompts_per_step * RECIPE.rl.group_size} completions of up to {RECIPE.rl.max_new_tokens} tokens "
         "per grpo step"
     )
-    builder = RowBuilder(EMPTY, sampler.tokenizer, sampler.prefilled)
-    texts = [f"<think>{'r' * (100 + 17 * n % 90)}</think>{'a' * 60}" for n in range(STEPS * RECIPE.sft.batch_size)]
-    rows = [builder.row(prompt(n), f"{n}", "policy", text) for n, text in enumerate(texts)]
+    builder = RowBuilder(EMPTY, sampler)
+    samples = [
+        {"id": f"{n}", "complete": True, "reasoning": "r" * (100 + 17 * n % 90), "answer": "a" * 60}
+        for n in range(STEPS * RECIPE.sft.batch_size)
+    ]
+    rows = [builder.row(prompt(n), "policy", sample) for n, sample in enumerate(samples)]
     plan = [prompt(number) for number in range(RECIPE.rl.steps * RECIPE.rl.prompts_per_step)]
     with tempfile.TemporaryDirectory() as scratch:
         folder = {name: Path(scratch, name) for name in ("sft", "ours", "generate")}
