@@ -2,19 +2,16 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 
 from deliberant.cli.console import print_stream
 from deliberant.models import Parts, Request, Sampler
-from deliberant.policy import Clause, cited, summary_view
+from deliberant.policy import Clause, cited
 from deliberant.prompts import Message
-from deliberant.run.arms import ARMS
 from deliberant.run.run import Run
-
-if TYPE_CHECKING:
-    pass
+from deliberant.stages.evaluate import given
 
 
 def answer(run: Run, arm: str, turns: Sequence[Message]) -> str:
@@ -53,13 +50,12 @@ def reply(run: Run, arm: str, turns: Sequence[Message]) -> dict[str, Any]:
 
 
 def _stream(run: Run, arm: str, sampler: Sampler, turns: Sequence[Message]) -> Iterator[Parts]:
-    if ARMS[arm].summaries:
-        turns = [Message(role="system", content=summary_view(run.policy)), *turns]
+    turns = given(run, arm, sampler.reasoning, turns)
     sampling, seed = run.recipe.evaluate.sampling, run.recipe.seed
     if stream := getattr(sampler, "stream", None):
         yield from stream(turns, sampling, seed)
     else:
-        [said] = sampler.sample([Request(tuple(turns), seed)], sampling)
+        [said] = sampler.sample([Request(turns, seed)], sampling)
         yield Parts(said.reasoning, said.answer, said.complete)
 
 

@@ -1,6 +1,6 @@
 """Scored samples as an Inspect log: `inspect view` and Inspect's data frames open what a stage has drawn and judged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from deliberant.evals.grader import GRADER, generate_config
 from deliberant.evals.metrics import clause_categories
 from deliberant.evals.provider import model_output, model_usage, turns
 from deliberant.evals.samples import ScoredSample, case_row
-from deliberant.evals.scoring import asked
 from deliberant.evals.tasks import inspect_score
 from deliberant.models.types import Sampling, Usage
 from deliberant.policy import Policy
+from deliberant.prompts.types import Case, Message
 from deliberant.util.files import writing
 from deliberant.version import VERSION
 
@@ -30,12 +30,12 @@ def write_log(
     model: str,
     grader: str | None,
     sampling: Sampling,
-    summaries: str | None,
+    given: Callable[[Case], Sequence[Message]],
     metadata: Mapping[str, Any],
 ) -> None:
     """The log of one task that has run: header, samples with their scores, and the metrics that Inspect computes.
 
-    `id` names it among logs; `summaries` are what the model was shown of the policy. RunError when the disk is full.
+    `id` names it among logs; `given` says what the model was shown for a case. RunError when the disk is full.
     """
     from inspect_ai import __version__
 
@@ -64,7 +64,7 @@ def write_log(
             "eval": header,
             "plan": {"steps": [{"solver": "deliberant/answer_once"}], "config": config},
             "stats": EvalStats(started_at=now, completed_at=now, model_usage={model: model_usage(total)}),
-            "samples": [_sample(sample, clauses, model, summaries) for sample in samples],
+            "samples": [_sample(sample, clauses, model, given(sample.case)) for sample in samples],
         }
     )
     recompute_metrics(log)
@@ -73,16 +73,16 @@ def write_log(
         write_eval_log(log, str(path), format="eval")
 
 
-def _sample(sample: ScoredSample, clauses: dict[str, str], model: str, summaries: str | None) -> EvalSample:
+def _sample(sample: ScoredSample, clauses: dict[str, str], model: str, given: Sequence[Message]) -> EvalSample:
     case = sample.case
-    given = turns(asked(case.prompt, summaries))
+    shown = turns(given)
     output = model_output(model, sample)
     return EvalSample(
         id=case.prompt.id,
         epoch=1,
-        input=given,
+        input=shown,
         target=case.truth.style,
-        messages=[*given, output.message],
+        messages=[*shown, output.message],
         output=output,
         scores={"response": inspect_score(sample, clauses)},
         metadata=case_row(case),

@@ -7,15 +7,14 @@ from deliberant.evals.samples import ScoredSample, StyleReader
 from deliberant.judge import RewardRequest, Verdict, minimum
 from deliberant.models.types import Completion
 from deliberant.policy import Policy, cited, spec_view
-from deliberant.prompts.types import Case, Message, Prompt
+from deliberant.prompts.types import Case, Message
 from deliberant.util.files import seed_of
 
 
-def asked(prompt: Prompt, summaries: str | None) -> tuple[Message, ...]:
+def asked(turns: Sequence[Message], summaries: str | None) -> tuple[Message, ...]:
     """The turns a model is given; a policy's summaries, if any, come before a system text of the prompt's own."""
-    turns = prompt.messages
     if summaries is None:
-        return turns
+        return tuple(turns)
     if turns[0]["role"] == "system":
         summaries, turns = f"{summaries}\n\n{turns[0]['content']}", turns[1:]
     return (Message(role="system", content=summaries), *turns)

@@ -68,7 +68,7 @@ def cases(
             [
                 Sample(
                     id=case.prompt.id,
-                    input=turns(asked(case.prompt, system)),
+                    input=turns(asked(case.prompt.messages, system)),
                     target=case.truth.style,
                     metadata=case_row(case),
                 )

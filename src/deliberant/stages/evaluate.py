@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any, cast
 from deliberant.evals.metrics import rows as result_rows
 from deliberant.evals.samples import ScoredSample, count, from_row, to_row
 from deliberant.evals.scoring import asked, case_seed, judge_request, judged, read_answer
-from deliberant.models.types import Request
+from deliberant.models.types import Reasoning, Request
 from deliberant.policy import summary_view
-from deliberant.prompts import Case
+from deliberant.prompts import Case, Message
 from deliberant.run.arms import ARMS, BASE
 from deliberant.run.folder import StageFolder, command, finished, read_manifest
 from deliberant.stages.moved import MOVED, moved
+from deliberant.templates.form import show_form
 from deliberant.training.held_out import read_gains
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import read_json, read_rows, write_json, write_rows
@@ -145,13 +146,16 @@ def _evaluate_arm(run: "Run", arm: str) -> None:
 def _answered(run: "Run", arm: str, folder: StageFolder) -> list[ScoredSample]:
     """What the arm says to every case, its style read where the run's world can."""
     recipe = run.recipe.evaluate
-    summaries = _summaries(run, arm)
+    sampler = run.sampler(arm)
 
     def work(cases: Sequence[Case]) -> list[dict[str, Any]]:
         requests = [
-            Request(asked(case.prompt, summaries), case_seed(run.recipe.seed, case.prompt.id)) for case in cases
+            Request(
+                given(run, arm, sampler.reasoning, case.prompt.messages), case_seed(run.recipe.seed, case.prompt.id)
+            )
+            for case in cases
         ]
-        drawn = run.sampler(arm).sample(requests, recipe.sampling)
+        drawn = sampler.sample(requests, recipe.sampling)
         return [to_row(read_answer(arm, *each, run.style_reader)) for each in zip(cases, drawn, strict=True)]
 
     rows = run.in_chunks(folder, DRAWN[0], run.cases(), recipe.chunk, work)
@@ -181,14 +185,23 @@ def _judged(run: "Run", folder: StageFolder, samples: Sequence[ScoredSample]) ->
     return [found.get(sample.case.prompt.id, sample) for sample in samples]
 
 
-def _summaries(run: "Run", arm: str) -> str | None:
-    return summary_view(run.policy) if ARMS[arm].summaries else None
+def given(run: "Run", arm: str, reasoning: Reasoning, turns: Sequence[Message]) -> tuple[Message, ...]:
+    """What an arm is shown of a conversation: the policy's summaries or not, and the form where it is prompted.
+
+    The form is the same in every case, so that all of them share it as their beginning.
+    """
+    summaries = summary_view(run.policy) if ARMS[arm].summaries else None
+    messages = asked(turns, summaries)
+    if reasoning != "prompted":
+        return messages
+    return show_form(messages, run.templates, list(run.policy.clauses.values()) if summaries else ())
 
 
 def _write_log(run: "Run", arm: str, folder: StageFolder, samples: Sequence[ScoredSample]) -> None:
     from deliberant.evals.log import write_log
 
     trained = ARMS[arm].stage is not None
+    reasoning: Reasoning = "native" if trained else run.recipe.base.reasoning
     write_log(
         folder.dir / LOG,
         samples,
@@ -197,7 +210,7 @@ def _write_log(run: "Run", arm: str, folder: StageFolder, samples: Sequence[Scor
         model=f"deliberant/{run.root.name}/{arm}" if trained else _named(run.models[BASE].model),
         grader=None if run.style_reader else _named(run.models["evaluate"].model),
         sampling=run.recipe.evaluate.sampling,
-        summaries=_summaries(run, arm),
+        given=lambda case: given(run, arm, reasoning, case.prompt.messages),
         metadata={"run": run.root.name, "arm": arm, "policy": run.policy.hash, "key": folder.key},
     )
 
