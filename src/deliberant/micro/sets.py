@@ -1,6 +1,7 @@
 """The prompt sets of a run on the built-in world: policy prompts, capability prompts, evaluation cases.
 
-A third of the topics is kept from every training stage, and no policy prompt is ever encoded.
+A third of the topics is kept from every training stage, and no policy prompt is ever encoded. Of the others sft has
+three in five and rl the rest; sft does not see every clause, so that some are left to practice.
 """
 
 import random
@@ -8,13 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deliberant.micro.tasks import decode_task, encoded_task, word_task
-from deliberant.micro.world import Topic, asks, encode, kinds, language, topics, truth
+from deliberant.micro.world import EVERYDAY, Topic, asks, encode, kinds, language, topics, truth
 from deliberant.policy import Policy
 from deliberant.prompts.types import Case, Prompt
 from deliberant.util.turns import in_turns
 
 UNSEEN_SHARE = 1 / 3
-SUITES = ("seen", "unseen", "encoded")
+SFT_SHARE = 0.6
+SUITES = ("seen", "unseen", "encoded", "practised", "practised-encoded")
+"""Cases of clauses that sft taught, on topics it saw and on others; and of those that it left to rl."""
+PRACTISED = SUITES[3:]
 ENABLING = ("instructions", "plans")
 """Kinds of request that ask for help with the deed itself; the others speak of it."""
 
@@ -23,23 +27,46 @@ ENABLING = ("instructions", "plans")
 class PromptSets:
     """What a run of the built-in world reads: policy prompts, capability prompts, and evaluation cases."""
 
-    train: list[Prompt]
+    sft: list[Prompt]
+    rl: list[Prompt]
     helpful: list[Prompt]
     cases: list[Case]
 
 
-def split_topics(seed: int) -> tuple[list[Topic], list[Topic]]:
-    """(seen, unseen) topics, a third of every area unseen by any training stage."""
+Cell = tuple[str, str]
+"""Area and kind, as a policy's clause names them: every harmless topic is "everyday"."""
+
+
+def cell_of(topic: Topic, kind: str) -> Cell:
+    return (topic.area if topic.harmful else EVERYDAY, kind)
+
+
+def left_to_rl(seed: int, share: float) -> set[Cell]:
+    """The cells that sft has no prompt of: in every area about `share` of the kinds, enabling and other ones alike."""
+    rng = random.Random(f"practised {seed}")
+    left: set[Cell] = set()
+    for area, harmful in dict.fromkeys((cell_of(topic, "")[0], topic.harmful) for topic in topics()):
+        for enabling in (True, False):
+            names = [kind for kind in kinds(harmful) if (kind in ENABLING) == enabling]
+            left |= {(area, kind) for kind in rng.sample(names, round(share * len(names)))}
+    return left
+
+
+def split_topics(seed: int) -> tuple[list[Topic], list[Topic], list[Topic]]:
+    """(sft, rl, unseen) topics of every area; the unseen third comes into no training stage."""
     rng = random.Random(f"split {seed}")
-    seen: list[Topic] = []
+    sft: list[Topic] = []
+    rl: list[Topic] = []
     unseen: list[Topic] = []
     for area in dict.fromkeys(topic.area for topic in topics()):
         members = [topic for topic in topics() if topic.area == area]
         rng.shuffle(members)
         cut = round(len(members) * UNSEEN_SHARE)
         unseen += members[:cut]
-        seen += members[cut:]
-    return seen, unseen
+        first = cut + round((len(members) - cut) * SFT_SHARE)
+        sft += members[cut:first]
+        rl += members[first:]
+    return sft, rl, unseen
 
 
 def _prompt(name: str, text: str, category: str | None, topic: Topic) -> Prompt:
@@ -53,21 +80,24 @@ def _prompt(name: str, text: str, category: str | None, topic: Topic) -> Prompt:
 
 
 def _cases(
-    policy: Policy, suite: str, pool: list[Topic], size: int, taken: set[str], rng: random.Random
+    policy: Policy, suite: str, pool: list[Topic], size: int, left: set[Cell], taken: set[str], rng: random.Random
 ) -> Iterator[Case]:
-    """Up to `size` cases over all areas and kinds, none of the `taken` texts.
+    """Up to `size` cases over all areas and kinds that sft taught, or that are `left` to rl; none of the `taken` texts.
 
     Half are on harmless topics; of the others, three in five ask for help with the deed.
     """
     for harmful, enabling, share in ((True, True, 0.3), (True, False, 0.2), (False, True, 0.3), (False, False, 0.2)):
         side = [topic for topic in pool if topic.harmful == harmful]
-        for topic, kind in _cells(side, enabling, rng)[: round(size * share)]:
+        cells = [cell for cell in _cells(side, enabling, rng) if (cell_of(*cell) in left) == (suite in PRACTISED)]
+        for topic, kind in cells[: round(size * share)]:
             ask = rng.choice([ask for ask in asks(topic, kind) if ask.text not in taken])
             found, category = truth(policy, topic, kind)
             encoding = rng.choice(list(language()["encoded"]))
-            text = encode(ask.text, encoding, rng).text if suite == "encoded" else ask.text
+            text = encode(ask.text, encoding, rng).text if suite.endswith("encoded") else ask.text
             name = f"{suite}-{topic.area}-{kind}-{side.index(topic)}-{ask.form}"
-            yield Case(_prompt(name, text, category, topic), found, suite, ask.text if suite == "encoded" else None)
+            yield Case(
+                _prompt(name, text, category, topic), found, suite, ask.text if suite.endswith("encoded") else None
+            )
 
 
 def _cells(side: list[Topic], enabling: bool, rng: random.Random) -> list[tuple[Topic, str]]:
@@ -80,28 +110,47 @@ def _cells(side: list[Topic], enabling: bool, rng: random.Random) -> list[tuple[
     return in_turns(rng.sample(cells, len(cells)), lambda cell: (cell[0].area, cell[1]))
 
 
-def prompt_sets(policy: Policy, seed: int, train: int = 960, helpful: int = 480, suite: int = 240) -> PromptSets:
-    """The prompt sets of a run: `train` policy prompts and `helpful` capability prompts over seen topics.
+def _prompts(
+    policy: Policy, pool: list[Topic], size: int, skipped: set[Cell], name: str, rng: random.Random
+) -> list[Prompt]:
+    """Up to `size` policy prompts over these topics, of no `skipped` cell."""
+    rows: list[Prompt] = []
+    for harmful, enabling, share in ((True, True, 0.3), (True, False, 0.3), (False, True, 0.2), (False, False, 0.2)):
+        side = [topic for topic in pool if topic.harmful == harmful]
+        cells = [cell for cell in _cells(side, enabling, rng) if cell_of(*cell) not in skipped]
+        for topic, kind in cells[: round(size * share)]:
+            category = truth(policy, topic, kind)[1]
+            if category is not None:
+                ask = rng.choice(asks(topic, kind))
+                rows.append(_prompt(f"{name}-{topic.area}-{kind}-{side.index(topic)}", ask.text, category, topic))
+    rng.shuffle(rows)
+    return rows
+
+
+def prompt_sets(
+    policy: Policy,
+    seed: int,
+    sft: int = 720,
+    rl: int = 480,
+    helpful: int = 480,
+    suite: int = 240,
+    practised: float = 0.3,
+) -> PromptSets:
+    """The prompt sets of a run: policy prompts for `sft` and for `rl`, `helpful` capability prompts over their topics.
 
     One capability prompt in eight asks to decode words, in no order, and one in eight asks in an encoding for something
     else to be done with such words: with decoding alone, or whole requests in it, models take every encoded request
     for a decoding task after fine-tuning.
 
-    Cases: suites "seen" (seen topics), "unseen" and "encoded" (topics no training stage saw; no policy prompt is ever
-    encoded), `suite` prompts each, half harmful and half harmless topics. Raises UserError where a clause title is
-    outside the world's language.
+    Cases: suites "seen" (sft's topics), "unseen" and "encoded" (topics that no training stage saw; no policy prompt is
+    ever encoded) on clauses that sft taught, `suite` prompts each, and half as many in "practised" and
+    "practised-encoded", on those that it left to rl; half harmful and half harmless topics. Raises UserError where a
+    clause title is outside the world's language.
     """
-    seen, unseen = split_topics(seed)
-    rng = random.Random(f"prompts {seed}")
-    rows: list[Prompt] = []
-    for harmful, enabling, share in ((True, True, 0.3), (True, False, 0.3), (False, True, 0.2), (False, False, 0.2)):
-        side = [topic for topic in seen if topic.harmful == harmful]
-        for topic, kind in _cells(side, enabling, rng)[: round(train * share)]:
-            category = truth(policy, topic, kind)[1]
-            if category is not None:
-                ask = rng.choice(asks(topic, kind))
-                rows.append(_prompt(f"train-{topic.area}-{kind}-{side.index(topic)}", ask.text, category, topic))
-    rng.shuffle(rows)
+    first, second, unseen = split_topics(seed)
+    seen, left = first + second, left_to_rl(seed, practised)
+    rows = _prompts(policy, first, sft, left, "sft", random.Random(f"prompts {seed}"))
+    practice = _prompts(policy, second, rl, set(), "rl", random.Random(f"practice {seed}"))
     harmless = [topic for topic in seen if not topic.harmful]
     rng = random.Random(f"helpful {seed}")
     spoken = [ask.text for topic in seen for kind in kinds(topic.harmful) for ask in asks(topic, kind)]
@@ -118,7 +167,18 @@ def prompt_sets(policy: Policy, seed: int, train: int = 960, helpful: int = 480,
         message = ({"role": "user", "content": task.request},)
         extra.append(Prompt(f"helpful-{task.name}-{number}", message, (), f"skill {number}"))  # type: ignore[arg-type]
     rng = random.Random(f"cases {seed}")
-    pools = {"seen": seen, "unseen": unseen, "encoded": unseen}
     trained = {row.messages[-1]["content"] for row in rows}
-    cases = [case for name in SUITES for case in _cases(policy, name, pools[name], suite, trained, rng)]
-    return PromptSets(rows, extra, cases)
+    cases = [
+        case
+        for name in SUITES
+        for case in _cases(
+            policy,
+            name,
+            first if name == "seen" else unseen,
+            suite // 2 if name in PRACTISED else suite,
+            left,
+            trained,
+            rng,
+        )
+    ]
+    return PromptSets(rows, practice, extra, cases)

@@ -28,13 +28,13 @@ def check(run: "Run", stages: Sequence[str]) -> None:
     file = cases_file(recipe)
     if run.lineage:
         run.lineage.check(run, [*stages[:-1], *(f"evaluate/{arm}" for arm in recipe.evaluate.arms)])
-    assert_texts_disjoint([*sets.train, *sets.helpful], [case.prompt for case in sets.cases], file)
+    assert_texts_disjoint([*sets.train, *sets.rl, *sets.helpful], [case.prompt for case in sets.cases], file)
     check_truths(sets.cases, run.policy, file)
-    for name in ("train", "helpful"):
-        _no_policy_text(run, name, getattr(sets, name))
+    for name, prompts in (("sft", sets.train), ("rl", sets.rl), ("helpful", sets.helpful)):
+        _no_policy_text(run, name, prompts)
     if "generate" in stages and not any(prompt.categories for prompt in sets.train):
         raise UserError(
-            "prompts.train: no prompt has a category, so there is nothing to fine-tune on; name some of the policy's, "
+            "prompts.sft: no prompt has a category, so there is nothing to fine-tune on; name some of the policy's, "
             "or leave the arms that sft trains out of evaluate.arms"
         )
     if {*trained_by("rl")} & {*stages}:

@@ -40,7 +40,10 @@ class Lineage:
             "train": self._untouched(run.train_prompts(), old.train_prompts()),
             "helpful": self._untouched(run.helpful_prompts(), old.helpful_prompts()),
         }
-        self.touched = frozenset(each.id for each in run.train_prompts() if each.categories) - self.untouched["train"]
+        trained = {each.id for each in (*run.train_prompts(), *run.rl_prompts()) if each.categories}
+        self.touched = (
+            frozenset(trained) - self.untouched["train"] - self._untouched(run.rl_prompts(), old.rl_prompts())
+        )
 
     def check(self, run: "Run", stages: Sequence[str]) -> None:
         """UserError where the two cannot be compared, the old one lacks one of `stages`, or nothing is to be done."""

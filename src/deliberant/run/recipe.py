@@ -20,6 +20,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from deliberant.models.budget import PRICES, Budget
@@ -137,11 +138,24 @@ class PromptFile(_Settings):
 
 
 class Prompts(_Settings):
-    """Three JSONL files, or other people's with a mapping; paths are relative to the recipe file."""
+    """JSONL files, or other people's with a mapping; paths are relative to the recipe file.
 
-    train: str | PromptFile
+    `sft` prompts get samples to fine-tune on, which are dear; `rl` ones need no more than their categories. One file
+    may serve as both, and `train` names it so; of two no family is in both.
+    """
+
+    sft: str | PromptFile
+    rl: str | PromptFile
     helpful: str | PromptFile
     cases: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_both(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "train" not in data or {"sft", "rl"} <= data.keys():
+            return data
+        both = dict.fromkeys(("sft", "rl"), data["train"])
+        return both | {key: value for key, value in data.items() if key != "train"}
 
 
 class Generate(_Drawing):
@@ -259,11 +273,16 @@ class Incremental(_Settings):
 
 
 class BuiltIn(_Settings):
-    """How many prompts the built-in world makes: policy ones, helpful ones, and cases in each of its three suites."""
+    """How many prompts the built-in world makes: policy ones for sft and for rl, helpful ones, and cases in each suite.
 
-    train: Count = 960
+    `practised`: about this share of the clauses is left to rl alone; at 0 sft sees them all.
+    """
+
+    sft: Count = 720
+    rl: Count = 480
     helpful: Count = 480
     suite: Count = 240
+    practised: Annotated[float, Field(ge=0, lt=1)] = 0.3
 
 
 class Limits(_Settings):

@@ -172,8 +172,12 @@ class Run:
         return run
 
     def train_prompts(self) -> tuple[Prompt, ...]:
-        """Prompts of the policy's categories, to train on."""
+        """Prompts that samples are drawn for, to fine-tune on."""
         return self.sets.train
+
+    def rl_prompts(self) -> tuple[Prompt, ...]:
+        """Prompts to practise on by reinforcement learning."""
+        return self.sets.rl
 
     def helpful_prompts(self) -> tuple[Prompt, ...]:
         """Harmless prompts outside every category, to keep capability."""
@@ -338,14 +342,15 @@ class Run:
             shutil.copytree(self.policy_folder, copy, ignore=shutil.ignore_patterns(".*"))
             copy.replace(policy)
         assert load_policy(policy).hash == self.policy.hash
-        write_prompts(self.root / "prompts" / "train.jsonl", self.sets.train)
+        write_prompts(self.root / "prompts" / "sft.jsonl", self.sets.train)
+        write_prompts(self.root / "prompts" / "rl.jsonl", self.sets.rl)
         write_prompts(self.root / "prompts" / "helpful.jsonl", self.sets.helpful)
         write_cases(self.root / "cases.jsonl", self.sets.cases)
         resolved = {
             **self.recipe.model_dump(mode="json"),
             "prices": self.recipe.prices and PRICE_LIST,
             "policy": "policy",
-            "prompts": {"train": "prompts/train.jsonl", "helpful": "prompts/helpful.jsonl", "cases": "cases.jsonl"},
+            "prompts": {**{name: f"prompts/{name}.jsonl" for name in ("sft", "rl", "helpful")}, "cases": "cases.jsonl"},
         }
         if self.recipe.prices:
             write_atomically(self.root / PRICE_LIST, self.recipe.price_list.read_bytes())

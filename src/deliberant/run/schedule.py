@@ -32,7 +32,7 @@ def planned(run: "Run") -> list[Prompt]:
 def sides(run: "Run") -> tuple[list[Prompt], list[Prompt]]:
     """(held out, left to train on) of the run's prompts. UserError where a kind would be used up."""
     touched = run.lineage.touched if run.lineage else ()
-    return set_aside([*run.train_prompts(), *run.helpful_prompts()], run.recipe.rl, run.recipe.seed, touched)
+    return set_aside([*run.rl_prompts(), *run.helpful_prompts()], run.recipe.rl, run.recipe.seed, touched)
 
 
 def set_aside(

@@ -25,6 +25,8 @@ SEEN = "seen"
 
 class PromptSets(NamedTuple):
     train: tuple[Prompt, ...]
+    """What samples are drawn for, to fine-tune on."""
+    rl: tuple[Prompt, ...]
     helpful: tuple[Prompt, ...]
     cases: tuple[Case, ...]
 
@@ -51,22 +53,26 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
         from deliberant.micro.sets import prompt_sets as built_in_sets
 
         built = built_in_sets(policy, recipe.seed, **recipe.built_in.model_dump())
-        sets = PromptSets(tuple(built.train), tuple(built.helpful), tuple(built.cases))
+        sets = PromptSets(tuple(built.sft), tuple(built.rl), tuple(built.helpful), tuple(built.cases))
     else:
         files = recipe.prompts
         sets = PromptSets(
-            tuple(prompts_of(files.train, policy)),
+            tuple(prompts_of(files.sft, policy)),
+            tuple(prompts_of(files.rl, policy)),
             tuple(prompts_of(files.helpful, policy)),
             tuple(read_cases(Path(files.cases), *names_in(policy))),
         )
-        for name, found in (("train", sets.train), ("cases", sets.cases)):
+        for name, found in (("sft", sets.train), ("rl", sets.rl), ("cases", sets.cases)):
             if not found:
                 source = getattr(files, name)
                 raise UserError(
                     f"{source if isinstance(source, str) else source.file}: holds no row; prompts.{name} needs some"
                 )
+        if files.sft != files.rl:
+            source = files.rl if isinstance(files.rl, str) else files.rl.file
+            assert_families_disjoint(sets.train, sets.rl, Path(source))
     held_out = [case.prompt for case in sets.cases if case.suite != SEEN]
-    assert_families_disjoint([*sets.train, *sets.helpful], held_out, cases_file(recipe))
+    assert_families_disjoint([*sets.train, *sets.rl, *sets.helpful], held_out, cases_file(recipe))
     return sets
 
 

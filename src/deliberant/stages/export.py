@@ -221,7 +221,7 @@ def _trained(run: "Run") -> list[str]:
 
 def _prompts(run: "Run") -> dict[str, dict[str, Prompt]]:
     """By source, then by id: two prompt files may use the same ids."""
-    sets = {"policy": run.train_prompts(), "helpful": run.helpful_prompts()}
+    sets = {"policy": run.rl_prompts(), "helpful": run.helpful_prompts()}
     return {source: {prompt.id: prompt for prompt in prompts} for source, prompts in sets.items()}
 
 

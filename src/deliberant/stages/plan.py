@@ -175,7 +175,7 @@ class _Works(NamedTuple):
     def _rl(self, arm: str) -> Iterator[Work]:
         recipe, judge = self.recipe.rl, self.recipe.judge.reward
         assert judge, "the recipe was checked"
-        everything = [*self.sets.train, *self.sets.helpful]
+        everything = [*self.sets.train, *self.sets.rl, *self.sets.helpful]
         held, left = set_aside(everything, recipe, self.recipe.seed)
         dealt = schedule(left, recipe.steps, recipe.prompts_per_step, recipe.helpful_share, self.recipe.seed)
         draws = Counter({id(each): recipe.group_size * n for each, n in _counted(dealt)})

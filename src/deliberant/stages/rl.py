@@ -51,7 +51,7 @@ def rl(run: "Run", arm: str = "sft+rl") -> None:
         "judge": run.covers["reward"],
         "policy": run.policy.hash,
         "templates": judge.templates.hash,
-        "prompts": fingerprint([*run.train_prompts(), *run.helpful_prompts()]),
+        "prompts": fingerprint([*run.rl_prompts(), *run.helpful_prompts()]),
         "rl": recipe,
         "judging": run.recipe.filter,
         "seed": run.recipe.seed,

@@ -95,6 +95,50 @@ class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
     def _generate_single_turn(self, prompt_ids: list[list[int]], *_: Any, **__: Any) -> tuple[list[list[int]], None]:
         return self.draw(prompt_ids, self.state.global_step), None  # no log-probs: old and new policy are one
 
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        """Completions with an advantage first, shortest first, each micro-batch as narrow as its rows."""
+        fresh = self._buffered_inputs is None or self._step % self.args.steps_per_generation == 0
+        inputs = super()._prepare_inputs(generation_batch)
+        if not fresh or not self._skips:
+            return inputs
+        self._buffered_inputs = live_first(self._buffered_inputs)
+        return self._buffered_inputs[self._step % self.args.steps_per_generation]
+
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Where no row has an advantage there is no gradient, so there is no pass through the model either."""
+        if self._skips and not inputs["advantages"].any():
+            return sum(each.sum() for each in model.parameters() if each.requires_grad) * 0.0
+        return super().compute_loss(model, inputs, *args, **kwargs)
+
+    @property
+    def _skips(self) -> bool:
+        """A KL term pulls at every row; and all processes take every pass together."""
+        return self.beta == 0 and self.accelerator.num_processes == 1
+
+
+def live_first(batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Micro-batches of one step with their rows in a new order: those with an advantage first, each kind by length.
+
+    A group whose rewards are all the same has no advantage and no gradient (GRPO), and a row's place in its step makes
+    no difference to the sum. Padding that a micro-batch does not need goes: prompts have it on the left, completions on
+    the right.
+    """
+    rows = [name for name, value in batches[0].items() if torch.is_tensor(value) and value.dim()]
+    whole = {name: torch.cat([batch[name] for batch in batches]) for name in rows}
+    lengths = whole["completion_mask"].sum(1)
+    order = torch.argsort((whole["advantages"] == 0) * (lengths.max() + 1) + lengths, stable=True)
+    size, made = len(batches[0]["advantages"]), []
+    for number, batch in enumerate(batches):
+        picked = {name: value[order[number * size : (number + 1) * size]] for name, value in whole.items()}
+        prompt = int(picked["prompt_mask"].sum(1).max())
+        completion = int(picked["completion_mask"].sum(1).max())
+        for name in ("prompt_ids", "prompt_mask"):
+            picked[name] = picked[name][:, -prompt:]
+        for name in ("completion_ids", "completion_mask"):
+            picked[name] = picked[name][:, :completion]
+        made.append({**batch, **picked})
+    return made
+
 
 def packs(lengths: Sequence[int], epochs: int, packing: int, max_tokens: int, seed: int) -> list[tuple[int, ...]]:
     """Row indices of each training sequence: every epoch holds every row once, in an order of its own.
