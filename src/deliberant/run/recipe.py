@@ -204,6 +204,20 @@ class Sft(_Settings):
     save_steps: Count = 50
 
 
+class Lora(_Settings):
+    """Adapters instead of all weights, in both training stages: W + (alpha / rank) B A (Hu et al. 2021).
+
+    `targets`: the last names of the matrices adapted, or `all-linear`. `merge`: checkpoints are whole models; without
+    it they are adapters beside the base's name, and RL goes on with the adapter that SFT left.
+    """
+
+    rank: Count = 16
+    alpha: Annotated[float, Field(gt=0)] = 32
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    targets: Literal["all-linear"] | Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = "all-linear"
+    merge: bool = True
+
+
 class Rl(_Sampled, validate_default=True):
     """Group-relative policy optimisation: `group_size` completions for each of `prompts_per_step` prompts.
 
@@ -308,6 +322,8 @@ class Recipe(_Settings):
 
     `budget` bounds what remote calls may cost by `prices`, a file like models/prices.yaml; neither changes any row.
 
+    `lora` has both training stages train adapters.
+
     `from_run` is the folder of a finished run: after an edit of the policy only what it touches is made anew, and
     training continues from that run's checkpoints.
     """
@@ -329,6 +345,7 @@ class Recipe(_Settings):
     helpful: Helpful = Helpful()
     sft: Sft = Sft()
     rl: Rl = Rl()
+    lora: Lora | None = None
     evaluate: Evaluate = Evaluate()
     incremental: Incremental = Incremental()
 

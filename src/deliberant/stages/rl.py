@@ -53,6 +53,7 @@ def rl(run: "Run", arm: str = "sft+rl") -> None:
         "templates": judge.templates.hash,
         "prompts": fingerprint([*run.rl_prompts(), *run.helpful_prompts()]),
         "rl": recipe,
+        "lora": run.recipe.lora,
         "judging": run.recipe.filter,
         "seed": run.recipe.seed,
     }
@@ -80,7 +81,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
     resume = training.last_checkpoint(folder.dir / TRAINER)
     done = training.cut_back(metrics_file, resume)
     training.cut_back(rollouts_file, resume)
-    model, tokenizer = training.trainable(start, recipe.train_embeddings)
+    model, tokenizer = training.trainable(start, recipe.train_embeddings, run.recipe.lora, run.recipe.seed)
     judge = run.judge("reward")
     rollouts = Rollouts(
         LocalSampler(model, tokenizer, identity="live"),
@@ -148,10 +149,10 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
             ),
             callbacks=[
                 training.StepLog(metrics_file, metrics, bar.advance),
-                training.Blend(start.model, lambda: float(not held or helped())),
+                training.Blend(model, lambda: float(not held or helped())),
             ],
         )
-        training.train(trainer, resume, folder.dir / "checkpoint")
+        training.train(trainer, resume, folder.dir / "checkpoint", start, run.recipe.lora)
     check_unscored(totals["judged"], totals["unscored"], run.recipe.filter.max_unscored, 0)
     return dict(totals)
 

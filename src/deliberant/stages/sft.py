@@ -34,7 +34,7 @@ def sft(run: "Run", arm: str = "sft") -> None:
     Raises UserError when filter or helpful have not finished, RunError when they left nothing to train on.
     """
     start = run.lineage.old.trainable(arm) if run.lineage else run.trainable(ARMS[arm].start)
-    inputs = {"model": start.identity, "sft": settings(run), "seed": run.recipe.seed}
+    inputs = {"model": start.identity, "sft": settings(run), "lora": run.recipe.lora, "seed": run.recipe.seed}
     if run.lineage:
         inputs |= run.lineage.training(run)
     folder = run.stage(arm, inputs)
@@ -120,7 +120,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
 
     resume = training.last_checkpoint(folder.dir / TRAINER)
     training.cut_back(folder.dir / "metrics.jsonl", resume)
-    model, tokenizer = training.trainable(start, recipe.train_embeddings)
+    model, tokenizer = training.trainable(start, recipe.train_embeddings, run.recipe.lora, run.recipe.seed)
     with training.quiet(), run.progress(folder.name, steps) as bar:
         trainer = training.OrderedSFTTrainer(
             model=model,
@@ -147,7 +147,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
             ),
             callbacks=[
                 training.StepLog(folder.dir / "metrics.jsonl", metrics, bar.advance),
-                training.Blend(start.model, lambda: recipe.blend),
+                training.Blend(model, lambda: recipe.blend),
             ],
         )
-        training.train(trainer, resume, folder.dir / "checkpoint")
+        training.train(trainer, resume, folder.dir / "checkpoint", start, run.recipe.lora)

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -23,8 +23,13 @@ from trl import GRPOTrainer, SFTTrainer
 from deliberant.models.formats import chat_prompt, opened_by
 from deliberant.models.local.bars import without_bars
 from deliberant.models.local.hardware import multiplies_bf16
+from deliberant.training.adapters import save_adapter, with_adapter
 from deliberant.util.errors import RunError
 from deliberant.util.files import Row, json_line, write_rows
+
+if TYPE_CHECKING:
+    from deliberant.models.local.sampler import LocalSampler
+    from deliberant.run.recipe import Lora
 
 CHATTY = ("transformers", "trl", "accelerate", "datasets")
 TORCH_WRITER = "inline_container"  # the source file that torch names when it cannot write a checkpoint
@@ -41,6 +46,7 @@ def quiet() -> Iterator[None]:
             logger.setLevel(logging.ERROR)
         with without_bars(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
+            warnings.filterwarnings("ignore", message="fan_in_fan_out is set")  # peft sets it right by itself
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
@@ -233,28 +239,43 @@ def _steps(checkpoint: Path) -> int:
 class Blend(TrainerCallback):  # type: ignore[misc]
     """When training has ended, mixes the weights that it started from back in (WiSE-FT); `share()` is the trained part.
 
-    At 1 nothing is mixed in, at 0 only the start is left. Checkpoints to resume from hold the trained weights alone.
+    At 1 nothing is mixed in, at 0 only the start is left. Checkpoints to resume from hold the trained weights alone. Of
+    a new adapter, whose B is zero at the start, B alone is mixed: W + BA moves as W does.
     """
 
-    def __init__(self, start: Any, share: Callable[[], float]) -> None:
-        self.start, self.share = start, share
+    def __init__(self, model: Any, share: Callable[[], float]) -> None:
+        """`model` as training starts; what it trains is copied."""
+        trained = {name: each for name, each in model.named_parameters() if each.requires_grad}
+        fresh = not any(each.any() for name, each in trained.items() if ".lora_B." in name)
+        self.start = {
+            name: each.detach().clone() for name, each in trained.items() if not (fresh and ".lora_A." in name)
+        }
+        self.share = share
 
     def on_train_end(self, *_: Any, model: Any, **__: Any) -> None:
         if (share := self.share()) == 1:
             return
         with torch.no_grad():
-            for trained, start in zip(model.parameters(), self.start.parameters(), strict=True):
-                trained.lerp_(start.to(trained), 1 - share)
+            for name, trained in model.named_parameters():
+                if name in self.start:
+                    trained.lerp_(self.start[name], 1 - share)
 
 
-def trainable(sampler: Any, embeddings: bool) -> tuple[Any, Any]:
-    """Copies of a sampler's model, with fp32 weights, and tokenizer: the sampler goes on sampling from its own.
+def trainable(sampler: Any, embeddings: bool, lora: "Lora | None", seed: int) -> tuple[Any, Any]:
+    """Copies of a sampler's model and tokenizer to train: the sampler goes on sampling from its own.
 
-    `embeddings`: whether input and output embeddings are trained, too.
+    What is trained is fp32. `embeddings`: whether input and output embeddings are trained, too. With `lora` an adapter
+    alone is trained; the weights below it stay in bf16 where they are in it and the hardware multiplies it.
     """
-    model = copy.deepcopy(sampler.model).float()
+    model = copy.deepcopy(sampler.model)
     tokenizer = copy.deepcopy(sampler.tokenizer)
     opening_template(tokenizer, sampler)
+    if lora is None or not multiplies_bf16():
+        model = model.float()
+    if lora is not None:
+        return with_adapter(model, lora, seed), tokenizer
+    if hasattr(model, "peft_config"):  # an adapter's run that goes on without one
+        model = model.merge_and_unload()
     for matrix in (model.get_input_embeddings(), model.get_output_embeddings()):
         matrix.weight.requires_grad_(embeddings)
     return model, tokenizer
@@ -268,8 +289,10 @@ def opening_template(tokenizer: Any, sampler: Any) -> None:
         tokenizer.chat_template += "{%- if add_generation_prompt %}{{- " + opening + " }}{%- endif %}"
 
 
-def train(trainer: Any, resume: Path | None, checkpoint: Path) -> None:
+def train(trainer: Any, resume: Path | None, checkpoint: Path, start: "LocalSampler", lora: "Lora | None") -> None:
     """Train, from `resume` on if given, then put model, tokenizer and chat template at `checkpoint` in one rename.
+
+    Weights are saved in the precision that `start` has, an adapter merged into them unless the recipe says otherwise.
 
     RunError where the disk is full.
     """
@@ -281,7 +304,11 @@ def train(trainer: Any, resume: Path | None, checkpoint: Path) -> None:
             shutil.rmtree(stale, ignore_errors=True)
         model = trainer.accelerator.unwrap_model(trainer.model)
         model.config.use_cache = True  # off while training
-        model.save_pretrained(draft)
+        if lora and not lora.merge:
+            save_adapter(model, draft, start.source)
+        else:
+            whole = model.merge_and_unload() if lora else model
+            whole.to(start.precision).save_pretrained(draft)
         trainer.processing_class.save_pretrained(draft)
         draft.rename(checkpoint)
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deliberant.models.local.adapters import state_of
 from deliberant.models.local.batches import Group, Tokens, common
 
 PREFILL_TOKENS = 1024
@@ -62,7 +63,8 @@ class Decoder:
 
     @torch.inference_mode()
     def __init__(self, model: Any, dtype: torch.dtype = torch.float32) -> None:
-        config, weights, rotary = model.config, model.state_dict(), model.model.rotary_emb
+        config, weights = model.config, state_of(model)
+        rotary = (model.get_base_model() if hasattr(model, "peft_config") else model).model.rotary_emb
         self.dtype = dtype
         self.heads: int = config.num_attention_heads
         self.kv_heads: int = config.num_key_value_heads

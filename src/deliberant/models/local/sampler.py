@@ -16,6 +16,7 @@ from torch import Tensor
 
 from deliberant.models.checkpoint import model_folder, model_hash
 from deliberant.models.formats import Format, Parts, chat_prompt, format_of, formats, opened_by, split
+from deliberant.models.local.adapters import base_of, is_adapter
 from deliberant.models.local.bars import without_bars
 from deliberant.models.local.batches import Group, Tokens, plan
 from deliberant.models.local.decoder import Decoder, supported
@@ -61,6 +62,8 @@ class LocalSampler:
         if tokenizer.chat_template is None:
             raise UserError(f"{tokenizer.name_or_path}: the tokenizer has no chat template; add chat_template.jinja")
         self._model = model
+        self.source = str(model.config.name_or_path)
+        self.precision: torch.dtype = getattr(model.config, "dtype", None) or model.dtype
         self.tokenizer = tokenizer
         self.identity = identity
         self.role: Role = "base"
@@ -276,9 +279,14 @@ def _live(folder: Path, trust_remote_code: bool = False) -> Any:
     """The model itself, in the precision it was saved in, or fp32 where this hardware only emulates that."""
     from transformers import AutoModelForCausalLM
 
+    base = base_of(folder) if is_adapter(folder) else folder
     with without_bars():
-        loaded = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", trust_remote_code=trust_remote_code)
+        loaded = AutoModelForCausalLM.from_pretrained(base, dtype="auto", trust_remote_code=trust_remote_code)
     native = loaded.dtype == torch.bfloat16 and multiplies_bf16()
     if device().type == "cpu" and not native and not supported(loaded.config):  # the decoder converts for itself
         loaded = loaded.float()
+    if base != folder:
+        from peft import PeftModel
+
+        loaded = PeftModel.from_pretrained(loaded, folder)
     return loaded.to(device()).eval()
