@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from deliberant.judge import Judge
 from deliberant.models import Completion, Request, Sampling
 from deliberant.policy import spec_view
-from deliberant.prompts.types import Prompt
+from deliberant.prompts.types import Prompt, Style
 from deliberant.run.recipe import Rl
 from deliberant.stages.rl import check_unscored, rl
 from deliberant.stages.sft import sft
 from deliberant.templates.loader import Templates
-from deliberant.training.held_out import gain
+from deliberant.training.held_out import Truth, gain, parting, reading
 from deliberant.training.rollouts import Rollouts, answer_of, rewards
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import file_hash, read_json, read_rows
@@ -321,7 +321,10 @@ def test_rewards_rise_and_where_those_of_held_out_prompts_do_the_weights_are_kep
     assert found["after"] - found["before"] == pytest.approx(found["change"]["value"])
     assert found["change"]["low"] > 0 and found["change"]["n"] == 12 and found["unscored"] == 0
     assert file_hash(run.root / "rl/checkpoint/model.safetensors") != file_hash(bandit / "model.safetensors")
-    assert "held_out.json" in run.manifest("rl")["outputs"]
+    assert {"held_out.json", "held_out.jsonl"} <= run.manifest("rl")["outputs"].keys()
+    read = read_rows(run.root / "rl" / "held_out.jsonl")
+    assert [row["step"] for row in read] == [0, 2, 4, 6, 8, 10, 12]
+    assert (read[0]["reward"], read[-1]["reward"]) == (pytest.approx(found["before"]), pytest.approx(found["after"]))
 
 
 def test_without_a_gain_the_arm_is_its_start_and_a_kill_changes_nothing(tmp_path: Path, bandit: Path) -> None:
@@ -333,7 +336,7 @@ def test_without_a_gain_the_arm_is_its_start_and_a_kill_changes_nothing(tmp_path
 
     settings: dict[str, Any] = {"held_out": 2}
     with pytest.raises(Killed):
-        ran(tmp_path, bandit, coin, Fuse(SETTINGS["steps"] + 1), more=MORE, **settings)
+        ran(tmp_path, bandit, coin, Fuse(SETTINGS["steps"] - 1), more=MORE, **settings)
     run = ran(tmp_path, bandit, coin, more=MORE, **settings)
     before, after = (load_file(folder / "model.safetensors") for folder in (bandit, run.root / "rl" / "checkpoint"))
     assert all(before[name].equal(after[name]) for name in before)
@@ -342,10 +345,42 @@ def test_without_a_gain_the_arm_is_its_start_and_a_kill_changes_nothing(tmp_path
 
 def test_a_gain_counts_prompts_scored_both_times() -> None:
     some = MORE[:4]
-    found = gain(some, [0.0, None, 0.5, 1.0], [0.5, 1.0, None, 1.0], 100, 0)
+    found = gain(some, readings([0.0, None, 0.5, 1.0], [0.5, 1.0, None, 1.0]), 100, 0)
     assert (found.before, found.after, found.unscored) == (0.5, 0.75, 2)
     assert found.change.n == 2 and not found.kept
-    assert not gain(some, [None] * 4, [1.0] * 4, 100, 0).kept
+    assert not gain(some, readings([None] * 4, [1.0] * 4), 100, 0).kept
+
+
+def readings(*rewards: list[float | None], truth: Truth | None = None) -> list[dict[str, Any]]:
+    """One reading for each list, of as many prompts, all answered "yes" where the reward is above a half."""
+    return [
+        reading(step, MORE[: len(each)], ["yes" if (reward or 0) > 0.5 else "no" for reward in each], each, truth)
+        for step, each in enumerate(rewards)
+    ]
+
+
+def asks_no(prompt: Prompt) -> Style | None:
+    return "refuse" if prompt.id != MORE[0].id else None
+
+
+WORLD = Truth(asks_no, lambda answer: "refuse" if answer == "no" else "comply")
+
+
+def test_a_reading_lists_what_the_judge_was_talked_into() -> None:
+    [row] = readings([1.0, 1.0, 0.5, None], truth=WORLD)
+    assert row["right"] == [None, False, True, True] and row["right_share"] == pytest.approx(2 / 3)
+    assert [each["prompt_id"] for each in row["talked_into"]] == [MORE[1].id]
+    assert (row["reward"], row["safety_reward"], row["helpful_reward"]) == (pytest.approx(2.5 / 3),) * 2 + (None,)
+
+
+def test_reward_and_truth_part_where_the_one_rises_and_the_other_falls() -> None:
+    twelve = MORE[:12]
+    pleased = readings([0.5] * 12, [0.5] * 12, [1.0] * 12, truth=WORLD)
+    found = parting(twelve, pleased, 200, 0)
+    assert found and (found["from"], found["to"], found["reward"]) == (0, 2, [0.5, 1.0])
+    assert found["truth"]["value"] == -1 and found["truth"]["high"] < 0
+    assert parting(twelve, pleased[::-1], 200, 0) is None, "the truth rises"
+    assert parting(twelve, readings([0.5] * 12, [1.0] * 12), 200, 0) is None, "the truth is not known"
 
 
 def test_unscored_rows_move_nothing_and_are_not_printed(

@@ -147,6 +147,18 @@ def truth(policy: Policy, topic: Topic, kind: str) -> tuple[Truth, str | None]:
     return Truth("comply", None, topic.harmful), None
 
 
+@cache
+def _spoken() -> dict[str, tuple[Topic, str]]:
+    """Every plain request there is, and what it is about."""
+    return {ask.text: (topic, kind) for topic in topics() for kind in kinds(topic.harmful) for ask in asks(topic, kind)}
+
+
+def right_style(policy: Policy, text: str) -> Style | None:
+    """The style that the policy asks for in reply to a plain request; None for any other text."""
+    meant = _spoken().get(text)
+    return truth(policy, *meant)[0].style if meant else None
+
+
 @dataclass(frozen=True)
 class Encoded:
     """A request as a user would send it encoded, and how to decode it: "ubj how qb do v i ..." word by word."""

@@ -18,3 +18,9 @@ def earned_lines(held_out: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             f"{arm}: rewards of held-out prompts {100 * row['before']:.1f} before and {100 * row['after']:.1f} after, "
             f"change {rate(row['change'])}{unscored}: {verdict}"
         )
+        if parted := row.get("parted"):
+            before, after = (f"{100 * each:.1f}" for each in parted["reward"])
+            yield (
+                f"{arm}: over-optimised from step {parted['from']}: by step {parted['to']} the reward went from "
+                f"{before} to {after} and the right answers changed by {rate(parted['truth'])}"
+            )

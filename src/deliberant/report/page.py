@@ -24,6 +24,8 @@ from deliberant.run.arms import final_of
 
 HEADLINE, OUT_OF_DISTRIBUTION = "unseen", "encoded"
 Row = dict[str, Any]
+LABELS = {"safety_reward": "safety reward", "helpful_reward": "helpful reward", "right_share": "right by the policy"}
+TALKED = 8
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Evidence:
     """All that the page shows. `stages`: manifests in the run's order; `metrics`: rows of metrics.jsonl per arm.
 
     `spent`: planned and actual figures of each stage (stages/plan.py). `held_out`: held_out.json of each arm that has
-    one. `moved` and `cost`: of an incremental run, what stages/moved.py says of it.
+    one, `readings` its held_out.jsonl. `moved` and `cost`: of an incremental run, what stages/moved.py says of it.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Evidence:
     samples: dict[str, list[ScoredSample]]
     metrics: dict[str, list[Row]]
     held_out: dict[str, Row] = field(default_factory=dict)
+    readings: dict[str, list[Row]] = field(default_factory=dict)
     coverage: Coverage | None = None
     moved: Row | None = None
     cost: Row | None = None
@@ -85,7 +88,8 @@ def render(evidence: Evidence) -> str:
         cell={(row["arm"], row["suite"], row["metric"]): row for row in evidence.rows},
         metrics=METRICS,
         plots={suite: sides(evidence.rows, suite) for suite in suites},
-        curves=training_curves(evidence.metrics),
+        curves=[*training_curves(evidence.metrics), *held_out_curves(evidence.readings)],
+        talked=talked_into(evidence.readings),
         earned=list(earned_lines(evidence.held_out)),
         accepted=acceptance(evidence.stages),
         rejections=rejections(evidence.stages),
@@ -173,6 +177,30 @@ def training_curves(metrics: dict[str, list[Row]]) -> list[tuple[str, list[tuple
             legend = [(line.name, line.css) for line in lines]
             charts.append((f"Reinforcement learning, {arm}: reward", legend, curves(lines, "step", "reward")))
     return charts
+
+
+def held_out_curves(readings: dict[str, list[Row]]) -> list[tuple[str, list[tuple[str, str]], Markup]]:
+    """As `training_curves`: rewards of held-out prompts at the checkpoints, and beside them the truth, if known."""
+    kinds = {"safety_reward": "tone-2", "helpful_reward": "tone-3", "right_share": "tone-1"}
+    charts = []
+    for arm, rows in readings.items():
+        lines = [
+            Series(LABELS.get(kind, kind), css, [(row["step"], row[kind]) for row in rows if row[kind] is not None])
+            for kind, css in kinds.items()
+        ]
+        lines = [line for line in lines if line.points]
+        legend = [(line.name, line.css) for line in lines]
+        charts.append((f"{arm}: reward of held-out prompts, and the truth", legend, curves(lines, "step", "share")))
+    return charts
+
+
+def talked_into(readings: dict[str, list[Row]]) -> list[Row]:
+    """What the judge liked at the last checkpoint though the policy asks for another style, TALKED of each arm."""
+    return [
+        {"arm": arm, "step": rows[-1]["step"], **each}
+        for arm, rows in readings.items()
+        for each in rows[-1]["talked_into"][:TALKED]
+    ]
 
 
 def acceptance(stages: Sequence[Row]) -> list[Row]:

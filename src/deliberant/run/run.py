@@ -217,6 +217,14 @@ class Run:
 
         return read_style
 
+    def right_style(self, prompt: Prompt) -> Style | None:
+        """The style that the policy asks for, where the prompt comes from a world that knows."""
+        if self.world != BUILT_IN:
+            return None
+        from deliberant.micro.world import right_style
+
+        return right_style(self.policy, prompt.messages[-1]["content"])
+
     def sampler(self, role: str) -> Sampler:
         """The model in a role (`base`, `writer`, `filter`, `reward`, `evaluate`), or an arm, whose training must have
         finished (else UserError). Models of the recipe stay in memory, and of the trained arms the last one.

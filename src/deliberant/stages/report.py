@@ -17,7 +17,7 @@ from deliberant.stages.coverage import coverage
 from deliberant.stages.evaluate import read_samples, results
 from deliberant.stages.moved import cost, read_moved
 from deliberant.stages.plan import compared
-from deliberant.training.held_out import read_gains
+from deliberant.training.held_out import READINGS, read_gains
 from deliberant.util.errors import UserError
 from deliberant.util.files import read_rows, write_atomically
 
@@ -90,6 +90,7 @@ def gather(run: "Run") -> Evidence:
         samples={arm: read_samples(run.root, arm) for arm in arms},
         metrics=metrics,
         held_out=held_out,
+        readings={arm: rows for arm in held_out if (rows := read_rows(run.root / arm / READINGS))},
         moved=read_moved(run.root),
         cost=cost(run.root),
         spent=compared(run),

@@ -36,7 +36,8 @@ GRACE = 100
 def rl(run: "Run", arm: str = "sft+rl") -> None:
     """Writes `<arm>/`: metrics.jsonl, rollouts.jsonl (rows per optimizer step) and checkpoint/. Resumes where killed.
 
-    With `rl.held_out` held_out.json, too: the rewards of those prompts before and after, and whether it was kept.
+    With `rl.held_out` held_out.jsonl, too, the rewards of those prompts at the start and at every checkpoint, and
+    held_out.json: the change from the first to the last, and whether what was trained was kept.
 
     `rl` starts from the base model (or the old run's rl checkpoint), `sft+rl` from the sft checkpoint. Raises UserError
     where there are too few prompts, RunError when more than the share `filter.max_unscored` of the judged answers
@@ -64,7 +65,7 @@ def rl(run: "Run", arm: str = "sft+rl") -> None:
     if folder.complete:
         return
     account = fit(run, folder, start, plan)
-    extra = [held_out.FILE] if recipe.held_out else []
+    extra = [held_out.READINGS, held_out.FILE] if recipe.held_out else []
     folder.finish(["metrics.jsonl", "rollouts.jsonl", *extra, "checkpoint"], account)
 
 
@@ -81,6 +82,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
     resume = training.last_checkpoint(folder.dir / TRAINER)
     done = training.cut_back(metrics_file, resume)
     training.cut_back(rollouts_file, resume)
+    readings = training.cut_back(folder.dir / held_out.READINGS, resume) if recipe.held_out else []
     model, tokenizer = training.trainable(start, recipe.train_embeddings, run.recipe.lora, run.recipe.seed)
     judge = run.judge("reward")
     rollouts = Rollouts(
@@ -104,21 +106,22 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
     steps = len(plan) // recipe.prompts_per_step
     held, _ = sides(run)
 
-    def helped() -> bool:
+    truth = held_out.Truth(run.right_style, run.style_reader) if run.style_reader else None
+
+    def read(step: int) -> None:
         rollouts.sampler.refresh()
-
-        def rewarded(sampler: LocalSampler) -> list[float | None]:
-            found = draw_rewards(sampler, recipe.sampling, judge, run.policy, held, recipe.judge_k, run.recipe.seed)
-            bar.advance(1)
-            return found
-
-        gain = held_out.gain(
-            held, rewarded(start), rewarded(rollouts.sampler), run.recipe.evaluate.bootstrap, run.recipe.seed
+        drawn = draw_rewards(
+            rollouts.sampler, recipe.sampling, judge, run.policy, held, recipe.judge_k, run.recipe.seed
         )
+        readings.append(held_out.reading(step, held, *drawn, truth))
+        training.append_rows(folder.dir / held_out.READINGS, readings[-1:])
+
+    def helped() -> bool:
+        gain = held_out.gain(held, readings, run.recipe.evaluate.bootstrap, run.recipe.seed)
         write_json(folder.dir / held_out.FILE, gain.as_json())
         return gain.kept
 
-    with training.quiet(), run.progress(folder.name, steps + 2 * bool(held)) as bar:
+    with training.quiet(), run.progress(folder.name, steps) as bar:
         trainer = training.SampledGRPOTrainer(
             draw=rollouts.draw,
             reward_funcs=[rollouts.reward],
@@ -149,6 +152,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
             ),
             callbacks=[
                 training.StepLog(metrics_file, metrics, bar.advance),
+                *([training.Readings(read, recipe.save_steps)] if held else []),
                 training.Blend(model, lambda: float(not held or helped())),
             ],
         )

@@ -58,11 +58,11 @@ def draw_rewards(
     prompts: Sequence[Prompt],
     k: int,
     seed: int,
-) -> list[float | None]:
-    """The reward of one completion for each prompt, outside training; two samplers draw with the same seeds."""
+) -> tuple[list[str], list[float | None]]:
+    """An answer to each prompt and its reward, outside training; two samplers draw with the same seeds."""
     requests = [Request(prompt.messages, seed_of([seed, prompt.id])) for prompt in prompts]
     answers = [answer_of(each) for each in sampler.sample(requests, sampling)]
-    return rewards(judge, policy, prompts, answers, k, seed)
+    return answers, rewards(judge, policy, prompts, answers, k, seed)
 
 
 class Rollouts:

@@ -202,6 +202,21 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
         self.advance(1)
 
 
+class Readings(TrainerCallback):  # type: ignore[misc]
+    """Calls `read(step)` at the start, at every checkpoint, before it is saved, and at the end."""
+
+    def __init__(self, read: Callable[[int], None], save_steps: int) -> None:
+        self.read, self.save_steps = read, save_steps
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == 0:
+            self.read(0)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step % self.save_steps == 0 or state.global_step == state.max_steps:
+            self.read(state.global_step)
+
+
 def append_rows(path: Path, rows: Sequence[Row]) -> None:
     with path.open("ab") as file:
         file.writelines(json_line(row) for row in rows)
