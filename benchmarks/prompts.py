@@ -70,7 +70,7 @@ def run_folder(folder: Path, number: int) -> Path:
     ids = [clause.id for category in load_policy(policy_folder("micro")).categories for clause in category.clauses]
     write_json(root / NOTE, {})
     (root / "policy").symlink_to(policy_folder("micro").resolve())
-    write_rows(root / "prompts" / "train.jsonl", rows(number))
+    write_rows(root / "prompts" / "sft.jsonl", rows(number))
     outputs: dict[str, Any] = {}
     for name, wanted in (("kept", (0, 1)), ("rejected", (2,))):
         path = root / "filter" / f"{name}.jsonl"

@@ -106,7 +106,8 @@ def make_run(sampler: LocalSampler, clock: Clock) -> Any:
         sampler=lambda role: sampler,
         judge=lambda role: Judge(sampler, Templates.load("default"), RECIPE.judge.filter.sampling),
         lineage=None,
-        train_prompts=list,
+        sft_prompts=list,
+        rl_prompts=list,
         helpful_prompts=list,
     )
 

@@ -101,12 +101,12 @@ def test_the_shop_is_taught_and_tested_apart() -> None:
     recipe = load_recipe(ROOT / "api-data.yaml")
     policy = load_policy(ROOT / "shop" / "policy")
     sets = prompt_sets(recipe, policy)
-    assert (len(sets.train), len(sets.helpful), len(sets.cases)) == (60, 24, 100)
-    taught = {each.family for each in [*sets.train, *sets.helpful]}
+    assert (len(sets.sft), len(sets.helpful), len(sets.cases)) == (60, 24, 100)
+    taught = {each.family for each in [*sets.sft, *sets.helpful]}
     assert not taught & {case.prompt.family for case in sets.cases}
     asked = [case.truth.clause for case in sets.cases]
     assert all(asked.count(clause) == 10 for clause in policy.clauses) and asked.count(None) == 10
-    assert {hint.clause for each in sets.train for hint in each.hints} == set(policy.clauses)
+    assert {hint.clause for each in sets.sft for hint in each.hints} == set(policy.clauses)
     assert {clause.style for clause in policy.clauses.values()} == {"comply", "refuse", "safe_complete"}
 
 

@@ -113,7 +113,7 @@ def test_label_keeps_labels_names_what_is_missing_and_compares(folder: Path) -> 
     from deliberant.policy import load_policy
     from deliberant.prompts import write_prompts
 
-    sets = prompt_sets(load_policy(POLICY_DIR), 0).train[:6]
+    sets = prompt_sets(load_policy(POLICY_DIR), 0).sft[:6]
     write_prompts(folder / "p.jsonl", sets)
     rows = [json.loads(line) for line in (folder / "p.jsonl").read_text().splitlines()]
     for row in rows[:3]:

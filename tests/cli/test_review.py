@@ -96,7 +96,7 @@ def test_mistakes_are_one_line_and_exit_2(root: Path, tmp_path: Path) -> None:
         ("review", root, "--json", "--no-open"): "--open: says nothing to --json",
         ("review", root, "--json", "--reviewer", "ana"): "--reviewer: says nothing to --json",
         ("judge", "calibrate", root): "has no labels",
-        ("prompts", "hints", root / "prompts/train.jsonl", "--from", root, "--to", tmp_path / "x"): "has no labels",
+        ("prompts", "hints", root / "prompts/sft.jsonl", "--from", root, "--to", tmp_path / "x"): "has no labels",
     }.items():
         result = invoke(*arguments)
         assert result.exit_code == 2 and what in result.stderr and result.stderr.count("\n") == 1, result.output
@@ -183,7 +183,7 @@ def test_two_files_of_one_name_are_not_taken_for_one_person(root: Path, tmp_path
 def test_hints_are_written_with_the_prompts(root: Path, tmp_path: Path) -> None:
     labelled(Samples(root), "hearth#0 accept")
     to = tmp_path / "hinted.jsonl"
-    result = invoke("prompts", "hints", root / "prompts" / "train.jsonl", "--from", root, "--to", to)
+    result = invoke("prompts", "hints", root / "prompts" / "sft.jsonl", "--from", root, "--to", to)
     assert "1 of 3 prompts have a hint of the review (comply 1)" in result.stdout
     first = read_rows(to)[0]
     assert first["hints"] == [{"source": "review:ana", "style": "comply", "confidence": 1.0, "clause": "F2"}]

@@ -125,6 +125,6 @@ def test_the_built_in_model_names_the_category_of_its_own_world() -> None:
     from deliberant.policy import load_policy
 
     policy = load_policy(POLICY_DIR)
-    prompts = prompt_sets(policy, 0).train[:12]
+    prompts = prompt_sets(policy, 0).sft[:12]
     reader = Labeller(LocalSampler.load(MODEL_DIR), Templates.load("micro"), Sampling(0.0, 1.0, 64), policy, k=1)
     assert [each.categories for each in reader.read(prompts)] == [prompt.categories for prompt in prompts]

@@ -12,7 +12,7 @@ from tests.review.reviewed import labelled, reviewed
 
 def hinted(root: Path, prompts: list[Prompt] | None = None, least: float = 1.0) -> tuple[dict[str, Prompt], Account]:
     samples, account = Samples(root), Account()
-    given = read_prompts(root / "prompts" / "train.jsonl") if prompts is None else prompts
+    given = read_prompts(root / "prompts" / "sft.jsonl") if prompts is None else prompts
     found = with_hints(given, samples, Labels(samples).read(), account, least)
     return {prompt.id: prompt for prompt in found}, account
 
@@ -93,7 +93,7 @@ def test_other_hints_stay_and_an_earlier_review_goes(tmp_path: Path) -> None:
     labelled(Samples(root), "hearth#0 accept")
     prompts = [
         replace(each, hints=(Hint("a set", "refuse", 0.5), Hint("review:zoe", "refuse", 1.0)))
-        for each in read_prompts(root / "prompts" / "train.jsonl")
+        for each in read_prompts(root / "prompts" / "sft.jsonl")
     ]
     found, _ = hinted(root, prompts)
     assert found["hearth"].hints == (Hint("a set", "refuse", 0.5), Hint("review:ana", "comply", 1.0, "F2"))
@@ -103,7 +103,7 @@ def test_other_hints_stay_and_an_earlier_review_goes(tmp_path: Path) -> None:
 def test_a_prompt_of_another_text_is_left_as_it_is(tmp_path: Path) -> None:
     root = reviewed(tmp_path).root
     labelled(Samples(root), "hearth#0 accept")
-    prompts = read_prompts(root / "prompts" / "train.jsonl")
+    prompts = read_prompts(root / "prompts" / "sft.jsonl")
     changed = [replace(each, messages=({"role": "user", "content": "other"},)) for each in prompts]
     found, account = hinted(root, changed)
     assert found["hearth"] == changed[0] and (account.other_text, account.hinted) == (1, 0)

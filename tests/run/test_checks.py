@@ -52,5 +52,5 @@ def test_a_prompt_that_holds_text_of_the_policy(recipe: Path, name: str) -> None
 
 def test_prompts_of_no_category(recipe: Path) -> None:
     write_prompts(recipe.parent / "train.jsonl", [prompt("t1", None)])
-    refused(recipe, "prompts.train: no prompt has a category", "evaluate.arms=[base,sft]")
+    refused(recipe, "prompts.sft: no prompt has a category", "evaluate.arms=[base,sft]")
     assert Run.open(load_recipe(recipe, ["evaluate.arms=[base]"]), recipe.parent / "runs").root.exists()

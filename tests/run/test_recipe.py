@@ -65,6 +65,19 @@ def test_paths_start_from_the_recipe(tmp_path: Path) -> None:
     assert recipe.prompts.cases == str(tmp_path / "cases.jsonl")
 
 
+def test_train_stands_for_sft_and_rl_and_gives_way_to_either(tmp_path: Path) -> None:
+    for name in ("train", "rl", "helpful", "cases"):
+        (tmp_path / f"{name}.jsonl").touch()
+    text = MICRO.replace("prompts: micro", "prompts: {train: train.jsonl, helpful: helpful.jsonl, cases: cases.jsonl}")
+    text += "evaluate: {arms: [base]}\n"
+    both = load_recipe(write(tmp_path, text)).prompts
+    assert isinstance(both, Prompts) and both.sft == both.rl == str(tmp_path / "train.jsonl")
+    own = load_recipe(write(tmp_path, text.replace("helpful:", "rl: rl.jsonl, helpful:"))).prompts
+    assert isinstance(own, Prompts) and (own.sft, own.rl) == (both.sft, str(tmp_path / "rl.jsonl"))
+    sizes = load_recipe(write(tmp_path, MICRO + "built_in: {train: 10, rl: 5}\n")).built_in
+    assert (sizes.sft, sizes.rl) == (10, 5)
+
+
 @pytest.mark.parametrize(
     ("added", "line", "words"),
     [
@@ -126,8 +139,11 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, added: str, line: int,
 @pytest.mark.parametrize(
     ("prompts", "words"),
     [
-        ("prompts: mikro", "prompts: unknown value 'mikro'; write the word micro, or the keys train, "),
+        ("prompts: mikro", "prompts: unknown value 'mikro'; write the word micro, or the keys train (or "),
         ("prompts: {train: r.yaml, helpful: r.yaml, case: r.yaml}", "did you mean 'cases'?"),
+        ("prompts: {trian: r.yaml, helpful: r.yaml, cases: r.yaml}", "'prompts.trian'; did you mean 'train'?"),
+        ("prompts: {sft: r.yaml, helpful: r.yaml, cases: r.yaml}", "'prompts.rl' is missing; add it"),
+        ("prompts: {train: r.yaml, sft: r.yaml, rl: r.yaml, helpful: r.yaml, cases: r.yaml}", "'prompts.train'"),
         ("prompts: {train: r.yaml, helpful: r.yaml}", "'prompts.cases' is missing; add it"),
         ("prompts: {train: r.yaml, helpful: r.yaml, cases: gone.jsonl}", "prompts.cases: there is no "),
         ("prompts: 5", "prompts: "),

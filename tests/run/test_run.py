@@ -10,9 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from deliberant.cli import app as cli
-from deliberant.prompts import Hint, write_cases, write_prompts
+from deliberant.prompts import Case, Hint, Prompt, Truth, write_cases, write_prompts
 from deliberant.run.recipe import load_recipe
-from deliberant.run.run import POINTERS, UNCOVERED, Run, command, plan
+from deliberant.run.run import POINTERS, UNCOVERED, Run, command, stages_of
+from deliberant.run.schedule import planned
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import Row, fingerprint
 from tests.runs import prompt, write_recipe
@@ -31,7 +32,8 @@ def test_the_folder_holds_everything_and_reopens_as_the_same_run(recipe: Path, t
         "run.json",
         "policy/policy.md",
         "policy/categories/weapons.md",
-        "prompts/train.jsonl",
+        "prompts/sft.jsonl",
+        "prompts/rl.jsonl",
         "prompts/helpful.jsonl",
         "cases.jsonl",
     }
@@ -40,7 +42,7 @@ def test_the_folder_holds_everything_and_reopens_as_the_same_run(recipe: Path, t
         path.rename(path.with_suffix(".gone"))  # the run needs the originals no more
     again = Run.reopen(run.root)
     assert (again.root, again.hash, again.policy) == (run.root, run.hash, run.policy)
-    assert again.train_prompts() == run.train_prompts() and len(run.train_prompts()) == 2
+    assert again.sft_prompts() == run.sft_prompts() and len(run.sft_prompts()) == 2
     assert again.helpful_prompts() == run.helpful_prompts() and len(run.helpful_prompts()) == 1
     assert again.cases() == run.cases() and len(run.cases()) == 1
 
@@ -48,7 +50,7 @@ def test_the_folder_holds_everything_and_reopens_as_the_same_run(recipe: Path, t
 def test_a_hint_of_a_clause_that_the_policy_has_not_is_named_with_its_line(recipe: Path, tmp_path: Path) -> None:
     hints = (Hint("ana", "refuse", clause="W1"), Hint("ben", "comply", clause="W3"))
     write_prompts(tmp_path / "train.jsonl", [prompt("t1"), replace(prompt("t2"), hints=hints[:1])])
-    assert Run.open(load_recipe(recipe), tmp_path / "runs").train_prompts()[1].hints == hints[:1]
+    assert Run.open(load_recipe(recipe), tmp_path / "runs").sft_prompts()[1].hints == hints[:1]
     write_prompts(tmp_path / "train.jsonl", [prompt("t1"), replace(prompt("t2"), hints=hints)])
     with pytest.raises(UserError, match=r"train\.jsonl:2: hints\.1\.clause 'W3' is not in the policy; did you mean 'W"):
         Run.open(load_recipe(recipe), tmp_path / "runs")
@@ -81,12 +83,15 @@ def test_a_run_that_was_killed_while_made_is_made_again(recipe: Path, tmp_path: 
     assert Run.reopen(Run.open(load_recipe(recipe), tmp_path / "runs").root).hash == run.hash
 
 
-@pytest.mark.parametrize("file", ["policy/categories/weapons.md", "prompts/train.jsonl", "recipe.resolved.yaml"])
+@pytest.mark.parametrize(
+    "file", ["policy/categories/weapons.md", "prompts/sft.jsonl", "prompts/rl.jsonl", "recipe.resolved.yaml"]
+)
 def test_an_edited_run_folder_is_refused(recipe: Path, tmp_path: Path, file: str) -> None:
     path = Run.open(load_recipe(recipe), tmp_path / "runs").root / file
     edits = {
         "weapons.md": ("history", "myths"),
-        "train.jsonl": ("t1", "t9"),
+        "sft.jsonl": ("t1", "t9"),
+        "rl.jsonl": ("t1", "t9"),
         "recipe.resolved.yaml": ("seed: 0", "seed: 1"),
     }
     path.write_text(path.read_text().replace(*edits[path.name]))
@@ -111,12 +116,12 @@ def test_prompts_come_from_a_table_with_a_mapping(recipe: Path, tmp_path: Path) 
     text = recipe.read_text().replace("train: train.jsonl", f"train: {{file: train.csv, {columns}}}")
     recipe.write_text(text)
     run = Run.open(load_recipe(recipe), tmp_path / "runs")
-    assert [(each.id, each.family, each.categories, each.licence) for each in run.train_prompts()] == [
+    assert [(each.id, each.family, each.categories, each.licence) for each in run.sft_prompts()] == [
         ("train-1", "a", ("weapons",), "MIT"),
         ("train-2", "b", ("weapons",), "MIT"),
     ]
     table.unlink()
-    assert Run.reopen(run.root).train_prompts() == run.train_prompts()
+    assert Run.reopen(run.root).sft_prompts() == run.sft_prompts()
     table.write_text("name,prompt,label\na,how do i shoot?,wepons\n")
     with pytest.raises(UserError, match=r"train\.csv:2: category 'wepons' is not in the policy"):
         Run.open(load_recipe(recipe), tmp_path / "runs")
@@ -263,10 +268,10 @@ def test_samplers_by_role(recipe: Path, tmp_path: Path, tiny_llama: Path) -> Non
         Run.reopen(run.root).sampler("rl")
 
 
-def test_the_plan_has_what_the_arms_need_and_no_more() -> None:
-    assert plan(["base", "base+spec"]) == ["evaluate", "report"]
-    assert plan(["rl"]) == ["rl", "evaluate", "report"]
-    assert plan(["sft+rl"]) == ["helpful", "generate", "filter", "sft", "sft+rl", "evaluate", "report"]
+def test_the_stages_are_what_the_arms_need_and_no_more() -> None:
+    assert stages_of(["base", "base+spec"]) == ["evaluate", "report"]
+    assert stages_of(["rl"]) == ["rl", "evaluate", "report"]
+    assert stages_of(["sft+rl"]) == ["helpful", "generate", "filter", "sft", "sft+rl", "evaluate", "report"]
     assert command("no-cot", Path("runs/x")) == "deliberant sft runs/x --arm no-cot"
 
 
@@ -280,6 +285,61 @@ def test_the_built_in_world_reads_styles_and_still_does_when_reopened(
     assert again.hash == run.hash
     assert run.style_reader is not None and again.style_reader is run.style_reader
     assert Run.open(load_recipe(recipe), tmp_path / "runs").style_reader is None
+
+
+def with_rl(recipe: Path, *prompts: Prompt) -> Path:
+    """The recipe with a file of its own for rl."""
+    write_prompts(recipe.parent / "rl.jsonl", prompts)
+    recipe.write_text(recipe.read_text().replace("  helpful:", "  rl: rl.jsonl\n  helpful:"))
+    return recipe
+
+
+def test_sft_and_rl_have_files_of_their_own(recipe: Path, tmp_path: Path) -> None:
+    one = Run.open(load_recipe(recipe), tmp_path / "runs")
+    assert one.rl_prompts() == one.sft_prompts() and Run.reopen(one.root).hash == one.hash
+    two = Run.open(load_recipe(with_rl(recipe, prompt("r1"), prompt("r2"))), tmp_path / "runs")
+    again = Run.reopen(two.root)
+    assert two.hash != one.hash == Run.reopen(one.root).hash and again.hash == two.hash
+    assert [[each.id for each in prompts] for prompts in (again.sft_prompts(), again.rl_prompts())] == [
+        ["t1", "t2"],
+        ["r1", "r2"],
+    ]
+    assert {each.id for each in planned(again)} <= {"r1", "r2", "h1"}
+
+
+def test_a_family_in_the_files_of_sft_and_rl_is_named(recipe: Path, tmp_path: Path) -> None:
+    load = load_recipe(with_rl(recipe, prompt("r1"), replace(prompt("r2"), family="t2")))
+    words = (
+        r"rl\.jsonl:2: family 't2' is in prompts\.rl \(prompt 'r2'\) and in prompts\.sft \(prompt 't2'\); move it to"
+    )
+    with pytest.raises(UserError, match=words) as error:
+        Run.open(load, tmp_path / "runs")
+    assert "\n" not in str(error.value)
+
+
+def test_a_held_out_family_may_not_be_practised(recipe: Path, tmp_path: Path) -> None:
+    write_cases(tmp_path / "cases.jsonl", [Case(prompt("c1"), Truth("refuse", "W1", True), "unseen")])
+    load = load_recipe(with_rl(recipe, prompt("r1"), replace(prompt("r2"), family="c1")))
+    with pytest.raises(UserError, match=r"cases\.jsonl:1: family 'c1' is in training \(prompt 'r2'\)"):
+        Run.open(load, tmp_path / "runs")
+
+
+def test_a_run_of_the_time_of_one_prompt_file_is_still_that_run(recipe: Path, tmp_path: Path) -> None:
+    import yaml
+
+    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    file = run.root / "recipe.resolved.yaml"
+    settings = yaml.safe_load(file.read_text())
+    settings["prompts"]["train"] = "prompts/train.jsonl"
+    del settings["prompts"]["sft"], settings["prompts"]["rl"]
+    settings["built_in"] = {"train": 960, "helpful": 480, "suite": 240}
+    file.write_text(yaml.safe_dump(settings))
+    (run.root / "prompts/rl.jsonl").unlink()
+    (run.root / "prompts/sft.jsonl").rename(run.root / "prompts/train.jsonl")
+    again = Run.reopen(run.root)
+    covered = fingerprint([run.sft_prompts(), run.helpful_prompts(), run.cases()])
+    assert again.hash == run.hash and again.covers["prompts"] == covered
+    assert again.sft_prompts() == again.rl_prompts() == run.sft_prompts()
 
 
 def test_a_run_made_before_a_setting_existed_is_still_that_run(recipe: Path, tmp_path: Path) -> None:

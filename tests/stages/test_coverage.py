@@ -101,5 +101,5 @@ def test_damaged_files_are_named(run: ScriptedRun) -> None:
 
 def test_a_sample_of_an_unknown_prompt_is_named(run: ScriptedRun) -> None:
     damage(run, "kept.jsonl", lambda data: data.replace(b'"prompt_id": "hearth"', b'"prompt_id": "earth"', 1))
-    with pytest.raises(RunError, match=r"kept\.jsonl:1: prompt 'earth' is not in prompts/train\.jsonl"):
+    with pytest.raises(RunError, match=r"kept\.jsonl:1: prompt 'earth' is not in prompts/sft\.jsonl"):
         coverage(run.root)

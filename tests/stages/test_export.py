@@ -86,7 +86,7 @@ def test_draws_are_those_of_the_arms_plan(tmp_path: Path) -> None:
     run = exportable(tmp_path, rl={"steps": 5, "prompts_per_step": 4, "group_size": 4})
     run.stage("rl", {}).finish([], {})
     export(run, tmp_path / "out")
-    prompts = [*run.train_prompts(), *run.helpful_prompts()]
+    prompts = [*run.sft_prompts(), *run.helpful_prompts()]
     plan = [prompt.id for prompt in schedule(prompts, 5, 4, 0.25, 0)]
     rows = load(tmp_path / "out", "rl", tmp_path / "cache")
     assert [row["draws"] for row in rows] == [plan.count(row["prompt_id"]) for row in rows]

@@ -260,7 +260,7 @@ def rename_policy(made: Recipe) -> Recipe:
 def no_tools(made: Recipe) -> Recipe:
     (Path(made.policy) / "categories" / "tools.md").unlink()
     assert not isinstance(made.prompts, str)
-    for name in (made.prompts.train, made.prompts.cases):
+    for name in (made.prompts.sft, made.prompts.cases):
         path = Path(str(name))
         path.write_text("".join(line for line in path.open() if '"tools"' not in line))
     return made

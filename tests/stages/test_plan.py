@@ -83,7 +83,7 @@ def test_a_provider_costs_what_the_list_says(recipe: Path, tmp_path: Path) -> No
 def test_a_recipe_that_trains_nothing_is_there_for_its_data(recipe: Path) -> None:
     settings = load_recipe(recipe, ["evaluate.arms=[base]"])
     sets = prompt_sets(settings, policy_named(settings.policy))
-    assert stages_to_do(settings, sets.train) == ["helpful", "generate", "filter", "evaluate", "report"]
+    assert stages_to_do(settings, sets.sft) == ["helpful", "generate", "filter", "evaluate", "report"]
     assert stages_to_do(settings, ()) == ["evaluate", "report"]
 
 

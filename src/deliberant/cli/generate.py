@@ -261,11 +261,13 @@ def clauses(
     loaded = policy_named(policy)
     known = [prompt for path in existing or () for prompt in read_prompts(path)]
     if file.is_dir():
+        from deliberant.run.folder import sft_file
         from deliberant.stages.coverage import coverage
 
         found = {row.name: row.total.prompts for row in coverage(file).clauses()}
         counts = of_policy(found, loaded, str(file))
-        known += read_prompts(file / "prompts" / "train.jsonl")
+        rl = file / "prompts" / "rl.jsonl"  # earlier versions had one file for both
+        known += [*read_prompts(sft_file(file)), *(read_prompts(rl) if rl.exists() else ())]
     elif file.suffix == ".jsonl":
         prompts = _prompts(file, loaded)
         counts = counts_of_prompts(prompts, loaded)

@@ -71,7 +71,7 @@ def run_all(
     from deliberant.cli.console import print_table
     from deliberant.cli.doctor import examined
     from deliberant.report import earned_lines, table
-    from deliberant.run.run import plan
+    from deliberant.run.run import stages_of
     from deliberant.stages.doctor import speeds_of
     from deliberant.stages.evaluate import results
     from deliberant.stages.plan import keep_plan
@@ -84,7 +84,7 @@ def run_all(
     if not no_doctor:
         examined(run)
     keep_plan(run, speeds_of(run))
-    for stage in plan(run.recipe.evaluate.arms):
+    for stage in stages_of(run.recipe.evaluate.arms):
         work(run, stage)
         give_back()
     print_table(table(results(run.root)))

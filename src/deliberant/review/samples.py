@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deliberant.policy import load_policy
 from deliberant.prompts import Prompt, iterate_prompts
-from deliberant.run.folder import finished
+from deliberant.run.folder import finished, sft_file
 from deliberant.run.run import NOTE
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import Row, fingerprint
@@ -67,7 +67,7 @@ class Samples:
     def prompts(self, entries: Collection[Entry]) -> dict[str, Prompt]:
         """The prompts of some samples by id; RunError where one is missing."""
         wanted = {entry.prompt_id for entry in entries}
-        path = self.root / "prompts" / "train.jsonl"
+        path = sft_file(self.root)
         found = {prompt.id: prompt for prompt in iterate_prompts(path) if prompt.id in wanted}
         if missing := sorted(wanted - found.keys()):
             raise RunError(f"{path}: prompt '{missing[0]}' is not there; restore it")

@@ -28,11 +28,13 @@ def check(run: "Run", stages: Sequence[str]) -> None:
     file = cases_file(recipe)
     if run.lineage:
         run.lineage.check(run, [*stages[:-1], *(f"evaluate/{arm}" for arm in recipe.evaluate.arms)])
-    assert_texts_disjoint([*sets.train, *sets.rl, *sets.helpful], [case.prompt for case in sets.cases], file)
+    assert_texts_disjoint([*sets.sft, *sets.rl, *sets.helpful], [case.prompt for case in sets.cases], file)
     check_truths(sets.cases, run.policy, file)
-    for name, prompts in (("sft", sets.train), ("rl", sets.rl), ("helpful", sets.helpful)):
+    if sets.rl != sets.sft:
+        _check_apart(run)
+    for name, prompts in (("sft", sets.sft), ("rl", sets.rl), ("helpful", sets.helpful)):
         _no_policy_text(run, name, prompts)
-    if "generate" in stages and not any(prompt.categories for prompt in sets.train):
+    if "generate" in stages and not any(prompt.categories for prompt in sets.sft):
         raise UserError(
             "prompts.sft: no prompt has a category, so there is nothing to fine-tune on; name some of the policy's, "
             "or leave the arms that sft trains out of evaluate.arms"
@@ -62,16 +64,31 @@ def check_truths(cases: Sequence[Case], policy: Policy, file: Path | None) -> No
         )
 
 
+def _check_apart(run: "Run") -> None:
+    """What was fine-tuned on is no practice: UserError for the first family that both sets have."""
+    known = {prompt.family: prompt.id for prompt in run.sft_prompts()}
+    for prompt in run.rl_prompts():
+        if (same := known.get(prompt.family)) is not None:
+            raise UserError(
+                f"{_place_in(run, 'rl', prompt)}: family '{prompt.family}' is in prompts.rl (prompt '{prompt.id}') and "
+                f"in prompts.sft (prompt '{same}'); move it to one of them, or name one file for both"
+            )
+
+
 def _no_policy_text(run: "Run", name: str, prompts: Sequence[Prompt]) -> None:
     """What is fine-tuned on must not hold what it is to be remembered without."""
     found = traces(run.policy)
     for prompt in prompts:
         if trace := next((each for each in found for turn in prompt.messages if each in turn["content"]), None):
-            files = run.recipe.prompts
-            assert not isinstance(files, str), f"the built-in world made a prompt of policy text: {prompt.id}"
-            source = getattr(files, name)
-            where = f"{source}:{line_of(Path(source), prompt.id)}" if isinstance(source, str) else source.file
             raise UserError(
-                f"{where}: prompt '{prompt.id}' holds text of the policy ({trace.splitlines()[-1]!r}), which must not "
-                "come into training; leave that prompt out"
+                f"{_place_in(run, name, prompt)}: prompt '{prompt.id}' holds text of the policy "
+                f"({trace.splitlines()[-1]!r}), which must not come into training; leave that prompt out"
             )
+
+
+def _place_in(run: "Run", name: str, prompt: Prompt) -> str:
+    """The file of a prompt of this set, and its line where that is one of ours."""
+    files = run.recipe.prompts
+    assert not isinstance(files, str), f"the built-in world made a wrong prompt: {prompt.id}"
+    source = getattr(files, name)
+    return f"{source}:{line_of(Path(source), prompt.id)}" if isinstance(source, str) else str(source.file)

@@ -83,6 +83,12 @@ def finished(run_root: Path, stage: str) -> Manifest | None:
     return manifest
 
 
+def sft_file(root: Path) -> Path:
+    """The prompts of a run that samples were drawn for. Earlier versions had one file for sft and rl."""
+    old = root / "prompts" / "train.jsonl"
+    return old if old.exists() else root / "prompts" / "sft.jsonl"
+
+
 class StageFolder:
     """One stage's place in a run. The key is the fingerprint of the stage's name and inputs."""
 

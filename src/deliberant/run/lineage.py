@@ -29,21 +29,22 @@ SETTINGS = ("seed", "generate", "filter", "helpful", "evaluate")
 class Lineage:
     """The old run, opened, and what this run has in common with it.
 
-    `touched`: ids of the training prompts, of some category, whose samples are made anew. `untouched`: ids of those
-    whose rows are reused, by the prompt file they are in.
+    By the prompt set they are in, `touched`: ids of the sft and rl prompts, of some category, that are trained on anew.
+    `untouched`: ids of those whose rows, if there are any, are reused.
     """
 
     def __init__(self, run: "Run", old: "Run") -> None:
         self.old = old
         self.diff = diff(old.policy, run.policy)
         self.untouched = {
-            "train": self._untouched(run.train_prompts(), old.train_prompts()),
+            "sft": self._untouched(run.sft_prompts(), old.sft_prompts()),
+            "rl": self._untouched(run.rl_prompts(), old.rl_prompts()),
             "helpful": self._untouched(run.helpful_prompts(), old.helpful_prompts()),
         }
-        trained = {each.id for each in (*run.train_prompts(), *run.rl_prompts()) if each.categories}
-        self.touched = (
-            frozenset(trained) - self.untouched["train"] - self._untouched(run.rl_prompts(), old.rl_prompts())
-        )
+        self.touched = {
+            name: frozenset(each.id for each in prompts if each.categories) - self.untouched[name]
+            for name, prompts in (("sft", run.sft_prompts()), ("rl", run.rl_prompts()))
+        }
 
     def check(self, run: "Run", stages: Sequence[str]) -> None:
         """UserError where the two cannot be compared, the old one lacks one of `stages`, or nothing is to be done."""
@@ -68,7 +69,7 @@ class Lineage:
                 f"from_run: {where} differs in {', '.join(other)}, so its rows do not hold here; set that as it is "
                 "there, or leave --from out for a full run"
             )
-        if not self.touched:
+        if not self.touched["sft" if "generate" in stages else "rl"]:
             what = "policy and prompts are those" if self.diff.empty else "the edit touches no training prompt"
             raise UserError(
                 f"from_run: nothing to make anew: {what} of {where}; edit the policy, add prompts that the edit "
@@ -88,9 +89,9 @@ class Lineage:
         found: dict[str, Any] = {f"from/{stage}/{file}": outputs[file]["sha256"] for file in files}
         return {**found, "untouched": fingerprint(sorted(self.untouched[_prompts_of(stage)]))}
 
-    def training(self, run: "Run") -> dict[str, Any]:
-        """What decides which prompts a training stage takes for touched, and its settings."""
-        return {"touched": fingerprint(sorted(self.touched)), "incremental": run.recipe.incremental}
+    def training(self, run: "Run", name: str) -> dict[str, Any]:
+        """What decides which prompts of a set (`sft`, `rl`) a training stage takes for touched, and its settings."""
+        return {"touched": fingerprint(sorted(self.touched[name])), "incremental": run.recipe.incremental}
 
     def same_cases(self, run: "Run") -> bool:
         """Whether both runs ask their arms the same, in the same order; what the policy says to it may differ."""
@@ -125,7 +126,7 @@ def seconds(root: Path) -> Iterator[tuple[str, float]]:
 
 
 def _prompts_of(stage: str) -> str:
-    return "helpful" if stage == "helpful" else "train"
+    return "helpful" if stage == "helpful" else "sft"
 
 
 def _differing(old: "Run", new: "Run") -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,7 +21,6 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from deliberant.models.budget import PRICES, Budget
@@ -124,6 +124,10 @@ def _judges(value: Any) -> Any:
     return {"filter": one, "reward": one, "evaluate": one} if isinstance(one, dict) and "model" in one else one
 
 
+_OR_TRAIN = {name: Field(validation_alias=AliasChoices(name, "train")) for name in ("sft", "rl")}
+"""The key `train` stands for both."""
+
+
 class PromptFile(_Settings):
     """A file or data set in columns of its own: `map` names a column for each field, `set` gives a field one value.
 
@@ -141,21 +145,13 @@ class Prompts(_Settings):
     """JSONL files, or other people's with a mapping; paths are relative to the recipe file.
 
     `sft` prompts get samples to fine-tune on, which are dear; `rl` ones need no more than their categories. One file
-    may serve as both, and `train` names it so; of two no family is in both.
+    may serve as both, and the key `train` names it so; of two no family is in both.
     """
 
-    sft: str | PromptFile
-    rl: str | PromptFile
+    sft: Annotated[str | PromptFile, _OR_TRAIN["sft"]]
+    rl: Annotated[str | PromptFile, _OR_TRAIN["rl"]]
     helpful: str | PromptFile
     cases: str
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_for_both(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "train" not in data or {"sft", "rl"} <= data.keys():
-            return data
-        both = dict.fromkeys(("sft", "rl"), data["train"])
-        return both | {key: value for key, value in data.items() if key != "train"}
 
 
 class Generate(_Drawing):
@@ -289,11 +285,12 @@ class Incremental(_Settings):
 class BuiltIn(_Settings):
     """How many prompts the built-in world makes: policy ones for sft and for rl, helpful ones, and cases in each suite.
 
-    `practised`: about this share of the clauses is left to rl alone; at 0 sft sees them all.
+    They are fewer where topics and kinds run out. `practised`: about this share of the clauses is left to rl alone; at
+    0 sft sees them all.
     """
 
-    sft: Count = 720
-    rl: Count = 480
+    sft: Annotated[Count, _OR_TRAIN["sft"]] = 720
+    rl: Annotated[Count, _OR_TRAIN["rl"]] = 480
     helpful: Count = 480
     suite: Count = 240
     practised: Annotated[float, Field(ge=0, lt=1)] = 0.3
@@ -493,7 +490,7 @@ def _absolute(data: dict[str, Any], folder: Path, places: Places) -> dict[str, A
             for key, given in prompts.items()
         }
     elif prompts != BUILT_IN:
-        remedy = f"write the word {BUILT_IN}, or the keys train, helpful and cases with a file each"
+        remedy = f"write the word {BUILT_IN}, or the keys train (or sft and rl), helpful and cases with a file each"
         raise UserError(f"{places['prompts',]}: prompts: unknown value {prompts!r}; {remedy}")
     if isinstance(old := data.get("from_run"), str):
         changed["from_run"] = os.path.abspath(folder / old)  # results and report do without, so it may be gone

@@ -36,7 +36,7 @@ from deliberant.util.progress import Bar, NullProgress, Progress
 if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
 
-__all__ = ["Bar", "Journal", "NullProgress", "Progress", "Run", "StageFolder", "command", "fingerprint", "plan"]
+__all__ = ["Bar", "Journal", "NullProgress", "Progress", "Run", "StageFolder", "command", "fingerprint", "stages_of"]
 
 Item = TypeVar("Item")
 
@@ -64,7 +64,7 @@ CALLS = "calls"
 PRICE_LIST = "prices.yaml"
 
 
-def plan(arms: Sequence[str]) -> list[str]:
+def stages_of(arms: Sequence[str]) -> list[str]:
     """The stages that a run with these arms goes through, in order."""
     needed: set[str] = set()
     waiting = [arm for arm in arms if arm in UPSTREAM]
@@ -121,7 +121,7 @@ class Run:
         self.covers = {
             "policy": self.policy.hash,
             "templates": self.templates.hash,
-            "prompts": fingerprint(self.sets),
+            "prompts": fingerprint(self.sets.covered),
             **{role: self._covered(role, model, note) for role, model in self.models.items()},
         }
         unread = set() if recipe.from_run else {"incremental"}
@@ -150,7 +150,7 @@ class Run:
             note = read_json(run.root / NOTE, "delete it, and it is written anew")
             run.date, run.identities = note["date"], note["identities"]  # of the day on which it was made
         else:
-            check(run, plan(recipe.evaluate.arms))
+            check(run, stages_of(recipe.evaluate.arms))
             if make:
                 run._create()
         return run
@@ -171,9 +171,9 @@ class Run:
             )
         return run
 
-    def train_prompts(self) -> tuple[Prompt, ...]:
+    def sft_prompts(self) -> tuple[Prompt, ...]:
         """Prompts that samples are drawn for, to fine-tune on."""
-        return self.sets.train
+        return self.sets.sft
 
     def rl_prompts(self) -> tuple[Prompt, ...]:
         """Prompts to practise on by reinforcement learning."""
@@ -350,7 +350,7 @@ class Run:
             shutil.copytree(self.policy_folder, copy, ignore=shutil.ignore_patterns(".*"))
             copy.replace(policy)
         assert load_policy(policy).hash == self.policy.hash
-        write_prompts(self.root / "prompts" / "sft.jsonl", self.sets.train)
+        write_prompts(self.root / "prompts" / "sft.jsonl", self.sets.sft)
         write_prompts(self.root / "prompts" / "rl.jsonl", self.sets.rl)
         write_prompts(self.root / "prompts" / "helpful.jsonl", self.sets.helpful)
         write_cases(self.root / "cases.jsonl", self.sets.cases)

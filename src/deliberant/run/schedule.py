@@ -23,7 +23,7 @@ def planned(run: "Run") -> list[Prompt]:
     steps, touched, replay = recipe.steps, frozenset[str](), 0.0
     if run.lineage:
         steps = math.ceil(run.recipe.incremental.rl_share * steps)
-        touched, replay = run.lineage.touched, run.recipe.incremental.replay
+        touched, replay = run.lineage.touched["rl"], run.recipe.incremental.replay
     return schedule(
         prompts, steps, recipe.prompts_per_step, recipe.helpful_share, run.recipe.seed, touched=touched, replay=replay
     )
@@ -31,7 +31,7 @@ def planned(run: "Run") -> list[Prompt]:
 
 def sides(run: "Run") -> tuple[list[Prompt], list[Prompt]]:
     """(held out, left to train on) of the run's prompts. UserError where a kind would be used up."""
-    touched = run.lineage.touched if run.lineage else ()
+    touched = run.lineage.touched["rl"] if run.lineage else ()
     return set_aside([*run.rl_prompts(), *run.helpful_prompts()], run.recipe.rl, run.recipe.seed, touched)
 
 

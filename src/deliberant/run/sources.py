@@ -24,11 +24,16 @@ SEEN = "seen"
 
 
 class PromptSets(NamedTuple):
-    train: tuple[Prompt, ...]
+    sft: tuple[Prompt, ...]
     """What samples are drawn for, to fine-tune on."""
     rl: tuple[Prompt, ...]
     helpful: tuple[Prompt, ...]
     cases: tuple[Case, ...]
+
+    @property
+    def covered(self) -> tuple[tuple[Prompt | Case, ...], ...]:
+        """What of them names a run; one set for sft and rl counts once, as before there could be two."""
+        return (self.sft, self.helpful, self.cases) if self.rl == self.sft else self
 
 
 def policy_folder(name: str) -> Path:
@@ -62,17 +67,14 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
             tuple(prompts_of(files.helpful, policy)),
             tuple(read_cases(Path(files.cases), *names_in(policy))),
         )
-        for name, found in (("sft", sets.train), ("rl", sets.rl), ("cases", sets.cases)):
+        for name, found in (("sft", sets.sft), ("rl", sets.rl), ("cases", sets.cases)):
             if not found:
                 source = getattr(files, name)
                 raise UserError(
                     f"{source if isinstance(source, str) else source.file}: holds no row; prompts.{name} needs some"
                 )
-        if files.sft != files.rl:
-            source = files.rl if isinstance(files.rl, str) else files.rl.file
-            assert_families_disjoint(sets.train, sets.rl, Path(source))
     held_out = [case.prompt for case in sets.cases if case.suite != SEEN]
-    assert_families_disjoint([*sets.train, *sets.rl, *sets.helpful], held_out, cases_file(recipe))
+    assert_families_disjoint([*sets.sft, *sets.rl, *sets.helpful], held_out, cases_file(recipe))
     return sets
 
 

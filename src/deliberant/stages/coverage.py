@@ -15,7 +15,7 @@ from typing import Any
 from deliberant.policy import load_policy
 from deliberant.prompts.reader import iterate_prompts
 from deliberant.report.coverage import ALL, NO_CLAUSE, UNKNOWN, UNSTATED, ClauseRow, Coverage, Tally, total_of
-from deliberant.run.folder import finished
+from deliberant.run.folder import finished, sft_file
 from deliberant.run.run import NOTE
 from deliberant.util.errors import RunError, UserError
 
@@ -38,7 +38,8 @@ def coverage(root: Path) -> Coverage:
     places = {name: place for place, name in enumerate(names)}
     columns: dict[tuple[str, str], int] = {}
     ids, column_of = dict[str, int](), array("I")
-    for prompt in iterate_prompts(root / "prompts" / "train.jsonl"):
+    known = sft_file(root)
+    for prompt in iterate_prompts(known):
         ids[prompt.id] = len(ids)
         column_of.append(columns.setdefault((prompt.framing or UNSTATED, prompt.source or UNSTATED), len(columns)))
     cells: dict[tuple[int, int], list[int]] = {}
@@ -47,7 +48,7 @@ def coverage(root: Path) -> Coverage:
     for file, passed in FILES:
         for here, sample in _samples(root / "filter" / file):
             if (owner := ids.get(sample["prompt_id"])) is None:
-                raise RunError(f"{here}: prompt '{sample['prompt_id']}' is not in prompts/train.jsonl; restore it")
+                raise RunError(f"{here}: prompt '{sample['prompt_id']}' is not in prompts/{known.name}; restore it")
             cited = {places.get(name, places[UNKNOWN]) for name in sample["cited"]} or {places[NO_CLAUSE]}
             for place in (*cited, places[ALL]):
                 tally = cells.setdefault((place, column_of[owner]), [0, 0, 0])

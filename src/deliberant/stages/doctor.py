@@ -50,7 +50,7 @@ class Checkup:
 def doctor(run: "Run") -> Checkup:
     """Examine the models of a run. Speeds are kept for plans; a run that passes remembers it in doctor.json."""
     found = Checkup()
-    stages = stages_to_do(run.recipe, run.train_prompts())
+    stages = stages_to_do(run.recipe, run.sft_prompts())
     writers, judges = _writers(run, stages), _judges(run, stages)
     run.calls.stage = "doctor"
     _read_files(run, [*writers, *(role for roles in judges for role in roles)], stages, found)
@@ -150,7 +150,7 @@ def _read_files(run: "Run", roles: Sequence[str], stages: Sequence[str], found: 
 def _context(run: "Run", role: str, checkpoint: Checkpoint, covered: bool) -> tuple[int, list[Finding]]:
     """(positions that the longest request takes, what is wrong where the model has fewer)."""
     recipe, model = run.recipe, run.models[role]
-    prompts = [each for each in run.train_prompts() if each.categories] if covered else []
+    prompts = [each for each in run.sft_prompts() if each.categories] if covered else []
     longest = {each.categories: each for each in sorted(prompts, key=_letters)}.values()
     if isinstance(model, JudgeModel):
         requests = [judged(recipe, run.policy, model, each, reasoned=role == "filter") for each in longest]

@@ -17,7 +17,7 @@ from deliberant.prompts.types import Prompt
 from deliberant.report.card import Card, Origin, is_card, render_card
 from deliberant.run.arms import trained_by
 from deliberant.run.folder import read_manifest
-from deliberant.run.run import plan
+from deliberant.run.run import stages_of
 from deliberant.run.schedule import planned
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, read_rows, write_atomically
@@ -115,7 +115,7 @@ def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False
             columns={name: list(COLUMNS[name]) for name in tables},
             origins=[
                 Origin(*key, prompts=prompts[key], rows=origins[key])
-                for key in sorted(prompts, key=lambda pair: [part or "" for part in pair])
+                for key in sorted(prompts | origins, key=lambda pair: [part or "" for part in pair])
             ],
             arms=_trained(run),
         )
@@ -140,7 +140,7 @@ def _is_export(folder: Path) -> bool:
 
 def _teaches(run: "Run") -> bool:
     """Whether the recipe has an arm that is fine-tuned; otherwise it is there for its data."""
-    return "sft" in plan(run.recipe.evaluate.arms)
+    return "sft" in stages_of(run.recipe.evaluate.arms)
 
 
 def sft_rows(run: "Run") -> Iterator[Row]:
@@ -168,7 +168,7 @@ def rl_rows(run: "Run") -> Iterator[Row]:
     All arms draw alike.
     """
     draws = Counter(map(id, planned(run))) if _trained(run) else None  # the plan holds these very objects
-    for prompt in [*run.train_prompts(), *run.helpful_prompts()]:
+    for prompt in [*run.rl_prompts(), *run.helpful_prompts()]:
         yield {
             "prompt": _turns(prompt),
             "categories": list(prompt.categories),
@@ -221,7 +221,7 @@ def _trained(run: "Run") -> list[str]:
 
 def _prompts(run: "Run") -> dict[str, dict[str, Prompt]]:
     """By source, then by id: two prompt files may use the same ids."""
-    sets = {"policy": run.rl_prompts(), "helpful": run.helpful_prompts()}
+    sets = {"policy": run.sft_prompts(), "helpful": run.helpful_prompts()}
     return {source: {prompt.id: prompt for prompt in prompts} for source, prompts in sets.items()}
 
 

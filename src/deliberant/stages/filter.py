@@ -60,7 +60,7 @@ def filter(run: "Run") -> None:
     samples = read_rows(run.root / "generate" / "samples.jsonl")
     leaks = Leaks(run.templates)
     faults = {row["id"]: fault(row, leaks, run.policy) for row in samples}
-    prompts = {prompt.id: prompt for prompt in run.train_prompts()}
+    prompts = {prompt.id: prompt for prompt in run.sft_prompts()}
 
     def work(rows: Sequence[Row]) -> list[Row]:
         requests = [

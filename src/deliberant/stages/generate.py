@@ -35,7 +35,7 @@ def generate(run: "Run") -> None:
     """
     recipe = run.recipe.generate
     sampler = run.sampler("writer")
-    prompts = [prompt for prompt in run.train_prompts() if prompt.categories]
+    prompts = [prompt for prompt in run.sft_prompts() if prompt.categories]
     hashes = {
         "policy": run.policy.hash,
         "templates": run.templates.hash,

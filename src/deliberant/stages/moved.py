@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from deliberant.evals import ScoredSample
 from deliberant.evals.moves import moves
+from deliberant.prompts import Prompt
 from deliberant.run.folder import finished, read_manifest
 from deliberant.run.lineage import Lineage, seconds
 from deliberant.util.files import read_json
@@ -23,8 +24,11 @@ ROWS = ("helpful", "generate", "filter")
 def moved(run: "Run", lineage: Lineage, old: Sequence[ScoredSample], new: Sequence[ScoredSample]) -> dict[str, Any]:
     """{from, policy, prompts, rows, cases, moves}: the edit, what it touched, what was reused, and what it did."""
     counts = {stage: manifest["counts"] for stage in ROWS if (manifest := read_manifest(run.root / stage))}
-    touched, train = lineage.touched, {each.id for each in run.train_prompts() if each.categories}
-    before = {each.id for each in lineage.old.train_prompts() if each.categories}
+    sets = {"sft": run.sft_prompts(), "rl": run.rl_prompts()}
+    touched = {_key(each) for name in sets for each in sets[name] if each.id in lineage.touched[name]}
+    train, before = (
+        {_key(each) for each in (*of.sft_prompts(), *of.rl_prompts()) if each.categories} for of in (run, lineage.old)
+    )
     cases = run.cases()
     known = {case.prompt.id: case.prompt.messages for case in lineage.old.cases()}
     return {
@@ -46,6 +50,11 @@ def moved(run: "Run", lineage: Lineage, old: Sequence[ScoredSample], new: Sequen
             old, new, run.policy, lineage.touches, resamples=run.recipe.evaluate.bootstrap, seed=run.recipe.seed
         ),
     }
+
+
+def _key(prompt: Prompt) -> tuple[str, str]:
+    """Two prompt files may use the same ids, and share no family."""
+    return prompt.family, prompt.id
 
 
 def read_moved(root: Path) -> dict[str, Any] | None:

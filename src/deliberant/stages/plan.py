@@ -23,7 +23,7 @@ from deliberant.prompts.types import Message, Prompt
 from deliberant.run.arms import ARMS, BASE
 from deliberant.run.folder import read_manifest
 from deliberant.run.recipe import BUILT_IN, JudgeModel, Recipe
-from deliberant.run.run import plan as stages_of
+from deliberant.run.run import stages_of
 from deliberant.run.schedule import schedule, set_aside
 from deliberant.run.sources import PromptSets
 from deliberant.stages.generate import asked
@@ -94,7 +94,7 @@ class _Works(NamedTuple):
     world: str
 
     def all(self) -> Iterator[Work]:
-        for stage in stages_to_do(self.recipe, self.sets.train):
+        for stage in stages_to_do(self.recipe, self.sets.sft):
             arm = ARMS.get(stage)
             if stage == "evaluate":
                 for name in self.recipe.evaluate.arms:
@@ -120,7 +120,7 @@ class _Works(NamedTuple):
 
     @property
     def _covered(self) -> list[Prompt]:
-        return [prompt for prompt in self.sets.train if prompt.categories]
+        return [prompt for prompt in self.sets.sft if prompt.categories]
 
     @property
     def _writer(self) -> tuple[str, str]:
@@ -175,7 +175,7 @@ class _Works(NamedTuple):
     def _rl(self, arm: str) -> Iterator[Work]:
         recipe, judge = self.recipe.rl, self.recipe.judge.reward
         assert judge, "the recipe was checked"
-        everything = [*self.sets.train, *self.sets.rl, *self.sets.helpful]
+        everything = [*self.sets.rl, *self.sets.helpful]
         held, left = set_aside(everything, recipe, self.recipe.seed)
         dealt = schedule(left, recipe.steps, recipe.prompts_per_step, recipe.helpful_share, self.recipe.seed)
         draws = Counter({id(each): recipe.group_size * n for each, n in _counted(dealt)})

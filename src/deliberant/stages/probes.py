@@ -92,8 +92,8 @@ def probe_writer(run: "Run", role: str, covered: bool) -> Probed:
     """Eight samples with the policy in view (`covered`), or eight plain answers of a base that does not write them."""
     recipe, model, probed = run.recipe, run.models[role], Probed()
     assert isinstance(model, Model)
-    known = [each for each in run.train_prompts() if bool(each.categories) == covered]
-    prompts = known if covered else [*run.helpful_prompts(), *known] or list(run.train_prompts())
+    known = [each for each in run.sft_prompts() if bool(each.categories) == covered]
+    prompts = known if covered else [*run.helpful_prompts(), *known] or list(run.sft_prompts())
     stage, sampling = ("generate", recipe.generate.sampling) if covered else ("helpful", recipe.helpful.sampling)
     spread = [prompts[n * len(prompts) // PROBES] for n in range(PROBES)]
     items = [(each, spread[:n].count(each)) for n, each in enumerate(spread)]

@@ -65,7 +65,8 @@ def gather(run: "Run") -> Evidence:
             if role in run.models
         },
         "prompt files": f"{run.recipe.templates}, hash {run.covers['templates']}",
-        "prompts": f"{len(run.train_prompts())} to train on, {len(run.helpful_prompts())} helpful, "
+        "prompts": f"{len(run.sft_prompts())} for sft, {len(run.rl_prompts())} for rl"
+        f"{' (the same)' * (run.rl_prompts() == run.sft_prompts())}, {len(run.helpful_prompts())} helpful, "
         f"{len(run.cases())} cases; hash {run.covers['prompts']}",
         "seed": str(run.recipe.seed),
         "evaluation sampling": f"temperature {run.recipe.evaluate.temperature:g}, at most "

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
     from deliberant.run.run import Run
 
-COUNTS = ("rows", "judged", "unscored", "no_answer", "truncated", "reasoning_overlaps")
+COUNTS = ("rows", "judged", "unscored", "no_answer", "truncated", "reasoning_overlaps", "uniform")
 """What is summed over the steps into the manifest."""
 GRACE = 100
 """Judged answers before their unscored share says something."""
@@ -59,7 +59,7 @@ def rl(run: "Run", arm: str = "sft+rl") -> None:
         "seed": run.recipe.seed,
     }
     if run.lineage:
-        inputs |= run.lineage.training(run)
+        inputs |= run.lineage.training(run, "rl")
     plan = planned(run)
     folder = run.stage(arm, inputs)
     if folder.complete:
@@ -94,7 +94,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
         recipe.judge_k,
         run.recipe.seed,
     )
-    totals = Counter({name: sum(row[name] for row in done) for name in COUNTS})
+    totals = Counter({name: sum(row.get(name, 0) for row in done) for name in COUNTS})  # an older row lacks some
 
     def metrics(step: int, logs: dict[str, Any]) -> dict[str, Any]:
         totals.update({name: rollouts.account[name] for name in COUNTS})

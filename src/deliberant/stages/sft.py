@@ -36,7 +36,7 @@ def sft(run: "Run", arm: str = "sft") -> None:
     start = run.lineage.old.trainable(arm) if run.lineage else run.trainable(ARMS[arm].start)
     inputs = {"model": start.identity, "sft": settings(run), "lora": run.recipe.lora, "seed": run.recipe.seed}
     if run.lineage:
-        inputs |= run.lineage.training(run)
+        inputs |= run.lineage.training(run, "sft")
     folder = run.stage(arm, inputs)
     if folder.complete:
         return
@@ -64,17 +64,18 @@ def collect(run: "Run", arm: str) -> Rows:
     samples = read_rows(run.root / "filter" / "kept.jsonl")
     counts: dict[str, int] = {}
     if run.lineage:
-        touched = [row for row in samples if row["prompt_id"] in run.lineage.touched]
+        anew = run.lineage.touched["sft"]
+        touched = [row for row in samples if row["prompt_id"] in anew]
         if not touched:
             raise RunError(
                 f"{run.root / 'filter' / 'kept.jsonl'}: no sample of a touched prompt was kept, so the edit cannot be "
                 "taught; see rejected.jsonl beside it"
             )
-        others = [row for row in samples if row["prompt_id"] not in run.lineage.touched]
+        others = [row for row in samples if row["prompt_id"] not in anew]
         again = replay(others, round(run.recipe.incremental.replay * len(touched)), run.recipe.seed)
         samples = touched + again
         counts = {"touched": len(touched), "replayed": len(again)}
-    kept = build(samples, "policy", run.train_prompts())
+    kept = build(samples, "policy", run.sft_prompts())
     helpful = build(read_rows(run.root / "helpful" / "samples.jsonl"), "helpful", run.helpful_prompts())
     mixed = mix(kept, helpful, recipe.helpful_ratio, recipe.max_tokens, run.recipe.seed)
     if not mixed.counts["policy"]:

@@ -105,7 +105,7 @@ class Rollouts:
         prompts = [self.plan[number] for number in place]
         answers = [answer_of(completion) for completion in self.completions]
         earned = rewards(self.judge, self.policy, prompts, answers, self.k, self._seed("judge", step))
-        self.account = account(prompts, self.completions, answers, earned, self._overlaps(prompts, answers))
+        self.account = account(place, prompts, self.completions, answers, earned, self._overlaps(prompts, answers))
         self.shown = [
             {
                 "step": step + 1,
@@ -135,19 +135,24 @@ class Rollouts:
 
 
 def account(
+    place: Sequence[int],
     prompts: Sequence[Prompt],
     completions: Sequence[Completion],
     answers: Sequence[str],
     earned: Sequence[float | None],
     overlapping: int,
 ) -> dict[str, Any]:
-    """A step in numbers. Means are over scored rows, None where there are none; counts are of rows.
+    """A step in numbers. Means are over scored rows, None where there are none; counts are of rows, and `uniform` of
+    groups, the rows of one `place` in the plan: those whose scored rewards are all the same, which teach nothing.
 
     `overlapping`: passages of reasoning that the judge was shown, which `reasoning_overlaps` reports.
     """
     scored = [
         (bool(prompt.categories), reward) for prompt, reward in zip(prompts, earned, strict=True) if reward is not None
     ]
+    groups: dict[int, set[float]] = {number: set() for number in place}
+    for number, reward in zip(place, earned, strict=True):
+        groups[number] |= set() if reward is None else {reward}
     return {
         "reward": _mean([reward for _, reward in scored]),
         "reward_std": statistics.pstdev([reward for _, reward in scored]) if scored else None,
@@ -159,6 +164,7 @@ def account(
         "no_answer": sum(not answer for answer in answers),
         "truncated": sum(completion.stop == "length" for completion in completions),
         "reasoning_overlaps": overlapping,
+        "uniform": sum(len(found) < 2 for found in groups.values()),
         "length": _mean([len(completion.token_ids) for completion in completions]),
     }
 

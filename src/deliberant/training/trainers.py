@@ -94,6 +94,8 @@ class OrderedSFTTrainer(_Silent, SFTTrainer):  # type: ignore[misc]
 class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
     """GRPOTrainer whose completions come from `draw(every row's prompt ids, optimizer steps done)`, as token ids."""
 
+    _buffered_inputs: list[dict[str, Any]] | None  # the micro-batches of a step
+
     def __init__(self, draw: Callable[[list[list[int]], int], list[list[int]]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.draw = draw
@@ -107,6 +109,7 @@ class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
         inputs = super()._prepare_inputs(generation_batch)
         if not fresh or not self._skips:
             return inputs
+        assert self._buffered_inputs is not None
         self._buffered_inputs = live_first(self._buffered_inputs)
         return self._buffered_inputs[self._step % self.args.steps_per_generation]
 
@@ -119,7 +122,7 @@ class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
     @property
     def _skips(self) -> bool:
         """A KL term pulls at every row; and all processes take every pass together."""
-        return self.beta == 0 and self.accelerator.num_processes == 1
+        return bool(self.beta == 0 and self.accelerator.num_processes == 1)
 
 
 def live_first(batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

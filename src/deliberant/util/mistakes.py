@@ -3,7 +3,8 @@
 import re
 from typing import Any, get_args
 
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import AliasChoices, BaseModel, RootModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from deliberant.util.names import nearest
 
@@ -58,10 +59,17 @@ def _keys(model: type[BaseModel], where: tuple[int | str, ...]) -> list[str]:
     """The keys that are known at a place inside a model."""
     for part in where:
         name = "root" if issubclass(model, RootModel) else part
-        if not isinstance(name, str) or name not in model.model_fields:
-            continue
-        model = _model_in(model.model_fields[name].annotation) or model
-    return list(model.model_fields)
+        model = _model_in(getattr(_fields(model).get(name), "annotation", None)) or model
+    return [str(key) for key in _fields(model)]
+
+
+def _fields(model: type[BaseModel]) -> dict[int | str, FieldInfo]:
+    """The fields of a model by the keys that may stand for them."""
+    found: dict[int | str, FieldInfo] = {}
+    for name, field in model.model_fields.items():
+        alias = field.validation_alias
+        found |= {str(key): field for key in (alias.choices if isinstance(alias, AliasChoices) else (name,))}
+    return found
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
