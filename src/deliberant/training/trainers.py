@@ -23,8 +23,12 @@ from trl import GRPOTrainer, SFTTrainer
 from deliberant.models.formats import chat_prompt, opened_by
 from deliberant.models.local.bars import without_bars
 from deliberant.models.local.hardware import multiplies_bf16
+from deliberant.training import proofs
+from deliberant.training.rows import IGNORED
+from deliberant.training.shards import like, whole_state
 from deliberant.util.errors import RunError
 from deliberant.util.files import Row, json_line, write_rows
+from deliberant.util.processes import count, leads
 
 CHATTY = ("transformers", "trl", "accelerate", "datasets")
 TORCH_WRITER = "inline_container"  # the source file that torch names when it cannot write a checkpoint
@@ -59,19 +63,23 @@ def common_settings(output: Path, seed: int, save_steps: int) -> dict[str, Any]:
         "seed": seed,
         "use_cpu": not cuda,
         "bf16": multiplies_bf16(),
-        "gradient_checkpointing": False,
         "dataloader_pin_memory": cuda,
         "save_strategy": "steps",
         "save_steps": save_steps,
         "save_total_limit": 1,
         "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # it would report the mean of earlier losses
         "report_to": "none",
         "disable_tqdm": True,
     }
 
 
 class _Silent:
-    """Neither a telemetry ping per trainer nor a model card per checkpoint."""
+    """Neither a telemetry ping per trainer nor a model card per checkpoint; and one process has one GPU."""
+
+    def __init__(self, args: Any, **kwargs: Any) -> None:
+        args._n_gpu = min(args.n_gpu, 1)  # else one process takes all GPUs, by nn.DataParallel, which TRL refuses
+        super().__init__(args=args, **kwargs)  # type: ignore[call-arg]
 
     def _send_telemetry(self) -> None: ...
 
@@ -86,11 +94,25 @@ class OrderedSFTTrainer(_Silent, SFTTrainer):  # type: ignore[misc]
 
 
 class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
-    """GRPOTrainer whose completions come from `draw(every row's prompt ids, optimizer steps done)`, as token ids."""
+    """GRPOTrainer whose completions come from `draw(every row's prompt ids, optimizer steps done)`, as token ids.
 
-    def __init__(self, draw: Callable[[list[list[int]], int], list[list[int]]], **kwargs: Any) -> None:
+    With `sampler`, from whose weights `draw` draws, the first two steps prove that these are the trainer's.
+    """
+
+    _buffered_inputs: Any
+
+    def __init__(
+        self, draw: Callable[[list[list[int]], int], list[list[int]]], sampler: Any = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.draw = draw
+        self.draw, self.sampler, self.unproven = draw, sampler, 2
+
+    def _generate_and_score_completions(self, inputs: Any) -> Any:
+        scored = super()._generate_and_score_completions(inputs)
+        if self.sampler is not None and self.unproven:
+            proofs.same_policy(self, self.sampler, scored)
+            self.unproven -= 1
+        return scored
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *_: Any, **__: Any) -> tuple[list[list[int]], None]:
         return self.draw(prompt_ids, self.state.global_step), None  # no log-probs: old and new policy are one
@@ -113,7 +135,7 @@ class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
     @property
     def _skips(self) -> bool:
         """A KL term pulls at every row; and all processes take every pass together."""
-        return self.beta == 0 and self.accelerator.num_processes == 1
+        return bool(self.beta == 0 and self.accelerator.num_processes == 1)
 
 
 def live_first(batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -157,6 +179,19 @@ def packs(lengths: Sequence[int], epochs: int, packing: int, max_tokens: int, se
     return [tuple(sequence) for sequence in sequences]
 
 
+def filled(rows: list[Row], batch: int) -> list[Row]:
+    """`rows`, the last step's filled up to `batch` where several processes share it: by rows without a label.
+
+    Accelerate would fill it with rows from the beginning, which would be trained on twice.
+    """
+    if count() == 1 or not (rest := len(rows) % batch):
+        return rows
+    left = iter(rows[-rest:])
+    empty = {"input_ids": rows[0]["input_ids"][:1], "labels": [IGNORED]}
+    spread = [next(left) if (n + 1) * rest // batch > n * rest // batch else empty for n in range(batch)]
+    return rows[:-rest] + spread
+
+
 def batch_order(lengths: Sequence[int], batch_size: int, seed: int) -> list[int]:
     """The order in which sequences are read: those of similar length side by side, to spare padding.
 
@@ -190,6 +225,9 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         if logs is None or "loss" not in logs:  # the summary after the last step
+            return
+        proofs.finite(state.global_step, logs)
+        if not leads():
             return
         row = {"step": state.global_step, **self.row(state.global_step, logs)}
         append_rows(self.path, [row])
@@ -244,7 +282,7 @@ class Blend(TrainerCallback):  # type: ignore[misc]
             return
         with torch.no_grad():
             for trained, start in zip(model.parameters(), self.start.parameters(), strict=True):
-                trained.lerp_(start.to(trained), 1 - share)
+                trained.lerp_(like(trained, start), 1 - share)
 
 
 def trainable(sampler: Any, embeddings: bool) -> tuple[Any, Any]:
@@ -274,14 +312,19 @@ def train(trainer: Any, resume: Path | None, checkpoint: Path) -> None:
     RunError where the disk is full.
     """
     trainer.remove_callback(PrinterCallback)  # it prints every log row to stdout
+    proofs.connected(trainer)
+    trainer.add_callback(proofs.Wrapped(trainer))
     with saving(checkpoint.parent):
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        state = whole_state(trainer)
+        if not leads():
+            return
         draft = checkpoint.with_name(checkpoint.name + ".draft")
         for stale in (draft, checkpoint):
             shutil.rmtree(stale, ignore_errors=True)
         model = trainer.accelerator.unwrap_model(trainer.model)
         model.config.use_cache = True  # off while training
-        model.save_pretrained(draft)
+        model.save_pretrained(draft, state_dict=state)
         trainer.processing_class.save_pretrained(draft)
         draft.rename(checkpoint)
 
