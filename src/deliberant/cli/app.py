@@ -24,6 +24,7 @@ from deliberant.cli.policy import policy_app
 from deliberant.cli.prompts import prompts_app
 from deliberant.cli.review import review
 from deliberant.cli.stages import evaluate, filter, generate, helpful, open_run, report, rl, run_all, sft
+from deliberant.util import processes
 from deliberant.util.errors import DeliberantError, UserError, not_installed
 from deliberant.util.names import one_line, whole
 
@@ -33,14 +34,23 @@ class Verbs(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            done = super().invoke(ctx)
+            processes.leave()
+            return done
         except KeyboardInterrupt:
             stopped()
         except DeliberantError as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()
-            typer.echo(f"error: {one_line(str(error))}", err=True)
+            if processes.fails_first():
+                typer.echo(f"error: {one_line(str(error))}", err=True)
             raise typer.Exit(2 if isinstance(error, UserError) else 1) from None
+        except RuntimeError as error:
+            if not processes.lost(error) or ctx.params.get("debug"):
+                raise
+            if processes.fails_first():
+                typer.echo("error: another process of this launch has ended; the same command resumes", err=True)
+            raise typer.Exit(1) from None
         except ModuleNotFoundError as error:
             typer.echo(f"error: {not_installed(error)}", err=True)
             raise typer.Exit(2) from None

@@ -7,11 +7,14 @@ import signal
 import sys
 from typing import NoReturn
 
+from deliberant.util.processes import fails_first
+
 STOPPED = 130
 
 
 def stopped() -> NoReturn:
     """End the command after Ctrl-C. A second one from here on ends the process where it stands, and in silence."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    print("stopped; the same command resumes", file=sys.stderr)
+    if fails_first():
+        print("stopped; the same command resumes", file=sys.stderr)
     sys.exit(STOPPED)

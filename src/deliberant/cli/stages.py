@@ -14,6 +14,7 @@ from deliberant.cli.options import Where, choice
 from deliberant.run.arms import ARMS, final_of, trained_by
 from deliberant.util.errors import UserError
 from deliberant.util.memory import give_back
+from deliberant.util.processes import join, leads
 
 if TYPE_CHECKING:
     from deliberant.run.run import Run
@@ -30,19 +31,27 @@ def open_run(where: Path, overrides: list[str] | None = None, root: Path = RUNS,
     from deliberant.cli.console import RichProgress
     from deliberant.run.recipe import load_recipe
     from deliberant.run.run import Run
+    from deliberant.util.progress import NullProgress
 
+    join()
+    progress = RichProgress() if leads() else NullProgress()
     if not where.is_dir():
-        return Run.open(load_recipe(where, overrides or []), root, RichProgress(), make)
+        return Run.open(load_recipe(where, overrides or []), root, progress, make)
     if overrides:
         raise UserError(
             f"{where}: a run's recipe is settled; give --set together with the recipe for a new run (--from likewise)"
         )
-    return Run.reopen(where, RichProgress())
+    return Run.reopen(where, progress)
 
 
 def work(run: "Run", stage: str) -> None:
-    """Run one stage, which returns at once where it has already finished."""
+    """Run one stage, which returns at once where it has already finished; of several processes the leader does.
+
+    All take part in training.
+    """
     arm = ARMS.get(stage)
+    if not (arm or leads()):
+        return
     name = arm.stage if arm else stage
     function = getattr(import_module(f"deliberant.stages.{name}"), str(name))
     function(*((run, stage) if arm else (run,)))
@@ -80,13 +89,16 @@ def run_all(
     if old is not None:
         overrides = [*(overrides or []), f"from_run={json.dumps(str(old.absolute()))}"]
     run = open_run(where, overrides, root)
-    typer.echo(f"run folder: {run.root}", err=True)
-    if not no_doctor:
-        examined(run)
-    keep_plan(run, speeds_of(run))
+    if leads():
+        typer.echo(f"run folder: {run.root}", err=True)
+        if not no_doctor:
+            examined(run)
+        keep_plan(run, speeds_of(run))
     for stage in stages_of(run.recipe.evaluate.arms):
         work(run, stage)
         give_back()
+    if not leads():
+        return
     print_table(table(results(run.root)))
     for line in earned_lines(read_gains(run.root)):
         typer.echo(line)
@@ -184,4 +196,5 @@ def report(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None
     """
     run = open_run(where, overrides, root)
     work(run, "report")
-    typer.echo(run.root / "report.html")
+    if leads():
+        typer.echo(run.root / "report.html")

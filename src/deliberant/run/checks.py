@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from deliberant.judge import verdict_rule
 from deliberant.policy import Policy, traces
 from deliberant.prompts import Case, Prompt, assert_texts_disjoint, line_of, place
-from deliberant.run.arms import trained_by
+from deliberant.run.arms import ARMS, trained_by
+from deliberant.run.recipe import Recipe, Rl, Sft
 from deliberant.run.schedule import planned
 from deliberant.run.sources import cases_file
 from deliberant.util.errors import UserError
+from deliberant.util.processes import count
 
 if TYPE_CHECKING:
     from deliberant.run.run import Run
@@ -41,6 +43,32 @@ def check(run: "Run", stages: Sequence[str]) -> None:
         )
     if {*trained_by("rl")} & {*stages}:
         planned(run)  # too few prompts for it are a mistake to know of now
+
+
+def sequences_each(recipe: Sft) -> int:
+    """Training sequences in one forward pass of one process. UserError where a step's do not divide."""
+    return _each(max(1, recipe.batch_size // recipe.packing), recipe.passes * count(), "sft.batch_size by sft.packing")
+
+
+def completions_each(recipe: Rl) -> int:
+    """Completions in one forward pass of one process. UserError where `rl.batch_size` does not divide."""
+    return _each(recipe.batch_size, count(), "rl.batch_size")
+
+
+def _each(rows: int, parts: int, key: str) -> int:
+    if rows % parts:
+        what = f"{parts} equal parts ({count()} processes)" if count() > 1 else f"sft.passes: {parts} equal parts"
+        raise UserError(f"{key}: {rows} cannot be divided into {what}; change one of them")
+    return rows // parts
+
+
+def check_shares(recipe: Recipe, stages: Sequence[str]) -> None:
+    """UserError where one of these stages cannot share its work among the processes of this launch."""
+    trained = {ARMS[stage].stage for stage in stages if stage in ARMS}
+    if "sft" in trained:
+        sequences_each(recipe.sft)
+    if "rl" in trained:
+        completions_each(recipe.rl)
 
 
 def check_truths(cases: Sequence[Case], policy: Policy, file: Path | None) -> None:

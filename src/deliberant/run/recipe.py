@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import (
@@ -178,19 +178,37 @@ class Helpful(_Drawing):
     samples: Count = 1
 
 
-class Sft(_Settings):
+class _Training(_Settings):
+    """`gradient_checkpointing` computes a layer's activations twice and keeps few of them: slower, in less memory."""
+
+    MEMORY: ClassVar[frozenset[str]]
+    """Keys that fit a step into memory. They change no row and are no part of a run's name, so that a run which did not
+    fit goes on with others."""
+    gradient_checkpointing: bool = False
+
+    @property
+    def shaping(self) -> dict[str, Any]:
+        """All other settings, which do shape what is trained."""
+        return self.model_dump(mode="json", exclude=set(self.MEMORY))
+
+
+class Sft(_Training):
     """`helpful_ratio` helpful rows per policy row; rows over `max_tokens` are dropped and counted.
 
     `packing`: so many rows make one training sequence, one after the other, while they fit into `max_tokens`; what is
     learned then has to be recalled whatever stands before it. `batch_size` counts rows all the same. `blend`: the
     checkpoint is this share of the trained weights and the rest of the base's (WiSE-FT, Wortsman et al. 2022), which
     gives back skills that training wore off. Without `train_embeddings` input and output embeddings stay as they are: a
-    few thousand rows hold only some of the tokens, and Adam moves the others, too.
+    few thousand rows hold only some of the tokens, and Adam moves the others, too. A step's rows go through the model
+    in `passes` parts of equal size, whose gradients are summed over tokens: more of them take less memory.
     """
+
+    MEMORY = frozenset({"passes", "gradient_checkpointing"})
 
     epochs: Count = 3
     learning_rate: Rate = 1e-5
     batch_size: Count = 16
+    passes: Count = 1
     helpful_ratio: Annotated[float, Field(ge=0)] = 1.0
     max_tokens: Count = 8192
     warmup_ratio: Share = 0.05
@@ -214,7 +232,7 @@ class Lora(_Settings):
     merge: bool = True
 
 
-class Rl(_Sampled, validate_default=True):
+class Rl(_Sampled, _Training, validate_default=True):
     """Group-relative policy optimisation: `group_size` completions for each of `prompts_per_step` prompts.
 
     `judge_k` readings per answer, `beta` weighs the KL term, `helpful_share` of the prompts are harmless ones outside
@@ -223,6 +241,8 @@ class Rl(_Sampled, validate_default=True):
     `held_out` prompts are not trained on: the arm's checkpoint is the trained one only where their rewards rose by more
     than chance, else its start. At 0 whatever training left is kept.
     """
+
+    MEMORY = frozenset({"batch_size", "gradient_checkpointing"})
 
     steps: Count = 100
     prompts_per_step: Count = 16

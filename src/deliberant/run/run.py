@@ -21,7 +21,7 @@ from deliberant.models.refs import identify, parse_reference
 from deliberant.policy import Policy, load_policy
 from deliberant.prompts import Case, Prompt, Style, write_cases, write_prompts
 from deliberant.run.arms import ARMS, BASE, arm_named
-from deliberant.run.checks import check
+from deliberant.run.checks import check, check_shares
 from deliberant.run.folder import Manifest, StageFolder, command, finished
 from deliberant.run.lineage import Lineage
 from deliberant.run.recipe import BUILT_IN, JudgeModel, Model, Recipe, load_recipe
@@ -31,6 +31,7 @@ from deliberant.util.errors import UserError
 from deliberant.util.files import Row, fingerprint, read_json, write_atomically, write_json, writing
 from deliberant.util.journal import Journal
 from deliberant.util.locks import lock
+from deliberant.util.processes import leader_first, leads, rank
 from deliberant.util.progress import Bar, NullProgress, Progress
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ class Run:
             self.covers["from_run"] = note["covers"]["from_run"]
         elif self.lineage:
             self.covers["from_run"] = self.lineage.old.hash
-        settings = recipe.model_dump(exclude=POINTERS | UNCOVERED | unread)
+        settings = recipe.model_dump(exclude=POINTERS | UNCOVERED | unread | {"sft", "rl"})
+        settings |= {"sft": recipe.sft.shaping, "rl": recipe.rl.shaping}
         if stated is not None:
             settings = _common(settings, stated)
         self.hash: str = fingerprint({"settings": settings, "world": self.world, "covers": self.covers})
@@ -146,13 +148,19 @@ class Run:
         UserError for a mistake in what the recipe points to, RunError where the folder cannot be written.
         """
         run = cls(recipe, root or Path("runs"), progress or NullProgress(), None)
-        if (run.root / NOTE).exists():
-            note = read_json(run.root / NOTE, "delete it, and it is written anew")
-            run.date, run.identities = note["date"], note["identities"]  # of the day on which it was made
-        else:
-            check(run, stages_of(recipe.evaluate.arms))
-            if make:
-                run._create()
+        check_shares(recipe, stages_of(recipe.evaluate.arms))
+        with leader_first():
+            if (run.root / NOTE).exists():
+                note = read_json(run.root / NOTE, "delete it, and it is written anew")
+                run.date, run.identities = note["date"], note["identities"]  # of the day on which it was made
+            elif not leads():
+                raise UserError(
+                    f"process {rank()} sees no {run.root}; put it where every machine of the launch sees it"
+                )
+            else:
+                check(run, stages_of(recipe.evaluate.arms))
+                if make:
+                    run._create()
         return run
 
     @classmethod
@@ -284,7 +292,8 @@ class Run:
 
         UserError where an earlier stage has not finished, or another process works in this run.
         """
-        lock(self.root / ".lock", self.root)
+        if leads():
+            lock(self.root / ".lock", self.root)
         self.calls.stage = name
         found = {
             f"{stage}/{file}": output["sha256"]

@@ -14,14 +14,17 @@ arm, both for a share of the steps, and prompts that the edit touches have their
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from deliberant.judge import Judge
 from deliberant.prompts.types import Prompt
 from deliberant.run.arms import ARMS, BASE
+from deliberant.run.checks import completions_each
 from deliberant.run.folder import TRAINER, StageFolder
 from deliberant.run.schedule import planned, sides
 from deliberant.training import held_out
 from deliberant.training.rollouts import Rollouts, draw_rewards
 from deliberant.util.errors import RunError
 from deliberant.util.files import fingerprint, write_json
+from deliberant.util.processes import from_leader, leader_first, leads
 
 if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
@@ -44,49 +47,59 @@ def rl(run: "Run", arm: str = "sft+rl") -> None:
     has no score.
     """
     recipe = run.recipe.rl
-    judge = run.judge("reward")
-    from_base = ARMS[arm].start == BASE
-    start = run.lineage.old.trainable(arm) if run.lineage and from_base else run.trainable(ARMS[arm].start)
-    inputs = {
-        "model": start.identity,
-        "judge": run.covers["reward"],
-        "policy": run.policy.hash,
-        "templates": judge.templates.hash,
-        "prompts": fingerprint([*run.rl_prompts(), *run.helpful_prompts()]),
-        "rl": recipe,
-        "lora": run.recipe.lora,
-        "judging": run.recipe.filter,
-        "seed": run.recipe.seed,
-    }
-    if run.lineage:
-        inputs |= run.lineage.training(run, "rl")
-    plan = planned(run)
-    folder = run.stage(arm, inputs)
-    if folder.complete:
-        return
-    account = fit(run, folder, start, plan)
-    extra = [held_out.READINGS, held_out.FILE] if recipe.held_out else []
-    folder.finish(["metrics.jsonl", "rollouts.jsonl", *extra, "checkpoint"], account)
+    with leader_first():
+        judge = run.judge("reward") if leads() else None  # which judges the answers of all processes
+        from_base = ARMS[arm].start == BASE
+        start = run.lineage.old.trainable(arm) if run.lineage and from_base else run.trainable(ARMS[arm].start)
+        inputs = {
+            "model": start.identity,
+            "judge": run.covers["reward"],
+            "policy": run.policy.hash,
+            "templates": run.judge_templates("reward").hash,
+            "prompts": fingerprint([*run.rl_prompts(), *run.helpful_prompts()]),
+            "rl": recipe.shaping,
+            "lora": run.recipe.lora,
+            "judging": run.recipe.filter,
+            "seed": run.recipe.seed,
+        }
+        if run.lineage:
+            inputs |= run.lineage.training(run, "rl")
+        plan = planned(run)
+        folder = run.stage(arm, inputs)
+        if folder.complete:
+            return
+    account = fit(run, folder, start, judge, plan)
+    if leads():
+        extra = [held_out.READINGS, held_out.FILE] if recipe.held_out else []
+        folder.finish(["metrics.jsonl", "rollouts.jsonl", *extra, "checkpoint"], account)
 
 
-def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Prompt]) -> dict[str, int]:
-    """GRPO over `plan`, one optimizer step per generation; leaves the stage's files, returns totals."""
+def fit(
+    run: "Run", folder: StageFolder, start: "LocalSampler", judge: Judge | None, plan: list[Prompt]
+) -> dict[str, int]:
+    """GRPO over `plan`, one optimizer step per generation; leaves the stage's files, returns totals.
+
+    `judge`: None in processes that do not lead.
+    """
     from datasets import Dataset
     from trl import GRPOConfig
 
     from deliberant.models.local.sampler import LocalSampler
+    from deliberant.training import proofs
     from deliberant.training import trainers as training
+    from deliberant.training.shards import ShardSampler, sharded
 
     recipe = run.recipe.rl
     metrics_file, rollouts_file = folder.dir / "metrics.jsonl", folder.dir / "rollouts.jsonl"
-    resume = training.last_checkpoint(folder.dir / TRAINER)
-    done = training.cut_back(metrics_file, resume)
-    training.cut_back(rollouts_file, resume)
-    readings = training.cut_back(folder.dir / held_out.READINGS, resume) if recipe.held_out else []
+    with leader_first():
+        resume = training.last_checkpoint(folder.dir / TRAINER)
+        done = training.cut_back(metrics_file, resume)
+        training.cut_back(rollouts_file, resume)
+        readings = training.cut_back(folder.dir / held_out.READINGS, resume) if recipe.held_out else []
     model, tokenizer = training.trainable(start, recipe.train_embeddings, run.recipe.lora, run.recipe.seed)
-    judge = run.judge("reward")
+    live = ShardSampler if sharded() else LocalSampler
     rollouts = Rollouts(
-        LocalSampler(model, tokenizer, identity="live"),
+        live(model, tokenizer, identity="live"),
         recipe.sampling,
         judge,
         run.policy,
@@ -110,6 +123,8 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
 
     def read(step: int) -> None:
         rollouts.sampler.refresh()
+        if judge is None:
+            return
         drawn = draw_rewards(
             rollouts.sampler, recipe.sampling, judge, run.policy, held, recipe.judge_k, run.recipe.seed
         )
@@ -117,13 +132,17 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
         training.append_rows(folder.dir / held_out.READINGS, readings[-1:])
 
     def helped() -> bool:
-        gain = held_out.gain(held, readings, run.recipe.evaluate.bootstrap, run.recipe.seed)
-        write_json(folder.dir / held_out.FILE, gain.as_json())
-        return gain.kept
+        if leads():
+            gain = held_out.gain(held, readings, run.recipe.evaluate.bootstrap, run.recipe.seed)
+            write_json(folder.dir / held_out.FILE, gain.as_json())
+            return from_leader(gain.kept)
+        return from_leader(False)
 
-    with training.quiet(), run.progress(folder.name, steps) as bar:
+    remedy = "half of rl.batch_size halves what a pass takes, rl.gradient_checkpointing=true also saves"
+    with training.quiet(), proofs.fitting(remedy), run.progress(folder.name, steps) as bar:
         trainer = training.SampledGRPOTrainer(
             draw=rollouts.draw,
+            sampler=rollouts.sampler,
             reward_funcs=[rollouts.reward],
             model=model,
             processing_class=tokenizer,
@@ -138,7 +157,8 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
                 max_steps=steps,
                 shuffle_dataset=False,  # the plan is the order
                 num_generations=recipe.group_size,
-                per_device_train_batch_size=recipe.batch_size,
+                gradient_checkpointing=recipe.gradient_checkpointing,
+                per_device_train_batch_size=completions_each(recipe),
                 gradient_accumulation_steps=recipe.prompts_per_step * recipe.group_size // recipe.batch_size,
                 learning_rate=recipe.learning_rate,
                 lr_scheduler_type="constant",
@@ -157,7 +177,8 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", plan: list[Promp
             ],
         )
         training.train(trainer, resume, folder.dir / "checkpoint", start, run.recipe.lora)
-    check_unscored(totals["judged"], totals["unscored"], run.recipe.filter.max_unscored, 0)
+    if leads():
+        check_unscored(totals["judged"], totals["unscored"], run.recipe.filter.max_unscored, 0)
     return dict(totals)
 
 

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from deliberant.prompts.types import Prompt
 from deliberant.run.arms import ARMS
+from deliberant.run.checks import sequences_each
 from deliberant.run.folder import TRAINER, StageFolder
 from deliberant.training.rows import RowBuilder, Rows, TrainingRow, mix, replay
 from deliberant.util.errors import RunError
 from deliberant.util.files import Row, read_rows, write_rows
+from deliberant.util.processes import count, leader_first, leads
 
 if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
@@ -33,17 +35,25 @@ def sft(run: "Run", arm: str = "sft") -> None:
 
     Raises UserError when filter or helpful have not finished, RunError when they left nothing to train on.
     """
-    start = run.lineage.old.trainable(arm) if run.lineage else run.trainable(ARMS[arm].start)
-    inputs = {"model": start.identity, "sft": settings(run), "lora": run.recipe.lora, "seed": run.recipe.seed}
-    if run.lineage:
-        inputs |= run.lineage.training(run, "sft")
-    folder = run.stage(arm, inputs)
-    if folder.complete:
-        return
-    rows = collect(run, arm)
-    write_rows(folder.dir / "rows.jsonl", (row.as_json() for row in rows.rows))
+    with leader_first():
+        start = run.lineage.old.trainable(arm) if run.lineage else run.trainable(ARMS[arm].start)
+        inputs = {
+            "model": start.identity,
+            "sft": settings(run).shaping,
+            "lora": run.recipe.lora,
+            "seed": run.recipe.seed,
+        }
+        if run.lineage:
+            inputs |= run.lineage.training(run, "sft")
+        folder = run.stage(arm, inputs)
+        if folder.complete:
+            return
+        rows = collect(run, arm)
+        if leads():
+            write_rows(folder.dir / "rows.jsonl", (row.as_json() for row in rows.rows))
     fit(run, folder, start, rows.rows)
-    folder.finish(["rows.jsonl", "metrics.jsonl", "checkpoint"], rows.counts)
+    if leads():
+        folder.finish(["rows.jsonl", "metrics.jsonl", "checkpoint"], rows.counts)
 
 
 def settings(run: "Run") -> "Sft":
@@ -98,6 +108,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
     from datasets import Dataset
     from trl import SFTConfig
 
+    from deliberant.training import proofs
     from deliberant.training import trainers as training
 
     recipe = settings(run)
@@ -106,7 +117,8 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
     )
     sequences = [[rows[index] for index in pack] for pack in packs]
     lengths = [sum(row.tokens for row in sequence) for sequence in sequences]
-    batch = max(1, recipe.batch_size // recipe.packing)
+    each = sequences_each(recipe)
+    batch = each * recipe.passes * count()
     order = training.batch_order(lengths, batch, run.recipe.seed)
     steps = math.ceil(len(order) / batch)
 
@@ -119,25 +131,29 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
             "tokens": sum(lengths[index] for index in order[(step - 1) * batch : step * batch]),
         }
 
-    resume = training.last_checkpoint(folder.dir / TRAINER)
-    training.cut_back(folder.dir / "metrics.jsonl", resume)
+    data = [
+        {
+            "input_ids": [token for row in sequences[index] for token in row.input_ids],
+            "labels": [label for row in sequences[index] for label in row.labels],
+        }
+        for index in order
+    ]
+    proofs.labelled(data)
+    with leader_first():
+        resume = training.last_checkpoint(folder.dir / TRAINER)
+        training.cut_back(folder.dir / "metrics.jsonl", resume)
     model, tokenizer = training.trainable(start, recipe.train_embeddings, run.recipe.lora, run.recipe.seed)
-    with training.quiet(), run.progress(folder.name, steps) as bar:
+    remedy = f"sft.passes={2 * recipe.passes} halves what a pass takes, sft.gradient_checkpointing=true also saves"
+    with training.quiet(), proofs.fitting(remedy), run.progress(folder.name, steps) as bar:
         trainer = training.OrderedSFTTrainer(
             model=model,
             processing_class=tokenizer,
-            train_dataset=Dataset.from_list(
-                [
-                    {
-                        "input_ids": [token for row in sequences[index] for token in row.input_ids],
-                        "labels": [label for row in sequences[index] for label in row.labels],
-                    }
-                    for index in order
-                ]
-            ),
+            train_dataset=Dataset.from_list(training.filled(data, batch)),
             args=SFTConfig(
                 **training.common_settings(folder.dir / TRAINER, run.recipe.seed, recipe.save_steps),
-                per_device_train_batch_size=batch,
+                gradient_checkpointing=recipe.gradient_checkpointing,
+                per_device_train_batch_size=each,
+                gradient_accumulation_steps=recipe.passes,  # TRL divides a step's loss by its tokens, of all processes
                 num_train_epochs=1,  # `order` already holds every epoch
                 learning_rate=recipe.learning_rate,
                 lr_scheduler_type="cosine",

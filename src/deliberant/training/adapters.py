@@ -39,10 +39,10 @@ def with_adapter(model: Any, lora: "Lora", seed: int) -> Any:
             ) from error
 
 
-def save_adapter(model: Any, folder: Path, base: str) -> None:
+def save_adapter(model: Any, folder: Path, base: str, state: dict[str, Any] | None = None) -> None:
     """The adapter alone, the base named beside it; transformers and peft load such a folder as a model."""
     model.peft_config["default"].base_model_name_or_path = base
-    model.save_pretrained(folder, selected_adapters=["default"])
+    model.save_pretrained(folder, selected_adapters=["default"], state_dict=state)
     config = read_json(folder / CONFIG, "")
     write_json(folder / CONFIG, {**config, "target_modules": sorted(config["target_modules"])})  # peft writes a set
     model.get_base_model().config.save_pretrained(folder)

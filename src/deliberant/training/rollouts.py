@@ -13,6 +13,7 @@ from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import Policy, spec_view
 from deliberant.prompts.types import Prompt
 from deliberant.util.files import seed_of
+from deliberant.util.processes import from_leader, gathered, leads, rank
 
 if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
@@ -69,14 +70,15 @@ class Rollouts:
     """Draws a step's completions from the live model, has the answers judged, and keeps the step's account.
 
     The trainer calls `draw` and then `reward`, once each per optimizer step. Seeds hang on recipe seed, step and row,
-    so a resumed run draws what an undisturbed one would have drawn.
+    so a resumed run draws what an undisturbed one would have drawn. Of several processes each draws its own rows, and
+    the leader has those of all of them judged: the others need no judge.
     """
 
     def __init__(
         self,
         sampler: "LocalSampler",
         sampling: Sampling,
-        judge: Judge,
+        judge: Judge | None,
         policy: Policy,
         plan: Sequence[Prompt],
         k: int,
@@ -91,7 +93,8 @@ class Rollouts:
     def draw(self, prompt_ids: list[list[int]], step: int) -> list[list[int]]:
         """Completion ids, end-of-turn included, for each row of prompt ids. The optimizer moved, so refresh first."""
         self.sampler.refresh()
-        seeds = [self._seed("rollout", step, row) for row in range(len(prompt_ids))]
+        first = rank() * len(prompt_ids)
+        seeds = [self._seed("rollout", step, row) for row in range(first, first + len(prompt_ids))]
         drawn = self.sampler.sample_ids(prompt_ids, seeds, self.sampling)
         self.completions = [self.sampler.read(ids, *each) for ids, each in zip(prompt_ids, drawn, strict=True)]
         return [list(completion.token_ids) for completion in self.completions]
@@ -101,30 +104,41 @@ class Rollouts:
 
         TRL takes a None reward, when it is a row's only one, out of the group's mean and gives the row advantage 0.
         """
-        step = trainer_state.global_step
-        prompts = [self.plan[number] for number in place]
-        answers = [answer_of(completion) for completion in self.completions]
+        parts = gathered((list(place), self.completions))
+        places = [number for numbers, _ in parts for number in numbers]
+        completions = [each for _, drawn in parts for each in drawn]
+        earned = from_leader(self._judged(trainer_state.global_step, places, completions) if leads() else [])
+        return earned[rank() * len(place) :][: len(place)]
+
+    def _judged(self, step: int, places: Sequence[int], completions: Sequence[Completion]) -> list[float | None]:
+        """The rewards of all rows of a step; leaves their account, and some to show."""
+        assert self.judge is not None
+        prompts = [self.plan[number] for number in places]
+        answers = [answer_of(completion) for completion in completions]
         earned = rewards(self.judge, self.policy, prompts, answers, self.k, self._seed("judge", step))
-        self.account = account(place, prompts, self.completions, answers, earned, self._overlaps(prompts, answers))
+        overlapping = self._overlaps(self.judge, prompts, completions, answers)
+        self.account = account(places, prompts, completions, answers, earned, overlapping)
         self.shown = [
             {
                 "step": step + 1,
                 "prompt_id": prompts[row].id,
-                "reasoning": self.completions[row].reasoning,
+                "reasoning": completions[row].reasoning,
                 "answer": answers[row],
-                "stop": self.completions[row].stop,
+                "stop": completions[row].stop,
                 "reward": earned[row],
             }
             for row in range(0, len(prompts), -(-len(prompts) // SHOWN))
         ]
         return earned
 
-    def _overlaps(self, prompts: Sequence[Prompt], answers: Sequence[str]) -> int:
+    def _overlaps(
+        self, judge: Judge, prompts: Sequence[Prompt], completions: Sequence[Completion], answers: Sequence[str]
+    ) -> int:
         """Passages of the rows' reasoning in what the judge was just shown of them (invariant: none)."""
         judged = [row for row, answer in enumerate(answers) if answer]
         found = 0
-        for row, messages in zip(judged, self.judge.shown, strict=True):
-            prompt, completion = prompts[row], self.completions[row]
+        for row, messages in zip(judged, judge.shown, strict=True):
+            prompt, completion = prompts[row], completions[row]
             known = [turn["content"] for turn in prompt.messages]
             known += [completion.answer, spec_view(self.policy, prompt.categories)]
             found += overlaps(completion.reasoning, [message["content"] for message in messages], known)

@@ -23,9 +23,13 @@ from trl import GRPOTrainer, SFTTrainer
 from deliberant.models.formats import chat_prompt, opened_by
 from deliberant.models.local.bars import without_bars
 from deliberant.models.local.hardware import multiplies_bf16
+from deliberant.training import proofs
 from deliberant.training.adapters import save_adapter, with_adapter
-from deliberant.util.errors import RunError
+from deliberant.training.rows import IGNORED
+from deliberant.training.shards import like, sharded, whole_state
+from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import Row, json_line, write_rows
+from deliberant.util.processes import count, leads
 
 if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
@@ -65,19 +69,23 @@ def common_settings(output: Path, seed: int, save_steps: int) -> dict[str, Any]:
         "seed": seed,
         "use_cpu": not cuda,
         "bf16": multiplies_bf16(),
-        "gradient_checkpointing": False,
         "dataloader_pin_memory": cuda,
         "save_strategy": "steps",
         "save_steps": save_steps,
         "save_total_limit": 1,
         "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # it would report the mean of earlier losses
         "report_to": "none",
         "disable_tqdm": True,
     }
 
 
 class _Silent:
-    """Neither a telemetry ping per trainer nor a model card per checkpoint."""
+    """Neither a telemetry ping per trainer nor a model card per checkpoint; and one process has one GPU."""
+
+    def __init__(self, args: Any, **kwargs: Any) -> None:
+        args._n_gpu = min(args.n_gpu, 1)  # else one process takes all GPUs, by nn.DataParallel, which TRL refuses
+        super().__init__(args=args, **kwargs)  # type: ignore[call-arg]
 
     def _send_telemetry(self) -> None: ...
 
@@ -92,13 +100,25 @@ class OrderedSFTTrainer(_Silent, SFTTrainer):  # type: ignore[misc]
 
 
 class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
-    """GRPOTrainer whose completions come from `draw(every row's prompt ids, optimizer steps done)`, as token ids."""
+    """GRPOTrainer whose completions come from `draw(every row's prompt ids, optimizer steps done)`, as token ids.
+
+    With `sampler`, from whose weights `draw` draws, the first two steps prove that these are the trainer's.
+    """
 
     _buffered_inputs: list[dict[str, Any]] | None  # the micro-batches of a step
 
-    def __init__(self, draw: Callable[[list[list[int]], int], list[list[int]]], **kwargs: Any) -> None:
+    def __init__(
+        self, draw: Callable[[list[list[int]], int], list[list[int]]], sampler: Any = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.draw = draw
+        self.draw, self.sampler, self.unproven = draw, sampler, 2
+
+    def _generate_and_score_completions(self, inputs: Any) -> Any:
+        scored = super()._generate_and_score_completions(inputs)
+        if self.sampler is not None and self.unproven:
+            proofs.same_policy(self, self.sampler, scored)
+            self.unproven -= 1
+        return scored
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *_: Any, **__: Any) -> tuple[list[list[int]], None]:
         return self.draw(prompt_ids, self.state.global_step), None  # no log-probs: old and new policy are one
@@ -166,6 +186,19 @@ def packs(lengths: Sequence[int], epochs: int, packing: int, max_tokens: int, se
     return [tuple(sequence) for sequence in sequences]
 
 
+def filled(rows: list[Row], batch: int) -> list[Row]:
+    """`rows`, the last step's filled up to `batch` where several processes share it: by rows without a label.
+
+    Accelerate would fill it with rows from the beginning, which would be trained on twice.
+    """
+    if count() == 1 or not (rest := len(rows) % batch):
+        return rows
+    left = iter(rows[-rest:])
+    empty = {"input_ids": rows[0]["input_ids"][:1], "labels": [IGNORED]}
+    spread = [next(left) if (n + 1) * rest // batch > n * rest // batch else empty for n in range(batch)]
+    return rows[:-rest] + spread
+
+
 def batch_order(lengths: Sequence[int], batch_size: int, seed: int) -> list[int]:
     """The order in which sequences are read: those of similar length side by side, to spare padding.
 
@@ -199,6 +232,9 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         if logs is None or "loss" not in logs:  # the summary after the last step
+            return
+        proofs.finite(state.global_step, logs)
+        if not leads():
             return
         row = {"step": state.global_step, **self.row(state.global_step, logs)}
         append_rows(self.path, [row])
@@ -276,7 +312,7 @@ class Blend(TrainerCallback):  # type: ignore[misc]
         with torch.no_grad():
             for name, trained in model.named_parameters():
                 if name in self.start:
-                    trained.lerp_(self.start[name], 1 - share)
+                    trained.lerp_(like(trained, self.start[name]), 1 - share)
 
 
 def trainable(sampler: Any, embeddings: bool, lora: "Lora | None", seed: int) -> tuple[Any, Any]:
@@ -312,21 +348,29 @@ def train(trainer: Any, resume: Path | None, checkpoint: Path, start: "LocalSamp
 
     Weights are saved in the precision that `start` has, an adapter merged into them unless the recipe says otherwise.
 
-    RunError where the disk is full.
+    RunError where the disk is full, UserError where a merged adapter is asked of weights in parts.
     """
+    if lora and lora.merge and sharded():
+        raise UserError("lora.merge: weights in parts cannot be merged with an adapter; set lora.merge to false")
     trainer.remove_callback(PrinterCallback)  # it prints every log row to stdout
+    proofs.connected(trainer)
+    trainer.add_callback(proofs.Wrapped(trainer))
     with saving(checkpoint.parent):
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        state = whole_state(trainer)
+        if not leads():
+            return
         draft = checkpoint.with_name(checkpoint.name + ".draft")
         for stale in (draft, checkpoint):
             shutil.rmtree(stale, ignore_errors=True)
         model = trainer.accelerator.unwrap_model(trainer.model)
         model.config.use_cache = True  # off while training
         if lora and not lora.merge:
-            save_adapter(model, draft, start.source)
+            save_adapter(model, draft, start.source, state)
+        elif state is not None:
+            model.save_pretrained(draft, state_dict={name: each.to(start.precision) for name, each in state.items()})
         else:
-            whole = model.merge_and_unload() if lora else model
-            whole.to(start.precision).save_pretrained(draft)
+            (model.merge_and_unload() if lora else model).to(start.precision).save_pretrained(draft)
         trainer.processing_class.save_pretrained(draft)
         draft.rename(checkpoint)
 

@@ -196,6 +196,18 @@ class LocalSampler:
         second = {row: (ids + more, stop) for (row, ids), (more, stop) in zip(begun.items(), rest, strict=True)}
         return [second.get(row, each) for row, each in enumerate(first)]
 
+    def log_probs(self, prompt: Sequence[int], completion: Sequence[int], temperature: float = 1.0) -> Tensor:
+        """The log-probability (nats, fp32) of each token of a completion behind a prompt, as it is drawn here."""
+        [groups] = plan([tuple(prompt)], len(completion), self.batch_tokens, 1)
+        found = []
+        with torch.inference_mode():
+            batch: _Batch = self._engine.open(groups, len(completion))
+            for place, token in enumerate(completion):
+                if place:
+                    batch.advance(torch.tensor([completion[place - 1]], device=batch.logits.device))
+                found.append((batch.logits[0].float() / temperature).log_softmax(-1)[token])
+            return torch.stack(found).clone()
+
     def _closed(self, ids: Tokens) -> Tokens:
         """The ids of a completion that the budget cut, its reasoning closed."""
         if self.format.close in self._decode(ids):

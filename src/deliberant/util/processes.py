@@ -1,0 +1,144 @@
+"""The processes of one launch (`torchrun`, `accelerate launch`): the first one leads, and the others help it train.
+
+The leader owns the run folder: lock, journals, logs, checkpoints, progress bar. All run the same command, and what only
+one of them may do stands behind `leads()`. With one process all of this is nothing, and torch is not imported.
+
+Waiting is on sockets of the CPU (gloo), for as long as it takes: the leader may generate for a day before it trains.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from deliberant.util.errors import UserError
+
+Value = TypeVar("Value")
+
+STEP = timedelta(hours=3)
+"""The longest that one process may keep the others waiting inside a training step: its judge may be slow."""
+WAIT = timedelta(days=100)
+
+_joined: tuple[Any, Any] | None = None
+"""The store and the group to wait in, once the processes are connected."""
+
+
+def count() -> int:
+    """How many processes were launched together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    """This process's number among them, from 0."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def leads() -> bool:
+    """Whether this is the process that owns the run folder."""
+    return rank() == 0
+
+
+def join() -> Any:
+    """Connect the processes, once, and return the group to wait in; nothing where there is one alone.
+
+    UserError where they cannot be: a port that is taken, more processes than GPUs, a leader that does not answer.
+    """
+    global _joined
+    if count() == 1:
+        return None
+    if _joined is None:
+        import torch
+        import torch.distributed as dist
+        from torch.distributed.rendezvous import rendezvous
+
+        backend, local = "gloo", int(os.environ.get("LOCAL_RANK", "0"))
+        if torch.cuda.is_available():
+            if local >= (gpus := torch.cuda.device_count()):
+                raise UserError(f"process {local + 1} of this machine has no GPU, there are {gpus}; launch no more")
+            torch.cuda.set_device(local)
+            backend = "cpu:gloo,cuda:nccl"
+        try:
+            store, number, size = next(rendezvous("env://"))
+            dist.init_process_group(backend, store=store, rank=number, world_size=size, timeout=STEP)
+            _joined = store, dist.new_group(backend="gloo", timeout=WAIT)
+        except (RuntimeError, ValueError) as error:
+            raise UserError(_unconnected(str(error))) from error
+    return _joined[1]
+
+
+def _unconnected(reason: str) -> str:
+    port = f"{os.environ.get('MASTER_ADDR', '?')}:{os.environ.get('MASTER_PORT', '?')}"
+    if "EADDRINUSE" in reason or "in use" in reason:
+        return f"port {port} is taken, by another launch perhaps; give another one (--master-port)"
+    first = next(iter(reason.splitlines()), "")
+    return f"process {rank()} of {count()} cannot reach the others at {port} ({first}); see docs/distributed.md"
+
+
+def leave() -> None:
+    """Disconnect, at the end of the work."""
+    global _joined
+    if _joined is not None:
+        import torch.distributed as dist
+
+        dist.destroy_process_group()
+        _joined = None
+
+
+@contextmanager
+def leader_first() -> Iterator[None]:
+    """The leader goes through the block before the others do, and nobody leaves it before all went through.
+
+    So what it writes there the others find, and its errors come before theirs.
+    """
+    if (group := join()) is None:
+        yield
+        return
+    import torch.distributed as dist
+
+    if not leads():
+        dist.barrier(group)
+    yield
+    if leads():
+        dist.barrier(group)
+    dist.barrier(group)
+
+
+def from_leader(value: Value) -> Value:
+    """The leader's value, in every process."""
+    if (group := join()) is None:
+        return value
+    import torch.distributed as dist
+
+    box = [value]
+    dist.broadcast_object_list(box, src=0, group=group)
+    return box[0]
+
+
+def gathered(value: Value) -> list[Value]:
+    """Every process's value, by rank, in every process."""
+    if (group := join()) is None:
+        return [value]
+    import torch.distributed as dist
+
+    values: list[Any] = [None] * count()
+    dist.all_gather_object(values, value, group=group)
+    return values
+
+
+def lost(error: BaseException) -> bool:
+    """Whether an error says that another process of this launch is gone."""
+    words = str(error)
+    return (
+        count() > 1 and isinstance(error, RuntimeError) and any(each in words for each in ("gloo", "NCCL", "TCPStore"))
+    )
+
+
+def fails_first() -> bool:
+    """Whether this process is the first of its launch to fail, so that one line is said and not one by each."""
+    if _joined is None:
+        return count() == 1 or leads()
+    try:
+        return int(_joined[0].add("deliberant/failed", 1)) == 1
+    except RuntimeError:  # whoever held the store is gone, too
+        return rank() == 1
