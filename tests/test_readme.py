@@ -316,8 +316,8 @@ def test_what_the_page_on_the_built_in_world_says() -> None:
     assert f"{asked[0]} to {asked[-1]} for each kind" in text
     assert f"| encodings | {', '.join(language()['encoded'])};" in text
     sets = prompt_sets(load_policy(POLICY_DIR), 0)
-    assert f"| `prompts/train.jsonl` | {len(sets.sft)} |" in text
-    assert f"| `prompts/helpful.jsonl` | {len(sets.helpful)} |" in text
+    for name in ("sft", "rl", "helpful"):
+        assert f"| `prompts/{name}.jsonl` | {len(getattr(sets, name))} |" in text
     for suite, size in Counter(case.suite for case in sets.cases).items():
         assert f"| cases, suite `{suite}` | {size} |" in text
     assert UNSEEN_SHARE == 1 / 3 and "a third of the topics of every area" in text

@@ -347,6 +347,7 @@ def test_a_run_made_before_a_setting_existed_is_still_that_run(recipe: Path, tmp
 
     run = Run.open(load_recipe(recipe), tmp_path / "runs")
     settings = yaml.safe_load((run.root / "recipe.resolved.yaml").read_text())
+    settings |= {"sft": run.recipe.sft.shaping, "rl": run.recipe.rl.shaping}
     del settings["rl"]["held_out"]
     old = fingerprint(
         {

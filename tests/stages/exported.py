@@ -1,10 +1,12 @@
 """A run whose training data can be exported: samples and verdicts by script, real rows of sft, nothing trained."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from deliberant.models.formats import formats
+from deliberant.prompts import Prompt, write_prompts
 from deliberant.stages.filter import filter
 from deliberant.stages.generate import generate
 from deliberant.stages.helpful import helpful
@@ -32,8 +34,11 @@ class _Base(Scripted):
         return list(self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False))
 
 
-def exportable(folder: Path, sft: bool = True, **settings: Any) -> ScriptedRun:
-    """The run in `folder`. The judge gives 5 and 4 to what cites F2 or T1, and 2 to the rest; F2 is all it names."""
+def exportable(folder: Path, sft: bool = True, rl_only: Sequence[Prompt] = (), **settings: Any) -> ScriptedRun:
+    """The run in `folder`. The judge gives 5 and 4 to what cites F2 or T1, and 2 to the rest; F2 is all it names.
+
+    `rl_only`: what rl practises on in place of sft's prompts.
+    """
     drawn = iter([*TEXTS, "<think>song</think>la", "no tags"])
 
     def judged(request: Any) -> str:
@@ -43,6 +48,10 @@ def exportable(folder: Path, sft: bool = True, **settings: Any) -> ScriptedRun:
 
     train = [replace(HEARTH, source=SOURCE, licence="CC0", framing="plain"), PRUNING]
     base, judge = _Base(lambda request: next(drawn)), Scripted(judged, "judge")
+    if rl_only:
+        write_prompts(folder / "rl.jsonl", rl_only)
+        files = {name: str(folder / f"{name}.jsonl") for name in ("train", "rl", "helpful", "cases")}
+        settings["prompts"] = files
     run = make_run(
         folder, base, judge, train=train, generate={"samples": 2}, helpful={"samples": 2}, filter={"k": 2}, **settings
     )

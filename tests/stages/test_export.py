@@ -93,6 +93,17 @@ def test_draws_are_those_of_the_arms_plan(tmp_path: Path) -> None:
     assert sum(row["draws"] for row in rows) == 20
 
 
+def test_prompts_of_rl_alone_are_rows_of_rl_and_those_of_sft_keep_their_samples(tmp_path: Path) -> None:
+    ring = replace(PRUNING, id="hearth", family="ring", source="elsewhere", licence="MIT")  # ids are of a file
+    run = exportable(tmp_path, rl_only=[ring])
+    export(run, tmp_path / "out")
+    made = {name: load(tmp_path / "out", name, tmp_path / "cache") for name in ("sft", "rl")}
+    assert [row["family"] for row in made["rl"]] == ["ring", SONG.family]
+    assert {row["family"] for row in made["sft"]} == {HEARTH.family, PRUNING.family, SONG.family}
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "| elsewhere | MIT | 1 | 0 |" in card and "| CC0 | 0 | 1 |" in card
+
+
 def test_an_id_in_both_prompt_files_is_no_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.stages.scripted.SONG", replace(SONG, id="hearth"))
     run = exportable(tmp_path)

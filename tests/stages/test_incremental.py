@@ -189,8 +189,8 @@ def test_new_and_edited_prompts_are_touched_and_gone_ones_leave(old: EditedRun, 
     train = [*TRAIN[2:7], prompt(3, "tools", " today"), prompt(9, "tools")]
     run = EditedRun.open(edited(old.recipe, old.root, tmp_path, train), tmp_path / "runs")
     assert run.lineage is not None
-    assert run.lineage.touched == {"fire-1", "fire-2", "fire-3", "tools-3", "tools-9"}
-    assert run.lineage.untouched["train"] == {"tools-1", "tools-2"}
+    assert run.lineage.touched["sft"] == {"fire-1", "fire-2", "fire-3", "tools-3", "tools-9"}
+    assert run.lineage.untouched["sft"] == {"tools-1", "tools-2"}
 
 
 def test_a_changed_summary_touches_everything_and_base_spec_answers_anew(old: EditedRun, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_changed_summary_touches_everything_and_base_spec_answers_anew(old: Ed
     fire = tmp_path / "edited" / "categories" / "fire.md"
     fire.write_text(fire.read_text().replace("burning things", "setting things alight"))
     run = finish(made, tmp_path / "runs")
-    assert run.lineage is not None and len(run.lineage.touched) == 8
+    assert run.lineage is not None and len(run.lineage.touched["sft"]) == 8
     assert run.manifest("generate")["counts"]["reused"] == 0
     assert run.manifest("helpful")["counts"]["made"] == 0, "no policy is in the context of a helpful sample"
     assert "reused" in run.manifest("evaluate/base")["counts"]
@@ -214,7 +214,7 @@ def test_after_an_edit_that_touches_all_prompts_some_are_still_held_out(tmp_path
     fire = tmp_path / "edited" / "categories" / "fire.md"
     fire.write_text(fire.read_text().replace("burning things", "setting things alight"))
     run = finish(made, tmp_path / "runs")
-    assert run.lineage is not None and len(run.lineage.touched) == 8
+    assert run.lineage is not None and len(run.lineage.touched["sft"]) == 8
     assert run.manifest("rl")["counts"]["rows"] == 4
     found = read_json(run.root / "rl" / "held_out.json", "")
     assert found["change"]["n"] + found["unscored"] == 2

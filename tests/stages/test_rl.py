@@ -18,7 +18,7 @@ from deliberant.stages.rl import check_unscored, rl
 from deliberant.stages.sft import sft
 from deliberant.templates.loader import Templates
 from deliberant.training.held_out import Truth, gain, parting, reading
-from deliberant.training.rollouts import Rollouts, answer_of, rewards
+from deliberant.training.rollouts import Rollouts, account, answer_of, rewards
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import file_hash, read_json, read_rows
 from tests.completions import completed
@@ -101,6 +101,14 @@ def test_policy_prompts_are_judged_by_their_categories_and_harmless_ones_by_no_p
 )
 def test_only_a_whole_completion_has_an_answer(text: str, stop: Any, opened: bool, answer: str) -> None:
     assert answer_of(completed(text, stop, opened=opened)) == answer
+
+
+def test_groups_whose_scored_rewards_are_all_the_same_are_counted() -> None:
+    earned = [1.0, 1.0, 1.0, 0.5, None, 0.5, None, None, 0.0, 1.0]
+    place = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]  # the first two are of one prompt, which came twice
+    prompts = [(HEARTH, HEARTH, PRUNING, POEM, POEM)[each] for each in place]
+    said = [completed("<think>a</think>b")] * 10
+    assert account(place, prompts, said, ["b"] * 10, earned, 0)["uniform"] == 3
 
 
 # No reasoning reaches the judge
@@ -263,6 +271,7 @@ def test_a_step_is_logged_with_its_rewards_and_some_rollouts(undisturbed: Traina
             "unscored",
             "truncated",
             "reasoning_overlaps",
+            "uniform",
             "length",
             "loss",
             "lr",
@@ -278,7 +287,8 @@ def test_the_weights_move_and_the_checkpoint_samples(undisturbed: TrainableRun, 
     assert file_hash(folder / "checkpoint" / "model.safetensors") != file_hash(bandit / "model.safetensors")
     drawn = undisturbed.sampler("rl").sample([Request(HEARTH.messages, 1)], Sampling(max_new_tokens=20))
     assert drawn[0].text
-    assert undisturbed.manifest("rl")["counts"]["rows"] == 32
+    counts = undisturbed.manifest("rl")["counts"]
+    assert counts["rows"] == 32 and counts["uniform"] == sum(row["uniform"] for row in metrics(undisturbed))
     left = {path.name for path in folder.iterdir()}
     assert left == {"begun.json", "metrics.jsonl", "rollouts.jsonl", "checkpoint", "manifest.json"}
 

@@ -150,7 +150,8 @@ def _read_files(run: "Run", roles: Sequence[str], stages: Sequence[str], found: 
 def _context(run: "Run", role: str, checkpoint: Checkpoint, covered: bool) -> tuple[int, list[Finding]]:
     """(positions that the longest request takes, what is wrong where the model has fewer)."""
     recipe, model = run.recipe, run.models[role]
-    prompts = [each for each in run.sft_prompts() if each.categories] if covered else []
+    given = run.rl_prompts() if role == "reward" else run.sft_prompts()
+    prompts = [each for each in given if each.categories] if covered else []
     longest = {each.categories: each for each in sorted(prompts, key=_letters)}.values()
     if isinstance(model, JudgeModel):
         requests = [judged(recipe, run.policy, model, each, reasoned=role == "filter") for each in longest]
