@@ -20,7 +20,7 @@ export TOKENIZERS_PARALLELISM := false
 export GOMP_SPINCOUNT := 20000
 
 run: $(INSTALLED)
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$(nproc)} $(BIN)/deliberant run recipes/micro.yaml
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$(nproc)} $(BIN)/deliberant run recipes/micro.yaml --jobs 2
 
 test numbers: export HF_HUB_OFFLINE := 1
 test numbers: export OMP_NUM_THREADS := 1

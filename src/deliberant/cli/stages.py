@@ -52,9 +52,9 @@ def work(run: "Run", stage: str) -> None:
     arm = ARMS.get(stage)
     if not (arm or leads()):
         return
-    name = arm.stage if arm else stage
-    function = getattr(import_module(f"deliberant.stages.{name}"), str(name))
-    function(*((run, stage) if arm else (run,)))
+    name, _, evaluated = (str(arm.stage), "", stage) if arm else stage.partition("/")
+    function = getattr(import_module(f"deliberant.stages.{name}"), name)
+    function(*((run, evaluated) if evaluated else (run,)))
 
 
 def run_all(
@@ -66,8 +66,12 @@ def run_all(
     ] = None,
     root: Root = RUNS,
     no_doctor: Annotated[bool, typer.Option("--no-doctor", help="Do not probe the models first.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Arms trained and evaluated side by side.")] = 1,
 ) -> None:
     """Run every stage that the recipe's arms need, then print the results and where the report is.
+
+    With --jobs, arms that do not need each other are trained and evaluated side by side, each on its share of the
+    cores, at the price of a model in memory for each.
 
     With --from, only what the edit of the policy touches is generated, judged and trained on anew, from the old run's
     checkpoints; at the end stand what moved and what it cost against a full run.
@@ -75,10 +79,12 @@ def run_all(
     \b
     deliberant run recipes/micro.yaml
     deliberant run recipes/micro.yaml --set seed=1 --set rl.steps=5
+    deliberant run recipes/micro.yaml --jobs 2
     deliberant run recipes/micro.yaml --set policy=my-policy --from runs/micro-1a2b3c4d
     """
     from deliberant.cli.console import print_table
     from deliberant.cli.doctor import examined
+    from deliberant.cli.jobs import side_by_side
     from deliberant.report import earned_lines, table
     from deliberant.run.run import stages_of
     from deliberant.stages.doctor import speeds_of
@@ -95,6 +101,9 @@ def run_all(
             examined(run)
         keep_plan(run, speeds_of(run))
     for stage in stages_of(run.recipe.evaluate.arms):
+        if jobs > 1 and stage in (*ARMS, "evaluate"):
+            side_by_side(run, jobs)
+            jobs = 1  # what is left is to look at
         work(run, stage)
         give_back()
     if not leads():

@@ -163,11 +163,13 @@ class Generate(_Drawing):
 class Filter(_Settings):
     """`k` readings per sample, of which the lowest score counts; kept from `threshold` (of 1 to 5) upwards.
 
-    More than `max_unscored` (a share) of unreadable verdicts stops the run; so it does in rl and evaluate.
+    More than `max_unscored` (a share) of unreadable verdicts stops the run; so it does in rl and evaluate. With
+    `by_hint` a sample has to cite a clause that its prompt's hints name, where they name any: for weak judges.
     """
 
     k: Count = 3
     threshold: Annotated[int, Field(ge=1, le=5)] = 4
+    by_hint: bool = False
     max_unscored: Share = 0.1
     chunk: Count = 64
 

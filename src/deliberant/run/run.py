@@ -60,6 +60,7 @@ POINTERS = {"policy", "base", "judge", "writer", "templates", "prompts", "from_r
 
 UNCOVERED = {"built_in", "budget", "prices"}
 """Recipe keys that shape no row, or only by the prompts they make: a run whose budget was raised is the same run."""
+LOCK = ".lock"
 CALLS = "calls"
 """The folder of what remote models replied."""
 PRICE_LIST = "prices.yaml"
@@ -293,7 +294,7 @@ class Run:
         UserError where an earlier stage has not finished, or another process works in this run.
         """
         if leads():
-            lock(self.root / ".lock", self.root)
+            lock(self.root / LOCK, self.root)
         self.calls.stage = name
         found = {
             f"{stage}/{file}": output["sha256"]
@@ -353,7 +354,7 @@ class Run:
         copy = self.root / ".policy.tmp"
         with writing(self.root, "nothing was lost"):
             self.root.mkdir(parents=True, exist_ok=True)
-            lock(self.root / ".lock", self.root)
+            lock(self.root / LOCK, self.root)
             for stale in (policy, copy):
                 shutil.rmtree(stale, ignore_errors=True)
             shutil.copytree(self.policy_folder, copy, ignore=shutil.ignore_patterns(".*"))

@@ -40,13 +40,17 @@ DRAWN = ("answers.jsonl", "judged.jsonl")
 """What resuming needs; all of it is in the samples."""
 
 
-def evaluate(run: "Run") -> None:
+def evaluate(run: "Run", arm: str | None = None) -> None:
     """Writes evaluate/<arm>/{samples.jsonl, cases.eval} for each arm of the recipe, then evaluate/results.json.
+
+    Where `arm` is given, those of this arm alone.
 
     A finished arm is not evaluated again. An incremental run also leaves evaluate/moved.json. Raises UserError when an
     arm has not been trained, RunError when more than `filter.max_unscored` of its answers stay
     unscored by the judge.
     """
+    if arm is not None:
+        return _evaluate_arm(run, arm)
     arms = run.recipe.evaluate.arms
     for arm in sorted(arms, key=list(ARMS).index):  # starts come before the RL arms that may have their answers
         _evaluate_arm(run, arm)

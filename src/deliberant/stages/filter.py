@@ -9,7 +9,7 @@ and counting agreement with hints are ours. Every sample ends in kept.jsonl or, 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +26,9 @@ Row = dict[str, Any]
 FILES = ("kept.jsonl", "rejected.jsonl")
 CUT, BROKEN, EMPTY = MALFORMED = ("cut at the token limit", "malformed reasoning", "empty answer")
 LEAK, NO_CLAUSE, UNKNOWN_CLAUSE = "policy leak", "cites no clause", "cites an unknown clause"
+OTHER_CLAUSE = "cites another clause than the hint"
 UNSCORED, LOW = "unscored", "low score"
-REASONS = (*MALFORMED, LEAK, NO_CLAUSE, UNKNOWN_CLAUSE, UNSCORED, LOW)
+REASONS = (*MALFORMED, LEAK, NO_CLAUSE, UNKNOWN_CLAUSE, OTHER_CLAUSE, UNSCORED, LOW)
 """Why a sample is rejected, in the order in which it is looked for."""
 
 
@@ -59,8 +60,14 @@ def filter(run: "Run") -> None:
     reused = {id: _judged(row) for id, row in before.items() if row["verdicts"]}
     samples = read_rows(run.root / "generate" / "samples.jsonl")
     leaks = Leaks(run.templates)
-    faults = {row["id"]: fault(row, leaks, run.policy) for row in samples}
     prompts = {prompt.id: prompt for prompt in run.sft_prompts()}
+    hinted = {
+        id: frozenset(hint.clause for hint in prompt.hints if hint.clause is not None)
+        if recipe.by_hint
+        else frozenset()
+        for id, prompt in prompts.items()
+    }
+    faults = {row["id"]: fault(row, leaks, run.policy, hinted[row["prompt_id"]]) for row in samples}
 
     def work(rows: Sequence[Row]) -> list[Row]:
         requests = [
@@ -116,8 +123,9 @@ def malformed(row: Row) -> str | None:
     return EMPTY if not row["answer"].strip() else None
 
 
-def fault(row: Row, leaks: Leaks, policy: Policy) -> tuple[str, str] | None:
-    """(reason, detail) for a sample that needs no judge to be rejected, or None."""
+def fault(row: Row, leaks: Leaks, policy: Policy, hinted: Collection[str] = ()) -> tuple[str, str] | None:
+    """(reason, detail) for a sample that needs no judge to be rejected, or None. `hinted`: one of them has to be cited,
+    where there are any."""
     if reason := malformed(row):
         return reason, ""
     if passage := leaks.find(row["reasoning"], row["answer"]):
@@ -125,7 +133,10 @@ def fault(row: Row, leaks: Leaks, policy: Policy) -> tuple[str, str] | None:
     if not row["cited"]:
         return NO_CLAUSE, ""
     unknown = [name for name in row["cited"] if name not in policy.clauses]
-    return (UNKNOWN_CLAUSE, ", ".join(dict.fromkeys(unknown))) if unknown else None
+    if unknown:
+        return UNKNOWN_CLAUSE, ", ".join(dict.fromkeys(unknown))
+    other = hinted and not set(hinted) & set(row["cited"])
+    return (OTHER_CLAUSE, ", ".join(sorted(hinted))) if other else None
 
 
 def shortfall(row: Row, threshold: int) -> tuple[str, str] | None:

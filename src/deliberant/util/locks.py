@@ -28,6 +28,11 @@ def lock(file: Path, place: Path) -> None:
     _HELD[key] = held
 
 
+def adopt(file: Path) -> None:
+    """Work under the lock of the process that started this one."""
+    _HELD[file.resolve()] = FileLock(file)
+
+
 def unlock(file: Path) -> None:
     """Give up a lock and delete its file; nothing where this process has none."""
     if (held := _HELD.pop(file.resolve(), None)) is not None:

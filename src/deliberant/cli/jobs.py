@@ -1,0 +1,109 @@
+"""Arms side by side: what does not depend on each other, each stage in a process of its own with its share of cores."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deliberant.models.refs import parse_reference
+from deliberant.run.arms import ARMS, BASE
+from deliberant.util.errors import UserError
+
+if TYPE_CHECKING:
+    from deliberant.run.run import Run
+
+_TICK = 0.2  # seconds between looks at what the processes have to say
+_worker: dict[str, Any] = {}
+"""In a process of the pool: its run."""
+
+
+def side_by_side(run: "Run", jobs: int) -> None:
+    """Train and evaluate the recipe's arms, `jobs` stages at a time; the stages before them must have finished.
+
+    A stage that fails ends the others, which the same command resumes. UserError where a model is remote.
+    """
+    from deliberant.cli.console import bars
+
+    if remote := [model.model for model in run.models.values() if parse_reference(model.model).remote]:
+        raise UserError(
+            f"--jobs: {remote[0]} is called, not loaded, and its calls go side by side anyway; leave it out"
+        )
+    spawn = multiprocessing.get_context("spawn")
+    told = spawn.Queue()
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    left, done, running = needs(run.recipe.evaluate.arms), set[str](), dict[Future[None], str]()
+    pool = ProcessPoolExecutor(jobs, spawn, _begin, (told, threads, run.root))
+    try:
+        with bars() as show:
+            while left or running:
+                for stage in [stage for stage, needed in left.items() if needed <= done]:
+                    running[pool.submit(_do, stage)] = stage
+                    del left[stage]
+                ended, _ = wait(running, _TICK, FIRST_COMPLETED)
+                while not told.empty():
+                    show(*told.get())
+                for future in ended:
+                    future.result()
+                    done.add(running.pop(future))
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def needs(arms: tuple[str, ...]) -> dict[str, set[str]]:
+    """What each stage of these arms waits for among the others; what is waited for longest comes first."""
+    trained = [arm for arm in ARMS if ARMS[arm].stage and any(arm == each or arm == ARMS[each].start for each in arms)]
+    found = {arm: {ARMS[arm].start} & set(trained) for arm in trained}
+    for arm in sorted(arms, key=list(ARMS).index):
+        start = ARMS[arm].start
+        twin = {f"evaluate/{start}"} if arm != BASE and start in arms else set()
+        found[f"evaluate/{arm}"] = ({arm} & set(trained)) | twin
+    return found
+
+
+class _Told:
+    """A progress whose steps go to the process that shows them."""
+
+    def __init__(self, told: Any) -> None:
+        self.told = told
+
+    @contextmanager
+    def __call__(self, label: str, total: int) -> Iterator["_Bar"]:
+        yield _Bar(self.told, label, total)
+
+
+class _Bar:
+    def __init__(self, told: Any, label: str, total: int) -> None:
+        self.told, self.label, self.total = told, label, total
+        self.advance(0)
+
+    def advance(self, n: int = 1) -> None:
+        self.told.put((self.label, self.total, n))
+
+
+def _begin(told: Any, threads: int, root: Path) -> None:
+    """In a new process of the pool: open the run, under the lock of the process that made this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other one ends this one
+    import torch
+
+    from deliberant.run.run import LOCK, Run
+    from deliberant.util.locks import adopt
+
+    torch.set_num_threads(threads)
+    adopt(root / LOCK)
+    _worker["run"] = Run.reopen(root, _Told(told))
+
+
+def _do(stage: str) -> None:
+    from deliberant.cli.stages import work
+    from deliberant.util.memory import give_back
+
+    work(_worker["run"], stage)
+    give_back()
