@@ -103,6 +103,25 @@ def test_clauses_that_the_judge_is_not_shown_are_counted(tmp_path: Path) -> None
         )
 
 
+def test_by_hint_a_sample_has_to_cite_a_clause_that_its_author_named(tmp_path: Path) -> None:
+    train = [replace(HEARTH, hints=(Hint("label", "comply", clause="F2"),)), PRUNING]
+    said = iter([GOOD, GOOD.replace("F2", "F1"), GOOD, GOOD])
+    judging = {"k": 1, "threshold": 4, "by_hint": True}
+    judge = Scripted(lambda request: verdict(5), "judge")
+    run = make_run(
+        tmp_path, Scripted(lambda request: next(said)), judge, train, generate={"samples": 2}, filter=judging
+    )
+    generate(run)
+    filter(run)
+    [rejected] = read_rows(run.root / "filter" / "rejected.jsonl")
+    assert (rejected["id"], rejected["reason"], rejected["detail"]) == (
+        "hearth#1",
+        "cites another clause than the hint",
+        "F2",
+    )
+    assert len(judge.requests) == 3, "the rejected one is not judged, and a prompt without a hint is not held to one"
+
+
 def opened(folder: Path, templates: str, judge: Script) -> ScriptedRun:
     """A run whose filter judge has prompt files of its own."""
     role = {"model": str(folder / "model"), "templates": templates}

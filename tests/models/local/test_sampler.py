@@ -226,7 +226,7 @@ def test_prompted_reasoning_is_opened_in_the_prompt_and_in_the_template_of_what_
     role = sampler.as_role("base", "prompted")
     assert sampler.tokenizer.decode(role.encode(HELLO)).endswith("<|im_start|>assistant\n<think>\n")
     assert not sampler.opened
-    model, tokenizer = trainable(role, embeddings=True)
+    model, tokenizer = trainable(role, embeddings=True, lora=None, seed=0)
     trained = LocalSampler(model, tokenizer, identity="trained")
     assert trained.opened and trained.encode(HELLO) == role.encode(HELLO)
     assert trained.format is role.format
