@@ -1,8 +1,7 @@
 from pathlib import Path
 from typing import Any
 
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from deliberant.cli import app as cli
 from deliberant.cli.jobs import needs
