@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliberant.models.types import Sampling
-from deliberant.run.arms import ARMS
+from deliberant.run.arms import DEFAULT_ARMS
 from deliberant.run.recipe import Prompts, Recipe, load_recipe
 from deliberant.util.errors import UserError
 
@@ -23,7 +23,7 @@ def write(folder: Path, text: str) -> Path:
 def test_defaults_fill_what_is_not_said(tmp_path: Path) -> None:
     recipe = load_recipe(write(tmp_path, MICRO))
     assert (recipe.name, recipe.seed, recipe.templates) == ("small", 0, "default")
-    assert recipe.evaluate.arms == tuple(ARMS)
+    assert recipe.evaluate.arms == DEFAULT_ARMS
     assert recipe.generate.sampling == Sampling(1.0, 1.0, 4096)
 
 

@@ -73,6 +73,25 @@ def test_no_answer_earns_nothing_and_is_not_shown_to_the_judge() -> None:
     assert len(judge.sampler.requests) == 1  # type: ignore[attr-defined]
 
 
+def test_what_was_answered_twice_to_one_prompt_is_read_once() -> None:
+    scores = iter([5, 1, 3])
+    judge = judge_of(lambda request: verdict(next(scores)))
+    prompts, answers = [HEARTH, HEARTH, HEARTH, PRUNING], ["dry wood", "wet wood", "dry wood", "dry wood"]
+    assert rewards(judge, POLICY, prompts, answers, k=1, seed=0) == [1.0, 0.0, 1.0, 0.5]
+    assert next(scores, None) is None
+
+
+def test_an_exposed_arm_shows_its_judge_the_reasoning_and_the_scanner_says_so() -> None:
+    judge = judge_of(lambda request: verdict(5))
+    parrot = Parrot(f"<think>{PLAN}</think>ok", False)
+    exposed = Rollouts(parrot, Sampling(), judge, POLICY, [HEARTH, POEM], k=1, seed=0, exposes=True)  # type: ignore[arg-type]
+    exposed.draw([[1], [2]], 0)
+    exposed.reward(place=[0, 1], trainer_state=SimpleNamespace(global_step=0))
+    shown = [repr(request.messages) for request in judge.sampler.requests]  # type: ignore[attr-defined]
+    assert [PLAN in each for each in shown] == [True, False], "a poem is judged by no policy, and by its answer alone"
+    assert exposed.account["reasoning_overlaps"] == 1
+
+
 def test_a_row_without_a_scored_reading_has_no_reward() -> None:
     judge = judge_of(lambda request: verdict("n/a") if "dry" in request.messages[-1]["content"] else verdict(5))
     assert rewards(judge, POLICY, [HEARTH, PRUNING], ["dry wood", "shears"], k=2, seed=0) == [None, 1.0]
@@ -80,7 +99,7 @@ def test_a_row_without_a_scored_reading_has_no_reward() -> None:
 
 def test_policy_prompts_are_judged_by_their_categories_and_harmless_ones_by_no_policy() -> None:
     judge = judge_of(lambda request: verdict(5))
-    both = replace(HEARTH, categories=("fire", "tools"))
+    both = replace(HEARTH, id="both", categories=("fire", "tools"))
     rewards(judge, POLICY, [HEARTH, both, POEM], ["dry wood", "dry wood", "roses are red"], k=1, seed=0)
     shown = ("\n".join(m["content"] for m in request.messages) for request in judge.sampler.requests)  # type: ignore[attr-defined]
     safety, several, harmless = shown

@@ -8,7 +8,7 @@ from typing import Any
 from inspect_ai.log import EvalLog, EvalSample, EvalStats, recompute_metrics, write_eval_log
 
 from deliberant.evals.grader import GRADER, generate_config
-from deliberant.evals.metrics import clause_categories
+from deliberant.evals.metrics import Clauses, clause_facts
 from deliberant.evals.provider import model_output, model_usage, turns
 from deliberant.evals.samples import ScoredSample, case_row
 from deliberant.evals.tasks import inspect_score
@@ -40,7 +40,7 @@ def write_log(
     from inspect_ai import __version__
 
     now = datetime.now(UTC).isoformat()
-    clauses = clause_categories(policy)
+    clauses = clause_facts(policy)
     config = generate_config(sampling)
     header = {
         **dict.fromkeys(("eval_id", "run_id", "task_id"), id),
@@ -73,7 +73,7 @@ def write_log(
         write_eval_log(log, str(path), format="eval")
 
 
-def _sample(sample: ScoredSample, clauses: dict[str, str], model: str, given: Sequence[Message]) -> EvalSample:
+def _sample(sample: ScoredSample, clauses: Clauses, model: str, given: Sequence[Message]) -> EvalSample:
     case = sample.case
     shown = turns(given)
     output = model_output(model, sample)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from deliberant.evals.metrics import METRICS, clause_categories
+from deliberant.evals.metrics import METRICS, clause_facts
 from deliberant.evals.samples import ScoredSample
 from deliberant.evals.statistics import RESAMPLES, Tally, difference, rate
 from deliberant.policy import Policy
@@ -32,7 +32,7 @@ def moves(
     `old`, `new` and `change` (new minus old) are {value, low, high, n}; `unscored` counts cases that one of the two
     has no reading for, which are left out. Parts without a case have no row.
     """
-    clauses = clause_categories(policy)
+    clauses = clause_facts(policy)
     before = {(sample.arm, sample.case.prompt.id): sample for sample in old}
     groups: dict[tuple[str, str, str], list[tuple[ScoredSample, ScoredSample]]] = {}
     for sample in new:

@@ -15,7 +15,7 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from deliberant.evals.grader import Grader, generate_config
-from deliberant.evals.metrics import clause_categories, values
+from deliberant.evals.metrics import Clauses, clause_facts, values
 from deliberant.evals.provider import in_one_line, read_output, turns
 from deliberant.evals.samples import ScoredSample, StyleReader, case_row, reading_row, row_case
 from deliberant.evals.scoring import asked, case_seed, judge_request, judged, read_answer
@@ -98,7 +98,7 @@ def answer_once(seed: int, grader: Grader | None) -> Solver:
 @scorer(metrics={"*": [mean(), stderr(cluster="family")]})
 def response(arm: str, policy: Policy, reader: StyleReader | None, grader: Grader | None, threshold: int) -> Scorer:
     """Reads the style of an answer, or has it judged."""
-    clauses = clause_categories(policy)
+    clauses = clause_facts(policy)
 
     async def score(state: TaskState, target: Target) -> Score:
         sample = read_answer(arm, row_case(state.metadata), read_output(state.output), reader)
@@ -109,7 +109,7 @@ def response(arm: str, policy: Policy, reader: StyleReader | None, grader: Grade
     return score
 
 
-def inspect_score(sample: ScoredSample, clauses: dict[str, str]) -> Score:
+def inspect_score(sample: ScoredSample, clauses: Clauses) -> Score:
     """Every metric's value, the judge's readings as its explanation, and how the answer was read as metadata."""
     readings = [
         f"reading {n}: {each.score or each.unscored}\n\n{each.rationale}" for n, each in enumerate(sample.verdicts, 1)

@@ -14,7 +14,9 @@ class Arm:
 
     `stage`: what trains it, None for the base as it is. `start`: the arm whose weights training starts from.
     `summaries`: whether it is shown the policy's summaries. `reasons`: whether its training rows keep their reasoning.
-    `cites`: whether the right clause is asked of it. `marker`: its shape in charts.
+    `exposes`: whether the judge that rewards it reads its reasoning, which is the wrong way and there to be measured;
+    no recipe has such an arm unless it names it. `cites`: whether the right clause is asked of it. `marker`: its shape
+    in charts.
     """
 
     name: str
@@ -22,6 +24,7 @@ class Arm:
     start: str = "base"
     summaries: bool = False
     reasons: bool = True
+    exposes: bool = False
     cites: bool = False
     marker: str = "circle"
 
@@ -37,10 +40,13 @@ ARMS = {
         Arm("no-cot", "sft", reasons=False, marker="cross"),
         Arm("rl", "rl", marker="diamond"),
         Arm("sft+rl", "rl", start="sft", cites=True, marker="up"),
+        Arm("sft+rl-exposed", "rl", start="sft", exposes=True, cites=True, marker="cross"),
     )
 }
 """By name, starts before what starts from them."""
-FINAL = ("sft+rl", "sft", "rl", "no-cot", "base+spec", BASE)
+DEFAULT_ARMS = tuple(name for name, arm in ARMS.items() if not arm.exposes)
+"""Those of a recipe that names none."""
+FINAL = ("sft+rl", "sft", "rl", "no-cot", "base+spec", BASE, "sft+rl-exposed")
 """Which arm speaks for a run, the first of those that it has."""
 
 

@@ -26,7 +26,7 @@ from pydantic import (
 from deliberant.models.budget import PRICES, Budget
 from deliberant.models.refs import parse_reference
 from deliberant.models.types import Reasoning, Sampling
-from deliberant.run.arms import ARMS
+from deliberant.run.arms import ARMS, DEFAULT_ARMS
 from deliberant.templates.loader import built_in
 from deliberant.util.errors import UserError
 from deliberant.util.files import no_pipe
@@ -280,7 +280,7 @@ def _arm(name: str) -> str:
 class Evaluate(_Drawing):
     """The arms to train and to compare; `bootstrap` resamples, clustered by family, per interval."""
 
-    arms: Annotated[tuple[Annotated[str, AfterValidator(_arm)], ...], Field(strict=False, min_length=1)] = tuple(ARMS)
+    arms: Annotated[tuple[Annotated[str, AfterValidator(_arm)], ...], Field(strict=False, min_length=1)] = DEFAULT_ARMS
     temperature: Temperature = 0.0
     bootstrap: Count = 10_000
 

@@ -6,6 +6,7 @@ Paper, section 2.4: the judge gets prompt, answer and spec(category); the chain 
 nothing rewards a deceptive one. Departures: the paper discloses neither algorithm nor reward scale nor mix. Ours is
 GRPO with a single reward (see `rollouts`), and a share of harmless prompts rewarded for helpfulness alone, so that
 refusing everything does not pay. With `rl.held_out` what it leaves is used only where it helped (see `held_out`).
+Arm `sft+rl-exposed` shows the judge the reasoning: the wrong way, to measure what that does.
 
 In an incremental run (`from_run`) `rl` goes on from the old run's checkpoint and `sft+rl` starts from this run's sft
 arm, both for a share of the steps, and prompts that the edit touches have their own share of each.
@@ -106,6 +107,7 @@ def fit(
         plan,
         recipe.judge_k,
         run.recipe.seed,
+        ARMS[folder.name].exposes,
     )
     totals = Counter({name: sum(row.get(name, 0) for row in done) for name in COUNTS})  # an older row lacks some
 
@@ -126,7 +128,14 @@ def fit(
         if judge is None:
             return
         drawn = draw_rewards(
-            rollouts.sampler, recipe.sampling, judge, run.policy, held, recipe.judge_k, run.recipe.seed
+            rollouts.sampler,
+            recipe.sampling,
+            judge,
+            run.policy,
+            held,
+            recipe.judge_k,
+            run.recipe.seed,
+            rollouts.exposes,
         )
         readings.append(held_out.reading(step, held, *drawn, truth))
         training.append_rows(folder.dir / held_out.READINGS, readings[-1:])

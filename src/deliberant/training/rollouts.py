@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from deliberant.judge import Judge, RewardRequest, minimum, overlaps
+from deliberant.judge import FilterRequest, Judge, JudgeRequest, RewardRequest, minimum, overlaps
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import Policy, spec_view
 from deliberant.prompts.types import Prompt
@@ -28,27 +28,48 @@ def answer_of(completion: Completion) -> str:
 
 
 def rewards(
-    judge: Judge, policy: Policy, prompts: Sequence[Prompt], answers: Sequence[str], k: int, seed: int
+    judge: Judge,
+    policy: Policy,
+    prompts: Sequence[Prompt],
+    answers: Sequence[str],
+    k: int,
+    seed: int,
+    exposed: Sequence[str] | None = None,
 ) -> list[float | None]:
     """One reward in [0, 1] per answer: (lowest of k scores - menu's least) / (its greatest - its least).
 
-    An empty answer earns 0 unread, so that no judge can be talked into liking silence. None = no reading was scored.
+    An empty answer earns 0 unread, so that no judge can be talked into liking silence, and what was answered twice to
+    one prompt is read once. None = no reading was scored. `exposed`: the reasonings, for the arm that is there to show
+    what becomes of them when the judge reads them.
     """
-    answered = [row for row, answer in enumerate(answers) if answer]
-    requests = [
-        RewardRequest(
-            prompts[row],
-            answers[row],
-            spec_view(policy, named) if (named := prompts[row].categories) else None,
-        )
-        for row in answered
-    ]
+    alike = groups_of(prompts, answers, exposed)
+
+    def request(row: int) -> JudgeRequest:
+        prompt, answer = prompts[row], answers[row]
+        view = spec_view(policy, prompt.categories) if prompt.categories else None
+        if exposed is not None and view is not None:
+            return FilterRequest(prompt, exposed[row], answer, view)
+        return RewardRequest(prompt, answer, view)
+
+    requests = [request(rows[0]) for rows in alike]
     earned: list[float | None] = [0.0] * len(answers)
     least, greatest = min(judge.menu), max(judge.menu)
-    for row, verdicts in zip(answered, judge.read(requests, k, seed), strict=True):
+    for rows, verdicts in zip(alike, judge.read(requests, k, seed), strict=True):
         score = minimum(verdicts)
-        earned[row] = None if score is None else (score - least) / (greatest - least)
+        for row in rows:
+            earned[row] = None if score is None else (score - least) / (greatest - least)
     return earned
+
+
+def groups_of(
+    prompts: Sequence[Prompt], answers: Sequence[str], exposed: Sequence[str] | None = None
+) -> list[list[int]]:
+    """The rows that have an answer, those together that ask the judge the same."""
+    alike: dict[tuple[str, str, str], list[int]] = {}
+    for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+        if answer:
+            alike.setdefault((prompt.id, answer, exposed[row] if exposed else ""), []).append(row)
+    return list(alike.values())
 
 
 def draw_rewards(
@@ -59,11 +80,14 @@ def draw_rewards(
     prompts: Sequence[Prompt],
     k: int,
     seed: int,
+    exposes: bool = False,
 ) -> tuple[list[str], list[float | None]]:
     """An answer to each prompt and its reward, outside training; two samplers draw with the same seeds."""
     requests = [Request(prompt.messages, seed_of([seed, prompt.id])) for prompt in prompts]
-    answers = [answer_of(each) for each in sampler.sample(requests, sampling)]
-    return answers, rewards(judge, policy, prompts, answers, k, seed)
+    drawn = sampler.sample(requests, sampling)
+    answers = [answer_of(each) for each in drawn]
+    exposed = [each.reasoning for each in drawn] if exposes else None
+    return answers, rewards(judge, policy, prompts, answers, k, seed, exposed)
 
 
 class Rollouts:
@@ -83,9 +107,11 @@ class Rollouts:
         plan: Sequence[Prompt],
         k: int,
         seed: int,
+        exposes: bool = False,
     ) -> None:
         self.sampler, self.sampling, self.judge, self.policy = sampler, sampling, judge, policy
         self.plan, self.k, self.seed = plan, k, seed
+        self.exposes = exposes
         self.completions: list[Completion] = []
         self.account: dict[str, Any] = {}
         self.shown: list[dict[str, Any]] = []
@@ -115,7 +141,8 @@ class Rollouts:
         assert self.judge is not None
         prompts = [self.plan[number] for number in places]
         answers = [answer_of(completion) for completion in completions]
-        earned = rewards(self.judge, self.policy, prompts, answers, self.k, self._seed("judge", step))
+        exposed = [each.reasoning for each in completions] if self.exposes else None
+        earned = rewards(self.judge, self.policy, prompts, answers, self.k, self._seed("judge", step), exposed)
         overlapping = self._overlaps(self.judge, prompts, completions, answers)
         self.account = account(places, prompts, completions, answers, earned, overlapping)
         self.shown = [
@@ -135,13 +162,13 @@ class Rollouts:
         self, judge: Judge, prompts: Sequence[Prompt], completions: Sequence[Completion], answers: Sequence[str]
     ) -> int:
         """Passages of the rows' reasoning in what the judge was just shown of them (invariant: none)."""
-        judged = [row for row, answer in enumerate(answers) if answer]
+        exposed = [each.reasoning for each in completions] if self.exposes else None
         found = 0
-        for row, messages in zip(judged, judge.shown, strict=True):
-            prompt, completion = prompts[row], completions[row]
+        for rows, messages in zip(groups_of(prompts, answers, exposed), judge.shown, strict=True):
+            prompt, shown = prompts[rows[0]], [message["content"] for message in messages]
             known = [turn["content"] for turn in prompt.messages]
-            known += [completion.answer, spec_view(self.policy, prompt.categories)]
-            found += overlaps(completion.reasoning, [message["content"] for message in messages], known)
+            known += [completions[rows[0]].answer, spec_view(self.policy, prompt.categories)]
+            found += sum(overlaps(completions[row].reasoning, shown, known) for row in rows)
         return found
 
     def _seed(self, *parts: str | int) -> int:
