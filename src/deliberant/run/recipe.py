@@ -237,7 +237,7 @@ class Lora(_Settings):
 class Rl(_Sampled, _Training, validate_default=True):
     """Group-relative policy optimisation: `group_size` completions for each of `prompts_per_step` prompts.
 
-    `judge_k` readings per answer, `beta` weighs the KL term, `helpful_share` of the prompts are harmless ones outside
+    `learning_rate` falls to zero in a line over the steps. `judge_k` readings per answer, `beta` weighs the KL term, `helpful_share` of the prompts are harmless ones outside
     the policy, `batch_size` is the number of completions in one forward pass; `train_embeddings` as in `sft`.
 
     `held_out` prompts are not trained on: the arm's checkpoint is the trained one only where their rewards rose by more
