@@ -67,6 +67,7 @@ def common_settings(output: Path, seed: int, save_steps: int) -> dict[str, Any]:
         "save_strategy": "steps",
         "save_steps": save_steps,
         "save_total_limit": 1,
+        "ddp_find_unused_parameters": False,  # every parameter that is trained has a part in every pass
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # it would report the mean of earlier losses
         "report_to": "none",
