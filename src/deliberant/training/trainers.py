@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -25,10 +25,13 @@ from deliberant.models.local.bars import without_bars
 from deliberant.models.local.hardware import multiplies_bf16
 from deliberant.training import proofs
 from deliberant.training.rows import IGNORED
-from deliberant.training.shards import like, whole_state
+from deliberant.training.shards import like, sharded, whole_state
 from deliberant.util.errors import RunError
 from deliberant.util.files import Row, json_line, write_rows
 from deliberant.util.processes import count, leads
+
+if TYPE_CHECKING:
+    from deliberant.run.recipe import Rl
 
 CHATTY = ("transformers", "trl", "accelerate", "datasets")
 TORCH_WRITER = "inline_container"  # the source file that torch names when it cannot write a checkpoint
@@ -75,6 +78,14 @@ def common_settings(output: Path, seed: int, save_steps: int) -> dict[str, Any]:
     }
 
 
+def vllm_settings(recipe: "Rl") -> dict[str, Any]:
+    """Arguments for GRPOConfig that have vLLM draw, or none."""
+    if recipe.vllm == "off":
+        return {}
+    where = {"vllm_mode": "colocate"} if recipe.vllm == "colocate" else {"vllm_server_base_url": recipe.vllm}
+    return {"use_vllm": True, "vllm_mode": "server", **where, "top_p": recipe.top_p}
+
+
 class _Silent:
     """Neither a telemetry ping per trainer nor a model card per checkpoint; and one process has one GPU."""
 
@@ -97,26 +108,36 @@ class OrderedSFTTrainer(_Silent, SFTTrainer):  # type: ignore[misc]
 class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
     """GRPOTrainer whose completions come from `draw(every row's prompt ids, optimizer steps done)`, as token ids.
 
-    With `sampler`, from whose weights `draw` draws, the first two steps prove that these are the trainer's.
+    With `sampler`, from whose weights `draw` draws, the first two steps prove that these are the trainer's. Where vLLM
+    draws, by TRL's own means, `take(prompt ids, completion ids)` is told what.
     """
 
     _buffered_inputs: Any
 
     def __init__(
-        self, draw: Callable[[list[list[int]], int], list[list[int]]], sampler: Any = None, **kwargs: Any
+        self,
+        draw: Callable[[list[list[int]], int], list[list[int]]],
+        sampler: Any = None,
+        take: Callable[[list[list[int]], list[list[int]]], None] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.draw, self.sampler, self.unproven = draw, sampler, 2
+        self.draw, self.sampler, self.take, self.unproven = draw, sampler, take, 2
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         scored = super()._generate_and_score_completions(inputs)
-        if self.sampler is not None and self.unproven:
+        if self.sampler is not None and self.unproven and not self.use_vllm:
             proofs.same_policy(self, self.sampler, scored)
             self.unproven -= 1
         return scored
 
-    def _generate_single_turn(self, prompt_ids: list[list[int]], *_: Any, **__: Any) -> tuple[list[list[int]], None]:
-        return self.draw(prompt_ids, self.state.global_step), None  # no log-probs: old and new policy are one
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *rest: Any, **named: Any) -> tuple[Any, Any]:
+        if not self.use_vllm:
+            return self.draw(prompt_ids, self.state.global_step), None  # no log-probs: old and new policy are one
+        drawn, log_probs = super()._generate_single_turn(prompt_ids, *rest, **named)
+        assert self.take is not None
+        self.take(prompt_ids, drawn)
+        return drawn, log_probs
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         """Completions with an advantage first, shortest first, each micro-batch as narrow as its rows."""
@@ -135,8 +156,8 @@ class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
 
     @property
     def _skips(self) -> bool:
-        """A KL term pulls at every row; and all processes take every pass together."""
-        return bool(self.beta == 0 and self.accelerator.num_processes == 1)
+        """A KL term pulls at every row; all processes take every pass together; vLLM adds tensors that are not cut."""
+        return bool(self.beta == 0 and self.accelerator.num_processes == 1 and not self.use_vllm)
 
 
 def live_first(batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -291,7 +312,8 @@ def trainable(sampler: Any, embeddings: bool) -> tuple[Any, Any]:
 
     `embeddings`: whether input and output embeddings are trained, too.
     """
-    model = copy.deepcopy(sampler.model).float()
+    start = sampler.model.cpu() if sharded() else sampler.model  # each part goes to its GPU by itself
+    model = copy.deepcopy(start).float()
     tokenizer = copy.deepcopy(sampler.tokenizer)
     opening_template(tokenizer, sampler)
     for matrix in (model.get_input_embeddings(), model.get_output_embeddings()):
