@@ -196,6 +196,11 @@ def test_a_step_without_a_finite_loss_stops_the_run(logs: dict[str, float]) -> N
         proofs.finite(7, logs)
 
 
+def test_without_vllm_a_recipe_that_asks_for_it_is_a_line(world_recipe: Path) -> None:
+    with pytest.raises(UserError, match="vLLM is not installed here"):
+        Run.open(load_recipe(world_recipe, ["rl.vllm=colocate"]), make=False)
+
+
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you")])
 def test_out_of_memory_names_the_setting(error: Exception) -> None:
     with pytest.raises(RunError, match=r"out of memory; sft.passes=4"), proofs.fitting("sft.passes=4"):
