@@ -1,6 +1,7 @@
 """The `deliberant` command, also as `python -m deliberant`. Ctrl-C during its imports is one line, too."""
 
 from deliberant.cli.interrupts import stopped
+from deliberant.util.processes import end
 
 
 def main() -> None:
@@ -11,6 +12,9 @@ def main() -> None:
         app(prog_name="deliberant")
     except KeyboardInterrupt:
         stopped()
+    except BaseException as error:
+        end(error)
+        raise
 
 
 if __name__ == "__main__":

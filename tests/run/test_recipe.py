@@ -105,6 +105,8 @@ def test_train_stands_for_sft_and_rl_and_gives_way_to_either(tmp_path: Path) -> 
         ("templates: tamplates\n", 6, "templates: there is no "),
         ("sft:\n  learning_rate: .inf\n", 7, "sft.learning_rate: input should be a finite number"),
         ("evaluate:\n  arms: [sft, base, sft]\n", 7, "evaluate.arms: 'sft' is named twice; keep one of them"),
+        ("rl:\n  vllm: sometimes\n", 7, "rl.vllm: 'sometimes' is none of off, colocate and the http:// address"),
+        ("rl:\n  vllm: colocate\n  max_reasoning_tokens: 9\n", 7, "vLLM cannot close reasoning"),
         ("rl:\n  batch_size: 3\n", 7, "rl.batch_size: 3 does not divide the 128 completions of a step"),
         ("seed: 4294967296\n", 6, "seed: input should be less than 4294967296"),
         (

@@ -481,3 +481,32 @@ def test_sft_plus_rl_needs_sft_and_starts_from_it(tmp_path: Path, bandit: Path) 
     rl(run, "sft+rl")
     assert "sft/checkpoint/model.safetensors" in run.manifest("sft+rl")["inputs"]
     assert run.manifest("sft+rl")["inputs"]["model"] == run.sampler("sft").identity
+
+
+def test_a_sampler_with_stale_weights_is_found_after_one_step(
+    tmp_path: Path, bandit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deliberant.models.local.sampler import LocalSampler
+
+    refresh = LocalSampler.refresh
+    monkeypatch.setattr(LocalSampler, "refresh", lambda self: None if hasattr(self, "_engine") else refresh(self))
+    with pytest.raises(RunError, match="sampler and trainer do not hold the same policy"):
+        ran(tmp_path, bandit, learning_rate=1.0)
+
+
+def test_what_vllm_draws_is_read_as_our_own_is(tmp_path: Path, bandit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trl import GRPOTrainer
+
+    from deliberant.models.local.sampler import LocalSampler
+    from deliberant.training.trainers import SampledGRPOTrainer, vllm_settings
+
+    sampler = LocalSampler.load(bandit)
+    rollouts = Rollouts(sampler, Sampling(), None, POLICY, [HEARTH], k=1, seed=0)
+    whole = [*sampler.tokenizer.encode("<think>!</think>a", add_special_tokens=False), sampler.tokenizer.eos_token_id]
+    monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", lambda self, prompts, *_: ([whole, whole[:-1]], [[0.0]]))
+    trainer = SampledGRPOTrainer.__new__(SampledGRPOTrainer)
+    trainer.use_vllm, trainer.take = True, rollouts.take
+    assert trainer._generate_single_turn([[1], [2]], None, {}, 2) == ([whole, whole[:-1]], [[0.0]])
+    assert [(each.answer, each.stop) for each in rollouts.completions] == [("a", "stop"), ("a", "length")]
+    assert vllm_settings(Rl()) == {}
+    assert vllm_settings(Rl(vllm="http://host:8000"))["vllm_mode"] == "server"

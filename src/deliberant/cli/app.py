@@ -34,9 +34,7 @@ class Verbs(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            done = super().invoke(ctx)
-            processes.leave()
-            return done
+            return super().invoke(ctx)
         except KeyboardInterrupt:
             stopped()
         except DeliberantError as error:
@@ -49,7 +47,7 @@ class Verbs(TyperGroup):
             if not processes.lost(error) or ctx.params.get("debug"):
                 raise
             if processes.fails_first():
-                typer.echo("error: another process of this launch has ended; the same command resumes", err=True)
+                typer.echo(f"error: {processes.ENDED}", err=True)
             raise typer.Exit(1) from None
         except ModuleNotFoundError as error:
             typer.echo(f"error: {not_installed(error)}", err=True)

@@ -4,6 +4,7 @@ Not where prompts are read: a run that is there was made of them, maybe by a ver
 """
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,12 +64,14 @@ def _each(rows: int, parts: int, key: str) -> int:
 
 
 def check_shares(recipe: Recipe, stages: Sequence[str]) -> None:
-    """UserError where one of these stages cannot share its work among the processes of this launch."""
+    """UserError where one of these stages cannot run in this launch: its work cannot be shared, or vLLM is missing."""
     trained = {ARMS[stage].stage for stage in stages if stage in ARMS}
     if "sft" in trained:
         sequences_each(recipe.sft)
     if "rl" in trained:
         completions_each(recipe.rl)
+        if recipe.rl.vllm != "off" and find_spec("vllm") is None:
+            raise UserError("rl.vllm: vLLM is not installed here; pip install vllm (with a GPU), or write rl.vllm: off")
 
 
 def check_truths(cases: Sequence[Case], policy: Policy, file: Path | None) -> None:

@@ -237,11 +237,15 @@ class Lora(_Settings):
 class Rl(_Sampled, _Training, validate_default=True):
     """Group-relative policy optimisation: `group_size` completions for each of `prompts_per_step` prompts.
 
-    `learning_rate` falls to zero in a line over the steps. `judge_k` readings per answer, `beta` weighs the KL term, `helpful_share` of the prompts are harmless ones outside
-    the policy, `batch_size` is the number of completions in one forward pass; `train_embeddings` as in `sft`.
+    `learning_rate` falls to zero in a line over the steps. `judge_k` readings per answer, `beta` weighs the KL term,
+    `helpful_share` of the prompts are harmless ones outside the policy, `batch_size` is the number of completions in
+    one forward pass; `train_embeddings` as in `sft`.
 
     `held_out` prompts are not trained on: the arm's checkpoint is the trained one only where their rewards rose by more
     than chance, else its start. At 0 whatever training left is kept.
+
+    `vllm`: `off`, and our sampler draws, row by row with seeds of its own; `colocate`, and vLLM does on the GPUs that
+    train; or the address of a server (`trl vllm-serve`). vLLM is faster, and draws others when a run resumes.
     """
 
     MEMORY = frozenset({"batch_size", "gradient_checkpointing"})
@@ -258,6 +262,18 @@ class Rl(_Sampled, _Training, validate_default=True):
     train_embeddings: bool = True
     save_steps: Count = 10
     batch_size: Count = 16
+    vllm: str = "off"
+
+    @field_validator("vllm")
+    @classmethod
+    def _draws(cls, where: str, info: ValidationInfo) -> str:
+        if where not in ("off", "colocate") and not where.startswith(("http://", "https://")):
+            raise ValueError(
+                f"'{where}' is none of off, colocate and the http:// address of a server; write one of them"
+            )
+        if where != "off" and info.data.get("max_reasoning_tokens"):
+            raise ValueError("vLLM cannot close reasoning at max_reasoning_tokens; leave one of them out")
+        return where
 
     @field_validator("batch_size")
     @classmethod

@@ -116,6 +116,7 @@ def fit(
         check_unscored(totals["judged"], totals["unscored"], run.recipe.filter.max_unscored, GRACE)
         training.append_rows(rollouts_file, rollouts.shown)
         wanted = {"loss": "loss", "lr": "learning_rate", "grad_norm": "grad_norm", "entropy": "entropy", "kl": "kl"}
+        wanted |= {"vllm_gap": "sampling/sampling_logp_difference/mean"}
         return {**rollouts.account, **{name: logs[key] for name, key in wanted.items() if key in logs}}
 
     steps = len(plan) // recipe.prompts_per_step
@@ -152,6 +153,7 @@ def fit(
         trainer = training.SampledGRPOTrainer(
             draw=rollouts.draw,
             sampler=rollouts.sampler,
+            take=rollouts.take,
             reward_funcs=[rollouts.reward],
             model=model,
             processing_class=tokenizer,
@@ -163,6 +165,7 @@ def fit(
             ),
             args=GRPOConfig(
                 **training.common_settings(folder.dir / TRAINER, run.recipe.seed, recipe.save_steps),
+                **training.vllm_settings(recipe),
                 max_steps=steps,
                 shuffle_dataset=False,  # the plan is the order
                 num_generations=recipe.group_size,
@@ -181,8 +184,7 @@ def fit(
             ),
             callbacks=[
                 training.StepLog(metrics_file, metrics, bar.advance),
-                *([training.Readings(read, recipe.save_steps)] if held else []),
-                training.Blend(model, lambda: float(not held or helped())),
+                *([training.Readings(read, recipe.save_steps), training.Blend(model, helped)] if held else []),
             ],
         )
         training.train(trainer, resume, folder.dir / "checkpoint", start, run.recipe.lora)

@@ -164,7 +164,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
             ),
             callbacks=[
                 training.StepLog(folder.dir / "metrics.jsonl", metrics, bar.advance),
-                training.Blend(model, lambda: recipe.blend),
+                *([training.Blend(model, lambda: recipe.blend)] if recipe.blend < 1 else []),
             ],
         )
         training.train(trainer, resume, folder.dir / "checkpoint", start, run.recipe.lora)

@@ -43,7 +43,12 @@ def finite(step: int, logs: Mapping[str, Any]) -> None:
 
 
 def connected(trainer: Any) -> None:
-    """RunError unless the launched processes train together, from the same weights, and share each step's rows."""
+    """RunError unless the launched processes train together, from the same weights, and share each step's rows.
+
+    UserError for DeepSpeed ZeRO 3.
+    """
+    if os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3":
+        raise UserError("DeepSpeed ZeRO 3 is not supported; recipes/accelerate/fsdp2.yaml shards as much")
     found = trainer.accelerator.num_processes
     if found != count():
         raise RunError(

@@ -125,6 +125,12 @@ class Rollouts:
         self.completions = [self.sampler.read(ids, *each) for ids, each in zip(prompt_ids, drawn, strict=True)]
         return [list(completion.token_ids) for completion in self.completions]
 
+    def take(self, prompt_ids: list[list[int]], drawn: list[list[int]]) -> None:
+        """The completion ids that another engine drew for each row, in the place of `draw`."""
+        self.completions = [
+            self.sampler.read(prompt, *self.sampler.cut(ids)) for prompt, ids in zip(prompt_ids, drawn, strict=True)
+        ]
+
     def reward(self, place: Sequence[int], trainer_state: Any, **_: Any) -> list[float | None]:
         """TRL's reward function, for the rows drawn last; `place` is each row's prompt in the plan.
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from deliberant.models.local.hardware import device
 from deliberant.models.local.sampler import LocalSampler
 from deliberant.training.proofs import WRAPPERS
 
@@ -43,7 +44,9 @@ class ShardSampler(LocalSampler):
     def __init__(self, trained: Any, tokenizer: Any, *, identity: str) -> None:
         self.trained = trained
         whole = copy.deepcopy(trained).requires_grad_(False)
-        super().__init__(whole.bfloat16() if torch.cuda.is_available() else whole, tokenizer, identity=identity)
+        if torch.cuda.is_available():
+            whole = whole.to(device(), torch.bfloat16)
+        super().__init__(whole, tokenizer, identity=identity)
 
     def refresh(self) -> None:
         with torch.no_grad():

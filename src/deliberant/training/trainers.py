@@ -33,7 +33,7 @@ from deliberant.util.processes import count, leads
 
 if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
-    from deliberant.run.recipe import Lora
+    from deliberant.run.recipe import Lora, Rl
 
 CHATTY = ("transformers", "trl", "accelerate", "datasets")
 TORCH_WRITER = "inline_container"  # the source file that torch names when it cannot write a checkpoint
@@ -73,11 +73,20 @@ def common_settings(output: Path, seed: int, save_steps: int) -> dict[str, Any]:
         "save_strategy": "steps",
         "save_steps": save_steps,
         "save_total_limit": 1,
+        "ddp_find_unused_parameters": False,  # every parameter that is trained has a part in every pass
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # it would report the mean of earlier losses
         "report_to": "none",
         "disable_tqdm": True,
     }
+
+
+def vllm_settings(recipe: "Rl") -> dict[str, Any]:
+    """Arguments for GRPOConfig that have vLLM draw, or none."""
+    if recipe.vllm == "off":
+        return {}
+    where = {"vllm_mode": "colocate"} if recipe.vllm == "colocate" else {"vllm_server_base_url": recipe.vllm}
+    return {"use_vllm": True, "vllm_mode": "server", **where, "top_p": recipe.top_p}
 
 
 class _Silent:
@@ -102,26 +111,36 @@ class OrderedSFTTrainer(_Silent, SFTTrainer):  # type: ignore[misc]
 class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
     """GRPOTrainer whose completions come from `draw(every row's prompt ids, optimizer steps done)`, as token ids.
 
-    With `sampler`, from whose weights `draw` draws, the first two steps prove that these are the trainer's.
+    With `sampler`, from whose weights `draw` draws, the first two steps prove that these are the trainer's. Where vLLM
+    draws, by TRL's own means, `take(prompt ids, completion ids)` is told what.
     """
 
     _buffered_inputs: list[dict[str, Any]] | None  # the micro-batches of a step
 
     def __init__(
-        self, draw: Callable[[list[list[int]], int], list[list[int]]], sampler: Any = None, **kwargs: Any
+        self,
+        draw: Callable[[list[list[int]], int], list[list[int]]],
+        sampler: Any = None,
+        take: Callable[[list[list[int]], list[list[int]]], None] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.draw, self.sampler, self.unproven = draw, sampler, 2
+        self.draw, self.sampler, self.take, self.unproven = draw, sampler, take, 2
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         scored = super()._generate_and_score_completions(inputs)
-        if self.sampler is not None and self.unproven:
+        if self.sampler is not None and self.unproven and not self.use_vllm:
             proofs.same_policy(self, self.sampler, scored)
             self.unproven -= 1
         return scored
 
-    def _generate_single_turn(self, prompt_ids: list[list[int]], *_: Any, **__: Any) -> tuple[list[list[int]], None]:
-        return self.draw(prompt_ids, self.state.global_step), None  # no log-probs: old and new policy are one
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *rest: Any, **named: Any) -> tuple[Any, Any]:
+        if not self.use_vllm:
+            return self.draw(prompt_ids, self.state.global_step), None  # no log-probs: old and new policy are one
+        drawn, log_probs = super()._generate_single_turn(prompt_ids, *rest, **named)
+        assert self.take is not None
+        self.take(prompt_ids, drawn)
+        return drawn, log_probs
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         """Completions with an advantage first, shortest first, each micro-batch as narrow as its rows."""
@@ -141,8 +160,8 @@ class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
 
     @property
     def _skips(self) -> bool:
-        """A KL term pulls at every row; and all processes take every pass together."""
-        return bool(self.beta == 0 and self.accelerator.num_processes == 1)
+        """A KL term pulls at every row; all processes take every pass together; vLLM adds tensors that are not cut."""
+        return bool(self.beta == 0 and self.accelerator.num_processes == 1 and not self.use_vllm)
 
 
 def live_first(batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -321,13 +340,15 @@ def trainable(sampler: Any, embeddings: bool, lora: "Lora | None", seed: int) ->
     What is trained is fp32. `embeddings`: whether input and output embeddings are trained, too. With `lora` an adapter
     alone is trained; the weights below it stay in bf16 where they are in it and the hardware multiplies it.
     """
-    model = copy.deepcopy(sampler.model)
+    start = sampler.model.cpu() if sharded() else sampler.model  # each part goes to its GPU by itself
+    model = copy.deepcopy(start)
     tokenizer = copy.deepcopy(sampler.tokenizer)
     opening_template(tokenizer, sampler)
     if lora is None or not multiplies_bf16():
         model = model.float()
     if lora is not None:
-        return with_adapter(model, lora, seed), tokenizer
+        with quiet():
+            return with_adapter(model, lora, seed), tokenizer
     if hasattr(model, "peft_config"):  # an adapter's run that goes on without one
         model = model.merge_and_unload()
     for matrix in (model.get_input_embeddings(), model.get_output_embeddings()):

@@ -7,18 +7,22 @@ Waiting is on sockets of the CPU (gloo), for as long as it takes: the leader may
 """
 
 import os
+import signal
+import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from deliberant.util.errors import UserError
+from deliberant.util.errors import RunError, UserError
 
 Value = TypeVar("Value")
 
 STEP = timedelta(hours=3)
 """The longest that one process may keep the others waiting inside a training step: its judge may be slow."""
 WAIT = timedelta(days=100)
+ENDED = "another process of this launch has ended, or the launch was stopped; the same command resumes"
 
 _joined: tuple[Any, Any] | None = None
 """The store and the group to wait in, once the processes are connected."""
@@ -62,9 +66,14 @@ def join() -> Any:
             store, number, size = next(rendezvous("env://"))
             dist.init_process_group(backend, store=store, rank=number, world_size=size, timeout=STEP)
             _joined = store, dist.new_group(backend="gloo", timeout=WAIT)
+            signal.signal(signal.SIGTERM, _ended)  # how a launcher ends the others once one has ended
         except (RuntimeError, ValueError) as error:
             raise UserError(_unconnected(str(error))) from error
     return _joined[1]
+
+
+def _ended(*_: Any) -> None:
+    raise RunError(ENDED)
 
 
 def _unconnected(reason: str) -> str:
@@ -75,14 +84,24 @@ def _unconnected(reason: str) -> str:
     return f"process {rank()} of {count()} cannot reach the others at {port} ({first}); see docs/distributed.md"
 
 
-def leave() -> None:
-    """Disconnect, at the end of the work."""
-    global _joined
-    if _joined is not None:
+def end(error: BaseException) -> None:
+    """Disconnect, as the command ends by `error` (SystemExit included); nothing where no others were launched.
+
+    After a failure the process is gone at once: a regular exit would wait for the others, and they for it.
+    """
+    if _joined is None:
+        return
+    code = error.code if isinstance(error, SystemExit) else 1
+    if not code:
         import torch.distributed as dist
 
         dist.destroy_process_group()
-        _joined = None
+        return
+    if not isinstance(error, SystemExit):
+        traceback.print_exception(error)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code if isinstance(code, int) else 1)
 
 
 @contextmanager

@@ -48,6 +48,16 @@ def workload(seed: int = 0) -> list[list[int]]:
     return rows
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_log_probabilities_are_those_of_transformers(sampler: LocalSampler, temperature: float) -> None:
+    prompt, completion = [72, 101, 108], [111, 10, 87, 111]
+    found = sampler.log_probs(prompt, completion, temperature)
+    with torch.inference_mode():
+        logits = sampler.model(torch.tensor([[*prompt, *completion]])).logits[0, len(prompt) - 1 : -1].float()
+    wanted = (logits / temperature).log_softmax(-1).gather(1, torch.tensor(completion)[:, None])[:, 0]
+    torch.testing.assert_close(found, wanted, atol=1e-3, rtol=1e-3)
+
+
 def check_drawn(
     sampler: LocalSampler, prompts: list[list[int]], seeds: Sequence[int], drawn: list[Any], sampling: Sampling
 ) -> None:

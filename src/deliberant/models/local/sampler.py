@@ -223,7 +223,7 @@ class LocalSampler:
             out = torch.zeros(len(order), sampling.max_new_tokens, dtype=torch.long)
             for step, (live, tokens) in enumerate(self._steps(groups, [seeds[row] for row in order], sampling)):
                 out[live, step] = tokens
-            results |= {row: self._cut(ids) for row, ids in zip(order, out.tolist(), strict=True)}
+            results |= {row: self.cut(ids) for row, ids in zip(order, out.tolist(), strict=True)}
         return [results[row] for row in range(len(rows))]
 
     def stream(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Iterator[Parts]:
@@ -264,7 +264,8 @@ class LocalSampler:
             if not running.any():
                 return
 
-    def _cut(self, ids: list[int]) -> tuple[Tokens, Stop]:
+    def cut(self, ids: list[int]) -> tuple[Tokens, Stop]:
+        """The ids up to the end of turn, and whether there is one."""
         end = next((place for place, token in enumerate(ids) if token in self._ends), None)
         return (tuple(ids), "length") if end is None else (tuple(ids[: end + 1]), "stop")
 
