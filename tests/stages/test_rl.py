@@ -324,6 +324,20 @@ def test_killed_and_run_again_ends_with_the_very_same_weights(
     assert read_rows(run.root / "rl" / "rollouts.jsonl") == read_rows(undisturbed.root / "rl" / "rollouts.jsonl")
 
 
+def test_a_curriculum_rests_what_no_longer_varies_and_a_kill_changes_nothing(tmp_path: Path, bandit: Path) -> None:
+    some = [replace(each, messages=PRUNING.messages) for each in MORE]
+    settings: dict[str, Any] = {"curriculum": True, "steps": 6, "helpful_share": 0, "prompts_per_step": 4}
+    straight = ran(tmp_path / "straight", bandit, more=some, **settings)
+    rows = metrics(straight)
+    rested = {id for row in rows[:2] for id in row["uniform_ids"]}
+    assert rested, "or nothing here is tested"
+    drawn = {row["prompt_id"] for row in read_rows(straight.root / "rl" / "rollouts.jsonl") if row["step"] in (3, 4)}
+    assert drawn and not drawn & rested
+    with pytest.raises(Killed):
+        ran(tmp_path / "killed", bandit, fuse=Fuse(5), more=some, **settings)
+    assert metrics(ran(tmp_path / "killed", bandit, more=some, **settings)) == rows
+
+
 LONG: dict[str, Any] = {
     "steps": 12,
     "prompts_per_step": 4,

@@ -241,6 +241,8 @@ class Rl(_Sampled, _Training, validate_default=True):
     `helpful_share` of the prompts are harmless ones outside the policy, `batch_size` is the number of completions in
     one forward pass; `train_embeddings` as in `sft`.
 
+    `curriculum`: a prompt whose rewards were all the same rests until the next checkpoint.
+
     `held_out` prompts are not trained on: the arm's checkpoint is the trained one only where their rewards rose by more
     than chance, else its start. At 0 whatever training left is kept.
 
@@ -259,6 +261,7 @@ class Rl(_Sampled, _Training, validate_default=True):
     helpful_share: Share = 0.25
     judge_k: Count = 1
     held_out: Annotated[int, Field(ge=0)] = 0
+    curriculum: bool = False
     train_embeddings: bool = True
     save_steps: Count = 10
     batch_size: Count = 16

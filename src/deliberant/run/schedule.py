@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from deliberant.prompts.types import Prompt
 from deliberant.run.recipe import Rl
 from deliberant.util.errors import UserError
+from deliberant.util.files import seed_of
 
 if TYPE_CHECKING:
     from deliberant.run.run import Run
@@ -27,6 +28,26 @@ def planned(run: "Run") -> list[Prompt]:
     return schedule(
         prompts, steps, recipe.prompts_per_step, recipe.helpful_share, run.recipe.seed, touched=touched, replay=replay
     )
+
+
+def replanned(run: "Run", plan: Sequence[Prompt], step: int, resting: Collection[str]) -> list[Prompt]:
+    """The same plan up to `step`, and from there on anew, without the `resting` prompts (ids) while others are left.
+
+    A curriculum by what still varies: a group of one reward teaches nothing, and its prompt rests until the next
+    checkpoint.
+    """
+    recipe = run.recipe.rl
+    _, prompts = sides(run)
+    awake = [
+        prompt
+        for prompt in prompts
+        if prompt.id not in resting
+        or not any(bool(each.categories) == bool(prompt.categories) and each.id not in resting for each in prompts)
+    ]
+    done = step * recipe.prompts_per_step
+    steps = (len(plan) - done) // recipe.prompts_per_step
+    seed = seed_of([run.recipe.seed, "curriculum", step])
+    return [*plan[:done], *schedule(awake, steps, recipe.prompts_per_step, recipe.helpful_share, seed)]
 
 
 def sides(run: "Run") -> tuple[list[Prompt], list[Prompt]]:

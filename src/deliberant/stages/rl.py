@@ -20,7 +20,7 @@ from deliberant.prompts.types import Prompt
 from deliberant.run.arms import ARMS, BASE
 from deliberant.run.checks import completions_each
 from deliberant.run.folder import TRAINER, StageFolder
-from deliberant.run.schedule import planned, sides
+from deliberant.run.schedule import planned, replanned, sides
 from deliberant.training import held_out
 from deliberant.training.rollouts import Rollouts, draw_rewards
 from deliberant.util.errors import RunError
@@ -109,6 +109,19 @@ def fit(
         run.recipe.seed,
         ARMS[folder.name].exposes,
     )
+
+    def rest(step: int) -> None:
+        """Replans what comes after `step` by the groups since the checkpoint before it."""
+        since = [row for row in done if row["step"] > step - recipe.save_steps]
+        uniform = from_leader([id for row in since for id in row["uniform_ids"]])
+        plan[:] = replanned(run, plan, step, frozenset(uniform))
+
+    if recipe.curriculum:
+        past, done = done, []
+        for row in past:
+            done.append(row)
+            if row["step"] % recipe.save_steps == 0:
+                rest(row["step"])
     totals = Counter({name: sum(row.get(name, 0) for row in done) for name in COUNTS})  # an older row lacks some
 
     def metrics(step: int, logs: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +130,11 @@ def fit(
         training.append_rows(rollouts_file, rollouts.shown)
         wanted = {"loss": "loss", "lr": "learning_rate", "grad_norm": "grad_norm", "entropy": "entropy", "kl": "kl"}
         wanted |= {"vllm_gap": "sampling/sampling_logp_difference/mean"}
-        return {**rollouts.account, **{name: logs[key] for name, key in wanted.items() if key in logs}}
+        row = {**rollouts.account, **{name: logs[key] for name, key in wanted.items() if key in logs}}
+        if recipe.curriculum:
+            row["uniform_ids"] = rollouts.uniform
+            done.append({"step": step, **row})
+        return row
 
     steps = len(plan) // recipe.prompts_per_step
     held, _ = sides(run)
@@ -152,6 +169,7 @@ def fit(
     with training.quiet(), proofs.fitting(remedy), run.progress(folder.name, steps) as bar:
         trainer = training.SampledGRPOTrainer(
             draw=rollouts.draw,
+            plan=plan,
             sampler=rollouts.sampler,
             take=rollouts.take,
             reward_funcs=[rollouts.reward],
@@ -184,6 +202,7 @@ def fit(
             ),
             callbacks=[
                 training.StepLog(metrics_file, metrics, bar.advance),
+                *([training.AtCheckpoints(rest, recipe.save_steps)] if recipe.curriculum else []),
                 *([training.Readings(read, recipe.save_steps), training.Blend(model, helped)] if held else []),
             ],
         )

@@ -93,6 +93,9 @@ def draw_rewards(
 class Rollouts:
     """Draws a step's completions from the live model, has the answers judged, and keeps the step's account.
 
+    `account` has the last step in numbers, `shown` some of its rollouts, `uniform` the ids of prompts whose rewards
+    were all the same.
+
     The trainer calls `draw` and then `reward`, once each per optimizer step. Seeds hang on recipe seed, step and row,
     so a resumed run draws what an undisturbed one would have drawn. Of several processes each draws its own rows, and
     the leader has those of all of them judged: the others need no judge.
@@ -115,6 +118,7 @@ class Rollouts:
         self.completions: list[Completion] = []
         self.account: dict[str, Any] = {}
         self.shown: list[dict[str, Any]] = []
+        self.uniform: list[str] = []
 
     def draw(self, prompt_ids: list[list[int]], step: int) -> list[list[int]]:
         """Completion ids, end-of-turn included, for each row of prompt ids. The optimizer moved, so refresh first."""
@@ -151,6 +155,10 @@ class Rollouts:
         earned = rewards(self.judge, self.policy, prompts, answers, self.k, self._seed("judge", step), exposed)
         overlapping = self._overlaps(self.judge, prompts, completions, answers)
         self.account = account(places, prompts, completions, answers, earned, overlapping)
+        found: dict[str, set[float | None]] = {}
+        for prompt, reward in zip(prompts, earned, strict=True):
+            found.setdefault(prompt.id, set()).add(reward)
+        self.uniform = [id for id, several in found.items() if len(several - {None}) < 2]
         self.shown = [
             {
                 "step": step + 1,

@@ -23,6 +23,7 @@ from trl import GRPOTrainer, SFTTrainer
 from deliberant.models.formats import chat_prompt, opened_by
 from deliberant.models.local.bars import without_bars
 from deliberant.models.local.hardware import multiplies_bf16
+from deliberant.prompts.types import Prompt
 from deliberant.training import proofs
 from deliberant.training.adapters import save_adapter, with_adapter
 from deliberant.training.rows import IGNORED
@@ -111,8 +112,9 @@ class OrderedSFTTrainer(_Silent, SFTTrainer):  # type: ignore[misc]
 class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
     """GRPOTrainer whose completions come from `draw(every row's prompt ids, optimizer steps done)`, as token ids.
 
-    With `sampler`, from whose weights `draw` draws, the first two steps prove that these are the trainer's. Where vLLM
-    draws, by TRL's own means, `take(prompt ids, completion ids)` is told what.
+    `plan` has the prompt of each `place`, which may change until its step comes. With `sampler`, from whose weights
+    `draw` draws, the first two steps prove that these are the trainer's. Where vLLM draws, by TRL's own means,
+    `take(prompt ids, completion ids)` is told what.
     """
 
     _buffered_inputs: list[dict[str, Any]] | None  # the micro-batches of a step
@@ -120,12 +122,13 @@ class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
     def __init__(
         self,
         draw: Callable[[list[list[int]], int], list[list[int]]],
+        plan: Sequence[Prompt] = (),
         sampler: Any = None,
         take: Callable[[list[list[int]], list[list[int]]], None] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.draw, self.sampler, self.take, self.unproven = draw, sampler, take, 2
+        self.draw, self.plan, self.sampler, self.take, self.unproven = draw, plan, sampler, take, 2
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         scored = super()._generate_and_score_completions(inputs)
@@ -145,6 +148,10 @@ class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         """Completions with an advantage first, shortest first, each micro-batch as narrow as its rows."""
         fresh = self._buffered_inputs is None or self._step % self.args.steps_per_generation == 0
+        if fresh and self.plan:
+            generation_batch = [
+                {**row, "prompt": [dict(turn) for turn in self.plan[row["place"]].messages]} for row in generation_batch
+            ]
         inputs = super()._prepare_inputs(generation_batch)
         if not fresh or not self._skips:
             return inputs
@@ -258,6 +265,17 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
         row = {"step": state.global_step, **self.row(state.global_step, logs)}
         append_rows(self.path, [row])
         self.advance(1)
+
+
+class AtCheckpoints(TrainerCallback):  # type: ignore[misc]
+    """Calls `work(step)` at every checkpoint, before it is saved."""
+
+    def __init__(self, work: Callable[[int], None], save_steps: int) -> None:
+        self.work, self.save_steps = work, save_steps
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        if logs and "loss" in logs and state.global_step % self.save_steps == 0:
+            self.work(state.global_step)
 
 
 class Readings(TrainerCallback):  # type: ignore[misc]
