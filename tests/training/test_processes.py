@@ -4,10 +4,11 @@ import math
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +26,7 @@ from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import read_rows
 from deliberant.util.locks import unlock
 from tests.tiny import make_tiny_model
+from tests.training.pairs import Pairs
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
@@ -41,16 +43,15 @@ SETTINGS = {
 OPTIONS = [text for key, value in SETTINGS.items() for text in ("--set", f"{key}={value}")]
 
 
-def launch(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Two processes of `python -m WORDS`."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", *words]
-    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
-    own = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths, "HF_HUB_OFFLINE": "1", **environment}
-    return subprocess.run(command, env=own, capture_output=True, text=True, timeout=1800, check=False)
-
-
 def errors(said: str) -> list[str]:
     return re.findall("error: .*", said)  # maybe behind a bar
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pairs]:
+    pairs = Pairs(tmp_path_factory.mktemp("pairs"))
+    yield pairs
+    pairs.close()
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +88,13 @@ def same(one: Path, two: Path, arm: str) -> None:
 @pytest.mark.slow
 @pytest.mark.numbers
 def test_a_killed_process_ends_both_with_one_line_and_both_resume_as_one(
-    world_recipe: Path, alone: Path, together: Path
+    world_recipe: Path, alone: Path, together: Path, pairs: Pairs
 ) -> None:
-    words = ["sft", str(world_recipe), "--root", str(together.parent), *OPTIONS]
-    dead = launch("tests.training.mortal", *words, MORTAL_STEP="3")
-    assert dead.returncode == 1
-    assert errors(dead.stderr) == [f"error: {processes.ENDED}"], dead.stderr
+    words = ["sft", world_recipe, "--root", together.parent, *OPTIONS]
+    assert pairs.run(*words, dies=3) == [1, -signal.SIGKILL], pairs.said
+    assert errors(pairs.said) == [f"error: {processes.ENDED}"], pairs.said
     assert not (together / "sft" / "checkpoint").exists() and (together / "sft" / "trainer" / "checkpoint-2").exists()
-    done = launch("deliberant", *words)
-    assert done.returncode == 0, done.stderr
+    assert pairs.run(*words) == [0, 0], pairs.said
     assert len(read_rows(alone / "sft" / "rows.jsonl")) % 2, "or no process ran out of rows"
     same(alone, together, "sft")
     left = {path.name for path in (together / "sft").iterdir()}
@@ -104,9 +103,11 @@ def test_a_killed_process_ends_both_with_one_line_and_both_resume_as_one(
 
 @pytest.mark.slow
 @pytest.mark.numbers
-def test_two_processes_draw_and_learn_what_one_does(world_recipe: Path, alone: Path, together: Path) -> None:
-    done = launch("deliberant", "rl", str(world_recipe), "--root", str(together.parent), "--arm", "rl", *OPTIONS)
-    assert done.returncode == 0, done.stderr
+def test_two_processes_draw_and_learn_what_one_does(
+    world_recipe: Path, alone: Path, together: Path, pairs: Pairs
+) -> None:
+    words = ["rl", world_recipe, "--root", together.parent, "--arm", "rl", *OPTIONS]
+    assert pairs.run(*words) == [0, 0], pairs.said
     same(alone, together, "rl")
     assert any(row["grad_norm"] > 0 for row in read_rows(together / "rl" / "metrics.jsonl"))
     assert read_rows(alone / "rl" / "rollouts.jsonl")[0] == read_rows(together / "rl" / "rollouts.jsonl")[0]
@@ -114,7 +115,13 @@ def test_two_processes_draw_and_learn_what_one_does(world_recipe: Path, alone: P
 
 @pytest.mark.slow
 def test_a_model_in_parts_is_sampled_and_blended_whole(tmp_path: Path) -> None:
-    done = launch("tests.training.parts", str(make_tiny_model(tmp_path, "gpt2")))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    done = subprocess.run(
+        [*command, "tests.training.parts", str(make_tiny_model(tmp_path, "gpt2"))],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
 
 

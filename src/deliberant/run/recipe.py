@@ -265,7 +265,7 @@ class Rl(_Sampled, _Training, validate_default=True):
     train_embeddings: bool = True
     save_steps: Count = 10
     batch_size: Count = 16
-    vllm: str = "off"
+    vllm: Annotated[str, BeforeValidator(lambda word: "off" if word is False else word)] = "off"  # YAML 1.1's bare off
 
     @field_validator("vllm")
     @classmethod
