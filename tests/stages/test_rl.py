@@ -522,5 +522,5 @@ def test_what_vllm_draws_is_read_as_our_own_is(tmp_path: Path, bandit: Path, mon
     trainer.use_vllm, trainer.take = True, rollouts.take
     assert trainer._generate_single_turn([[1], [2]], None, {}, 2) == ([whole, whole[:-1]], [[0.0]])
     assert [(each.answer, each.stop) for each in rollouts.completions] == [("a", "stop"), ("a", "length")]
-    assert vllm_settings(Rl(vllm=False)) == vllm_settings(Rl()) == {}
+    assert vllm_settings(Rl(vllm=False)) == vllm_settings(Rl()) == {}  # type: ignore[arg-type]
     assert vllm_settings(Rl(vllm="http://host:8000"))["vllm_mode"] == "server"

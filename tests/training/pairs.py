@@ -47,7 +47,7 @@ class Pairs:
             env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
         )
 
-    def run(self, *arguments: str | Path, dies: int = 0) -> list[int]:
+    def run(self, *arguments: object, dies: int = 0) -> list[int]:
         """Exit codes of `deliberant ARGUMENTS` in both; the second kills itself at step `dies`."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
