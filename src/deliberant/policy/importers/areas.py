@@ -191,7 +191,7 @@ def _clause(id: str, code: str, title: str, style: Style, category: str, block: 
             title, examples = quoted[1], (quoted[2], *examples)
     if not title:
         raise mistake(block.file, block.line, f"rule {code} has no condition", f"write `{code} <when it applies>`")
-    return Clause(id, title, style, text, examples, body.exclusions, category, block.line)
+    return Clause(id, title, style, text, examples, body.exclusions, category, body.why, body.source, block.line)
 
 
 def _no_headings(block: Block) -> str:

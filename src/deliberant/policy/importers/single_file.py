@@ -32,7 +32,7 @@ from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Import
 from deliberant.policy.loader import RESERVED
 from deliberant.policy.markdown import Block, Section, clip, heading, mistake, read_document
 from deliberant.policy.parts import read_guidelines
-from deliberant.policy.printer import clause_parts, guideline_section
+from deliberant.policy.printer import clause_file_parts, guideline_section
 from deliberant.policy.types import Category, Policy
 from deliberant.prompts.types import Style
 
@@ -64,7 +64,7 @@ def export_policy(policy: Policy) -> str:
         for style, clauses in groupby(category.clauses, key=lambda clause: clause.style):
             blocks.append(f"## {LABELS[style]}")
             for clause in clauses:
-                blocks += [f"### {clause.id}: {clause.title}", *clause_parts(clause)]
+                blocks += [f"### {clause.id}: {clause.title}", *clause_file_parts(clause)]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
