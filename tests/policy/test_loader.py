@@ -306,7 +306,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_clause_has_a_reason_which_views_show_and_a_source_which_they_do_not() -> None:
     text = (
-        WEAPONS.replace("Whoever asks.\n", "Whoever asks.\n\nWhy: people get hurt,\nor worse.\n", 1)
+        WEAPONS.replace("\nExamples:\n- how", "\nWhy: people get hurt,\nor worse.\n\nExamples:\n- how", 1)
         + "\nSource: old.md:3-5 W.a\n"
     )
     policy = loaded(FILES | {"categories/weapons.md": text})

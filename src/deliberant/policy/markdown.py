@@ -90,9 +90,12 @@ def clip(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:79] + "…")
 
 
-def read_document(file: Path, keys: Sequence[str] = ()) -> tuple[dict[str, Value], Block]:
-    """The front matter, which must hold just these keys (none: the file has no front matter), and the body."""
-    text = _read(file)
+def read_document(file: Path, keys: Sequence[str] = (), text: str | None = None) -> tuple[dict[str, Value], Block]:
+    """The front matter, which must hold just these keys (none: the file has no front matter), and the body.
+
+    `text` stands in for what the file holds, where that was converted.
+    """
+    text = _read(file) if text is None else text
     if not keys:
         return {}, _block(file, 1, text)
     found = FRONT_MATTER.match(text)
