@@ -170,38 +170,92 @@ def diff(
         typer.echo("".join(f"{id}\n" for id in asked["touched"]), nl=False)
 
 
-@policy_app.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The source; SpecBench's is a folder.")],
-    to: Annotated[Path, typer.Option(help="Folder of the policy; must not exist or be empty.")],
-    format: Annotated[
-        str | None, typer.Option(help="model-spec, specbench or single-file; without it, the content tells.")
-    ] = None,
-    style: Annotated[
-        str | None, typer.Option(help="Style of all clauses, where the source has none (model-spec, specbench).")
-    ] = None,
+Source = Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="A policy as people write it.", show_default=False)]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        metavar="TITLE=MEANING",
+        help="What a title means: a style (refuse, comply, safe_complete), or category, clause, group, definitions, "
+        "examples, exclusions, why, aside, text; may be repeated.",
+    ),
+]
+CategoryLevel = Annotated[int | None, typer.Option(min=1, max=6, help="Headings of this level are categories.")]
+Layout = Annotated[
+    str | None,
+    typer.Option(help="model-spec, labelled, taxonomy, numbered or prose; without it, the content tells."),
+]
+StyleOfAll = Annotated[str | None, typer.Option(help="Style of all clauses, where the source has none.")]
+
+
+@policy_app.command()
+def outline(
+    file: Source,
+    label: Labels = None,
+    category_level: CategoryLevel = None,
+    layout: Layout = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a policy of OpenAI's Model Spec, of SpecBench's JSON, or of a single file such as gpt-oss-safeguard reads.
-
-    Says what was found and what imported. Exit 1: something was skipped, and is listed.
+    """Show what `import` finds in a file, line by line, and what each part would become; ? marks what it does not know.
 
     \b
+    deliberant policy outline policy.md
+    deliberant policy outline policy.md --label 'Includes=refuse' --label 'Overview=aside' --category-level 2
+    """
+    from deliberant.cli.console import print_outline
+    from deliberant.cli.prompts import pairs
+    from deliberant.policy.importers import outlines, wishes_of
+
+    found, name = outlines(file, wishes_of(pairs("--label", label, "TITLE=MEANING"), category_level, None), layout)
+    if as_json:
+        rows = [
+            {"file": str(each.file), "line": part.line, "end": part.end, "kind": part.kind, "title": part.title}
+            | {"is": part.role, "style": part.style}
+            for each in found
+            for part in each.root.walk()
+        ]
+        typer.echo(json.dumps({"layout": name, "parts": rows}, ensure_ascii=False, indent=1))
+        return
+    for each in found:
+        print_outline(each)
+    typer.echo(f"read as {name}; change it with --label, --category-level, --layout", err=True)
+
+
+@policy_app.command("import")
+def import_(
+    file: Source,
+    to: Annotated[Path, typer.Option(help="Folder of the policy; must not exist or be empty.")],
+    label: Labels = None,
+    category_level: CategoryLevel = None,
+    style: StyleOfAll = None,
+    layout: Layout = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a policy of a file or folder as people write them: labelled sections, codes, taxonomies, numbers, prose,
+    OpenAI's Model Spec, SpecBench's JSON, an exported policy.
+
+    Says what was found and what imported, every line counted; `outline` shows it before. Where the source names no
+    response style, --style gives all clauses one, or --label says what a title means. Exit 1: something was left
+    out, and is listed.
+
+    \b
+    deliberant policy import policy.md --to my-policy/
+    deliberant policy import policies/ --to my-policy/
+    deliberant policy import policy.md --to my-policy/ --label 'Includes=refuse' --label 'Excludes=comply'
+    deliberant policy import hazards.md --to my-policy/ --style refuse
+    deliberant policy import constitution.md --to my-policy/ --style safe_complete --category-level 2
     deliberant policy import model_spec/model_spec.md --to my-policy/ --style safe_complete
     deliberant policy import SpecBench/data --to my-policy/ --style comply
-    deliberant policy import policy.txt --to my-policy/ --format single-file
-    deliberant policy import policy.txt --to my-policy/ --json | jq .warnings
     """
     from dataclasses import asdict
 
-    from deliberant.policy.importers import FORMATS, import_policy, save_policy
+    from deliberant.cli.prompts import pairs
+    from deliberant.policy.importers import import_policy, save_policy, wishes_of
     from deliberant.prompts.types import STYLES
 
-    imported = import_policy(
-        file,
-        None if format is None else choice("--format", format, FORMATS),
-        None if style is None else choice("--style", style, STYLES),
-    )
+    chosen = None if style is None else choice("--style", style, STYLES)
+    wishes = wishes_of(pairs("--label", label, "TITLE=MEANING"), category_level, chosen)
+    imported = import_policy(file, wishes, layout)
     save_policy(imported.policy, to)
     if as_json:
         row = {"policy": str(to), "hash": imported.policy.hash, "counts": [asdict(count) for count in imported.counts]}

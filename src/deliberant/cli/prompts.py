@@ -60,7 +60,12 @@ def import_file(
     skipped = beside(to, "skipped.jsonl")
     apart([to, skipped], [file])
     table = open_table(file, split, config)
-    write_prompts(to, import_prompts(table, _pairs("--map", mapped), _pairs("--set", constants), account))
+    write_prompts(
+        to,
+        import_prompts(
+            table, pairs("--map", mapped, "FIELD=COLUMN"), pairs("--set", constants, "FIELD=VALUE"), account
+        ),
+    )
     if account.skipped:
         write_rows(skipped, ({"at": at, "why": why} for at, why in account.skipped))
     else:
@@ -226,13 +231,14 @@ def label(
         print_table(rates_table(report))
 
 
-def _pairs(option: str, given: Pairs) -> dict[str, str]:
+def pairs(option: str, given: Pairs, form: str) -> dict[str, str]:
+    """What an option such as `--map FIELD=COLUMN` was given. UserError for another form, or a name with two values."""
     found: dict[str, str] = {}
     for pair in given or ():
         name, equals, value = pair.partition("=")
         if not (equals and name and value):
-            raise UserError(f"{option} {pair}: write it as FIELD={'COLUMN' if option == '--map' else 'VALUE'}")
-        if name in found:
+            raise UserError(f"{option} {pair}: write it as {form}")
+        if found.get(name, value) != value:
             raise UserError(f"{option} {pair}: '{name}' is already {found[name]}; keep one of them")
         found[name] = value
     return found

@@ -12,7 +12,8 @@ from deliberant.util.names import nearest
 
 @dataclass(frozen=True)
 class Change:
-    """A clause that both versions have. `what`: restyled, moved, title, text, why, examples, exclusions, source, reordered."""
+    """A clause that both versions have. `what`: restyled, moved, title, text, why, examples,
+    exclusions, source, reordered."""
 
     old: Clause
     new: Clause

@@ -76,9 +76,14 @@ class Section(NamedTuple):
 
 def heading(match: re.Match[str]) -> str:
     """What group 1 of a heading's match says, without the `##` that may close the line."""
-    text = (match[1] or "").strip()
-    bare = text.rstrip("#")
-    return bare.strip() if not bare or bare[-1].isspace() else text
+    return bare(match[1])
+
+
+def bare(title: str | None) -> str:
+    """A heading's words without the `##` that may close its line."""
+    text = (title or "").strip()
+    short = text.rstrip("#")
+    return short.strip() if not short or short[-1].isspace() else text
 
 
 def mistake(file: Path, line: int, what: str, remedy: str) -> UserError:

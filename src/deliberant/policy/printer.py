@@ -12,7 +12,7 @@ from deliberant.policy.types import Category, Clause, Guideline, Policy
 def print_policy(policy: Policy) -> dict[str, str]:
     """File name (relative, "/" separated) -> Markdown, in reading order. Loading these files gives `policy` back."""
     intro = policy.intro and f"\n{policy.intro}\n"
-    files = {"policy.md": _front_matter(name=policy.name, version=policy.version) + intro}
+    files = {"policy.md": front_matter(name=policy.name, version=policy.version) + intro}
     if policy.rules:
         files["rules.md"] = f"# Rules\n\n{policy.rules}\n"
     files["styles.md"] = "\n\n".join(["# Styles", *map(guideline_section, policy.styles)]) + "\n"
@@ -47,7 +47,7 @@ def _category(category: Category) -> str:
     blocks.append("## Clauses")
     for clause in category.clauses:
         blocks.append("\n".join([clause_heading(clause), "\n\n".join(clause_file_parts(clause))]).rstrip("\n"))
-    return _front_matter(id=category.id) + "\n\n".join(blocks) + "\n"
+    return front_matter(id=category.id) + "\n\n".join(blocks) + "\n"
 
 
 def guideline_section(guideline: Guideline) -> str:
@@ -56,7 +56,8 @@ def guideline_section(guideline: Guideline) -> str:
     return f"## {guideline.style}{topic}\n{guideline.text}"
 
 
-def _front_matter(**values: Any) -> str:
+def front_matter(**values: Any) -> str:
+    """Its lines, with the `---` around them."""
     # An endless width: yaml would fold long values, and folding does not keep every run of spaces.
     return f"---\n{yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=float('inf'))}---\n"
 

@@ -32,9 +32,9 @@ class Guideline:
 class Clause:
     """One rule: when `title` holds, answer in `style`, because `why`.
 
-    `source` is where an imported one stands in its source, `file:first-last` and the code it has there; no view holds it.
-    `line` is that of its heading, 0 when not read from a file. `lines`: where the text, the reason, each example and each
-    exclusion start, in that order; empty when not read from a file.
+    `source` is where an imported one stands in its source, `file:first-last` and its code there; no view holds it.
+    `line` is that of its heading, 0 when not read from a file. `lines`: where the text, the reason, each example and
+    each exclusion start, in that order; empty when not read from a file.
     """
 
     id: str
