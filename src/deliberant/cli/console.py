@@ -125,8 +125,16 @@ def import_lines(account: "Import", to: Path, skipped: Path) -> Iterator[str]:
         if len(account.skipped) > SHOWN:
             yield f"  and {len(account.skipped) - SHOWN} more"
     notes = {"id": "numbered for want of an id", "family": "a family of their own"}
-    notes |= {"category": "outside every category"}
+    notes |= {"category": "outside every category", "suite": "in a suite named after the file"}
+    notes |= {"harmful": "harmful where the truth is refuse, for want of a column"}
     yield from (f"{count} {notes[name]}" for name, count in account.defaulted.items())
+    yield from (f"{count} {what}" for what, count in account.left.items())
+    yield from (f"{count} {what}" for what, count in account.read.items())
+    if account.unmapped:
+        listed = ", ".join(f"{value} {count}" for value, count in account.unmapped.most_common())
+        yield f"values without a map, kept as they are: {listed}"
+    if account.copies:
+        yield f"{account.copies} copies of another prompt's text; `deliberant prompts dedupe` takes them out"
     if account.unused:
         yield f"columns left out: {', '.join(sorted(account.unused))}"
 

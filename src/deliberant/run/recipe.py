@@ -133,6 +133,8 @@ class PromptFile(_Settings):
     file: str
     map: dict[str, str] = {}
     set: dict[str, str] = {}
+    values: dict[str, dict[str, str]] = {}
+    separator: str = ";"
     split: str | None = None
     config: str | None = None
 
