@@ -147,6 +147,28 @@ def test_an_outline_shows_what_each_part_would_become(tmp_path: Path) -> None:
     assert "write it as TITLE=MEANING" in invoke("outline", tmp_path / "a.md", "--label", "Odd").stderr
 
 
+def test_a_new_policy_lints_clean(tmp_path: Path) -> None:
+    assert invoke("new", tmp_path / "mine").stdout == f"{tmp_path}/mine\n"
+    found = invoke("lint", "--policy", tmp_path / "mine")
+    assert (found.exit_code, found.stderr) == (0, "0 errors, 0 warnings, 1 notes\n")
+    loaded = load_policy(tmp_path / "mine")
+    assert loaded.name == "mine" and all(clause.why for clause in loaded.clauses.values())
+    assert "is there already" in invoke("new", tmp_path / "mine").stderr
+
+
+def test_lint_mends_what_needs_no_decision_and_annotates_for_github(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    invoke("new", folder)
+    file = folder / "categories/example.md"
+    file.write_text(file.read_text().replace("bike", "bi\u202eke").replace("parcel is [E3]", "parcel is [E03]"))
+    shown = invoke("lint", "--policy", folder, "--github")
+    assert f"::error file={file},line=" in shown.stdout and ",title=dangling-id::" in shown.stdout
+    mended = invoke("lint", "--policy", folder, "--fix")
+    assert (mended.exit_code, "2 places mended" in mended.stderr) == (0, True)
+    assert "bike" in file.read_text() and "[E3]" in file.read_text()
+    assert "is built in" in invoke("lint", "--policy", "micro", "--fix").stderr
+
+
 IMPORTS = """
 import sys
 from deliberant.cli.app import app

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 import json
 from pathlib import Path
 from typing import Any
@@ -342,7 +341,7 @@ def test_conversations_of_other_shapes_end_on_the_user() -> None:
 
 def test_flags_separators_redacted_rows_and_copies() -> None:
     account = Import()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"text": "a", "categories": {"theft": True, "fraud": False}},
         {"text": "a", "categories": "theft, fraud/scam"},
         {"text": "[REDACTED]", "categories": None},

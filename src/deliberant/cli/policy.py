@@ -84,6 +84,8 @@ def lint(
         list[str] | None, typer.Option(help="The model reads only this category's pairs; may be repeated.")
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Of each of that model's readings.")] = 1024,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend in place what needs no decision, then check.")] = False,
+    github: Annotated[bool, typer.Option("--github", help="As annotations of a GitHub workflow.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a policy: references to nothing, contradictions, vague words, clauses without examples, sizes.
@@ -95,6 +97,8 @@ def lint(
     deliberant policy lint
     deliberant policy lint --policy my-policy/ --tokenizer Qwen/Qwen3-0.6B
     deliberant policy lint --policy my-policy/ --with Qwen/Qwen3-4B --category weapons
+    deliberant policy lint --policy my-policy/ --fix
+    deliberant policy lint --policy my-policy/ --github
     deliberant policy lint --policy my-policy/ --json | jq '.[] | select(.severity == "error")'
     """
     from deliberant.policy import lint as check
@@ -105,9 +109,17 @@ def lint(
     try:
         loaded = policy_named(policy)
     except UserError as error:
-        _show_findings(folder, [broken(folder, error)], as_json)
+        _show_findings(folder, [broken(folder, error)], as_json, github)
         raise typer.Exit(2) from None
     findings = check(loaded, count, folder)
+    if fix and policy in ("micro", "default"):
+        raise UserError(f"--fix: {policy} is built in; name a folder of your own")
+    if fix:
+        from deliberant.policy.lint import fix as mend
+
+        typer.echo(f"{mend(folder, loaded, findings)} places mended", err=True)
+        loaded = policy_named(policy)
+        findings = check(loaded, count, folder)
     for id in category or ():
         loaded.category(id)  # a slip is told before the model is loaded
     if category and with_ is None:
@@ -122,9 +134,24 @@ def lint(
         findings += asked.findings
         counts = ", ".join(f"{asked.counts[name]} {name}" for name in ("conflict", "ambiguous", "clear", "unscored"))
         typer.echo(f"pairs read by the model: {asked.counts.total()} ({counts})", err=True)
-    _show_findings(folder, findings, as_json)
+    _show_findings(folder, findings, as_json, github)
     if any(each.severity != "note" for each in findings):
         raise typer.Exit(1)
+
+
+@policy_app.command()
+def new(
+    name: Annotated[Path, typer.Argument(metavar="NAME", help="The folder to make.", show_default=False)],
+) -> None:
+    """Make a folder to start a policy from: a category with a clause of each style, and a README about it.
+
+    \b
+    deliberant policy new my-policy
+    """
+    from deliberant.policy.importers import new_policy
+
+    new_policy(name)
+    typer.echo(name)
 
 
 @policy_app.command()
@@ -302,13 +329,17 @@ def export(
     typer.echo(to)
 
 
-def _show_findings(folder: Path, findings: "list[Finding]", as_json: bool) -> None:
+def _show_findings(folder: Path, findings: "list[Finding]", as_json: bool, github: bool) -> None:
     from dataclasses import asdict
 
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in findings], ensure_ascii=False, indent=1))
         return
-    for each in findings:
+    levels = {"note": "notice"}
+    for each in findings if github else ():
+        place = f"file={folder / each.path},line={max(each.line, 1)}"
+        typer.echo(one_line(f"::{levels.get(each.severity, each.severity)} {place},title={each.rule}::{each.message}"))
+    for each in () if github else findings:
         typer.echo(one_line(f"{folder / each.path}:{each.line}: {each.severity}: {each.message} [{each.rule}]"))
     counts = Counter(each.severity for each in findings)
     typer.echo(", ".join(f"{counts[name]} {name}s" for name in ("error", "warning", "note")), err=True)

@@ -1,5 +1,7 @@
 """Policies from elsewhere: any text whose outline a layout knows, SpecBench's JSON, and our own single file."""
 
+import json
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +39,7 @@ def outlines(path: Path, wishes: Wishes, name: str | None = None) -> tuple[list[
 
 
 NONE = Wishes()
+STARTER = Path(__file__).parents[1] / "starter"
 
 
 def import_policy(path: Path, wishes: Wishes = NONE, name: str | None = None) -> Imported:
@@ -57,8 +60,8 @@ def import_policy(path: Path, wishes: Wishes = NONE, name: str | None = None) ->
     found, chosen = outlines(path, wishes, name)
     asked = layout(chosen).get("style") == "asked" and not wishes.labels
     if asked and wishes.style is None:
-        what = f"{path}: {chosen} sources have no response styles"
-        raise UserError(f"{what}; name one for all clauses with --style, or say which title means which with --label")
+        remedy = "name one for all clauses with --style, or say which title means which with --label"
+        raise mistake(path, 1, f"{chosen} sources have no response styles", remedy)
     if not asked and wishes.style and not wishes.labels:
         raise UserError("--style: this source has its own styles; leave the option out, or override one with --label")
     builder = Builder(path.name, chosen, wishes.style, path.is_dir())
@@ -111,6 +114,18 @@ def save_policy(policy: Policy, folder: Path) -> None:
             work.replace(folder)
 
 
+def new_policy(folder: Path) -> None:
+    """Copy the starter policy to a new folder, with the folder's name. UserError where it is there already."""
+    outside_policies(folder)
+    if folder.exists():
+        raise UserError(f"{folder}: is there already; name a new folder")
+    shutil.copytree(STARTER, folder)
+    front = (folder / "policy.md").read_text("utf-8")
+    (folder / "policy.md").write_text(
+        front.replace("NAME", json.dumps(folder.resolve().name, ensure_ascii=False)), "utf-8"
+    )
+
+
 __all__ = [
     "NAMES",
     "Count",
@@ -118,6 +133,7 @@ __all__ = [
     "Wishes",
     "export_policy",
     "import_policy",
+    "new_policy",
     "outlines",
     "save_policy",
     "wishes_of",
