@@ -259,7 +259,7 @@ class _Reader:
             return "has no text"
         if is_list and str(turns[-1].get("content")).strip().casefold() in GONE:
             return "is redacted"
-        if is_list and not any(turn.get("role") == "user" for turn in turns):
+        if is_list and all(isinstance(turn.get("role"), str) and turn["role"] != "user" for turn in turns):
             return "has no user turn"
         row: dict[str, Any] = {name: values[name] for name in ("source", "licence", "framing") if name in values}
         row["messages"] = turns
