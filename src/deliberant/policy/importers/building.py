@@ -363,9 +363,7 @@ class Builder:
             self.category_of(area, clauses) for area, clauses in zip(self.areas.values(), named, strict=True)
         )
         clauses = sum(len(each.clauses) for each in categories)
-        policy = Policy(
-            self.name, "1", "\n\n".join(self.intro), GUIDELINES, in_order(categories), "\n\n".join(self.rules)
-        )
+        policy = Policy(self.name, "1", _joined(self.intro), GUIDELINES, in_order(categories), _joined(self.rules))
         if self.style and self.layout != "labelled":
             self.remarks.insert(0, f"{self.style} is the style of all {clauses} clauses (--style): the source has none")
         if self.layout == "prose":
@@ -437,7 +435,7 @@ class Builder:
         if not area.summary:
             area.summary = "; ".join(clause.title.rstrip(".:;\u3002") for clause in clauses) + "."
             self.remarks.append(f"category {area.id} has no summary: the titles of its clauses are written")
-        definitions = "\n\n".join(filter(None, area.loose))
+        definitions = _joined(area.loose)
         return Category(area.id, area.title, area.summary, definitions, tuple(clauses), compressed=area.compressed)
 
     def attach(self, area: Area, clauses: list[Clause], style: Style | None, text: str) -> None:
@@ -458,6 +456,11 @@ class Builder:
 def lead_text(outline: Outline, part: Part) -> str:
     """What stands below a lead such as `**Example**: a title`, the title with it."""
     return re.sub(r"^.*?:(?:\*\*)?[ \t]*", "", outline.text(part.line, part.end), count=1).strip()
+
+
+def _joined(blocks: list[str]) -> str:
+    """Blocks with a blank line between them; blanks at the ends of lines are nothing that a file keeps."""
+    return re.sub(r"[ \t]+$", "", "\n\n".join(filter(None, blocks)), flags=re.MULTILINE).strip("\n")
 
 
 def _plain(title: str) -> str:
