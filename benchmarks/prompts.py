@@ -30,6 +30,7 @@ from deliberant.prompts import write_prompts
 from deliberant.prompts.census import census
 from deliberant.prompts.dedupe import dedupe
 from deliberant.prompts.importing import Import, import_prompts
+from deliberant.prompts.plan import Plan
 from deliberant.prompts.similarity import THRESHOLD, compared_text, shingles
 from deliberant.prompts.split import split
 from deliberant.prompts.tables import open_table
@@ -121,7 +122,7 @@ def work(name: str, folder: Path) -> str:
             return f"{checked.families} families"
         case "import":
             account = Import()
-            write_prompts(folder / "imported.jsonl", import_prompts(open_table(str(path)), {}, {}, account))
+            write_prompts(folder / "imported.jsonl", import_prompts(open_table(str(path)), Plan(), account))
             return f"{account.prompts} prompts"
         case _:
             return f"{peer(path)} near an earlier one"

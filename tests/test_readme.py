@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = (
     *("README.md", "docs/running.md", "docs/prompts.md", "docs/models.md", "docs/results.md", "docs/micro.md"),
     "docs/files.md",
+    "docs/policies.md",
 )
 ANY_RUN = re.compile(r"runs/(micro|mine)-[0-9a-f]{8}")
 HERE = re.compile(r"<<'(\w+)'$")

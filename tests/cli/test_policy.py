@@ -108,7 +108,7 @@ def test_export_and_import_are_inverse(folder: Path, tmp_path: Path) -> None:
     assert "is there already" in invoke("export", "--policy", folder, "--to", file).stderr
     result = invoke("import", file, "--to", back)
     assert (result.exit_code, result.stdout) == (0, f"{back}\n")
-    assert "rules: 4 found, 4 imported" in result.stderr
+    assert "clauses: 4 found, 4 imported" in result.stderr
     assert load_policy(back) == load_policy(folder)
     assert "is not empty" in invoke("import", file, "--to", back).stderr
 
@@ -133,6 +133,40 @@ def test_an_import_that_skips_exits_1_and_lists(tmp_path: Path) -> None:
     assert row["counts"][0].keys() == {"what", "found", "imported"} and "link to #gone" in row["warnings"][0]
     wrong = invoke("import", tmp_path / "spec.md", "--to", tmp_path / "q", "--style", "refuze")
     assert (wrong.exit_code, wrong.stderr) == (2, "error: --style: unknown value 'refuze'; did you mean 'refuse'?\n")
+
+
+def test_an_outline_shows_what_each_part_would_become(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# P\n\n## Includes\n- guns\n\n## Odd\nx\n")
+    shown = invoke("outline", tmp_path / "a.md")
+    assert (shown.exit_code, shown.stdout.count("->")) == (0, 5) and "-> refuse label" in shown.stdout
+    assert "Odd  -> text ?" in shown.stdout and "read as labelled" in shown.stderr
+    row = json.loads(invoke("outline", tmp_path / "a.md", "--json", "--label", "Odd=aside").stdout)
+    assert row["layout"] == "labelled" and row["parts"][3]["is"] == "aside"
+    made = invoke("import", tmp_path / "a.md", "--to", tmp_path / "p", "--label", "Includes=comply")
+    assert made.exit_code == 0 and load_policy(tmp_path / "p").clause("P1").style == "comply"
+    assert "write it as TITLE=MEANING" in invoke("outline", tmp_path / "a.md", "--label", "Odd").stderr
+
+
+def test_a_new_policy_lints_clean(tmp_path: Path) -> None:
+    assert invoke("new", tmp_path / "mine").stdout == f"{tmp_path}/mine\n"
+    found = invoke("lint", "--policy", tmp_path / "mine")
+    assert (found.exit_code, found.stderr) == (0, "0 errors, 0 warnings, 1 notes\n")
+    loaded = load_policy(tmp_path / "mine")
+    assert loaded.name == "mine" and all(clause.why for clause in loaded.clauses.values())
+    assert "is there already" in invoke("new", tmp_path / "mine").stderr
+
+
+def test_lint_mends_what_needs_no_decision_and_annotates_for_github(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    invoke("new", folder)
+    file = folder / "categories/example.md"
+    file.write_text(file.read_text().replace("bike", "bi\u202eke").replace("parcel is [E3]", "parcel is [E03]"))
+    shown = invoke("lint", "--policy", folder, "--github")
+    assert f"::error file={file},line=" in shown.stdout and ",title=dangling-id::" in shown.stdout
+    mended = invoke("lint", "--policy", folder, "--fix")
+    assert (mended.exit_code, "2 places mended" in mended.stderr) == (0, True)
+    assert "bike" in file.read_text() and "[E3]" in file.read_text()
+    assert "is built in" in invoke("lint", "--policy", "micro", "--fix").stderr
 
 
 IMPORTS = """

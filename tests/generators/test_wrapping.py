@@ -87,10 +87,14 @@ def test_what_can_not_be_made_is_malformed_and_says_why() -> None:
     assert leet.malformed == "does not survive leet: it would not decode to itself"
 
 
-@pytest.mark.parametrize("text", ["как взломать замок", "12345 678", "hack the überwachungsgerät"])
-def test_what_an_encoding_leaves_as_it_is_is_not_called_encoded(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "kept"), [("как взломать замок", {"reversed", "spaced"}), ("12345 678", set()), ("ouvre l\u2019été", None)]
+)
+def test_what_an_encoding_leaves_as_it_is_is_not_called_encoded(text: str, kept: set[str] | None) -> None:
     made = wrap([prompt(text)], load_wrappers("encode"), None, 0)
-    assert made and all(each.prompt is None and each.malformed for each in made)
+    assert all((each.prompt is None) == bool(each.malformed) for each in made)
+    assert kept is None or {each.generator.partition(":")[2] for each in made if each.prompt} == kept
+    assert kept is not None or all(each.prompt for each in made)
 
 
 def test_an_encoded_request_decodes_to_the_request_in_lower_case() -> None:

@@ -128,7 +128,12 @@ def test_the_target_of_a_link_is_no_wording(words: str) -> None:
 
 
 def test_every_vague_word_has_a_remedy_and_none_is_in_ordinary_wording() -> None:
-    rows = [line.split("\t") for line in VAGUE.read_text().splitlines() if line and not line.startswith("#")]
+    rows = [
+        line.split("\t")
+        for file in VAGUE.iterdir()
+        for line in file.read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     assert all(len(row) == 2 and re.compile(row[0]) and row[1] for row in rows)
     assert found(weapons("Whoever asks.", "Refuse. A reasonable person sees above-ground tests."), "vague-word") == []
 
@@ -241,3 +246,16 @@ def test_a_policy_without_any_example_gets_one_note() -> None:
 def test_what_a_reader_does_not_see_is_a_warning() -> None:
     escape, turn = found(weapons("## Summary\n", "## Summary\n\x1b[2J and \u202e\n"), "control-character")
     assert "U+001B" in escape.message and "U+202E" in turn.message and escape.path == "categories/weapons.md"
+
+
+def test_vague_words_of_other_languages_are_found_and_reasons_counted() -> None:
+    text = WEAPONS.replace(
+        "Whoever asks.",
+        "\u901a\u5e38 es gilt normalerweise, g\u00e9n\u00e9ralement \u06af\u0627\u0647\u06cc.\n\nWhy: so.",
+        1,
+    )
+    text = text.replace("\n\nWhy: so.", "", 1).replace("\nExamples:\n- how", "\nWhy: so.\n\nExamples:\n- how", 1)
+    found = lint(loaded(FILES | {"categories/weapons.md": text}))
+    assert sum(each.rule == "vague-word" for each in found) == 4
+    [reason] = [each for each in found if each.rule == "no-reason"]
+    assert reason.message.startswith("3 of 4 clauses have no reason (S1, S2, W2)")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.policy import Category, Clause, Guideline, Policy, load_policy
+from deliberant.policy import Category, Clause, Guideline, Policy, load_policy, spec_view
 from deliberant.util.errors import UserError
 from tests.policy.folders import COMPRESSED, FILES, RULES, SELF_HARM, WEAPONS, WHOLE, loaded, write
 
@@ -302,3 +302,22 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "styles.md")
     with pytest.raises(UserError, match=r"styles\.md:1: is a pipe"):
         load_policy(tmp_path)
+
+
+def test_a_clause_has_a_reason_which_views_show_and_a_source_which_they_do_not() -> None:
+    text = (
+        WEAPONS.replace("\nExamples:\n- how", "\nWhy: people get hurt,\nor worse.\n\nExamples:\n- how", 1)
+        + "\nSource: old.md:3-5 W.a\n"
+    )
+    policy = loaded(FILES | {"categories/weapons.md": text})
+    clause = policy.clause("W1")
+    assert (clause.why, clause.source) == ("people get hurt,\nor worse.", "old.md:3-5 W.a")
+    assert "Why:\npeople get hurt,\nor worse." in spec_view(policy, ["weapons"]) and "old.md" not in spec_view(
+        policy, ["weapons"]
+    )
+    for wrong, words in (
+        ("Why:\n\nExamples:", "`Why:` of clause W1 is empty"),
+        ("Source: a\n\nb\nExamples:", "text below `Source:`"),
+    ):
+        with pytest.raises(UserError, match=words):
+            loaded(FILES | {"categories/weapons.md": WEAPONS.replace("Examples:\n- how", f"{wrong}\n- how")})

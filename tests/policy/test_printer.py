@@ -23,6 +23,8 @@ FENCE = st.builds(
 TEXT = st.lists(st.one_of(LINE, FENCE, st.just("")), max_size=4).map(lambda parts: "\n".join(parts).strip("\n"))
 SOME_TEXT = TEXT.map(lambda text: text or "x")
 ITEM = TEXT.map(lambda text: text.strip() or "x")
+WHY = TEXT.map(str.strip)
+SOURCE = st.just("") | ONE_LINE
 ITEMS = st.lists(ITEM, max_size=3).map(tuple)
 
 RULES = st.lists(st.one_of(TEXT, st.just("## Precedence"), st.just("### [W1] wins")), max_size=3).map(
@@ -40,7 +42,17 @@ def policies(draw: st.DrawFn) -> Policy:
     categories = []
     for name in sorted(names, key=lambda name: f"{name}.md"):
         clauses = [
-            Clause(next(free), draw(WORDS), draw(style), draw(TEXT), draw(ITEMS), draw(ITEMS), name)
+            Clause(
+                next(free),
+                draw(WORDS),
+                draw(style),
+                draw(TEXT),
+                draw(ITEMS),
+                draw(ITEMS),
+                name,
+                draw(WHY),
+                draw(SOURCE),
+            )
             for _ in range(draw(st.integers(1, 3)))
         ]
         categories.append(

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from deliberant.models.formats import Parts
+from deliberant.util.names import one_line
 
 if TYPE_CHECKING:
     from deliberant.generators import Settled
     from deliberant.judge.labelling import Labelled
     from deliberant.micro.measure import Figure
+    from deliberant.policy.outline import Outline
     from deliberant.prompts.census import Census
     from deliberant.prompts.dedupe import DedupeCounts
     from deliberant.prompts.importing import Import
@@ -103,6 +106,31 @@ def figure_lines(figures: Iterable["Figure"]) -> Iterator[str]:
         yield FIGURE_LINE.format(*cells).rstrip()
 
 
+ROLE_COLOURS = {
+    "category": "bold cyan",
+    "label": "magenta",
+    "clause": "green",
+    "examples": "yellow",
+    "exclusions": "red",
+}
+
+
+def print_outline(outline: "Outline") -> None:
+    """What stands where in a source, and what each part would become; `?` where no layout knows a heading."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    console.print(str(outline.file), style="bold", markup=False)
+    for part in outline.root.walk():
+        depth = sum(1 for _ in part.parents()) - 1
+        above = next((each.role for each in part.parents() if each.role), "")
+        role = part.role or f"of that {above}"
+        named = part.kind in ("heading", "bold", "capitals") and role in ("text", "group") and not part.means.section
+        what = " ".join(filter(None, [part.style or "", role, "?" if named else ""]))
+        lines = f"{part.line}-{part.end}" if part.end > part.line else f"{part.line}"
+        text = Text(f"{lines:>9}  {'  ' * depth}{one_line(part.title, 60) or part.kind}")
+        text.append(f"  -> {what}", style=ROLE_COLOURS.get(part.role.split()[-1] if part.role else "", "dim"))
+        console.print(text, overflow="ellipsis", no_wrap=True)
+
+
 def import_lines(account: "Import", to: Path, skipped: Path) -> Iterator[str]:
     """What `prompts import` did: first what came of it, then what did not."""
     yield f"{account.prompts} prompts in {to}"
@@ -112,8 +140,16 @@ def import_lines(account: "Import", to: Path, skipped: Path) -> Iterator[str]:
         if len(account.skipped) > SHOWN:
             yield f"  and {len(account.skipped) - SHOWN} more"
     notes = {"id": "numbered for want of an id", "family": "a family of their own"}
-    notes |= {"category": "outside every category"}
+    notes |= {"category": "outside every category", "suite": "in a suite named after the file"}
+    notes |= {"harmful": "harmful where the truth is refuse, for want of a column"}
     yield from (f"{count} {notes[name]}" for name, count in account.defaulted.items())
+    yield from (f"{count} {what}" for what, count in account.left.items())
+    yield from (f"{count} {what}" for what, count in account.read.items())
+    if account.unmapped:
+        listed = ", ".join(f"{value} {count}" for value, count in account.unmapped.most_common())
+        yield f"values without a map, kept as they are: {listed}"
+    if account.copies:
+        yield f"{account.copies} copies of another prompt's text; `deliberant prompts dedupe` takes them out"
     if account.unused:
         yield f"columns left out: {', '.join(sorted(account.unused))}"
 

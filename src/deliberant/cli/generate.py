@@ -339,7 +339,12 @@ def _wrapped(
     threshold: float,
 ) -> "Settled":
     from deliberant.generators import load_wrappers, settle, wrap
+    from deliberant.prompts.encodings import ANY_SCRIPT, foreign
 
+    strange = sum(foreign(prompt.messages[-1]["content"]) for prompt in prompts) if kind == "encode" else 0
+    if strange:
+        what = f"{strange} of {len(prompts)} prompts have letters of other scripts than a to z"
+        typer.echo(f"{what}: only {' and '.join(ANY_SCRIPT)} take them, the other encodings leave them out", err=True)
     return settle(wrap(prompts, load_wrappers(kind, only or (), data), each, seed), prompts, threshold)
 
 

@@ -84,6 +84,8 @@ def lint(
         list[str] | None, typer.Option(help="The model reads only this category's pairs; may be repeated.")
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Of each of that model's readings.")] = 1024,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend in place what needs no decision, then check.")] = False,
+    github: Annotated[bool, typer.Option("--github", help="As annotations of a GitHub workflow.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a policy: references to nothing, contradictions, vague words, clauses without examples, sizes.
@@ -95,6 +97,8 @@ def lint(
     deliberant policy lint
     deliberant policy lint --policy my-policy/ --tokenizer Qwen/Qwen3-0.6B
     deliberant policy lint --policy my-policy/ --with Qwen/Qwen3-4B --category weapons
+    deliberant policy lint --policy my-policy/ --fix
+    deliberant policy lint --policy my-policy/ --github
     deliberant policy lint --policy my-policy/ --json | jq '.[] | select(.severity == "error")'
     """
     from deliberant.policy import lint as check
@@ -105,9 +109,17 @@ def lint(
     try:
         loaded = policy_named(policy)
     except UserError as error:
-        _show_findings(folder, [broken(folder, error)], as_json)
+        _show_findings(folder, [broken(folder, error)], as_json, github)
         raise typer.Exit(2) from None
     findings = check(loaded, count, folder)
+    if fix and policy in ("micro", "default"):
+        raise UserError(f"--fix: {policy} is built in; name a folder of your own")
+    if fix:
+        from deliberant.policy.lint import fix as mend
+
+        typer.echo(f"{mend(folder, loaded, findings)} places mended", err=True)
+        loaded = policy_named(policy)
+        findings = check(loaded, count, folder)
     for id in category or ():
         loaded.category(id)  # a slip is told before the model is loaded
     if category and with_ is None:
@@ -122,9 +134,24 @@ def lint(
         findings += asked.findings
         counts = ", ".join(f"{asked.counts[name]} {name}" for name in ("conflict", "ambiguous", "clear", "unscored"))
         typer.echo(f"pairs read by the model: {asked.counts.total()} ({counts})", err=True)
-    _show_findings(folder, findings, as_json)
+    _show_findings(folder, findings, as_json, github)
     if any(each.severity != "note" for each in findings):
         raise typer.Exit(1)
+
+
+@policy_app.command()
+def new(
+    name: Annotated[Path, typer.Argument(metavar="NAME", help="The folder to make.", show_default=False)],
+) -> None:
+    """Make a folder to start a policy from: a category with a clause of each style, and a README about it.
+
+    \b
+    deliberant policy new my-policy
+    """
+    from deliberant.policy.importers import new_policy
+
+    new_policy(name)
+    typer.echo(name)
 
 
 @policy_app.command()
@@ -170,38 +197,92 @@ def diff(
         typer.echo("".join(f"{id}\n" for id in asked["touched"]), nl=False)
 
 
-@policy_app.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The source; SpecBench's is a folder.")],
-    to: Annotated[Path, typer.Option(help="Folder of the policy; must not exist or be empty.")],
-    format: Annotated[
-        str | None, typer.Option(help="model-spec, specbench or single-file; without it, the content tells.")
-    ] = None,
-    style: Annotated[
-        str | None, typer.Option(help="Style of all clauses, where the source has none (model-spec, specbench).")
-    ] = None,
+Source = Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="A policy as people write it.", show_default=False)]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        metavar="TITLE=MEANING",
+        help="What a title means: a style (refuse, comply, safe_complete), or category, clause, group, definitions, "
+        "examples, exclusions, why, aside, text; may be repeated.",
+    ),
+]
+CategoryLevel = Annotated[int | None, typer.Option(min=1, max=6, help="Headings of this level are categories.")]
+Layout = Annotated[
+    str | None,
+    typer.Option(help="model-spec, labelled, taxonomy, numbered or prose; without it, the content tells."),
+]
+StyleOfAll = Annotated[str | None, typer.Option(help="Style of all clauses, where the source has none.")]
+
+
+@policy_app.command()
+def outline(
+    file: Source,
+    label: Labels = None,
+    category_level: CategoryLevel = None,
+    layout: Layout = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a policy of OpenAI's Model Spec, of SpecBench's JSON, or of a single file such as gpt-oss-safeguard reads.
-
-    Says what was found and what imported. Exit 1: something was skipped, and is listed.
+    """Show what `import` finds in a file, line by line, and what each part would become; ? marks what it does not know.
 
     \b
+    deliberant policy outline policy.md
+    deliberant policy outline policy.md --label 'Includes=refuse' --label 'Overview=aside' --category-level 2
+    """
+    from deliberant.cli.console import print_outline
+    from deliberant.cli.prompts import pairs
+    from deliberant.policy.importers import outlines, wishes_of
+
+    found, name = outlines(file, wishes_of(pairs("--label", label, "TITLE=MEANING"), category_level, None), layout)
+    if as_json:
+        rows = [
+            {"file": str(each.file), "line": part.line, "end": part.end, "kind": part.kind, "title": part.title}
+            | {"is": part.role, "style": part.style}
+            for each in found
+            for part in each.root.walk()
+        ]
+        typer.echo(json.dumps({"layout": name, "parts": rows}, ensure_ascii=False, indent=1))
+        return
+    for each in found:
+        print_outline(each)
+    typer.echo(f"read as {name}; change it with --label, --category-level, --layout", err=True)
+
+
+@policy_app.command("import")
+def import_(
+    file: Source,
+    to: Annotated[Path, typer.Option(help="Folder of the policy; must not exist or be empty.")],
+    label: Labels = None,
+    category_level: CategoryLevel = None,
+    style: StyleOfAll = None,
+    layout: Layout = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a policy of a file or folder as people write them: labelled sections, codes, taxonomies, numbers, prose,
+    OpenAI's Model Spec, SpecBench's JSON, an exported policy.
+
+    Says what was found and what imported, every line counted; `outline` shows it before. Where the source names no
+    response style, --style gives all clauses one, or --label says what a title means. Exit 1: something was left
+    out, and is listed.
+
+    \b
+    deliberant policy import policy.md --to my-policy/
+    deliberant policy import policies/ --to my-policy/
+    deliberant policy import policy.md --to my-policy/ --label 'Includes=refuse' --label 'Excludes=comply'
+    deliberant policy import hazards.md --to my-policy/ --style refuse
+    deliberant policy import constitution.md --to my-policy/ --style safe_complete --category-level 2
     deliberant policy import model_spec/model_spec.md --to my-policy/ --style safe_complete
     deliberant policy import SpecBench/data --to my-policy/ --style comply
-    deliberant policy import policy.txt --to my-policy/ --format single-file
-    deliberant policy import policy.txt --to my-policy/ --json | jq .warnings
     """
     from dataclasses import asdict
 
-    from deliberant.policy.importers import FORMATS, import_policy, save_policy
+    from deliberant.cli.prompts import pairs
+    from deliberant.policy.importers import import_policy, save_policy, wishes_of
     from deliberant.prompts.types import STYLES
 
-    imported = import_policy(
-        file,
-        None if format is None else choice("--format", format, FORMATS),
-        None if style is None else choice("--style", style, STYLES),
-    )
+    chosen = None if style is None else choice("--style", style, STYLES)
+    wishes = wishes_of(pairs("--label", label, "TITLE=MEANING"), category_level, chosen)
+    imported = import_policy(file, wishes, layout)
     save_policy(imported.policy, to)
     if as_json:
         row = {"policy": str(to), "hash": imported.policy.hash, "counts": [asdict(count) for count in imported.counts]}
@@ -248,13 +329,17 @@ def export(
     typer.echo(to)
 
 
-def _show_findings(folder: Path, findings: "list[Finding]", as_json: bool) -> None:
+def _show_findings(folder: Path, findings: "list[Finding]", as_json: bool, github: bool) -> None:
     from dataclasses import asdict
 
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in findings], ensure_ascii=False, indent=1))
         return
-    for each in findings:
+    levels = {"note": "notice"}
+    for each in findings if github else ():
+        place = f"file={folder / each.path},line={max(each.line, 1)}"
+        typer.echo(one_line(f"::{levels.get(each.severity, each.severity)} {place},title={each.rule}::{each.message}"))
+    for each in () if github else findings:
         typer.echo(one_line(f"{folder / each.path}:{each.line}: {each.severity}: {each.message} [{each.rule}]"))
     counts = Counter(each.severity for each in findings)
     typer.echo(", ".join(f"{counts[name]} {name}s" for name in ("error", "warning", "note")), err=True)

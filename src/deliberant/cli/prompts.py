@@ -28,39 +28,83 @@ Pairs = list[str] | None
 @prompts_app.command("import")
 def import_file(
     file: Annotated[
-        str, typer.Argument(help="A .jsonl, .csv, .tsv or .parquet file, a data set's folder, or a Hub id.")
+        str, typer.Argument(help="A .jsonl, .json, .csv, .tsv or .parquet file, a data set's folder, or a Hub id.")
     ],
-    to: Annotated[Path, typer.Option(help="The JSONL file to write.")],
-    mapped: Annotated[Pairs, typer.Option("--map", metavar="FIELD=COLUMN", help="May be repeated.")] = None,
+    to: Annotated[Path, typer.Option(help="The JSONL file to write; how it was read is kept beside it.")],
+    mapped: Annotated[
+        Pairs, typer.Option("--map", metavar="FIELD=COLUMN", help="Or FIELD='{COLUMN} {COLUMN}'; may be repeated.")
+    ] = None,
     constants: Annotated[
         Pairs, typer.Option("--set", metavar="FIELD=VALUE", help="The same value for every prompt; may be repeated.")
     ] = None,
+    values: Annotated[
+        Pairs,
+        typer.Option(metavar="FIELD:VALUE=OURS", help="What a value means, or a YAML file of such; may be repeated."),
+    ] = None,
+    separator: Annotated[str | None, typer.Option(help="Between several categories in one text; default is ;")] = None,
+    skip_lines: Annotated[int | None, typer.Option(min=1, help="Lines above the header of a CSV file.")] = None,
+    cases: Annotated[bool, typer.Option("--cases", help="Rows have a truth: write cases to measure on.")] = False,
+    preset: Annotated[
+        str | None, typer.Option(help="A known set (xstest, harmbench, ...), or the file kept of an earlier import.")
+    ] = None,
+    policy: Annotated[str | None, typer.Option(help="Whose categories and clauses are named; label needs it.")] = None,
     split: Annotated[str | None, typer.Option(help="Of a data set; default is train.")] = None,
     config: Annotated[str | None, typer.Option(help="Of a data set that has several.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Turn other people's rows into prompts; lists what it skips, and what it leaves out.
+    """Turn other people's rows into prompts or cases; lists what it skips, and what it leaves out.
 
     \b
     Fields: id, text, system, messages, category, categories, family, source,
-    licence, framing, hints, hint, hint_source, hint_clause, confidence. A column
-    that bears a field's name needs no --map.
+    licence, framing, hints, hint, hint_source, hint_clause, confidence, label;
+    of cases truth, truth_clause, harmful, suite, plain. A column that bears a
+    field's name needs no --map; conversations (ShareGPT) and instruction with
+    input (Alpaca) are known.
 
     \b
-    deliberant prompts import xstest.csv --to xstest.jsonl --map text=prompt --map category=label
+    deliberant prompts import xstest.csv --to cases.jsonl --preset xstest
+    deliberant prompts import pairs.csv --to cases.jsonl --cases --map text=prompt --map truth=label --set suite=pairs
+    deliberant prompts import hazards.csv --to a.jsonl --map text=ask --map category=hazard --values category:ncr=fraud
+    deliberant prompts import context.csv --to a.jsonl --map text='{Behavior}\\n\\n{ContextString}'
+    deliberant prompts import array.json --to a.jsonl --map text=question
+    deliberant prompts import chats.json --to a.jsonl
+    deliberant prompts import flags.jsonl --to a.jsonl --map text=prompt
+    deliberant prompts import joined.jsonl --to a.jsonl --map text=prompt --map categories=violated --separator ,
+    deliberant prompts import golden.csv --to c.jsonl --skip-lines 1 --cases --map text=Ex --map label=Class --policy p/
+    deliberant prompts import languages.csv --to a.jsonl --map text=scenario --map family=id
+    deliberant prompts import next.csv --to b.jsonl --preset a.import.yaml
     deliberant prompts import owner/name --to set.jsonl --split test --set source=name --set licence=MIT
     """
     from deliberant.cli.console import import_lines
-    from deliberant.prompts import write_prompts
-    from deliberant.prompts.importing import Import, import_prompts
+    from deliberant.prompts import write_cases, write_prompts
+    from deliberant.prompts.importing import Import, Rule, import_cases, import_prompts
+    from deliberant.prompts.plan import Plan, read_plan, read_values, write_plan
     from deliberant.prompts.tables import open_table
+    from deliberant.run.sources import policy_named
     from deliberant.util.files import apart, beside, write_rows
 
-    account = Import()
-    skipped = beside(to, "skipped.jsonl")
-    apart([to, skipped], [file])
-    table = open_table(file, split, config)
-    write_prompts(to, import_prompts(table, _pairs("--map", mapped), _pairs("--set", constants), account))
+    account, plan = Import(), read_plan(preset) if preset else Plan()
+    plan.map |= {name: text.replace("\\n", "\n") for name, text in pairs("--map", mapped, "FIELD=COLUMN").items()}
+    plan.set |= pairs("--set", constants, "FIELD=VALUE")
+    for given in values or ():
+        maps = read_values(Path(given)) if given.endswith((".yaml", ".yml")) else _value(given)
+        for name, known in maps.items():
+            plan.values.setdefault(name, {}).update(known)
+    plan.separator, plan.skip_lines = separator or plan.separator, skip_lines or plan.skip_lines
+    plan.cases |= cases
+    skipped, kept = beside(to, "skipped.jsonl"), beside(to, "import.yaml")
+    apart([to, skipped, kept], [file])
+    table = open_table(file, split, config, plan.skip_lines)
+    names, clauses = None, None
+    if policy:
+        loaded = policy_named(policy)
+        names = [each.id for each in loaded.categories]
+        clauses = {id: Rule(clause.category, clause.style) for id, clause in loaded.clauses.items()}
+    if plan.cases:
+        write_cases(to, import_cases(table, plan, account, names, clauses))
+    else:
+        write_prompts(to, import_prompts(table, plan, account, names, clauses))
+    write_plan(kept, plan)
     if account.skipped:
         write_rows(skipped, ({"at": at, "why": why} for at, why in account.skipped))
     else:
@@ -226,13 +270,22 @@ def label(
         print_table(rates_table(report))
 
 
-def _pairs(option: str, given: Pairs) -> dict[str, str]:
+def _value(given: str) -> dict[str, dict[str, str]]:
+    name, colon, pair = given.partition(":")
+    value, equals, ours = pair.rpartition("=")
+    if not (name and colon and value and equals):
+        raise UserError(f"--values {given}: write it as FIELD:VALUE=OURS, or name a .yaml file")
+    return {name: {value: ours}}
+
+
+def pairs(option: str, given: Pairs, form: str) -> dict[str, str]:
+    """What an option such as `--map FIELD=COLUMN` was given. UserError for another form, or a name with two values."""
     found: dict[str, str] = {}
     for pair in given or ():
         name, equals, value = pair.partition("=")
         if not (equals and name and value):
-            raise UserError(f"{option} {pair}: write it as FIELD={'COLUMN' if option == '--map' else 'VALUE'}")
-        if name in found:
+            raise UserError(f"{option} {pair}: write it as {form}")
+        if found.get(name, value) != value:
             raise UserError(f"{option} {pair}: '{name}' is already {found[name]}; keep one of them")
         found[name] = value
     return found

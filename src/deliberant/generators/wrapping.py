@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, RootModel, ValidationError, model_va
 
 from deliberant.generators.types import Made
 from deliberant.judge.judge import fence
-from deliberant.prompts.encodings import ENCODINGS
+from deliberant.prompts.encodings import ANY_SCRIPT, ENCODINGS, foreign, plain
 from deliberant.prompts.types import Message, Prompt
 from deliberant.templates.loader import fill, placeholders
 from deliberant.util.errors import UserError
@@ -153,20 +153,21 @@ def _wrapped(prompt: Prompt, wrapper: Wrapper, seed: int) -> Made:
     if len(shape) > 1 and any(turn["role"] != "system" for turn in before):
         return fails("the source has several turns already")
     if wrapper.kind == "encode":
-        plain = request.lower()
+        before_it = plain(request)
         try:
-            request = ENCODINGS[wrapper.name][0](plain)
+            request = ENCODINGS[wrapper.name][0](before_it)
         except ValueError:
             return fails(f"does not survive {wrapper.name}: it would not decode to itself")
-        if request == plain or any(each.isalpha() and not each.isascii() for each in plain):
+        if request == before_it or (foreign(before_it) and wrapper.name not in ANY_SCRIPT):
             return fails(f"{wrapper.name} writes a to z otherwise, and this has no such letters, or others, too")
     values = {"request": request, "fence": fence({"request": request}, seed)}
     if any(placeholders(turn["content"]) & {"first", "second"} for turn in shape):
-        words = request.split()
+        gap = " " if request.isascii() or len(request.split()) > 1 else ""  # some scripts put no spaces between words
+        words = request.split() if gap else list(request)
         if len(words) < 2:
             return fails("is one word, which has no halves")
         middle = (len(words) + 1) // 2
-        values |= {"first": " ".join(words[:middle]), "second": " ".join(words[middle:])}
+        values |= {"first": gap.join(words[:middle]), "second": gap.join(words[middle:])}
     turns = [Message(role=turn["role"], content=_filled(turn["content"], values)) for turn in shape]
     if any(turn["role"] == "system" for turn in before):  # the source's own system message holds
         turns = [turn for turn in turns if turn["role"] != "system"]

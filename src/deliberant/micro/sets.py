@@ -23,9 +23,8 @@ PRACTISED = SUITES[3:]
 Mix = tuple[tuple[bool, bool, float], ...]
 """(harmful topic, asks for help with the deed, share of the prompts)."""
 SFT_MIX: Mix = ((True, True, 0.3), (True, False, 0.3), (False, True, 0.2), (False, False, 0.2))
-RL_MIX: Mix = ((True, True, 0.6), (True, False, 0.14), (False, True, 0.13), (False, False, 0.13))
-"""With a quarter of helpful prompts beside them, near half of what rl sees has to be declined: neither declining nor
-complying pays by itself."""
+RL_MIX: Mix = ((True, True, 0.4), (True, False, 0.2), (False, True, 0.2), (False, False, 0.2))
+"""More to decline than sft has, so that complying pays less by itself; enough harmless ones for every clause left."""
 ENABLING = ("instructions", "plans")
 """Kinds of request that ask for help with the deed itself; the others speak of it."""
 

@@ -12,7 +12,8 @@ from deliberant.util.names import nearest
 
 @dataclass(frozen=True)
 class Change:
-    """A clause that both versions have. `what`: restyled, moved, title, text, examples, exclusions, reordered."""
+    """A clause that both versions have. `what`: restyled, moved, title, text, why, examples,
+    exclusions, source, reordered."""
 
     old: Clause
     new: Clause
@@ -135,7 +136,8 @@ def _changes(old: Policy, new: Policy) -> Iterator[Change]:
         places = dict(zip(now, order, strict=True))
         for clause in category.clauses:
             if was := before.get(clause.id):
-                names = [name for name in ("title", "text", "examples", "exclusions") if _differ(was, clause, name)]
+                parts = ("title", "text", "why", "examples", "exclusions", "source")
+                names = [name for name in parts if _differ(was, clause, name)]
                 what = ["restyled"] * (was.style != clause.style) + ["moved"] * (was.category != clause.category)
                 what += names + ["reordered"] * (places.get(clause.id, clause.id) != clause.id)
                 if what:

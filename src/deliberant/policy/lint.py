@@ -22,6 +22,7 @@ from deliberant.policy.views import in_full
 from deliberant.prompts.census import CONTROL
 from deliberant.prompts.types import STYLES
 from deliberant.util.errors import UserError
+from deliberant.util.files import write_atomically
 from deliberant.util.names import nearest
 
 Severity = Literal["error", "warning", "note"]
@@ -35,7 +36,8 @@ gpt-oss-safeguard advises for views of many; the paper's categories have 5,000 t
 IDS = rf"{CLAUSE_ID}(?:\s*(?:,|;|-|\u2013|and|or|to)\s*{CLAUSE_ID})*"
 REFERENCE = re.compile(rf"\[\s*{IDS}\s*\]|\b[Cc]lauses?\s+{IDS}\b")
 """What names clauses: [W1], [W1, W2], [W1-W3], "clause W1"."""
-VAGUE = Path(__file__).with_name("vague.txt")
+VAGUE = Path(__file__).with_name("vague")
+"""A file of vague words for each language."""
 UNSEEN = re.compile(rf"{CONTROL.pattern}|[\u202a-\u202e\u2066-\u2069]")
 """What no policy needs: control characters, and what turns the direction of writing around."""
 FILLERS = frozenset(["a", "an", "the", "please", "just", "do", "does", "did", "can", "could", "would", "will"])
@@ -66,11 +68,34 @@ def lint(policy: Policy, count: Count | None = None, root: Path | None = None) -
         *_control(texts),
         *_styles(policy),
         *_unreached(policy),
+        *_unreasoned(policy),
         *_contradictions(policy, texts),
         *_sizes(policy, count),
     ]
     order = {path: place for place, path in enumerate(dict.fromkeys(text.path for text in texts))}
     return sorted(found, key=lambda each: (order.get(each.path, len(order)), each.line))
+
+
+def fix(root: Path, policy: Policy, findings: list[Finding]) -> int:
+    """Mend in the policy's files what needs no decision; how many places.
+
+    Characters that nobody sees go; a reference such as [W01] becomes [W1], where that is a clause.
+    """
+    mended = 0
+    for path in dict.fromkeys(each.path for each in findings if each.rule in ("control-character", "dangling-id")):
+        text = (root / path).read_bytes().decode()
+        new = UNSEEN.sub("", text)
+        mended += len(text) - len(new)
+
+        def right(match: re.Match[str]) -> str:
+            bare = re.sub(r"(?<=[A-Z])0+(?=\d)", "", match[0])
+            return match[0] if match[0] in policy.clauses or bare not in policy.clauses else bare
+
+        referred = REFERENCE.sub(lambda match: re.sub(CLAUSE_ID, right, match[0]), new)
+        mended += sum(one != other for one, other in zip(new.split(), referred.split(), strict=True))
+        if referred != text:
+            write_atomically(root / path, referred.encode())
+    return mended
 
 
 def broken(root: Path, error: UserError) -> Finding:
@@ -116,7 +141,7 @@ def _control(texts: list[Passage]) -> Iterator[Finding]:
 
 @cache
 def _vague_words() -> list[tuple[re.Pattern[str], str]]:
-    lines = VAGUE.read_text("utf-8").splitlines()
+    lines = [line for file in sorted(VAGUE.glob("*.txt")) for line in file.read_text("utf-8").splitlines()]
     rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
     return [(re.compile(pattern.replace(" ", r"\s+"), re.IGNORECASE), remedy) for pattern, remedy in rows]
 
@@ -145,6 +170,15 @@ def _unreached(policy: Policy) -> Iterator[Finding]:
             if not clause.examples:
                 what = f"clause {clause.id} is reached by no example; add a list `Examples:` with prompts it decides"
                 yield Finding(category.file, clause.line, "no-example", "warning", what)
+
+
+def _unreasoned(policy: Policy) -> Iterator[Finding]:
+    """Where some clauses have a reason; a policy without any chose so."""
+    bare = [clause.id for clause in policy.clauses.values() if not clause.why]
+    if 0 < len(bare) < len(policy.clauses):
+        what = f"{len(bare)} of {len(policy.clauses)} clauses have no reason ({', '.join(bare[:8])}"
+        what += ", ...)" if len(bare) > 8 else ")"
+        yield Finding("policy.md", 1, "no-reason", "note", f"{what}; add a line `Why: ...` below each")
 
 
 def _contradictions(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:

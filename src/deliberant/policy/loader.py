@@ -162,7 +162,8 @@ def _load_clause(section: Section, category: str) -> Clause:
         raise mistake(file, line, what, HEADING_FORM)
     id = words[1][1:-1]
     style, body = read_style(file, line, words[2]), read_body(section.body, id)
-    return Clause(id, words[0], style, body.text, body.examples, body.exclusions, category, line, body.lines)
+    shown, excluded = body.examples, body.exclusions
+    return Clause(id, words[0], style, body.text, shown, excluded, category, body.why, body.source, line, body.lines)
 
 
 def _load_styles(file: Path, categories: Sequence[str]) -> tuple[Guideline, ...]:

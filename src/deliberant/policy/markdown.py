@@ -76,9 +76,14 @@ class Section(NamedTuple):
 
 def heading(match: re.Match[str]) -> str:
     """What group 1 of a heading's match says, without the `##` that may close the line."""
-    text = (match[1] or "").strip()
-    bare = text.rstrip("#")
-    return bare.strip() if not bare or bare[-1].isspace() else text
+    return bare(match[1])
+
+
+def bare(title: str | None) -> str:
+    """A heading's words without the `##` that may close its line."""
+    text = (title or "").strip()
+    short = text.rstrip("#")
+    return short.strip() if not short or short[-1].isspace() else text
 
 
 def mistake(file: Path, line: int, what: str, remedy: str) -> UserError:
@@ -90,9 +95,12 @@ def clip(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:79] + "…")
 
 
-def read_document(file: Path, keys: Sequence[str] = ()) -> tuple[dict[str, Value], Block]:
-    """The front matter, which must hold just these keys (none: the file has no front matter), and the body."""
-    text = _read(file)
+def read_document(file: Path, keys: Sequence[str] = (), text: str | None = None) -> tuple[dict[str, Value], Block]:
+    """The front matter, which must hold just these keys (none: the file has no front matter), and the body.
+
+    `text` stands in for what the file holds, where that was converted.
+    """
+    text = _read(file) if text is None else text
     if not keys:
         return {}, _block(file, 1, text)
     found = FRONT_MATTER.match(text)

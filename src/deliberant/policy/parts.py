@@ -13,7 +13,7 @@ from deliberant.policy.types import Guideline
 from deliberant.prompts.types import STYLES, Style
 from deliberant.util.names import nearest
 
-LABEL = re.compile(r"^(Examples|Exclusions):$", re.MULTILINE)
+LABEL = re.compile(r"^(?:(Examples|Exclusions):|(Why|Source):(?:[ \t]+(.*))?)$", re.MULTILINE)
 BULLET = re.compile(r"^-(?=[ \t]|$)", re.MULTILINE)
 NOT_INDENTED = re.compile(r"^(?!  ).+", re.MULTILINE)
 
@@ -24,20 +24,32 @@ class Body(NamedTuple):
     text: str
     examples: tuple[str, ...]
     exclusions: tuple[str, ...]
+    why: str
+    source: str
     lines: tuple[int, ...]
 
 
 def read_body(block: Block, id: str) -> Body:
-    """Text, then lists of examples and exclusions in either order. UserError for what is neither."""
+    """Text, then a reason, lists of examples and exclusions, and a source, in any order. UserError for what is none."""
     text, lists = block.split(LABEL)
-    items: dict[str, list[tuple[str, int]]] = {"Examples": [], "Exclusions": []}
+    found: dict[str, list[tuple[str, int]]] = {"Why": [], "Examples": [], "Exclusions": [], "Source": []}
     for label, body in lists:
-        if items[label[1]]:
-            raise mistake(block.file, body.line, f"`{label[0]}` again in clause {id}", "merge the two lists")
-        items[label[1]] = _items(label[0], body)
-    examples, exclusions = items.values()
-    lines = (text.first_line, *(line for _, line in examples + exclusions))
-    return Body(str(text), tuple(item for item, _ in examples), tuple(item for item, _ in exclusions), lines)
+        name = label[1] or label[2]
+        if found[name]:
+            raise mistake(block.file, body.line, f"`{name}:` again in clause {id}", "merge the two")
+        if label[1]:
+            found[name] = _items(label[0], body)
+        elif said := f"{label[3] or ''}{body.text}".strip():
+            found[name] = [(said, body.line)]
+        else:
+            raise mistake(block.file, body.line, f"`{name}:` of clause {id} is empty", "fill it in or delete it")
+    if found["Source"] and "\n" in found["Source"][0][0]:
+        raise mistake(
+            block.file, found["Source"][0][1], f"text below `Source:` of clause {id}", "move it above the lists"
+        )
+    why, examples, exclusions, source = (tuple(text for text, _ in items) for items in found.values())
+    lines = (text.first_line, *(line for name in ("Why", "Examples", "Exclusions") for _, line in found[name]))
+    return Body(str(text), examples, exclusions, "".join(why), "".join(source), lines)
 
 
 def _items(label: str, block: Block) -> list[tuple[str, int]]:

@@ -7,7 +7,17 @@ from typing import Literal
 from deliberant.policy.types import Category, Policy
 
 Kind = Literal[
-    "intro", "rules", "guideline", "summary", "compressed", "definitions", "title", "text", "example", "exclusion"
+    "intro",
+    "rules",
+    "guideline",
+    "summary",
+    "compressed",
+    "definitions",
+    "title",
+    "text",
+    "why",
+    "example",
+    "exclusion",
 ]
 
 
@@ -51,6 +61,7 @@ def _category(category: Category) -> Iterator[Passage]:
     for clause in category.clauses:
         yield Passage(path, clause.line, "title", clause.title, clause.id)
         items: list[tuple[Kind, str]] = [("text", clause.text)]
+        items += [("why", clause.why)] if clause.why else []
         items += [("example", each) for each in clause.examples]
         items += [("exclusion", each) for each in clause.exclusions]
         lines = clause.lines or (0,) * len(items)

@@ -12,7 +12,7 @@ from deliberant.policy.types import Category, Clause, Guideline, Policy
 def print_policy(policy: Policy) -> dict[str, str]:
     """File name (relative, "/" separated) -> Markdown, in reading order. Loading these files gives `policy` back."""
     intro = policy.intro and f"\n{policy.intro}\n"
-    files = {"policy.md": _front_matter(name=policy.name, version=policy.version) + intro}
+    files = {"policy.md": front_matter(name=policy.name, version=policy.version) + intro}
     if policy.rules:
         files["rules.md"] = f"# Rules\n\n{policy.rules}\n"
     files["styles.md"] = "\n\n".join(["# Styles", *map(guideline_section, policy.styles)]) + "\n"
@@ -27,9 +27,15 @@ def clause_heading(clause: Clause) -> str:
 
 
 def clause_parts(clause: Clause) -> list[str]:
-    """The parts of the body that are there, in order: text, examples, exclusions."""
-    parts = [clause.text, _listing("Examples", clause.examples), _listing("Exclusions", clause.exclusions)]
+    """The parts of the body that are there, in order: text, reason, examples, exclusions."""
+    why = clause.why and ("Why:\n" if "\n" in clause.why else "Why: ") + clause.why  # a fence needs its own line
+    parts = [clause.text, why, _listing("Examples", clause.examples), _listing("Exclusions", clause.exclusions)]
     return [part for part in parts if part]
+
+
+def clause_file_parts(clause: Clause) -> list[str]:
+    """`clause_parts`, and the source, which files alone hold."""
+    return clause_parts(clause) + [f"Source: {clause.source}"] * bool(clause.source)
 
 
 def _category(category: Category) -> str:
@@ -40,8 +46,8 @@ def _category(category: Category) -> str:
         blocks.append(f"## Definitions\n{category.definitions}")
     blocks.append("## Clauses")
     for clause in category.clauses:
-        blocks.append("\n".join([clause_heading(clause), "\n\n".join(clause_parts(clause))]).rstrip("\n"))
-    return _front_matter(id=category.id) + "\n\n".join(blocks) + "\n"
+        blocks.append("\n".join([clause_heading(clause), "\n\n".join(clause_file_parts(clause))]).rstrip("\n"))
+    return front_matter(id=category.id) + "\n\n".join(blocks) + "\n"
 
 
 def guideline_section(guideline: Guideline) -> str:
@@ -50,7 +56,8 @@ def guideline_section(guideline: Guideline) -> str:
     return f"## {guideline.style}{topic}\n{guideline.text}"
 
 
-def _front_matter(**values: Any) -> str:
+def front_matter(**values: Any) -> str:
+    """Its lines, with the `---` around them."""
     # An endless width: yaml would fold long values, and folding does not keep every run of spaces.
     return f"---\n{yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=float('inf'))}---\n"
 

@@ -30,10 +30,11 @@ class Guideline:
 
 @dataclass(frozen=True)
 class Clause:
-    """One rule: when `title` holds, answer in `style`.
+    """One rule: when `title` holds, answer in `style`, because `why`.
 
-    `line` is that of its heading, 0 when not read from a file. `lines`: where the text, each example and each exclusion
-    start, in that order; empty when not read from a file.
+    `source` is where an imported one stands in its source, `file:first-last` and its code there; no view holds it.
+    `line` is that of its heading, 0 when not read from a file. `lines`: where the text, the reason, each example and
+    each exclusion start, in that order; empty when not read from a file.
     """
 
     id: str
@@ -43,6 +44,8 @@ class Clause:
     examples: tuple[str, ...] = ()
     exclusions: tuple[str, ...] = ()
     category: str = ""
+    why: str = ""
+    source: str = ""
     line: int = field(default=0, compare=False)
     lines: tuple[int, ...] = field(default=(), compare=False)
 

@@ -1,19 +1,37 @@
 """Reversible text transforms for the encoded suite: the same request, written differently.
 
-They work on lower-case letters and leave everything else as it is. A model that can decode them can be asked harmful
-things in them (the paper's first figure shows a request in ROT13).
+They work on lower-case letters and leave everything else as it is; accents and ligatures go before (`plain`).
+Those that replace letters know a to z, those that move them (`ANY_SCRIPT`) any script. A model that can decode them can
+be asked harmful things in them (the paper's first figure shows a request in ROT13).
 """
 
 import re
 import string
+import unicodedata
 from collections.abc import Callable
 
 Transform = Callable[[str], str]
 Encoding = tuple[Transform, Transform]
 
 LETTERS = string.ascii_lowercase
-WORD = re.compile(r"[a-z]+")
-SPACED_WORD = re.compile(r"[a-z](?:-[a-z])*")
+WORD = re.compile(r"[^\W\d_]+")
+SPACED_WORD = re.compile(r"[^\W\d_](?:-[^\W\d_])*")
+ANY_SCRIPT = ("reversed", "spaced")
+LIGATURES = {"\u0153": "oe", "\u00e6": "ae", "\u00df": "ss", "\u00f8": "o", "\u0142": "l", "\u0131": "i"}
+PLAIN = str.maketrans(
+    LIGATURES | {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " ", "\u202f": " "}
+)
+
+
+def plain(text: str) -> str:
+    """Lower case, straight quotes, and Latin letters without accents and ligatures; other scripts as they are."""
+    bare = re.sub(r"(?<=[a-z])[\u0300-\u036f]+", "", unicodedata.normalize("NFD", text.lower()))
+    return unicodedata.normalize("NFC", bare).translate(PLAIN)
+
+
+def foreign(text: str) -> bool:
+    """Whether a text has letters that encodings of a to z leave as they are."""
+    return any(each.isalpha() and not each.isascii() for each in plain(text))
 
 
 def _letters(plain: str, coded: str) -> Encoding:

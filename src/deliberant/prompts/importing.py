@@ -1,18 +1,21 @@
-"""Turns other people's rows into prompts: which column says what, and what is left out on the way.
+"""Turns other people's rows into prompts or cases: which column says what, and what is left out on the way.
 
-deliberant prompts import xstest.csv --to xstest.jsonl --map text=prompt --map category=label --set source=xstest
+deliberant prompts import xstest.csv --to cases.jsonl --preset xstest
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from deliberant.prompts.lines import MAX_LINE
+from deliberant.prompts.plan import Plan
 from deliberant.prompts.reader import check_names
-from deliberant.prompts.rows import PromptRow, prompt_row, validate
+from deliberant.prompts.rows import CaseRow, PromptRow, prompt_row, validate
+from deliberant.prompts.shapes import turns_of
 from deliberant.prompts.tables import Table
-from deliberant.prompts.types import Prompt
+from deliberant.prompts.types import STYLES, Case, Prompt, Style
 from deliberant.util.errors import UserError
 from deliberant.util.files import json_line
 from deliberant.util.names import nearest
@@ -21,9 +24,9 @@ FIELDS = {
     "id": "name of the prompt; without it, the file's name and the row's number",
     "text": "the one user turn",
     "system": "a system turn before it",
-    "messages": "the whole conversation, a list of {role, content}; instead of text",
+    "messages": "the whole conversation, a list of turns in any usual shape; instead of text",
     "category": "a category of the policy; blank means outside every one",
-    "categories": "several: a list, or text with ; between them",
+    "categories": "several: a list, names that are true, or text with a separator between them",
     "family": "what must stay together in a split; without it, each prompt is its own",
     "source": "data set it comes from",
     "licence": "that data set's licence",
@@ -33,6 +36,12 @@ FIELDS = {
     "hint_source": "who says so; without it, the source, or the file's name",
     "hint_clause": "the clause of the policy that it believes applies; goes with hint",
     "confidence": "how sure that is, from 0 to 1",
+    "label": "a clause of --policy, or what its clauses' ids begin with: gives category, style and clause",
+    "truth": "of a case: the style that is right, or safe or unsafe",
+    "truth_clause": "of a case: the clause that applies",
+    "harmful": "of a case: true or false; without it, whether the truth is refuse",
+    "suite": "of a case; without it, the file's name",
+    "plain": "of a case: the request before it was encoded",
 }
 """What a column can be mapped to."""
 
@@ -41,151 +50,310 @@ HINT = {"hint", "hint_clause"}
 """Fields that make a hint."""
 OF_A_HINT = ("hint_source", "confidence")
 """Fields that mean nothing without a hint; without one their columns are left out."""
-NAMES = ("id", "category", "family", "source", "licence", "framing")
+OF_A_CASE = ("truth", "truth_clause", "harmful", "suite", "plain")
+"""Fields that `--cases` alone uses; elsewhere their columns are left out."""
+TRUTHS: dict[str, Style] = {"safe": "comply", "benign": "comply", "harmless": "comply", "unharmful": "comply"}
+TRUTHS |= {"unsafe": "refuse", "harmful": "refuse", "malicious": "refuse"}
+"""Words of other sets for what is right."""
+GONE = frozenset(["redacted", "[redacted]", "<redacted>"])
+"""Texts that stand for one that was taken out."""
+USUAL = (("messages", "{conversations}"), ("messages", "{conversation}"), ("text", "{instruction}\n\n{input}"))
+"""Columns of ShareGPT and Alpaca, which are known where nothing else is the text."""
+COLUMN = re.compile(r"\{([^{}]+)\}")
+NAMES = ("id", "category", "family", "source", "licence", "framing", "suite")
 """Fields whose numbers are read as names."""
+
+
+class Rule(NamedTuple):
+    """What a clause of a policy says, for `label`."""
+
+    category: str
+    style: Style
 
 
 @dataclass
 class Import:
     """What was read. `skipped`: place and reason of each row that is not a prompt; `unused`: columns with no field.
 
-    `defaulted`: how many prompts had no id, family or category of their own.
+    `defaulted`: how many prompts had no id, family or category of their own. `left`: what conversations lost;
+    `unmapped`: values that a value map does not know, as they stand; `read`: words read as a style; `copies` of a text.
     """
 
     prompts: int = 0
+    copies: int = 0
     skipped: list[tuple[str, str]] = field(default_factory=list)
     unused: set[str] = field(default_factory=set)
     defaulted: Counter[str] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
+    unmapped: Counter[str] = field(default_factory=Counter)
+    read: Counter[str] = field(default_factory=Counter)
 
     def row(self) -> dict[str, Any]:
         """As a JSON object; of the skipped rows the number."""
-        return {
-            "prompts": self.prompts,
-            "skipped": len(self.skipped),
-            "unused": sorted(self.unused),
-            "defaulted": dict(self.defaulted),
-        }
+        shown = {name: dict(value) for name, value in vars(self).items() if isinstance(value, Counter) and value}
+        counts = {"prompts": self.prompts, "skipped": len(self.skipped), "unused": sorted(self.unused)}
+        return counts | {"defaulted": {}} | shown | ({"copies": self.copies} if self.copies else {})
+
+
+Row = TypeVar("Row", bound=PromptRow)
 
 
 def import_prompts(
     table: Table,
-    mapped: Mapping[str, str],
-    constants: Mapping[str, str],
+    plan: Plan,
     account: Import,
     categories: Collection[str] | None = None,
-    clauses: Collection[str] | None = None,
+    clauses: Mapping[str, Rule] | Collection[str] | None = None,
 ) -> Iterator[Prompt]:
-    """The table's rows as prompts. `mapped`: field -> column, `constants`: field -> value; see `FIELDS`.
+    """The table's rows as prompts, read as the plan says.
 
-    A column with a field's name is that field, unless it is mapped otherwise. Rows without text, too long for a line of
-    a prompt file, or with two system turns are skipped and go into `account`. UserError with the nearest name for an
-    unknown field, a missing column, a category not in `categories` or a hint's clause not in `clauses`; for a mapped or
-    constant part of a hint where no row has a hint; with file and line or row for a repeated id and for whatever
-    `PromptRow` refuses.
+    A column with a field's name is that field, unless it is mapped otherwise or to another one. Rows without text, too
+    long for a line of a prompt file, without a user turn or with two system turns are skipped and go into `account`.
+    UserError with the nearest name for an unknown field, a missing column, a category not in `categories` or a clause
+    not in `clauses`; for a mapped or constant part of a hint where no row has a hint; for a value map's key that no row
+    has; with file and line or row for a repeated id and for whatever `PromptRow` refuses.
     """
-    _check(mapped, constants)
-    seen, hinted = set[str](), False
-    chosen = None
-    if table.columns is not None:
-        chosen = _columns(table.columns, mapped, constants, table.at)
-        account.unused |= set(table.columns) - set(chosen.values())
-    for number, record in enumerate(table.records(chosen and chosen.values()), start=1):
+    return (row.prompt() for row in _rows(table, plan, account, PromptRow, categories, clauses))
+
+
+def import_cases(
+    table: Table,
+    plan: Plan,
+    account: Import,
+    categories: Collection[str] | None = None,
+    clauses: Mapping[str, Rule] | Collection[str] | None = None,
+) -> Iterator[Case]:
+    """Likewise as cases: each row needs a truth, from its column, a value map, a constant or a label."""
+    return (row.case() for row in _rows(table, plan, account, CaseRow, categories, clauses))
+
+
+def _rows(
+    table: Table,
+    plan: Plan,
+    account: Import,
+    kind: type[Row],
+    categories: Collection[str] | None,
+    clauses: Mapping[str, Rule] | Collection[str] | None,
+) -> Iterator[Row]:
+    _check(plan)
+    reader = _Reader(table.name, plan, account, kind is CaseRow, clauses if isinstance(clauses, Mapping) else {})
+    seen, texts, hinted = set[str](), set[int](), False
+    known: dict[tuple[str, ...], dict[str, str]] = {}
+    chosen = None if table.columns is None else _columns(table.columns, plan, table.at)
+    wanted = None if chosen is None else [name for each in chosen.values() for name in _names(each)]
+    if table.columns is not None and wanted is not None:
+        account.unused |= set(table.columns) - set(wanted)
+    for number, record in enumerate(table.records(wanted), start=1):
         if not record.values:
             account.skipped.append((record.at, "is blank"))
             continue
         columns = chosen
-        if columns is None:
-            columns = _columns(tuple(record.values), mapped, constants, record.at)
-            account.unused |= record.values.keys() - set(columns.values())
-        hinted |= bool(HINT & (columns.keys() | constants.keys()))
-        values = {name: record.values[column] for name, column in columns.items()} | dict(constants)
-        row = _row(table, number, values)
+        if columns is None and (columns := known.get(names := tuple(record.values))) is None:
+            columns = known[names] = _columns(names, plan, record.at)
+            account.unused |= record.values.keys() - {name for each in columns.values() for name in _names(each)}
+        hinted |= bool(HINT & (columns.keys() | plan.set.keys()))
+        values = {name: _cell(column, record.values) for name, column in columns.items()} | plan.set
+        row = reader.row(number, values, record.at)
         if isinstance(row, str):
             account.skipped.append((record.at, row))
             continue
-        valid = validate(row, PromptRow, record.at)
-        prompt = valid.prompt()
-        if len(json_line(prompt_row(prompt))) > MAX_LINE:
+        valid = validate(row, kind, record.at)
+        if len(json_line(prompt_row(valid.prompt()))) > MAX_LINE:
             account.skipped.append((record.at, f"is longer than {MAX_LINE / 2**20:g} MiB as a line of a prompt file"))
             continue
-        if prompt.id in seen:
+        if valid.id in seen:
             what, remedy = "is that of an earlier row", "give one of the two another, or map another column to id"
             if _blank(values.get("id")):
                 what, remedy = f"was made up for want of one and {what}", "give this row an id"
-            raise UserError(f"{record.at}: id '{prompt.id}' {what}; {remedy}")
-        seen.add(prompt.id)
+            elif "family" not in columns:
+                remedy += "; with --map family=id, rows of one id stay together and get ids of their own"
+            raise UserError(f"{record.at}: id '{valid.id}' {what}; {remedy}")
+        seen.add(valid.id)
         check_names(record.at, valid, categories, clauses)
         account.prompts += 1
+        texts.add(hash(tuple(turn.content for turn in valid.messages)))
         account.defaulted.update(name for name in ("id", "family") if _blank(values.get(name)))
-        account.defaulted.update(() if prompt.categories else ["category"])
-        yield prompt
-    stray = [name for name in OF_A_HINT if name in mapped or name in constants]
+        account.defaulted.update(() if valid.categories else ["category"])
+        yield valid
+    account.copies = account.prompts - len(texts)
+    reader.check_values()
+    stray = [name for name in OF_A_HINT if name in plan.map or name in plan.set]
     if stray and account.prompts and not hinted:
         raise UserError(
             f"{table.at}: '{stray[0]}' belongs to a hint, and no row has one; name its column with --map hint=COLUMN"
         )
 
 
-def _check(mapped: Mapping[str, str], constants: Mapping[str, str]) -> None:
-    for option, given in (("--map", mapped), ("--set", constants)):
+def _check(plan: Plan) -> None:
+    for option, given in (("--map", plan.map), ("--set", plan.set), ("--values", plan.values)):
         for name in given:
             if name not in FIELDS:
-                raise UserError(f"{option} {name}={given[name]}: unknown field '{name}'; {nearest(name, FIELDS)}")
-    if both := mapped.keys() & constants.keys():
+                raise UserError(f"{option} {name}: unknown field '{name}'; {nearest(name, FIELDS)}")
+            if name in OF_A_CASE and not plan.cases:
+                raise UserError(f"{option} {name}: belongs to a case; add --cases, or leave it out")
+    if both := plan.map.keys() & plan.set.keys():
         raise UserError(f"'{min(both)}' is given by --map and by --set; keep one of them")
     for one, other in EITHER:
-        if {one, other} <= mapped.keys() | constants.keys():
+        if {one, other} <= plan.map.keys() | plan.set.keys():
             raise UserError(f"'{one}' and '{other}' are both given; keep one of them")
 
 
-def _columns(
-    columns: tuple[str, ...], mapped: Mapping[str, str], constants: Mapping[str, str], at: str
-) -> dict[str, str]:
-    """Field -> column of a table or of one row."""
-    for name, column in mapped.items():
-        if column not in columns:
-            raise UserError(f"{at}: --map {name}={column}: there is no column '{column}'; {nearest(column, columns)}")
-    given = mapped.keys() | constants.keys()
+def _names(column: str) -> list[str]:
+    """The columns that a mapping names: one, or those of a template."""
+    return COLUMN.findall(column) or [column]
+
+
+def _cell(column: str, values: Mapping[str, Any]) -> Any:
+    """A column's value; a template's columns are filled in, and what is blank leaves no gap."""
+    names = COLUMN.findall(column)
+    if not names:
+        return values[column]
+    if column == f"{{{names[0]}}}":
+        return values.get(names[0])
+    text = COLUMN.sub(lambda match: "" if values.get(match[1]) is None else str(values[match[1]]), column)
+    return re.sub(r"\n{3,}", "\n\n", text).strip()
+
+
+def _columns(columns: tuple[str, ...], plan: Plan, at: str) -> dict[str, str]:
+    """Field -> column, or template, of a table or of one row."""
+    for name, column in plan.map.items():
+        for each in _names(column):
+            if each not in columns:
+                raise UserError(f"{at}: --map {name}={column}: there is no column '{each}'; {nearest(each, columns)}")
+    given = plan.map.keys() | plan.set.keys()
     shadowed = {each for pair in EITHER for each in pair if given & set(pair)}
-    found = {name: name for name in FIELDS if name in columns and name not in given | shadowed}
-    found |= mapped
+    taken = {each for column in plan.map.values() for each in _names(column)}
+    fields = [name for name in FIELDS if (plan.cases or name not in OF_A_CASE) and name != "label"]
+    found = {name: name for name in fields if name in columns and name not in given | shadowed | taken}
+    found |= plan.map
+    if not {"text", "messages"} & found.keys():
+        for name, template in USUAL:
+            if COLUMN.findall(template)[0] in columns:
+                found[name] = template
+                break
     for one, other in EITHER:
         if {one, other} <= found.keys():
             raise UserError(f"{at}: has columns '{one}' and '{other}'; say which one with --map {one}={one}")
-    if not HINT & (found.keys() | constants.keys()):
+    if not HINT & (found.keys() | plan.set.keys()):
         found = {name: column for name, column in found.items() if name not in OF_A_HINT}
     if not {"text", "messages"} & found.keys():
         raise UserError(f"{at}: no column is 'text'; name it with --map text=COLUMN, columns are: {', '.join(columns)}")
     return found
 
 
-def _row(table: Table, number: int, values: dict[str, Any]) -> dict[str, Any] | str:
-    """A row as `PromptRow` takes it, or why it is skipped."""
-    values = {name: _name(value) if name in NAMES else value for name, value in values.items()}
-    values = {name: value for name, value in values.items() if not _blank(value)}
-    turns = values.get("messages") or [{"role": "user", "content": values.get("text")}]
-    is_list = isinstance(turns, list)  # the schema refuses anything else
-    if is_list and all(isinstance(turn, dict) and _blank(turn.get("content", turn)) for turn in turns):
-        return "has no text"
-    row: dict[str, Any] = {name: values[name] for name in ("source", "licence", "framing") if name in values}
-    row["messages"] = turns
-    if "system" in values and is_list:
-        if any(isinstance(turn, dict) and turn.get("role") == "system" for turn in turns):
-            return "has a system turn in its messages and a system text beside them"
-        row["messages"] = [{"role": "system", "content": values["system"]}, *turns]
-    several = values.get("categories", values.get("category", []))
-    if isinstance(several, str):
-        parts = several.split(";") if "categories" in values else [several]
-        several = [part.strip() for part in parts if part.strip()]
-    row["categories"] = several
-    row["id"] = values.get("id", f"{table.name}-{number}")
-    row["family"] = values.get("family", row["id"])
-    row["hints"] = values.get("hints", [])
-    if "hint" in values or "hint_clause" in values:
-        hint = {"source": values.get("hint_source", values.get("source", table.name))}
-        hint |= {key: values[name] for key, name in (("style", "hint"), ("clause", "hint_clause")) if name in values}
-        row["hints"] = [hint | ({"confidence": _number(values["confidence"])} if "confidence" in values else {})]
-    return row
+class _Reader:
+    """Rows as `PromptRow` or `CaseRow` takes them."""
+
+    def __init__(self, name: str, plan: Plan, account: Import, cases: bool, rules: Mapping[str, Rule]) -> None:
+        self.name, self.plan, self.account, self.cases, self.rules = name, plan, account, cases, rules
+        self.met: dict[str, set[str]] = {field: set() for field in plan.values}
+
+    def row(self, number: int, values: dict[str, Any], at: str) -> dict[str, Any] | str:
+        """A row, or why it is skipped."""
+        values = {name: self.mapped(name, value) for name, value in values.items()}
+        values = {name: value for name, value in values.items() if not _blank(value)}
+        turns = values.get("messages") or [{"role": "user", "content": values.get("text")}]
+        turns = turns_of(turns, self.account.left)
+        is_list = isinstance(turns, list) and all(isinstance(turn, dict) for turn in turns)
+        if is_list and all(_blank(turn.get("content", turn)) for turn in turns):
+            return "has no text"
+        if is_list and str(turns[-1].get("content")).strip().casefold() in GONE:
+            return "is redacted"
+        if is_list and all(isinstance(turn.get("role"), str) and turn["role"] != "user" for turn in turns):
+            return "has no user turn"
+        row: dict[str, Any] = {name: values[name] for name in ("source", "licence", "framing") if name in values}
+        row["messages"] = turns
+        if "system" in values and is_list:
+            if any(turn.get("role") == "system" for turn in turns):
+                return "has a system turn in its messages and a system text beside them"
+            row["messages"] = [{"role": "system", "content": values["system"]}, *turns]
+        if "label" in values:
+            self.labelled(values, at)
+        several = values.get("categories", values.get("category", []))
+        row["categories"] = [several] if isinstance(several, str) else several
+        row["id"] = values.get("id", f"{self.name}-{number}")
+        row["family"] = values.get("family", row["id"])
+        row["hints"] = values.get("hints", [])
+        if "hint" in values or "hint_clause" in values:
+            hint = {"source": values.get("hint_source", values.get("source", self.name))}
+            hint |= {
+                key: values[name] for key, name in (("style", "hint"), ("clause", "hint_clause")) if name in values
+            }
+            row["hints"] = [hint | ({"confidence": _number(values["confidence"])} if "confidence" in values else {})]
+        return self.case(row, values) if self.cases else row
+
+    def mapped(self, name: str, value: Any) -> Any:
+        """A value of a field: a name, names, or what a value map makes of it."""
+        value = _name(value) if name in NAMES else value
+        if name in ("category", "categories") and not (name == "category" and isinstance(value, str)):
+            value = _several(value, self.plan.separator)
+        if name not in self.plan.values or value is None:
+            return value
+        if isinstance(value, list):
+            return [each for each in (self.value(name, each) for each in value) if not _blank(each)]
+        return self.value(name, str(value).lower() if isinstance(value, bool) else value)
+
+    def value(self, name: str, value: Any) -> Any:
+        known, key = self.plan.values[name], str(value).strip()
+        if key in known:
+            self.met[name].add(key)
+            return known[key]
+        if key:
+            self.account.unmapped[f"{name} '{key}'"] += 1
+        return value
+
+    def check_values(self) -> None:
+        """UserError for a key of a value map that no row has, and that is nearly one of those it does not know."""
+        for name, known in self.plan.values.items():
+            others = [key.split("'", 1)[1][:-1] for key in self.account.unmapped if key.startswith(f"{name} '")]
+            for key in known.keys() - self.met[name]:
+                if (remedy := nearest(key, others)).startswith("did you"):
+                    raise UserError(f"--values {name}:{key}={known[key]}: no row has that value; {remedy}")
+                self.account.unmapped[f"{name} '{key}', which no row has"] = 0
+
+    def labelled(self, values: dict[str, Any], at: str) -> None:
+        """Category, style and clause by a clause's id, or by what several clauses of one style begin with."""
+        label = str(values.pop("label")).strip()
+        found = {id: rule for id, rule in self.rules.items() if id == label} or {
+            id: rule for id, rule in self.rules.items() if id.startswith(label)
+        }
+        styles = {rule.style for rule in found.values()}
+        if len(styles) != 1:
+            what = f"label '{label}' " + (
+                "begins clauses of several styles" if found else "is no clause, nor begins one"
+            )
+            raise UserError(f"{at}: {what}; {nearest(label, self.rules) if self.rules else 'name the --policy'}")
+        values.setdefault("categories", list(dict.fromkeys(rule.category for rule in found.values())))
+        style, clause = styles.pop(), next(iter(found)) if len(found) == 1 else None
+        names = ("truth", "truth_clause") if self.cases else ("hint", "hint_clause")
+        values |= dict(zip(names, (style, clause), strict=True)) if clause else {names[0]: style}
+
+    def case(self, row: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+        said = str(values.get("truth", "")).strip()
+        style = said if said in STYLES else TRUTHS.get(said.casefold(), said)
+        if style != said:
+            self.account.read[f"truth '{said}' as {style}"] += 1
+        harmful = values.get("harmful")
+        if isinstance(harmful, str):
+            harmful = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}.get(
+                harmful.lower()
+            )
+        if harmful is None:
+            harmful = style == "refuse"
+            self.account.defaulted["harmful"] += 1
+        self.account.defaulted.update(() if "suite" in values else ["suite"])
+        truth = {"style": style, "clause": values.get("truth_clause"), "harmful": bool(harmful)}
+        row |= {"truth": truth, "suite": values.get("suite", self.name)}
+        return row | ({"plain": values["plain"]} if "plain" in values else {})
+
+
+def _several(value: Any, separator: str) -> Any:
+    """Names as a list: those that are true, those of a text with separators, or a list as it is."""
+    if isinstance(value, dict) and all(each is None or isinstance(each, (bool, int)) for each in value.values()):
+        return [name for name, true in value.items() if true]
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(separator) if part.strip()]
+    return value
 
 
 def _blank(value: Any) -> bool:

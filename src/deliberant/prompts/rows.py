@@ -153,14 +153,18 @@ def json_object(line: bytes, here: str) -> dict[str, Any]:
     """The JSON object on a line. UserError that starts with `here` where it is none, or has a key twice."""
     if line.startswith(BOM_UTF8):
         raise UserError(f"{here}: begins with a byte order mark, which belongs at the start of a file only; remove it")
-    text = decode(line, here)  # json would take bytes, and guess at UTF-16
-    try:
-        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_int=_whole_number)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{here}: is not a JSON object ({error}); write one object per line") from error
+    value = json_value(decode(line, here), here)  # json would take bytes, and guess at UTF-16
     if not isinstance(value, dict):
         raise UserError(f"{here}: is not a JSON object; write one object per line")
     return value
+
+
+def json_value(text: str, here: str) -> Any:
+    """What a JSON text says. UserError that starts with `here` where it is none, or has a key twice."""
+    try:
+        return json.loads(text, object_pairs_hook=_no_duplicates, parse_int=_whole_number)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{here}: is not a JSON object ({error}); write one object per line") from error
 
 
 def _whole_number(digits: str) -> int:

@@ -5,6 +5,7 @@ What is in a row is data and stays as it is: control characters, HTML, Markdown 
 
 import csv
 import logging
+import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,14 +13,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from deliberant.prompts.lines import MAX_LINE, decode, lines
-from deliberant.prompts.rows import json_object
+from deliberant.prompts.rows import json_object, json_value
 from deliberant.util.errors import UserError
 from deliberant.util.files import no_pipe
 from deliberant.util.names import nearest, repeated
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
-KINDS = (*JSON_LINES, *DELIMITERS, ".parquet")
+KINDS = (*JSON_LINES, ".json", *DELIMITERS, ".parquet")
 
 
 class Record(NamedTuple):
@@ -46,8 +47,10 @@ class Table:
     records: Records
 
 
-def open_table(where: str, split: str | None = None, config: str | None = None) -> Table:
-    """A file (.jsonl, .csv, .tsv, .parquet), a folder or a Hub id with its `split` (default train) and `config`.
+def open_table(where: str, split: str | None = None, config: str | None = None, skip_lines: int = 0) -> Table:
+    """A file (.jsonl, .json, .csv, .tsv, .parquet), a folder or a Hub id with its `split` (default train) and `config`.
+
+    `skip_lines`: how many lines of a CSV file stand above its header.
 
     A row is read when it is asked for; in a text file, no value may be over `lines.MAX_LINE` bytes. UserError with file
     and line or row for what cannot be read, here or while the records are read.
@@ -61,7 +64,11 @@ def open_table(where: str, split: str | None = None, config: str | None = None) 
         if suffix in JSON_LINES:
             return Table(path.stem, where, None, lambda wanted: _json_lines(path))
         if suffix in DELIMITERS:
-            return _delimited(path, DELIMITERS[suffix])
+            return _delimited(path, DELIMITERS[suffix], skip_lines)
+        if skip_lines:
+            raise UserError(f"{where}: --skip-lines is for .csv and .tsv files; leave it out")
+        if suffix == ".json":
+            return Table(path.stem, where, None, lambda wanted: _json_array(path))
         if suffix == ".parquet":
             return _parquet(path)
         raise UserError(f"{where}: unknown kind of file '{suffix}'; known are: {', '.join(KINDS)}")
@@ -76,16 +83,32 @@ def _json_lines(path: Path) -> Iterator[Record]:
         yield Record(here, json_object(data, here) if data.strip() else {})
 
 
-def _delimited(path: Path, delimiter: str) -> Table:
+def _json_array(path: Path) -> Iterator[Record]:
+    """A JSON file that is a list of objects, or an object with one such list; or objects one a line after all."""
+    text = decode(b"".join(data for _, data in lines(path, sys.maxsize - 1)), str(path))
+    if text.lstrip()[:1] == "{" and "\n{" in text.strip():
+        yield from _json_lines(path)
+        return
+    value = json_value(text, str(path))
+    if isinstance(value, dict):
+        lists = [each for each in value.values() if isinstance(each, list) and each and isinstance(each[0], dict)]
+        value = lists[0] if len(lists) == 1 else [value]
+    for number, row in enumerate(value if isinstance(value, list) else [value], start=1):
+        if not isinstance(row, dict):
+            raise UserError(f"{path}: row {number} is not a JSON object; write a list of objects")
+        yield Record(f"{path}: row {number}", row)
+
+
+def _delimited(path: Path, delimiter: str, skip_lines: int) -> Table:
     """A CSV file with a header. The csv module sees one line at a time, so that a huge one stops before it is held."""
     csv.field_size_limit(MAX_LINE)
-    texts = (decode(data, f"{path}:{number}") for number, data in lines(path))
+    texts = (decode(data, f"{path}:{number}") for number, data in lines(path) if number > skip_lines)
     reader = csv.reader(texts, delimiter=delimiter, strict=True)
 
     def rows() -> Iterator[tuple[int, list[str]]]:
         """The line where each row starts, and its fields."""
         while True:
-            first = reader.line_num + 1
+            first = reader.line_num + 1 + skip_lines
             try:
                 fields = next(reader, None)
             except csv.Error as error:
@@ -99,17 +122,20 @@ def _delimited(path: Path, delimiter: str) -> Table:
 
     source = rows()
     _, header = next(source, (1, []))
+    top = skip_lines + 1
     if not header or len(set(header)) < len(header) or not all(name.strip() for name in header):
-        raise UserError(f"{path}:1: has no header with a different name for each column; write one")
+        remedy = "write one, or pass over the lines above it with --skip-lines 1"
+        raise UserError(f"{path}:{top}: has no header with a different name for each column; {remedy}")
 
     def records(wanted: Collection[str] | None) -> Iterator[Record]:
         for first, fields in source:
             here = f"{path}:{first}"
             if fields and len(fields) != len(header):
-                raise UserError(f"{here}: has {len(fields)} fields, the header has {len(header)}; repair that row")
+                remedy = "repair that row, or pass over the lines above the header with --skip-lines"
+                raise UserError(f"{here}: has {len(fields)} fields, the header has {len(header)}; {remedy}")
             yield Record(here, dict(zip(header, fields, strict=False)))
 
-    return Table(path.stem, f"{path}:1", tuple(header), records)
+    return Table(path.stem, f"{path}:{top}", tuple(header), records)
 
 
 def _parquet(path: Path) -> Table:

@@ -137,6 +137,8 @@ class PromptFile(_Settings):
     file: str
     map: dict[str, str] = {}
     set: dict[str, str] = {}
+    values: dict[str, dict[str, str]] = {}
+    separator: str = ";"
     split: str | None = None
     config: str | None = None
 
@@ -237,7 +239,7 @@ class Lora(_Settings):
 class Rl(_Sampled, _Training, validate_default=True):
     """Group-relative policy optimisation: `group_size` completions for each of `prompts_per_step` prompts.
 
-    `learning_rate` falls to zero in a line over the steps. `judge_k` readings per answer, `beta` weighs the KL term,
+    `judge_k` readings per answer, `beta` weighs the KL term,
     `helpful_share` of the prompts are harmless ones outside the policy, `batch_size` is the number of completions in
     one forward pass; `train_embeddings` as in `sft`.
 

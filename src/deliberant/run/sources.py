@@ -14,6 +14,7 @@ from deliberant.prompts import (
     read_prompts,
 )
 from deliberant.prompts.importing import Import, import_prompts
+from deliberant.prompts.plan import Plan
 from deliberant.prompts.tables import open_table
 from deliberant.run.recipe import BUILT_IN, DEFAULT, PromptFile, Recipe
 from deliberant.templates.loader import Templates
@@ -104,8 +105,9 @@ def prompts_of(source: str | PromptFile, policy: Policy) -> list[Prompt]:
     if isinstance(source, str):
         return read_prompts(Path(source), *names_in(policy))
     account = Import()
+    plan = Plan(map=source.map, set=source.set, values=source.values, separator=source.separator)
     table = open_table(source.file, source.split, source.config)
-    prompts = list(import_prompts(table, source.map, source.set, account, *names_in(policy)))
+    prompts = list(import_prompts(table, plan, account, *names_in(policy)))
     if account.skipped:
         at, why = account.skipped[0]
         more = f" (and {len(account.skipped) - 1} more rows)" if account.skipped[1:] else ""

@@ -191,7 +191,7 @@ def fit(
                 per_device_train_batch_size=completions_each(recipe),
                 gradient_accumulation_steps=recipe.prompts_per_step * recipe.group_size // recipe.batch_size,
                 learning_rate=recipe.learning_rate,
-                lr_scheduler_type="linear",  # down to zero: a warm start finds what is rare, a cool end settles
+                lr_scheduler_type="constant",
                 temperature=recipe.temperature,
                 max_completion_length=recipe.max_new_tokens,
                 beta=recipe.beta,

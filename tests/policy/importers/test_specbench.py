@@ -1,11 +1,10 @@
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from deliberant.policy import print_policy
-from deliberant.policy.importers import import_policy, save_policy
+from deliberant.policy.importers import Wishes, import_policy, save_policy
 from deliberant.util.errors import UserError
 from tests.policy.folders import loaded, write
 
@@ -29,7 +28,7 @@ def files(lists: object = LISTS, scenario: object = SCENARIO) -> dict[str, str]:
 
 def test_scenarios_are_categories_and_specifications_clauses(tmp_path: Path) -> None:
     write(tmp_path / "data", files())
-    found = import_policy(tmp_path / "data", style="comply")
+    found = import_policy(tmp_path / "data", Wishes(style="comply"))
     assert [(count.found, count.imported) for count in found.counts] == [(2, 2), (6, 6)]
     child = found.policy.category("child")
     assert (child.title, child.summary) == (SCENARIO["name"], SCENARIO["description"])
@@ -41,7 +40,7 @@ def test_scenarios_are_categories_and_specifications_clauses(tmp_path: Path) -> 
     assert any("prompts.json: prompts are no part of a policy" in remark for remark in found.remarks)
     assert loaded(print_policy(found.policy)) == found.policy
     save_policy(found.policy, tmp_path / "policy")
-    one = import_policy(tmp_path / "data" / "Child" / "specifications.json", style="refuse")
+    one = import_policy(tmp_path / "data" / "Child" / "specifications.json", Wishes(style="refuse"))
     assert [category.id for category in one.policy.categories] == ["child"]
 
 
@@ -49,77 +48,47 @@ def test_scenarios_are_categories_and_specifications_clauses(tmp_path: Path) -> 
     ("lists", "line", "words"),
     [
         ({**LISTS, "safety_specs": []}, 9, "unknown key 'safety_specs'; did you mean 'safety_specifications'?"),
-        ({"safety_specifications": []}, 1, "no 'behavioral_specifications'"),
-        ({**LISTS, "behavioral_specifications": "x"}, 6, "is no list"),
+        ({"safety_specifications": []}, 1, "'behavioral_specifications' is missing"),
+        ({**LISTS, "behavioral_specifications": "x"}, 6, "behavioral_specifications"),
         ({**LISTS, "behavioral_specifications": ["x", "a\x00b"]}, 8, "control character"),
-        ({**LISTS, "behavioral_specifications": ["x", "\ud800"]}, 8, "surrogate"),
-        ({**LISTS, "behavioral_specifications": ["x", " "]}, 8, "is no text"),
-        (
-            {**LISTS, "behavioral_specifications": ["x", 17]},
-            8,
-            "[2] is '17', which is no text",
-        ),
-        ([], 1, "is no JSON object"),
+        ({**LISTS, "behavioral_specifications": ["x", "\ud800"]}, 8, "half a surrogate pair"),
+        ({**LISTS, "behavioral_specifications": ["x", " "]}, 8, "is blank"),
+        ({**LISTS, "behavioral_specifications": ["x", 17]}, 8, "not 17"),
         ({key: [] for key in LISTS}, 1, "has no specification; write one"),
-        ({**LISTS, "behavioral_specifications": ["x"] * 1000}, 6, "holds 1000 texts"),
+        ({**LISTS, "behavioral_specifications": ["x"] * 1000}, 6, "at most 999"),
     ],
 )
 def test_mistakes_are_named_with_their_line(tmp_path: Path, lists: object, line: int, words: str) -> None:
     write(tmp_path, files(lists))
     with pytest.raises(UserError) as caught:
-        import_policy(tmp_path, style="comply")
+        import_policy(tmp_path, Wishes(style="comply"))
     assert str(caught.value).startswith(f"{tmp_path / 'Child' / 'specifications.json'}:{line}: ")
     assert words in str(caught.value)
 
 
+def test_letters_beyond_the_first_plane_come_whole(tmp_path: Path) -> None:
+    write(tmp_path, files({**LISTS, "behavioral_specifications": ["\U0001f600 smile"]}))
+    assert import_policy(tmp_path, Wishes(style="comply")).policy.clause("CB1").title == "\U0001f600 smile"
+
+
 def test_a_byte_order_mark_is_no_matter(tmp_path: Path) -> None:
     write(tmp_path, {name: f"\ufeff{text}" for name, text in files().items()})
-    assert import_policy(tmp_path, style="comply").policy.categories
+    assert import_policy(tmp_path, Wishes(style="comply")).policy.categories
 
 
 def test_a_file_cut_in_half_is_named(tmp_path: Path) -> None:
     text = files()["Child/specifications.json"]
     write(tmp_path, files() | {"Child/specifications.json": text[: len(text) // 2]})
-    with pytest.raises(UserError, match=r"specifications\.json:\d+: is no JSON \(.*\); is the file whole\?"):
-        import_policy(tmp_path, style="comply")
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        ("9" * 5000, "2: holds a number of 5000 digits; write a text"),
-        ("NaN", "2: safety_specifications[2] is 'nan', which is no text; write one sentence"),
-        ("[" * 500 + "]" * 500, "2: safety_specifications[2] is '[[["),
-        ("[" * 10**5 + "]" * 10**5, "1: is no JSON (nested too deeply); give SpecBench's own file"),
-    ],
-)
-def test_values_that_json_can_hold_and_python_can_not_are_one_line(tmp_path: Path, value: str, words: str) -> None:
-    text = f'{{"safety_specifications": ["a",\n{value}], "behavioral_specifications": []}}'
-    write(tmp_path, files() | {"Child/specifications.json": text})
-    with pytest.raises(UserError) as caught:
-        import_policy(tmp_path, style="comply")
-    assert str(caught.value).startswith(f"{tmp_path / 'Child' / 'specifications.json'}:{words}")
-
-
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    write(tmp_path, files())
-    (tmp_path / "Child" / "scenario.json").unlink()
-    os.mkfifo(tmp_path / "Child" / "scenario.json")
-    with pytest.raises(UserError, match=r"scenario\.json: is a pipe; save it to a file first"):
-        import_policy(tmp_path, style="comply")
-
-
-def test_a_folder_without_specifications_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r":1: no specifications\.json here or one folder below; "):
-        import_policy(write(tmp_path, {"README.md": "x"}), style="comply")
+    with pytest.raises(UserError, match=r"specifications\.json:\d+: no valid YAML: "):
+        import_policy(tmp_path, Wishes(style="comply"))
 
 
 @pytest.mark.parametrize("name", ["scenario.json", "specifications.json"])
 def test_a_scenario_without_one_of_its_files_is_refused(tmp_path: Path, name: str) -> None:
     write(tmp_path, files())
     (tmp_path / "Travel" / name).unlink()
-    with pytest.raises(UserError, match=rf"Travel/{name}:1: no such file; add it, or move the scenario's folder away"):
-        import_policy(tmp_path, style="comply")
+    with pytest.raises(UserError, match=rf"Travel/{name}:1: no such file"):
+        import_policy(tmp_path, Wishes(style="comply"))
 
 
 @pytest.mark.parametrize(
@@ -130,20 +99,14 @@ def test_a_key_given_twice_is_refused(tmp_path: Path, name: str, key: str, line:
     text = files()[f"Child/{name}"]
     twice = text[:-2] + f',\n "{key}": []\n}}'
     write(tmp_path, files() | {f"Child/{name}": twice})
-    with pytest.raises(UserError, match=rf"Child/{name}:{line}: key '{key}' is given twice; keep one of the two"):
-        import_policy(tmp_path, style="comply")
-
-
-def test_a_file_by_another_name_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, files())
-    with pytest.raises(UserError, match=r"prompts\.json:1: is neither scenario\.json nor specifications\.json; give"):
-        import_policy(tmp_path / "Child" / "prompts.json", style="comply")
+    with pytest.raises(UserError, match=rf"Child/{name}:\d+: '{key}' is given twice"):
+        import_policy(tmp_path, Wishes(style="comply"))
 
 
 def test_a_scenario_and_those_below_it_are_all_imported(tmp_path: Path) -> None:
     here = {name.removeprefix("Child/"): text for name, text in files().items() if name.startswith("Child/")}
     write(tmp_path / "top", files() | here)
-    found = import_policy(tmp_path / "top", style="comply")
+    found = import_policy(tmp_path / "top", Wishes(style="comply"))
     assert [category.id for category in found.policy.categories] == ["child", "top", "travel"]
 
 
@@ -151,7 +114,7 @@ def test_folders_with_the_same_initials_have_ids_of_their_own(tmp_path: Path) ->
     names = ("ask-big-cat-dogs", "ask-big-cat-eels", "ask-big-cats")
     both = {"scenario.json": json.dumps(SCENARIO), "specifications.json": json.dumps(LISTS)}
     write(tmp_path, {f"{name}/{file}": text for name in names for file, text in both.items()})
-    found = import_policy(tmp_path, style="comply")
+    found = import_policy(tmp_path, Wishes(style="comply"))
     assert [category.clauses[0].id for category in found.policy.categories] == ["ABCS1", "ABSS1", "ABKS1"]
     save_policy(found.policy, tmp_path / "policy")
 
@@ -160,4 +123,4 @@ def test_folders_that_make_one_category_are_refused(tmp_path: Path) -> None:
     both = {"scenario.json": json.dumps(SCENARIO), "specifications.json": json.dumps(LISTS)}
     write(tmp_path, {f"{name}/{file}": text for name in ("My-Case", "my case") for file, text in both.items()})
     with pytest.raises(UserError, match=r"My-Case:1: is the category 'my-case', as '\S+/my case' is; rename one of"):
-        import_policy(tmp_path, style="comply")
+        import_policy(tmp_path, Wishes(style="comply"))

@@ -1,50 +1,91 @@
-"""Policies from elsewhere: OpenAI's Model Spec, SpecBench, and the single-file form that gpt-oss-safeguard reads."""
+"""Policies from elsewhere: any text whose outline a layout knows, SpecBench's JSON, and our own single file."""
 
-import re
+import json
+import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
-from deliberant.policy.importers.model_spec import import_model_spec
-from deliberant.policy.importers.single_file import export_policy, import_single_file
-from deliberant.policy.importers.specbench import import_specbench
+from deliberant.policy.importers.building import Builder
+from deliberant.policy.importers.exported import export_policy, is_exported, read_exported
+from deliberant.policy.importers.layouts import NAMES, ROLES, Wishes, assign, choose, layout, unknown
+from deliberant.policy.importers.sources import open_source
+from deliberant.policy.importers.specbench import import_specbench, is_specbench
 from deliberant.policy.importers.types import Count, Imported
 from deliberant.policy.loader import load_policy, outside_policies
-from deliberant.policy.markdown import mistake, read_document
+from deliberant.policy.markdown import mistake
+from deliberant.policy.outline import Outline
 from deliberant.policy.printer import print_policy
 from deliberant.policy.types import Policy
-from deliberant.prompts.types import Style
+from deliberant.prompts.types import STYLES, Style
 from deliberant.util.errors import UserError
 from deliberant.util.files import writing
-
-Format = Literal["model-spec", "specbench", "single-file"]
-TAGGED = re.compile(r"^#{1,6}[ \t].*\{#[\w-]+ .*\bauthority=", re.MULTILINE)
-"""A heading that only the Model Spec has."""
-FORMATS: tuple[Format, ...] = ("model-spec", "specbench", "single-file")
+from deliberant.util.names import nearest
 
 
-def import_policy(path: Path, format: Format | None = None, style: Style | None = None) -> Imported:
-    """The policy of a file (or of SpecBench's folder). Without `format` the content tells.
+def outlines(path: Path, wishes: Wishes, name: str | None = None) -> tuple[list[Outline], str]:
+    """The outlines of a file, or of a folder's files, with the roles that a layout gives their parts; its name.
 
-    `style` is for sources without response styles, and an error where the source has them. UserError names file and
-    line; see each importer. What could not be imported is in `warnings`, and in no other way left out.
+    UserError with file and line for what cannot be read, holds no rule, or has labels that contradict.
+    """
+    found = open_source(path)
+    for strange in unknown(found, wishes):
+        raise UserError(strange)
+    chosen = name or choose(found, wishes)
+    layout(chosen)
+    for outline in found:
+        assign(outline, chosen, wishes)
+    return found, chosen
+
+
+NONE = Wishes()
+STARTER = Path(__file__).parents[1] / "starter"
+
+
+def import_policy(path: Path, wishes: Wishes = NONE, name: str | None = None) -> Imported:
+    """The policy of a file or a folder. Without the `name` of a layout the content tells.
+
+    UserError names file and line. What could not be imported is in `warnings`, and in no other way left out.
     """
     if not path.exists():
         raise mistake(path, 1, "no such file", "check the path")
-    kind = format or _format(path)
-    if kind == "single-file":
-        if style:
-            raise UserError("--style: this source has its own styles (VIOLATES, SAFE); leave the option out")
-        imported = import_single_file(path)
-    elif style is None:
-        raise UserError(
-            f"--style: a {kind} source has no response styles; name the one that all clauses get, then edit"
-        )
-    else:
-        imported = import_model_spec(path, style) if kind == "model-spec" else import_specbench(path, style)
+    if is_specbench(path):
+        if wishes.style is None:
+            raise UserError("--style: SpecBench has no response styles; name the one that all clauses get, then edit")
+        return import_specbench(path, wishes.style)
+    if path.is_file() and name is None and not wishes.labels and is_exported(path):
+        if wishes.style:
+            raise UserError("--style: this source has its own styles; leave the option out")
+        return read_exported(path)
+    found, chosen = outlines(path, wishes, name)
+    asked = layout(chosen).get("style") == "asked" and not wishes.labels
+    if asked and wishes.style is None:
+        remedy = "name one for all clauses with --style, or say which title means which with --label"
+        raise mistake(path, 1, f"{chosen} sources have no response styles", remedy)
+    if not asked and wishes.style and not wishes.labels:
+        raise UserError("--style: this source has its own styles; leave the option out, or override one with --label")
+    builder = Builder(path.name, chosen, wishes.style, path.is_dir())
+    for outline in found:
+        builder.take(outline)
+    if chosen == "model-spec":
+        from deliberant.policy.importers.footnotes import broken_links, take_examples
+
+        builder.warnings += broken_links(builder)
+        builder.files = take_examples(builder, path)
+    imported = builder.done()
     short = [count for count in imported.counts if count.imported != count.found]
     assert imported.warnings or not short, f"left out in silence: {short}"
     return imported
+
+
+def wishes_of(labels: Mapping[str, str], category_level: int | None, style: Style | None) -> Wishes:
+    """What a user says, checked. UserError naming the nearest style or role."""
+    from deliberant.policy.importers.layouts import folded
+
+    for title, value in labels.items():
+        if value not in (*STYLES, *ROLES):
+            raise UserError(f"--label {title}={value}: unknown value '{value}'; {nearest(value, (*STYLES, *ROLES))}")
+    return Wishes({folded(title): value for title, value in labels.items()}, category_level, style)
 
 
 def save_policy(policy: Policy, folder: Path) -> None:
@@ -73,10 +114,27 @@ def save_policy(policy: Policy, folder: Path) -> None:
             work.replace(folder)
 
 
-def _format(path: Path) -> Format:
-    if path.is_dir() or path.suffix == ".json":
-        return "specbench"
-    return "model-spec" if TAGGED.search(read_document(path)[1].mask) else "single-file"
+def new_policy(folder: Path) -> None:
+    """Copy the starter policy to a new folder, with the folder's name. UserError where it is there already."""
+    outside_policies(folder)
+    if folder.exists():
+        raise UserError(f"{folder}: is there already; name a new folder")
+    shutil.copytree(STARTER, folder)
+    front = (folder / "policy.md").read_text("utf-8")
+    (folder / "policy.md").write_text(
+        front.replace("NAME", json.dumps(folder.resolve().name, ensure_ascii=False)), "utf-8"
+    )
 
 
-__all__ = ["FORMATS", "Count", "Format", "Imported", "export_policy", "import_policy", "save_policy"]
+__all__ = [
+    "NAMES",
+    "Count",
+    "Imported",
+    "Wishes",
+    "export_policy",
+    "import_policy",
+    "new_policy",
+    "outlines",
+    "save_policy",
+    "wishes_of",
+]

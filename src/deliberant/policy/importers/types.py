@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, product
 from string import ascii_uppercase
 
-from deliberant.policy.types import Guideline, Policy
+from deliberant.policy.types import Category, Guideline, Policy
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,26 @@ GUIDELINES: tuple[Guideline, ...] = (
 WRITTEN = "the source has no style guidelines: styles.md holds three of ours, to be edited"
 
 
-def prefixes(names: Iterable[str], size: int = 4) -> dict[str, str]:
+def prefixes(names: Iterable[str], taken: Iterable[str] = (), size: int = 4) -> dict[str, str]:
     """A prefix of clause ids for each name, of `size` letters at most: its words' initials, with other letters where
-    that is taken.
+    that is `taken`.
     """
+    used = set(taken)
     found: dict[str, str] = {}
     for name in names:
         words = re.findall("[A-Z]+", name.upper()) or ["C"]
         initials, rest = "".join(word[0] for word in words)[:size], "".join(word[1:] for word in words)
         varied = (initials[: size - 1] + letter for letter in rest + ascii_uppercase)
         others = ("".join(letters) for letters in product(ascii_uppercase, repeat=size))
-        found[name] = next(each for each in chain([initials], varied, others) if each not in found.values())
+        found[name] = next(each for each in chain([initials], varied, others) if each not in used)
+        used.add(found[name])
     return found
+
+
+def in_order(categories: tuple[Category, ...]) -> tuple[Category, ...]:
+    """A loaded policy has its categories in the order of their files: numbered ones where ids do not sort so."""
+    if [each.file for each in categories] != sorted(each.file for each in categories):
+        width = len(str(len(categories)))
+        numbered = enumerate(categories, start=1)
+        return tuple(replace(each, path=f"categories/{place:0{width}}-{each.id}.md") for place, each in numbered)
+    return categories

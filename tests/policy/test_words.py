@@ -1,6 +1,6 @@
 import pytest
 
-from deliberant.policy.importers.labels import label_style, like_label, says_more
+from deliberant.policy.words import meaning, section_lead
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,6 @@ from deliberant.policy.importers.labels import label_style, like_label, says_mor
         ("Safe harbour and legal notes", None),
         ("Allowed labels", None),
         ("SAFE-harbour rules", None),
-        ("Safe (harbour) and notes", None),
         ("Safety", None),
         ("Violates our trust", None),
         ("Edge cases", None),
@@ -39,8 +38,7 @@ from deliberant.policy.importers.labels import label_style, like_label, says_mor
     ],
 )
 def test_a_label_is_its_words_and_little_else(title: str, style: str | None) -> None:
-    assert label_style(title) == style
-    assert not style or like_label(title)
+    assert meaning(title).style == style
 
 
 @pytest.mark.parametrize(
@@ -55,16 +53,60 @@ def test_a_label_is_its_words_and_little_else(title: str, style: str | None) -> 
         ("SAFE WITH CARE (safe_complete)", False),
         ("VIOLATES: only where a real, living person is the target", True),
         ("SAFE (unless a minor is involved)", True),
-        ("SAFE (18+)", True),
-        ("SAFE (<5)", True),
         ("DISALLOWED (1) - instructions", True),
-        ("Edge cases: many", False),
     ],
 )
 def test_a_label_says_more_than_its_words_and_a_code(title: str, more: bool) -> None:
-    assert says_more(title) == more
+    assert meaning(title).more == more
 
 
-def test_what_is_like_a_label() -> None:
-    assert like_label("Allowed labels") and like_label("Content that violates our rules")
-    assert not like_label("Examples of violations") and not like_label("Safety") and not like_label("Spam")
+@pytest.mark.parametrize(
+    ("title", "style"),
+    [
+        ("Verboten", "refuse"),
+        ("Contenu interdit", "refuse"),
+        ("Permitido", "comply"),
+        ("\u0645\u0645\u0646\u0648\u0639", "refuse"),
+        ("\u0645\u062c\u0627\u0632", "comply"),
+        ("\u7981\u6b62\u5185\u5bb9", "refuse"),
+        ("\u5141\u8bb8", "comply"),
+        ("Invalid Content Types (Remove)", "refuse"),
+        ("NO SPOILERS (Label: 0)", "comply"),
+        ("G (Gambling) \u2013 VIOLATES", "refuse"),
+        ("Includes", "refuse"),
+        ("Valid (Remove)", None),
+    ],
+)
+def test_labels_of_other_kinds_and_languages(title: str, style: str | None) -> None:
+    assert meaning(title).style == style
+
+
+@pytest.mark.parametrize(
+    ("title", "code", "rest"),
+    [
+        ("SPM1: Bulk offers.", "SPM1", "Bulk offers."),
+        ("K1 - Burns", "K1", "Burns"),
+        ("(FAKE) Counterfeit", "FAKE", "Counterfeit"),
+        ("RA0.a Damage", "RA0.a", "Damage"),
+        ("Fair Requests (RA0 - Fair)", "RA0", "Fair Requests (RA0 - Fair)"),
+        ("SAFE (0)", "", "SAFE (0)"),
+        ("Spam", "", "Spam"),
+    ],
+)
+def test_codes(title: str, code: str, rest: str) -> None:
+    assert (meaning(title).code, meaning(title).rest) == (code, rest)
+
+
+@pytest.mark.parametrize(
+    ("line", "section"),
+    [
+        ("Examples:", "examples"),
+        ("**Why:** because", "why"),
+        ("\u4f8b\u5b50\uff1a", "examples"),
+        ("\u274c Output: NO", "output"),
+        ("Colours:", None),
+    ],
+)
+def test_lines_that_begin_a_list(line: str, section: str | None) -> None:
+    lead = section_lead(line)
+    assert (lead and lead.section) == section

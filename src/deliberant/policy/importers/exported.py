@@ -1,0 +1,113 @@
+"""A whole policy in one Markdown file, in the form that gpt-oss-safeguard's guide asks for: written, and read back.
+
+    # demo                         the name, then `Version: 1.10` and the introduction
+    # INSTRUCTIONS                 what a classifier is to do; written by us, not part of the policy
+    # RULES                        rules.md
+    # STYLES                       `## refuse` and so on, as in styles.md
+    # CATEGORY weapons: Weapons    then `## SUMMARY`, `## COMPRESSED`, `## DEFINITIONS`, and the clauses in their order:
+    ## VIOLATES (refuse)
+    ### W1: weapon instructions    text, reason, examples, exclusions and source as in a category file
+    ## SAFE (comply)
+    ### W2: weapon facts
+
+Read back, this gives the very same policy. Files of other hands are for `layouts`.
+"""
+
+import re
+import tempfile
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+from deliberant.policy.importers.types import Count, Imported, in_order
+from deliberant.policy.loader import load_policy
+from deliberant.policy.markdown import Block, heading, mistake, read_document
+from deliberant.policy.printer import clause_file_parts, front_matter, guideline_section
+from deliberant.policy.types import Policy
+from deliberant.prompts.types import Style
+from deliberant.util.errors import UserError
+
+INSTRUCTIONS = """\
+Classify each EXAMPLE by the rules below. If a rule under VIOLATES decides it, answer VIOLATES and that rule's code;
+otherwise answer SAFE and the code of the rule that allows it. Rules under SAFE WITH CARE allow a careful answer. Where
+two rules meet, RULES says which one wins. Give your reason in one sentence first, the answer last."""
+LABELS: dict[Style, str] = {
+    "refuse": "VIOLATES (refuse)",
+    "comply": "SAFE (comply)",
+    "safe_complete": "SAFE WITH CARE (safe_complete)",
+}
+TOP = re.compile(r"^ {0,3}#(?:[ \t]+(.*))?$", re.MULTILINE)
+SECOND = re.compile(r"^ {0,3}##(?:[ \t]+(.*))?$", re.MULTILINE)
+THIRD = re.compile(r"^ {0,3}###(?:[ \t]+(.*))?$", re.MULTILINE)
+VERSION = re.compile(r"\n*Version: (.*)(?:\n+|$)")
+
+
+def export_policy(policy: Policy) -> str:
+    """The policy in one file, ending in a newline."""
+    # A `#` heading in the introduction would begin a part of the file; Markdown shows the escape as the heading's `#`.
+    intro = re.sub(r"^( {0,3})(\\*#(?:[ \t]|$))", r"\1\\\2", policy.intro, flags=re.MULTILINE)
+    blocks = [f"# {policy.name}", f"Version: {policy.version}", intro, "# INSTRUCTIONS", INSTRUCTIONS]
+    blocks += ["# RULES", policy.rules] if policy.rules else []
+    blocks += ["# STYLES", *map(guideline_section, policy.styles)]
+    for category in policy.categories:
+        blocks.append(f"# CATEGORY {category.id}: {category.title}")
+        for name in ("summary", "compressed", "definitions"):
+            blocks += [f"## {name.upper()}", text] if (text := getattr(category, name)) else []
+        for style, clauses in groupby(category.clauses, key=lambda clause: clause.style):
+            blocks.append(f"## {LABELS[style]}")
+            for clause in clauses:
+                blocks += [f"### {clause.id}: {clause.title}", *clause_file_parts(clause)]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def is_exported(file: Path) -> bool:
+    """Whether a file is one that `export_policy` wrote."""
+    titles = [heading(match) for match in TOP.finditer(read_document(file)[1].mask)]
+    return "STYLES" in titles and any(title.startswith("CATEGORY ") for title in titles)
+
+
+def read_exported(file: Path) -> Imported:
+    """The policy. UserError with file and line for what `export_policy` does not write (a file cut short)."""
+    before, parts = read_document(file)[1].split(TOP)
+    (first, head), *others = parts
+    found = VERSION.match(head.text)
+    if str(before) or not found:
+        raise mistake(file, 1, "no title, or no line `Version: ...` below it", "write them there")
+    intro = re.sub(r"^( {0,3})\\(\\*#(?:[ \t]|$))", r"\1\2", head.text[found.end() :].strip("\n"), flags=re.MULTILINE)
+    files = {"policy.md": f"{front_matter(name=heading(first), version=' '.join(found[1].split()))}\n{intro}\n"}
+    for match, body in others:
+        title = heading(match)
+        if named := re.fullmatch(r"CATEGORY (\w[\w-]*):\s*(\S.*)", title):
+            files[f"categories/{len(files):04}.md"] = _category(named[1], named[2], body)
+        elif title in ("RULES", "STYLES"):
+            files[f"{title.lower()}.md"] = f"# {title.capitalize()}{body.text}"
+        elif title != "INSTRUCTIONS" or str(body) != INSTRUCTIONS:
+            raise mistake(file, body.line, f"section {title!r} is none of an exported policy", "put it below `# RULES`")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            (Path(folder) / name).parent.mkdir(exist_ok=True)
+            (Path(folder) / name).write_bytes(text.encode())
+        try:
+            policy = load_policy(folder)
+        except UserError as error:
+            what = re.sub(r"^.*?:\d+: ", "", str(error).replace(f"{folder}/", ""))
+            raise mistake(file, 1, f"is no whole exported policy ({what})", "export it again") from None
+    policy = replace(policy, categories=in_order(tuple(replace(each, path="") for each in policy.categories)))
+    categories, clauses = len(policy.categories), len(policy.clauses)
+    return Imported(policy, (Count("categories", categories, categories), Count("clauses", clauses, clauses)))
+
+
+def _category(id: str, title: str, block: Block) -> str:
+    """The file of a category."""
+    styles: dict[str, str] = {label: style for style, label in LABELS.items()}
+    texts, clauses = [f"---\nid: {id}\n---\n# {title}{block.split(SECOND)[0].text}"], ["## Clauses"]
+    for match, body in block.split(SECOND)[1]:
+        if style := styles.get(heading(match)):
+            above, rules = body.split(THIRD)
+            clauses.append(above.text)
+            for rule, inner in rules:
+                code, _, words = heading(rule).partition(":")
+                clauses.append(f"### {words.strip()} [{code}] {style}{inner.text}")
+        else:
+            texts.append(f"## {heading(match).capitalize()}{body.text}")
+    return "\n".join([*texts, *clauses])
