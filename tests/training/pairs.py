@@ -1,4 +1,4 @@
-"""Launches of two processes as forks of one that has everything imported: a launcher's environment without its seconds."""
+"""Launches of two processes as forks of one that has everything imported: they cost no seconds of importing."""
 
 import json
 import os
