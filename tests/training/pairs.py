@@ -1,4 +1,4 @@
-"""Launches of two processes as forks of one that has everything imported: what a launcher does, without its seconds."""
+"""Launches of two processes as forks of one that has everything imported: they cost no seconds of importing."""
 
 import json
 import os

@@ -147,16 +147,17 @@ def gathered(value: Value) -> list[Value]:
 
 def lost(error: BaseException) -> bool:
     """Whether an error says that another process of this launch is gone."""
-    words = str(error)
-    return (
-        count() > 1 and isinstance(error, RuntimeError) and any(each in words for each in ("gloo", "NCCL", "TCPStore"))
-    )
+    words = f"{type(error).__name__} {error}"  # torch's own errors are called Dist…, gloo's are plain
+    return count() > 1 and isinstance(error, RuntimeError) and any(each in words for each in ("Dist", "gloo", "NCCL"))
 
 
 def fails_first() -> bool:
-    """Whether this process is the first of its launch to fail, so that one line is said and not one by each."""
+    """Whether this process is the first of its launch to fail, so that one line is said and not one by each.
+
+    What goes wrong before they are connected each says for itself.
+    """
     if _joined is None:
-        return count() == 1 or leads()
+        return True
     try:
         return int(_joined[0].add("deliberant/failed", 1)) == 1
     except RuntimeError:  # whoever held the store is gone, too
