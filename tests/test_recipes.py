@@ -47,7 +47,12 @@ def in_place(name: str, tiny: Path, server: str) -> list[str]:
     models: dict[str, dict[str, object]] = {
         "micro.yaml": {},
         "smoke.yaml": {},
-        "qwen-0.5b-cpu.yaml": {"base.model": tiny, "judge": f"{{model: {tiny}, max_new_tokens: 16}}"},
+        "qwen-0.5b-cpu.yaml": {
+            "base.model": tiny,
+            "judge.filter.model": tiny,
+            "judge.reward.model": tiny,
+            "judge.evaluate.model": remote,
+        },
         "api-data.yaml": {
             "base": f"{{model: '{remote}', reasoning: prompted}}",
             "judge.filter": f"{{model: '{remote}', max_new_tokens: 16}}",
