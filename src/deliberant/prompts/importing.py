@@ -158,7 +158,10 @@ def _rows(
             account.skipped.append((record.at, row))
             continue
         valid = validate(row, kind, record.at)
-        if len(json_line(prompt_row(valid.prompt()))) > MAX_LINE:
+        size = sum(len(turn.content) for turn in valid.messages)
+        if (
+            6 * size > MAX_LINE and len(json_line(prompt_row(valid.prompt()))) > MAX_LINE
+        ):  # six bytes is the longest letter
             account.skipped.append((record.at, f"is longer than {MAX_LINE / 2**20:g} MiB as a line of a prompt file"))
             continue
         if valid.id in seen:
@@ -252,8 +255,10 @@ class _Reader:
         """A row, or why it is skipped."""
         values = {name: self.mapped(name, value) for name, value in values.items()}
         values = {name: value for name, value in values.items() if not _blank(value)}
-        turns = values.get("messages") or [{"role": "user", "content": values.get("text")}]
-        turns = turns_of(turns, self.account.left)
+        if "messages" in values:
+            turns = turns_of(values["messages"], self.account.left)
+        else:
+            turns = [{"role": "user", "content": values.get("text")}]
         is_list = isinstance(turns, list) and all(isinstance(turn, dict) for turn in turns)
         if is_list and all(_blank(turn.get("content", turn)) for turn in turns):
             return "has no text"

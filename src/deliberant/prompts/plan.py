@@ -2,8 +2,6 @@
 
     map: {text: "{Behavior}\\n\\n{ContextString}", truth: label}      set: {suite: xstest}
     values: {truth: {safe: comply, unsafe: refuse}}      separator: ","      skip_lines: 1      cases: true
-
-Presets for well-known sets are files of this form.
 """
 
 from pathlib import Path

@@ -1,7 +1,6 @@
 """Conversations as other people write them: ShareGPT, messages, lists of parts, tool calls -> our turns.
 
-What is left out is noted: keys of a turn besides role and content, parts that are no text, the turns behind the last
-user turn (what a model answered).
+What is left out is noted: other keys of a turn, parts that are no text, what a model answered to the last user turn.
 """
 
 import json
