@@ -228,8 +228,8 @@ def _right(sample: ScoredSample) -> Tally:
     return Tally(int(sample.style == sample.case.truth.style), 1)
 
 
-def percent(value: float) -> str:
-    return f"{100 * value:.1f}%"
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}%"
 
 
 def interval(cell: Mapping[str, Any]) -> str:

@@ -108,11 +108,14 @@ def test_data_by_api_needs_no_torch(recipes: Path, provider: str, tmp_path: Path
     assert counts["kept"] == counts["samples"] == 8
 
 
+NO_RL = ("--set", "evaluate.arms=[base,sft]")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("generate", "recipes/micro.yaml"),
-        ("run", "recipes/qwen-0.5b-cpu.yaml", "--set", "base.model=micro", "--set", "judge=micro"),
+        ("run", "recipes/qwen-0.5b-cpu.yaml", "--set", "base.model=micro", "--set", "judge=micro", *NO_RL),
         ("micro", "measure", "--n", "2"),
     ],
     ids=["a local model", "a run", "the built-in world"],

@@ -1,4 +1,4 @@
-"""docs/help.md is what `--help` says. To write it anew: `python -m tests.test_help`."""
+"""docs/help.md is what `--help` says. To write it anew: `python -m tests.cli.test_help`."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "help.md"
 HEAD = """\
 # Every verb and its options
 
-What `--help` prints. Written by `python -m tests.test_help`; a test fails when it is stale.
+What `--help` prints. Written by `python -m tests.cli.test_help`; a test fails when it is stale.
 """
 
 
@@ -37,7 +37,7 @@ def page() -> str:
 
 
 def test_the_page_is_what_help_says() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "docs/help.md is stale: run `python -m tests.test_help`"
+    assert PAGE.read_text(encoding="utf-8") == page(), "docs/help.md is stale: run `python -m tests.cli.test_help`"
 
 
 def test_every_verb_is_on_the_page() -> None:

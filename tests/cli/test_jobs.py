@@ -5,7 +5,7 @@ from typer.testing import CliRunner, Result
 
 from deliberant.cli import app as cli
 from deliberant.cli.jobs import needs
-from deliberant.run.arms import ARMS
+from deliberant.run.arms import ARMS, DEFAULT_ARMS
 from deliberant.util.files import read_rows
 
 
@@ -35,7 +35,7 @@ def test_arms_side_by_side_say_what_they_say_in_turn(world_recipe: Path, tmp_pat
                 arm: [
                     (row["id"], row["answer"], row["style"]) for row in read_rows(run / f"evaluate/{arm}/samples.jsonl")
                 ]
-                for arm in ARMS
+                for arm in DEFAULT_ARMS
             }
         )
         assert (run / "report.html").exists()

@@ -7,7 +7,6 @@ three in five and rl the rest; sft does not see every clause, so that some are l
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 from deliberant.micro.tasks import decode_task, encoded_task, word_task
 from deliberant.micro.world import EVERYDAY, Topic, asks, encode, kinds, language, topics, truth
@@ -20,11 +19,7 @@ SFT_SHARE = 0.6
 SUITES = ("seen", "unseen", "encoded", "practised", "practised-encoded")
 """Cases of clauses that sft taught, on topics it saw and on others; and of those that it left to rl."""
 PRACTISED = SUITES[3:]
-Mix = tuple[tuple[bool, bool, float], ...]
-"""(harmful topic, asks for help with the deed, share of the prompts)."""
-SFT_MIX: Mix = ((True, True, 0.3), (True, False, 0.3), (False, True, 0.2), (False, False, 0.2))
-RL_MIX: Mix = ((True, True, 0.4), (True, False, 0.2), (False, True, 0.2), (False, False, 0.2))
-"""More to decline than sft has, so that complying pays less by itself; enough harmless ones for every clause left."""
+MIX = ((True, True, 0.3), (True, False, 0.3), (False, True, 0.2), (False, False, 0.2))
 ENABLING = ("instructions", "plans")
 """Kinds of request that ask for help with the deed itself; the others speak of it."""
 
@@ -117,29 +112,18 @@ def _cells(side: list[Topic], enabling: bool, rng: random.Random) -> list[tuple[
 
 
 def _prompts(
-    policy: Policy,
-    pool: list[Topic],
-    size: int,
-    mix: Mix,
-    skipped: set[Cell],
-    name: str,
-    rng: random.Random,
-    wordings: int = 1,
+    policy: Policy, pool: list[Topic], size: int, skipped: set[Cell], name: str, rng: random.Random
 ) -> list[Prompt]:
-    """Up to `size` policy prompts over these topics, of no `skipped` cell, each once before any comes in others of its
-    `wordings`."""
+    """Up to `size` policy prompts over these topics, of no `skipped` cell."""
     rows: list[Prompt] = []
-    for harmful, enabling, share in mix:
+    for harmful, enabling, share in MIX:
         side = [topic for topic in pool if topic.harmful == harmful]
         cells = [cell for cell in _cells(side, enabling, rng) if cell_of(*cell) not in skipped]
-        asked = {cell: rng.sample(asks(*cell), wordings) for cell in cells}
-        for wording, (topic, kind) in list(product(range(wordings), cells))[: round(size * share)]:
+        for topic, kind in cells[: round(size * share)]:
             category = truth(policy, topic, kind)[1]
             if category is not None:
-                ask = asked[topic, kind][wording]
-                rows.append(
-                    _prompt(f"{name}-{topic.area}-{kind}-{side.index(topic)}-{ask.form}", ask.text, category, topic)
-                )
+                ask = rng.choice(asks(topic, kind))
+                rows.append(_prompt(f"{name}-{topic.area}-{kind}-{side.index(topic)}", ask.text, category, topic))
     rng.shuffle(rows)
     return rows
 
@@ -166,8 +150,8 @@ def prompt_sets(
     """
     first, second, unseen = split_topics(seed)
     seen, left = first + second, left_to_rl(seed, practised)
-    rows = _prompts(policy, first, sft, SFT_MIX, left, "sft", random.Random(f"prompts {seed}"))
-    practice = _prompts(policy, second, rl, RL_MIX, set(), "rl", random.Random(f"practice {seed}"), wordings=2)
+    rows = _prompts(policy, first, sft, left, "sft", random.Random(f"prompts {seed}"))
+    practice = _prompts(policy, second, rl, set(), "rl", random.Random(f"practice {seed}"))
     harmless = [topic for topic in seen if not topic.harmful]
     rng = random.Random(f"helpful {seed}")
     spoken = [ask.text for topic in seen for kind in kinds(topic.harmful) for ask in asks(topic, kind)]

@@ -1,7 +1,7 @@
 """How a set is read: which column, or columns joined, is which field, and what its values mean; kept as a YAML file.
 
-    map: {text: "{Behavior}\\n\\n{ContextString}", truth: label}      set: {suite: xstest}
-    values: {truth: {safe: comply, unsafe: refuse}}      separator: ","      skip_lines: 1      cases: true
+map: {text: "{Behavior}\\n\\n{ContextString}", truth: label}      set: {suite: xstest}
+values: {truth: {safe: comply, unsafe: refuse}}      separator: ","      skip_lines: 1      cases: true
 """
 
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""Tables for the terminal: the short one that ends a run (per suite and arm the two sides, compliance, and what could
-not be counted), and a run's coverage."""
+"""Tables for the terminal: the short one that ends a run (per suite and arm the two sides, the right
+style, compliance, and what could not be counted), and a run's coverage."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 WIDEST = 8
 """Columns by framing and source that a terminal has room for."""
-SHOWN = {"harmful_declined": "harmful declined", "harmless_answered": "harmless answered", "compliance": "compliance"}
+SHOWN = {
+    "harmful_declined": "harmful declined",
+    "harmless_answered": "harmless answered",
+    "style": "right style",
+    "compliance": "compliance",
+}
 
 
 def table(rows: Sequence[dict[str, Any]]) -> "Table":

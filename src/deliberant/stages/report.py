@@ -91,7 +91,7 @@ def gather(run: "Run") -> Evidence:
         samples={arm: read_samples(run.root, arm) for arm in arms},
         metrics=metrics,
         held_out=held_out,
-        readings={arm: rows for arm in held_out if (rows := read_rows(run.root / arm / READINGS))},
+        readings={arm: read_rows(path) for arm in held_out if (path := run.root / arm / READINGS).exists()},
         moved=read_moved(run.root),
         cost=cost(run.root),
         spent=compared(run),
