@@ -243,3 +243,8 @@ def test_any_bytes_are_a_user_error(tmp_path_factory: pytest.TempPathFactory, da
     path.write_bytes(data)
     with pytest.raises(UserError):
         load_recipe(path)
+
+
+def test_a_bare_off_is_the_word(tmp_path: Path) -> None:
+    path = write(tmp_path, MICRO.replace("base: micro", "base: {model: micro, reasoning: off}"))
+    assert load_recipe(path).base.reasoning == "off"

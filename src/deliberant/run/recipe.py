@@ -83,6 +83,10 @@ def _model(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
 
 
+BareOff = BeforeValidator(lambda word: "off" if word is False else word)
+"""YAML 1.1 reads a bare `off` as False."""
+
+
 class Model(_Settings):
     """A model reference, and how that model comes to reason: `native`, `prompted` or `off`.
 
@@ -90,7 +94,7 @@ class Model(_Settings):
     """
 
     model: str
-    reasoning: Reasoning = "native"
+    reasoning: Annotated[Reasoning, BareOff] = "native"
     trust_remote_code: bool = False
 
 
@@ -267,7 +271,7 @@ class Rl(_Sampled, _Training, validate_default=True):
     train_embeddings: bool = True
     save_steps: Count = 10
     batch_size: Count = 16
-    vllm: Annotated[str, BeforeValidator(lambda word: "off" if word is False else word)] = "off"  # YAML 1.1's bare off
+    vllm: Annotated[str, BareOff] = "off"
 
     @field_validator("vllm")
     @classmethod
