@@ -119,7 +119,7 @@ def prompt(number: int) -> Prompt:
 
 
 def plain_sft_seconds(sampler: LocalSampler, rows: list[TrainingRow]) -> float:
-    model, tokenizer = training.trainable(sampler, embeddings=True)
+    model, tokenizer = training.trainable(sampler, embeddings=True, lora=None, seed=0)
     collate = DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id)
     bf16 = training.common_settings(Path(), 0, 1)["bf16"]
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)

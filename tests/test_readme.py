@@ -107,7 +107,7 @@ def workspace(world_recipe: Path, tiny_llama: Path, tmp_path: Path, monkeypatch:
 
 def make_run(workspace: Workspace, command: str) -> None:
     """`make run` is the recipe's run; the reduced form runs it on the world of tests/world.py."""
-    assert re.search(r"^run:.*\n\t.*/deliberant run recipes/micro.yaml$", makefile(), re.MULTILINE)
+    assert re.search(r"^run:.*\n\t.*/deliberant run recipes/micro.yaml --jobs 2$", makefile(), re.MULTILINE)
     assert load_recipe(ROOT / "recipes/micro.yaml").name == "micro"
     assert workspace.deliberant("run", "recipes/micro.yaml").endswith("report.html\n")
 

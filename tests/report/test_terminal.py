@@ -6,7 +6,7 @@ from tests.evals.scored import POLICY, case, cut, scored
 
 
 def show(built: object) -> str:
-    console = Console(width=130, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(built)
     return console.export_text()
 

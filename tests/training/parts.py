@@ -2,7 +2,6 @@
 
 import copy
 import sys
-from types import SimpleNamespace
 
 import torch
 from torch.distributed.fsdp import fully_shard
@@ -33,7 +32,7 @@ if __name__ == "__main__":
     assert before[0].token_ids != after[0].token_ids
     for mine, whole in zip(sampler.model.parameters(), start.model.parameters(), strict=True):
         assert torch.equal(mine, -whole.float())
-    Blend(SimpleNamespace(parameters=start.model.parameters), lambda: 0.25).on_train_end(model=model)
+    Blend(start.model, lambda: 0.25).on_train_end(model=model)
     for part, whole in zip(model.parameters(), start.model.parameters(), strict=True):
         torch.testing.assert_close(part.full_tensor(), 0.5 * whole.float())
     end(SystemExit(0))

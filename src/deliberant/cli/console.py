@@ -81,7 +81,7 @@ def print_results(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def print_table(table: Table) -> None:
     """A table on stdout, wide enough to be read in a pipe."""
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def pretraining_line(row: Mapping[str, Any], total: int) -> str:
