@@ -45,6 +45,8 @@ COLUMNS = (
     ("practised", "citation_followed"),
 )
 FINAL = "sft+rl"
+NOTHING: dict[str, Any] = {"value": None}
+"""The cell of a suite that a run has not."""
 FLIPPED: dict[Style, Style] = {"refuse": "comply", "comply": "refuse", "safe_complete": "comply"}
 MEASURED = "measured.json"
 
@@ -262,7 +264,7 @@ def report(runs: Mapping[int, tuple[Path, Cost | None]]) -> str:
             [
                 [
                     arm,
-                    *(interval(cells[arm, *column]) for column in COLUMNS),
+                    *(interval(cells.get((arm, *column), NOTHING)) for column in COLUMNS),
                     f"{counts[arm]['truncated']}, {counts[arm]['empty']}",
                 ]
                 for arm in arms
@@ -272,12 +274,18 @@ def report(runs: Mapping[int, tuple[Path, Cost | None]]) -> str:
         markdown(
             ["arm", *names],
             [
-                [arm, *(", ".join(percent(seen[arm, *column]["value"]) for seen in by_seed) for column in COLUMNS)]
+                [
+                    arm,
+                    *(
+                        ", ".join(percent(seen.get((arm, *column), NOTHING)["value"]) for seen in by_seed)
+                        for column in COLUMNS
+                    ),
+                ]
                 for arm in arms
             ],
         ),
     ]
-    if {"sft", "rl", "sft+rl", "no-cot", "base+spec"} <= set(arms):
+    if {"sft", "rl", "sft+rl", "no-cot", "base+spec"} <= set(arms) and (FINAL, "practised", "style") in cells:
         curves, risen = rising(roots)
         body = [[target.claim, target.found, "yes" if target.met else "NO"] for target in targets(cells) + risen]
         parts += ["", markdown(["target", "found", "met"], body)]

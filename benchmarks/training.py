@@ -100,6 +100,7 @@ class Clock(NullProgress):
 def make_run(sampler: LocalSampler, clock: Clock) -> Any:
     return SimpleNamespace(
         recipe=RECIPE,
+        style_reader=None,
         policy=EMPTY,
         templates=Templates.load("default"),
         progress=clock,
@@ -162,14 +163,16 @@ def main() -> None:
         folder = {name: Path(scratch, name) for name in ("sft", "ours", "generate")}
         for path in folder.values():
             path.mkdir()
-        stage: Any = {name: SimpleNamespace(dir=path, name=name) for name, path in folder.items()}
+        stage: Any = {
+            name: SimpleNamespace(dir=path, name="sft" if name == "sft" else "rl") for name, path in folder.items()
+        }
         sft.fit(run, stage["sft"], sampler, rows)
         ours, plain = clock.take(), plain_sft_seconds(sampler, rows)
         print(f"sft   plain {plain:.2f} s  ours {ours:.2f} s  plain/ours {plain / ours:.2f}")
-        rl.fit(run, stage["ours"], sampler, plan)
+        rl.fit(run, stage["ours"], sampler, run.judge("reward"), plan)
         ours = clock.take()
         training.SampledGRPOTrainer = Generated  # type: ignore[misc]
-        rl.fit(run, stage["generate"], sampler, plan)
+        rl.fit(run, stage["generate"], sampler, run.judge("reward"), plan)
         stock = clock.take()
         print(f"grpo  generate {stock:.2f} s  ours {ours:.2f} s  generate/ours {stock / ours:.2f}")
 
