@@ -26,7 +26,7 @@ from deliberant.prompts import Case, Message
 from deliberant.run.arms import ARMS, BASE
 from deliberant.run.folder import StageFolder, command, finished, read_manifest
 from deliberant.stages.moved import MOVED, moved
-from deliberant.templates.form import show_form
+from deliberant.templates.form import asked_in_form
 from deliberant.training.held_out import read_gains
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import read_json, read_rows, write_json, write_rows
@@ -195,10 +195,8 @@ def given(run: "Run", arm: str, reasoning: Reasoning, turns: Sequence[Message]) 
     The form is the same in every case, so that all of them share it as their beginning.
     """
     summaries = summary_view(run.policy) if ARMS[arm].summaries else None
-    messages = asked(turns, summaries)
-    if reasoning != "prompted":
-        return messages
-    return show_form(messages, run.templates, list(run.policy.clauses.values()) if summaries else ())
+    clauses = list(run.policy.clauses.values()) if summaries else ()
+    return asked_in_form(asked(turns, summaries), run.templates, reasoning, clauses)
 
 
 def _write_log(run: "Run", arm: str, folder: StageFolder, samples: Sequence[ScoredSample]) -> None:

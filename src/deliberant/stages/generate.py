@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from deliberant.models.types import Completion, Reasoning, Request
 from deliberant.policy import Policy, cited, spec_view
 from deliberant.prompts.types import Message, Prompt
-from deliberant.templates.form import show_form
+from deliberant.templates.form import asked_in_form
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 from deliberant.util.files import fingerprint, seed_of, write_rows
@@ -88,10 +88,8 @@ def asked(
 ) -> tuple[Message, ...]:
     """What the writer is given for one sample: the policy's categories in view and, where asked for, the form."""
     messages = with_spec(prompt, spec_view(policy, prompt.categories), templates)
-    if reasoning != "prompted":
-        return messages
     clauses = [clause for name in prompt.categories for clause in policy.category(name).clauses]
-    return show_form(messages, templates, clauses, index)
+    return asked_in_form(messages, templates, reasoning, clauses, index)
 
 
 def with_spec(prompt: Prompt, view: str, templates: Templates) -> tuple[Message, ...]:

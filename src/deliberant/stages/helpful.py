@@ -14,7 +14,7 @@ from deliberant.models.types import Reasoning, Request
 from deliberant.prompts.types import Message, Prompt
 from deliberant.stages.filter import MALFORMED, malformed
 from deliberant.stages.generate import sample_id, sample_row, sample_seed
-from deliberant.templates.form import show_form
+from deliberant.templates.form import asked_in_form
 from deliberant.templates.loader import Templates
 from deliberant.util.files import fingerprint, write_rows
 
@@ -76,4 +76,4 @@ def helpful(run: "Run") -> None:
 
 def asked_plainly(prompt: Prompt, index: int, templates: Templates, reasoning: Reasoning) -> tuple[Message, ...]:
     """What the base is given for one sample: the conversation and, where asked for, the form of reasoning."""
-    return show_form(prompt.messages, templates, index=index) if reasoning == "prompted" else prompt.messages
+    return asked_in_form(prompt.messages, templates, reasoning, index=index)

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from deliberant.models.formats import formats
+from deliberant.models.types import Reasoning
 from deliberant.policy import Clause
 from deliberant.prompts.types import STYLES, Message
 from deliberant.templates.loader import Templates, fill
@@ -18,6 +19,17 @@ from deliberant.util.errors import UserError
 FILE = "form.yaml"
 PROMPTED = formats()["think"]
 """The format that models are prompted for."""
+
+
+def asked_in_form(
+    messages: Sequence[Message],
+    templates: Templates,
+    reasoning: Reasoning,
+    clauses: Sequence[Clause] = (),
+    index: int = 0,
+) -> tuple[Message, ...]:
+    """What a model is asked: the conversation, with the form (see `show_form`) where its reasoning is prompted."""
+    return show_form(messages, templates, clauses, index) if reasoning == "prompted" else tuple(messages)
 
 
 def show_form(
