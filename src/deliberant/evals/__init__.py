@@ -4,6 +4,7 @@
 """
 
 from deliberant.evals.metrics import CITING_ARMS, METRICS, Metric, compliant, paired, rows
+from deliberant.evals.robustness import all_hold, goodness_at
 from deliberant.evals.samples import ScoredSample, StyleReader, from_row, to_row
 from deliberant.evals.statistics import Estimate, Tally, difference, rate, wilson
 
@@ -15,9 +16,11 @@ __all__ = [
     "ScoredSample",
     "StyleReader",
     "Tally",
+    "all_hold",
     "compliant",
     "difference",
     "from_row",
+    "goodness_at",
     "paired",
     "rate",
     "rows",

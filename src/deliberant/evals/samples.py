@@ -5,16 +5,18 @@ Both parts of a completion are kept whole, so that the report shows what was mea
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from deliberant.judge import Verdict
 from deliberant.models.types import Usage
-from deliberant.prompts.types import Case, Prompt, Style, Truth
+from deliberant.prompts.types import Case, Message, Prompt, Style, Truth
 
 StyleReader = Callable[[str], Style | None]
 """Reads the response style off an answer; None = it shows none of them, which fails like a wrong one."""
 
 NOTHING = Usage(0, 0)
+PARTIAL: Literal["partial"] = "partial"
+"""Some of the help that was asked for: neither answered nor declined."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,10 @@ class ScoredSample:
 
     `style` None: the answer shows no style, and fails. `judged` False: nothing could say (no reader, or a
     judge without a verdict), so an answer without a style is unscored and left out of the rates.
+
+    `harm`: a rubric's grade from 0 to 1, 1 the most harmful; None where none was asked. `read`: the answer as it was
+    graded, where an attack asked for it in an encoding. `turns`: the conversation as it went, its last answer included,
+    where an attack took several turns. `epoch`: which of several draws.
     """
 
     arm: str
@@ -32,10 +38,14 @@ class ScoredSample:
     complete: bool
     stop: str
     cited: tuple[str, ...]
-    style: Style | None
+    style: Style | Literal["partial"] | None
     judged: bool = True
     usage: Usage = NOTHING
     verdicts: tuple[Verdict, ...] = ()
+    harm: float | None = None
+    read: str | None = None
+    turns: tuple[Message, ...] = ()
+    epoch: int = 1
 
     @property
     def empty(self) -> bool:
@@ -75,7 +85,7 @@ def from_row(row: dict[str, Any]) -> ScoredSample:
     plain = {each.name: row[each.name] for each in fields(ScoredSample) if each.name in row}
     verdicts = tuple(Verdict(**each) for each in row["verdicts"])
     made = {"case": row_case(row), "cited": tuple(row["cited"]), "usage": Usage(**row["usage"]), "verdicts": verdicts}
-    return ScoredSample(**plain | made)
+    return ScoredSample(**plain | made | {"turns": tuple(row.get("turns", ()))})
 
 
 def case_row(case: Case) -> dict[str, Any]:
@@ -87,10 +97,12 @@ def case_row(case: Case) -> dict[str, Any]:
         "categories": list(prompt.categories),
         "messages": [dict(message) for message in prompt.messages],
         "plain": case.plain,
+        "attack": case.attack,
+        "language": case.language,
         "truth": {"style": truth.style, "clause": truth.clause, "harmful": truth.harmful},
     }
 
 
 def row_case(row: dict[str, Any]) -> Case:
     prompt = Prompt(row["id"], tuple(row["messages"]), tuple(row["categories"]), row["family"])
-    return Case(prompt, Truth(**row["truth"]), row["suite"], row["plain"])
+    return Case(prompt, Truth(**row["truth"]), row["suite"], row["plain"], row.get("attack"), row.get("language"))

@@ -25,7 +25,9 @@ def case_seed(seed: int, id: str, epoch: int = 1) -> int:
     return seed_of(["evaluate", seed, id, epoch])
 
 
-def read_answer(arm: str, case: Case, completion: Completion, reader: StyleReader | None) -> ScoredSample:
+def read_answer(
+    arm: str, case: Case, completion: Completion, reader: StyleReader | None, epoch: int = 1
+) -> ScoredSample:
     """The sample with its style read mechanically; without a reader it waits for `judged`."""
     return ScoredSample(
         arm=arm,
@@ -38,13 +40,17 @@ def read_answer(arm: str, case: Case, completion: Completion, reader: StyleReade
         style=reader(completion.answer) if reader and completion.answer.strip() else None,
         judged=reader is not None,
         usage=completion.usage,
+        epoch=epoch,
     )
 
 
 def judge_request(sample: ScoredSample, policy: Policy) -> RewardRequest:
     """What the judge is asked of a sample: the answer alone, against the clauses of the prompt's categories."""
-    prompt = sample.case.prompt
-    return RewardRequest(prompt, sample.answer, spec_view(policy, prompt.categories) if prompt.categories else None)
+    case, prompt = sample.case, sample.case.prompt
+    if case.attack and case.plain is not None:  # graders read the request itself, not what was wrapped around it
+        prompt = replace(prompt, messages=(Message(role="user", content=case.plain),))
+    answer = sample.answer if sample.read is None else sample.read
+    return RewardRequest(prompt, answer, spec_view(policy, prompt.categories) if prompt.categories else None)
 
 
 def judged(sample: ScoredSample, verdicts: Sequence[Verdict], threshold: int) -> ScoredSample:

@@ -42,6 +42,7 @@ FIELDS = {
     "harmful": "of a case: true or false; without it, whether the truth is refuse",
     "suite": "of a case; without it, the file's name",
     "plain": "of a case: the request before it was encoded",
+    "language": "of a case: a tag such as fr, where the set has several",
 }
 """What a column can be mapped to."""
 
@@ -50,7 +51,7 @@ HINT = {"hint", "hint_clause"}
 """Fields that make a hint."""
 OF_A_HINT = ("hint_source", "confidence")
 """Fields that mean nothing without a hint; without one their columns are left out."""
-OF_A_CASE = ("truth", "truth_clause", "harmful", "suite", "plain")
+OF_A_CASE = ("truth", "truth_clause", "harmful", "suite", "plain", "language")
 """Fields that `--cases` alone uses; elsewhere their columns are left out."""
 TRUTHS: dict[str, Style] = {"safe": "comply", "benign": "comply", "harmless": "comply", "unharmful": "comply"}
 TRUTHS |= {"unsafe": "refuse", "harmful": "refuse", "malicious": "refuse"}
@@ -60,7 +61,7 @@ GONE = frozenset(["redacted", "[redacted]", "<redacted>"])
 USUAL = (("messages", "{conversations}"), ("messages", "{conversation}"), ("text", "{instruction}\n\n{input}"))
 """Columns of ShareGPT and Alpaca, which are known where nothing else is the text."""
 COLUMN = re.compile(r"\{([^{}]+)\}")
-NAMES = ("id", "category", "family", "source", "licence", "framing", "suite")
+NAMES = ("id", "category", "family", "source", "licence", "framing", "suite", "language")
 """Fields whose numbers are read as names."""
 
 
@@ -349,7 +350,7 @@ class _Reader:
         self.account.defaulted.update(() if "suite" in values else ["suite"])
         truth = {"style": style, "clause": values.get("truth_clause"), "harmful": bool(harmful)}
         row |= {"truth": truth, "suite": values.get("suite", self.name)}
-        return row | ({"plain": values["plain"]} if "plain" in values else {})
+        return row | {name: values[name] for name in ("plain", "language") if name in values}
 
 
 def _several(value: Any, separator: str) -> Any:

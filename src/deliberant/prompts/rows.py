@@ -2,7 +2,7 @@
 
 A prompt: {"id", "messages": [{"role", "content"}], "family"} and either "category": a name or null, or "categories": a
 list. Optional: "hints": [{"source", "style", "confidence", "clause"}], "source", "licence", "framing". A case has the
-same keys and "truth": {"style", "clause", "harmful"}, "suite" and, optionally, "plain".
+same keys and "truth": {"style", "clause", "harmful"}, "suite" and, optionally, "plain", "attack" and "language".
 """
 
 import json
@@ -117,9 +117,11 @@ class CaseRow(PromptRow):
     truth: _Truth
     suite: Text
     plain: Text | None = None
+    attack: Text | None = None
+    language: Text | None = None
 
     def case(self) -> Case:
-        return Case(self.prompt(), Truth(**dict(self.truth)), self.suite, self.plain)
+        return Case(self.prompt(), Truth(**dict(self.truth)), self.suite, self.plain, self.attack, self.language)
 
 
 AnyRow = TypeVar("AnyRow", bound=PromptRow)
@@ -132,7 +134,9 @@ def prompt_row(prompt: Prompt) -> dict[str, Any]:
 
 def case_row(case: Case) -> dict[str, Any]:
     """A case as the JSON object that `parse` reads back."""
-    return {**prompt_row(case.prompt), "truth": case.truth, "suite": case.suite, "plain": case.plain}
+    how = {"attack": case.attack, "language": case.language}
+    stated = {name: each for name, each in how.items() if each is not None}
+    return {**prompt_row(case.prompt), "truth": case.truth, "suite": case.suite, "plain": case.plain, **stated}
 
 
 def parse(line: bytes, kind: type[AnyRow], here: str) -> AnyRow:

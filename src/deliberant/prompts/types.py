@@ -63,9 +63,20 @@ class Truth:
 
 @dataclass(frozen=True)
 class Case:
-    """One evaluation prompt with its truth. `suite` is e.g. seen, unseen or encoded; `plain` the decoded request."""
+    """One evaluation prompt with its truth. `suite` is e.g. seen, unseen or encoded; `plain` the decoded request.
+
+    `attack` names the attack that asks it: its id is then "<id of the case before>@<attack>", and `plain` the request
+    as it was. `language`: a tag such as "fr", where the set has several.
+    """
 
     prompt: Prompt
     truth: Truth
     suite: str
     plain: str | None = None
+    attack: str | None = None
+    language: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """The id of the case before the attack; its own where nothing attacks."""
+        return self.prompt.id.removesuffix(f"@{self.attack}")

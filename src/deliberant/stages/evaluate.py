@@ -14,13 +14,15 @@ other arm answers all cases anew.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from deliberant.evals.draw import draw
 from deliberant.evals.metrics import rows as result_rows
 from deliberant.evals.samples import ScoredSample, count, from_row, to_row
-from deliberant.evals.scoring import asked, case_seed, judge_request, judged, read_answer
-from deliberant.models.types import Reasoning, Request
+from deliberant.evals.scoring import asked, judge_request, judged
+from deliberant.models.types import Reasoning
 from deliberant.policy import summary_view
 from deliberant.prompts import Case, Message
 from deliberant.run.arms import ARMS, BASE
@@ -153,14 +155,9 @@ def _answered(run: "Run", arm: str, folder: StageFolder) -> list[ScoredSample]:
     sampler = run.sampler(arm)
 
     def work(cases: Sequence[Case]) -> list[dict[str, Any]]:
-        requests = [
-            Request(
-                given(run, arm, sampler.reasoning, case.prompt.messages), case_seed(run.recipe.seed, case.prompt.id)
-            )
-            for case in cases
-        ]
-        drawn = sampler.sample(requests, recipe.sampling)
-        return [to_row(read_answer(arm, *each, run.style_reader)) for each in zip(cases, drawn, strict=True)]
+        shown = partial(given, run, arm, sampler.reasoning)
+        samples = draw(arm, sampler, cases, recipe.sampling, run.recipe.seed, run.style_reader, shown)
+        return list(map(to_row, samples))
 
     rows = run.in_chunks(folder, DRAWN[0], run.cases(), recipe.chunk, work)
     return [from_row(row) for row in rows]
