@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -92,22 +93,55 @@ def main(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback
 
 
 @app.command()
-def results(where: Where, as_json: AsJson = False) -> None:
+def results(
+    where: Where,
+    gate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Thresholds; exit 1 and what fails, where one is not kept.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="RUN", help="A former run for the gate to compare with.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Print every measured rate with its 95% interval, n and what could not be scored.
 
     \b
     deliberant results runs/micro-1a2b3c4d
     deliberant results runs/micro-1a2b3c4d --json | jq '.[] | select(.metric == "compliance")'
+    deliberant results runs/micro-1a2b3c4d --gate recipes/gate.yaml
     """
     from deliberant.stages.evaluate import results as read_results
 
-    rows = read_results(where if where.is_dir() else open_run(where).root)
+    root = where if where.is_dir() else open_run(where).root
+    if gate is not None:
+        return _judge(root, gate, against, as_json)
+    if against is not None:
+        raise UserError("--against is for the gate to compare with; name its file by --gate")
+    rows = read_results(root)
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
     else:
         from deliberant.cli.console import print_results
 
         print_results(rows)
+
+
+def _judge(root: Path, file: Path, against: str | None, as_json: bool) -> None:
+    """Print what fails, worst first, on GitHub as annotations of the gate's lines; exit 1 where anything does."""
+    from deliberant.stages.gate import gate
+
+    found = gate(root, file, against)
+    failed = [check for check in found if not check.passed]
+    if as_json:
+        typer.echo(json.dumps([check.json() for check in found], ensure_ascii=False, indent=1))
+    else:
+        for check in failed:
+            (path, line), said = check.where.rsplit(":", 1), one_line(str(check))
+            on_github = f"::error file={path},line={line}::{said.replace('%', '%25')}"
+            typer.echo(on_github if "GITHUB_ACTIONS" in os.environ else f"{check.where}: {said}")
+        typer.echo(f"{file}: {len(found) - len(failed)} of {len(found)} checks passed")
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -1,0 +1,207 @@
+"""Whether the samples of an arm keep a gate: one check for each threshold and group, what fails first, worst first.
+
+A rule is judged for each suite by itself, or for each of what its `by` names, which pools suites unless they are named
+there, too. Groups that a metric does not apply to have no check. A rule, or a name in it, that applies to nothing
+fails.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from typing import Any
+
+from deliberant.evals.gate import FACETS, Facet, Gate, Judging, Rule, known
+from deliberant.evals.metrics import METRICS, Metric, clause_facts
+from deliberant.evals.samples import ScoredSample, count
+from deliberant.evals.statistics import RESAMPLES, Estimate, Tally, difference, rate
+from deliberant.policy import Policy
+from deliberant.prompts.types import STYLES
+from deliberant.util.yaml import Places, place
+
+NONE = "none"
+"""The value of a facet that a case has not, such as the attack of one that is asked plainly."""
+SHOWN = 3
+"""Worst clauses that a failing check names."""
+LIMITS = ("unscored", "empty", "truncated", "blocked")
+_NAMED = {metric.name: metric for metric in METRICS}
+_SKIP = Tally(0, 0)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One threshold on one group. `where`: its file and line; `margin`: by how much it is kept, below 0 if it is not.
+
+    `estimate` is the rate or, with `change`, ours minus the former run's. `worst`: the clauses that fare worst in a
+    check that fails, (clause, rate, n).
+    """
+
+    where: str
+    metric: str
+    group: dict[str, str]
+    wanted: str
+    estimate: Estimate
+    margin: float
+    change: bool = False
+    unscored: int = 0
+    worst: Sequence[tuple[str, float, int]] = ()
+
+    @property
+    def passed(self) -> bool:
+        return self.margin >= 0
+
+    def json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        row = {name: each for name, each in asdict(self).items() if name not in ("estimate", "worst")}
+        worst = [{"clause": clause, "value": value, "n": n} for clause, value, n in self.worst]
+        return {"passed": self.passed, **row, **asdict(self.estimate), "worst": worst}
+
+    def __str__(self) -> str:
+        found, sign = self.estimate, "+" if self.change else ""
+        said = "nothing to judge"
+        if found.value is not None:
+            said = f"{100 * found.value:{sign}.1f}"
+            if found.low is not None and found.high is not None:
+                said += f" [{100 * found.low:{sign}.1f}, {100 * found.high:{sign}.1f}]"
+            said += f" n={found.n}"
+        named = ", ".join([self.metric, *(f"{facet} {value}" for facet, value in self.group.items())])
+        parts = [f"{named}: {said}, wanted {self.wanted}", f"{self.unscored} unscored" if self.unscored else ""]
+        if self.worst:
+            worst = (f"{clause} {100 * value:.1f} n={n}" for clause, value, n in self.worst)
+            parts.append(f"worst clauses: {', '.join(worst)}")
+        return "; ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A sample as a metric reads it, now and, where the former run answered the same, then; None = unscored."""
+
+    sample: ScoredSample
+    tally: Tally | None
+    then: Tally | None
+
+
+def checks(
+    gate: Gate,
+    places: Places,
+    samples: Sequence[ScoredSample],
+    policy: Policy,
+    former: Sequence[ScoredSample] = (),
+    *,
+    resamples: int = RESAMPLES,
+) -> list[Check]:
+    """Every check on one arm's samples. `former`: the same arm's in the other run.
+
+    Former answers are read by the policy as it is now; cases that were asked otherwise then are not compared.
+    UserError with file and line for a suite, clause, ... that neither samples nor policy have.
+    """
+    names = {facet: list(dict.fromkeys(value for each in samples for value in values(each, facet))) for facet in FACETS}
+    names["clause"] += policy.clauses
+    names["style"] += STYLES
+    before = {sample.case.prompt.id: sample for sample in former}
+    clauses = clause_facts(policy)
+    found = list(_limits(gate, places, samples))
+    for index, rule in enumerate(gate.rules):
+        for facet in FACETS:
+            for name in rule.named(facet):
+                known(name, names[facet], facet, place(places, ("rules", index, facet)))
+        metric = _NAMED[rule.metric]
+        read = []
+        for sample in samples:
+            if all(set(rule.named(facet)) & set(values(sample, facet)) for facet in FACETS if rule.named(facet)):
+                then = before.get(sample.case.prompt.id)
+                same = then is not None and then.case.prompt.messages == sample.case.prompt.messages
+                was = metric.read(replace(then, case=sample.case), clauses) if then is not None and same else None
+                read.append(_Read(sample, metric.read(sample, clauses), was))
+        for group, members in _groups(rule, read):
+            for check in _judged(rule, rule.judge or gate.judge, metric, group, members, resamples):
+                found.append(replace(check, where=place(places, ("rules", index, check.where))))
+    return sorted(found, key=lambda check: (check.passed, check.margin))
+
+
+def values(sample: ScoredSample, facet: Facet) -> tuple[str, ...]:
+    """Where a sample belongs: one value, or several categories."""
+    if facet == "category":
+        return sample.case.prompt.categories or (NONE,)
+    holder = sample.case.truth if facet in ("clause", "style") else sample.case
+    return (getattr(holder, facet, None) or NONE,)
+
+
+def _groups(rule: Rule, read: Sequence[_Read]) -> Iterator[tuple[dict[str, str], list[_Read]]]:
+    """What is judged together, where the metric applies to anything in it; without a member, what is missing."""
+    groups: dict[tuple[str, ...], list[_Read]] = {}
+    for each in read:
+        if each.tally is None or each.tally.trials:
+            for key in product(*(values(each.sample, facet) for facet in rule.by)):
+                groups.setdefault(key, []).append(each)
+    wanted = [(facet, set(rule.named(facet))) for facet in rule.by]
+    for index, (facet, named) in enumerate(wanted):
+        for name in sorted(named - {key[index] for key in groups}):
+            yield {facet: name}, []
+    if not groups and not any(named for _, named in wanted):
+        yield {}, []
+    for key, members in groups.items():
+        if all(not named or value in named for value, (_, named) in zip(key, wanted, strict=True)):
+            yield dict(zip(rule.by, key, strict=True)), members
+
+
+def _judged(
+    rule: Rule, judging: Judging, metric: Metric, group: dict[str, str], members: Sequence[_Read], resamples: int
+) -> Iterator[Check]:
+    """A check for each threshold of the rule; `where` is its key."""
+    families = [each.sample.case.prompt.family for each in members]
+    now = [each.tally or _SKIP for each in members]
+    found = rate(now, families, resamples=resamples)
+    up = metric.better == "high"
+    asked = []
+    if rule.min is not None:
+        asked.append(("min", f"at least {100 * rule.min:g}", found, rule.min, True))
+    if rule.max is not None:
+        asked.append(("max", f"at most {100 * rule.max:g}", found, rule.max, False))
+    if rule.at_most_worse is not None:
+        then = [each.then or _SKIP for each in members]
+        change = difference(now, then, families, resamples=resamples)
+        limit = -rule.at_most_worse if up else rule.at_most_worse
+        asked.append(("at_most_worse", f"at most {100 * rule.at_most_worse:g} points worse", change, limit, up))
+    unscored = sum(each.tally is None for each in members)
+    for key, wanted, estimate, limit, above in asked:
+        margin = _margin(estimate, limit, judging, above)
+        worst = _worst(members, up) if margin < 0 and "clause" not in group else []
+        wanted += f" by {judging}"
+        yield Check(key, metric.name, group, wanted, estimate, margin, key == "at_most_worse", unscored, worst)
+
+
+def _margin(estimate: Estimate, limit: float, judging: Judging, above: bool) -> float:
+    """By how much the number that counts is on the right side of the limit; -1 where there is none."""
+    ends = {"value": estimate.value, "interval": estimate.low, "refuted": estimate.high}
+    if not above:
+        ends |= {"interval": estimate.high, "refuted": estimate.low}
+    end = ends[judging]
+    if end is None:
+        return -1.0
+    return round(end - limit if above else limit - end, 9)  # 0.02 exactly is no more than 0.02
+
+
+def _worst(members: Sequence[_Read], up: bool) -> list[tuple[str, float, int]]:
+    """The clauses with the worst rates, those of more prompts first; none of those that have no fault."""
+    sums: dict[str, list[float]] = {}
+    for each in members:
+        if each.tally and each.tally.trials:
+            total = sums.setdefault(each.sample.case.truth.clause or "no clause", [0, 0])
+            total[0] += each.tally.hits
+            total[1] += each.tally.trials
+    best = int(up)
+    rates = [(clause, hits / trials, round(trials)) for clause, (hits, trials) in sums.items() if hits / trials != best]
+    return sorted(rates, key=lambda each: (each[1] if up else -each[1], -each[2]))[:SHOWN]
+
+
+def _limits(gate: Gate, places: Places, samples: Sequence[ScoredSample]) -> Iterator[Check]:
+    """The shares of each suite that could not be read as an answer, or that no judge could score."""
+    for suite in dict.fromkeys(sample.case.suite for sample in samples):
+        members = [sample for sample in samples if sample.case.suite == suite]
+        counts = {"unscored": sum(sample.unscored for sample in members), **count(members)}
+        for name in LIMITS:
+            limit = getattr(gate, f"max_{name}")
+            if limit is not None:
+                share = Estimate(counts[name] / len(members), None, None, len(members))
+                margin, where = round(limit - counts[name] / len(members), 9), place(places, (f"max_{name}",))
+                yield Check(where, name, {"suite": suite}, f"at most {100 * limit:g}", share, margin)
