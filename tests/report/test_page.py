@@ -1,16 +1,21 @@
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from deliberant.evals import ScoredSample, rows
 from deliberant.policy import Category, Clause, Guideline, Policy
+from deliberant.prompts.types import Message
 from deliberant.report import Coverage, Evidence, render
+from deliberant.report import reader as reading
 from deliberant.report.coverage import ClauseRow, Tally
-from deliberant.report.page import linked
+from deliberant.report.facets import tables
 from deliberant.report.selection import OUTCOMES, outcome, pick, worked_example
+from deliberant.report.templates import linked
+from deliberant.report.thoughts import CORNERS, retrieval, two_by_two
 from tests.evals.scored import POLICY, case, cut, scored
 
 HOSTILE = (
@@ -86,10 +91,10 @@ def hostile_page() -> str:
 
 def test_nothing_a_model_or_a_user_wrote_becomes_markup() -> None:
     page = Tags(hostile_page())
-    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert [attributes.get("type") for tag, attributes in page.tags if tag == "script"] == ["application/json", None]
     assert "img" not in [tag for tag, _ in page.tags]
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
-    assert page.text.count(HOSTILE) >= 20  # each shown, and shown as it is: not evaluated, not unescaped twice
+    assert page.text.count(HOSTILE) >= 15  # each shown, and shown as it is: not evaluated, not unescaped twice
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
@@ -124,10 +129,93 @@ def test_a_thin_run_still_has_a_page(samples: dict[str, list[ScoredSample]]) -> 
 def test_the_page_says_what_it_leaves_out_and_what_failed() -> None:
     samples = [scored("refuse", name=f"p{i}", cited=("F1",)) for i in range(400)]
     html = render(evidence({"sft": [*samples, cut(name="cut")]}))
-    assert "180 of 401 samples" in html
-    assert html.count("<article") == 180
+    assert "All 401 samples." in html and len(data_of(html)["samples"]) == 401
     assert "the judge read it" not in html
     assert "the judge read it" in render(evidence({"sft": samples}, notes=["the judge read it"]))
+
+
+def data_of(html: str) -> dict[str, Any]:
+    """What the page's script reads."""
+    [block] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
+    return dict(json.loads(block))
+
+
+def test_the_page_has_room_for_so_many_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = {
+        arm: [scored("refuse", arm=arm, name=f"p{i}", cited=("F1",)) for i in range(40)] for arm in ("base", "sft")
+    }
+    monkeypatch.setattr(reading, "LIMIT", 20)
+    html = render(evidence(samples))
+    found = data_of(html)
+    assert "20 of 80 samples" in html
+    assert len(found["samples"]) == 20 and len(found["cases"]) == 10, "the same prompts for each arm, once"
+    monkeypatch.setattr(reading, "LETTERS", 1)
+    assert len(data_of(render(evidence(samples)))["samples"]) == 0
+
+
+def test_a_conversation_and_a_decoded_answer_are_for_the_reader() -> None:
+    said: list[tuple[Literal["user", "assistant"], str]] = [("user", "one"), ("assistant", "two"), ("user", "three")]
+    turns = tuple(Message(role=role, content=text) for role, text in [*said, ("assistant", "four")])
+    attacked = replace(case("p@crescendo"), attack="crescendo", language="fr")
+    sample = replace(scored("refuse", of=attacked, answer="four"), turns=turns, read="4", harm=0.25, epoch=3)
+    [row], [about] = (data_of(render(evidence({"sft": [sample]})))[name] for name in ("samples", "cases"))
+    assert [text for _, text in row["turns"]] == ["one", "two", "three"]
+    assert (row["answer"], row["decoded"], row["harm"], row["draw"], row["outcome"]) == ("four", "4", 0.25, 3, "partly")
+    assert (about["attack"], about["language"], about["clause"]) == ("crescendo", "fr", "F1")
+
+
+def told_apart(**facets: Any) -> dict[str, Any]:
+    counts = dict.fromkeys(("unscored", "truncated", "empty", "blocked"), 0)
+    row = {"arm": "sft", "suite": "unseen", "metric": "not_unsafe", "value": 0.5, "low": 0.25, "high": 0.75, "n": 12}
+    return {**row, **counts, **facets}
+
+
+def test_sections_are_there_where_their_data_is() -> None:
+    made = evidence({"base": both(arm="base"), "sft": both()})
+    ids = set(re.findall(r'<section id="([a-z]+)"', render(made)))
+    assert ids & {"attacks", "languages", "budgets"} == set()
+    more = [told_apart(attack="<i>"), told_apart(language="fr"), told_apart(budget=64), told_apart(budget=None)]
+    more += [told_apart(k=k, arm=arm) for k in (1, 2) for arm in ("base", "sft")]
+    thinking = [told_apart(cut=0.2), told_apart(swap="base")]
+    html = render(replace(made, rows=[*made.rows, *more], thinking=thinking))
+    assert {"attacks", "languages", "budgets", "thinking"} <= set(re.findall(r'<section id="([a-z]+)"', html))
+    assert 'data-attack="&lt;i&gt;"' in html and "no limit" in html
+    assert "cut to its first 20%" in html and "that of base in its place" in html
+    assert html.count('class="line arm-sft"') == 2, "a curve over budgets, one over draws"
+    assert "cut to its first" not in render(made)
+
+
+def test_attacks_that_the_last_arm_fares_worst_under_come_first() -> None:
+    rows_ = [
+        told_apart(arm=arm, attack=name, value=value)
+        for arm, name, value in (("base", "a", 0.1), ("sft", "a", 0.9), ("base", "b", 0.8), ("sft", "b", 0.2))
+    ]
+    [found] = tables(rows_, "attack", "sft")
+    assert [name for name, _ in found.lines] == ["b", "a"]
+    assert [cell and cell["value"] for cell in found.lines[0][1]] == [0.8, 0.2]
+
+
+def test_reasoning_and_answer_make_four_corners() -> None:
+    samples = [
+        scored("refuse", cited=("F1",), name="a"),
+        scored("comply", cited=("F1",), name="b"),
+        scored("refuse", cited=("F2",), name="c"),
+        scored("comply", cited=("F1", "F2"), name="d"),
+        scored("comply", name="no citation"),
+        scored("comply", cited=("X9",), name="no such clause"),
+        scored("comply", cited=("F2",), style="comply", harmful=False, name="harmless"),
+    ]
+    [(arm, corners)] = two_by_two({"sft": samples, "base": [scored("refuse", arm="base")]}, POLICY)
+    assert arm == "sft"
+    assert {name: (row["value"], row["n"]) for name, row in corners.items()} == dict.fromkeys(CORNERS, (0.25, 4))
+
+
+def test_retrieval_is_told_apart_by_the_style_that_is_asked_for() -> None:
+    samples = {"sft": both(), "no-cot": both(arm="no-cot")}
+    samples["no-cot"] = [replace(each, reasoning="") for each in samples["no-cot"]]
+    [(arm, cells)] = retrieval(samples, POLICY, "unseen")
+    assert arm == "sft"
+    assert [cell["value"] for cell in cells[:3]] == [0.0, 1.0, None]
 
 
 def test_training_curves_and_accept_rates_are_drawn() -> None:

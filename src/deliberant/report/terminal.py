@@ -1,7 +1,7 @@
 """Tables for the terminal: the short one that ends a run (per suite and arm the two sides, the right
 style, compliance, and what could not be counted), and a run's coverage."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ def table(rows: Sequence[dict[str, Any]]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
+    from deliberant.report.facets import plain
+
+    rows = plain(rows)
     found = {(row["suite"], row["arm"], row["metric"]): row for row in rows}
     built = Table(caption="percent [95% interval] n; definitions of the metrics are in report.html")
     built.add_column("suite")
@@ -75,7 +78,7 @@ def coverage_table(coverage: "Coverage") -> "Table":
     return built
 
 
-def rate(row: dict[str, Any]) -> str:
+def rate(row: Mapping[str, Any]) -> str:
     """A result row in words, e.g. `97.2 [95.1, 98.6] n=180`; a dash where there was nothing to count."""
     if row["value"] is None:
         return "-"

@@ -19,12 +19,15 @@ from deliberant.stages.moved import cost, read_moved
 from deliberant.stages.plan import compared
 from deliberant.training.held_out import READINGS, read_gains
 from deliberant.util.errors import UserError
-from deliberant.util.files import read_rows, write_atomically
+from deliberant.util.files import read_json, read_rows, write_atomically
 
 if TYPE_CHECKING:
     from deliberant.run.run import Run
 
 STAGES = tuple(UPSTREAM)
+TOLD_APART = ("attacks.json", "languages.json", "budgets.json", "worst_of.json")
+"""Result rows in evaluate/ that some runs have: by attack, language, budget of reasoning and number of draws."""
+THINKING = "thinking.json"
 LIBRARIES = ("torch", "transformers", "trl", "inspect_ai")
 
 
@@ -87,7 +90,7 @@ def gather(run: "Run") -> Evidence:
         facts=facts,
         notes=notes,
         stages=stages,
-        rows=results(run.root),
+        rows=[*results(run.root), *(row for name in TOLD_APART for row in _rows(run, name))],
         samples={arm: read_samples(run.root, arm) for arm in arms},
         metrics=metrics,
         held_out=held_out,
@@ -95,5 +98,12 @@ def gather(run: "Run") -> Evidence:
         moved=read_moved(run.root),
         cost=cost(run.root),
         spent=compared(run),
+        thinking=_rows(run, THINKING),
         coverage=coverage(run.root) if read_manifest(run.root / "filter") is not None else None,
     )
+
+
+def _rows(run: "Run", name: str) -> list[dict[str, Any]]:
+    """Rows that a run has or has not, in its evaluate folder."""
+    path = run.root / "evaluate" / name
+    return list(read_json(path, "delete it and measure again", list)) if path.exists() else []

@@ -1,0 +1,82 @@
+"""The templates of pages, and how they write rates, differences, arms and citations.
+
+Whatever a model or a user wrote is escaped by the template engine; nothing but this package's own markup is marked
+safe. JSON for scripts is written so that nothing in it ends the block that it stands in.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from deliberant.evals import Estimate
+from deliberant.policy.citations import CITATION
+from deliberant.report.svg import css_class, looks, marker
+
+Row = Mapping[str, Any]
+
+
+def page_environment(names: Sequence[str]) -> Environment:
+    """The templates of a page about these arms or models, with the filters that they use."""
+    environment = Environment(
+        loader=PackageLoader("deliberant.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    environment.filters |= {
+        "rate": rate,
+        "points": points,
+        "shift": lambda row: rate(row, "+"),
+        "css": css_class,
+        "figure": figure,
+    }
+    environment.globals["nothing"] = {"value": None}
+    look = looks(names)
+    environment.globals["symbol"] = lambda name: Markup('<svg class="symbol" viewBox="0 0 16 16">{}</svg>').format(
+        marker(look[name], 8, 8)
+    )
+    return environment
+
+
+def rate(row: Row, sign: str = "", joined: bool = False) -> Markup:
+    """A rate in percent, below it its interval and n, `joined` in one line; a dash where there was nothing to count."""
+    if row["value"] is None:
+        return Markup('<span class="none">\N{EN DASH}</span>')
+    numbers = (f"{100 * row[key]:{sign}.1f}" for key in ("value", "low", "high"))
+    value, low, high = (number.replace("-", "\N{MINUS SIGN}") for number in numbers)
+    parts = (f"{low} to {high} · n {row['n']}",) if joined else (f"{low} to {high}", f"n {row['n']}")
+    below = Markup("").join(Markup('<span class="interval">{}</span>').format(part) for part in parts)
+    return Markup("<b>{}</b>{}").format(value, below)
+
+
+def figure(value: float | None, digits: int = 0) -> str:
+    """A number with its thousands apart; empty where it is not known."""
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def points(estimate: Estimate) -> Markup:
+    """A difference in percentage points, signed."""
+    return rate(asdict(estimate), "+")
+
+
+def linked(text: str, clauses: dict[str, Any]) -> Markup:
+    """The text escaped, each citation of an existing clause a link to it in the policy below."""
+    parts, end = [Markup("")], 0
+    for match in CITATION.finditer(text):
+        parts.append(Markup("{}").format(text[end : match.start()]))
+        clause = clauses.get(match[1])
+        if clause is None:
+            parts.append(Markup('<span class="missing" title="no such clause">{}</span>').format(match[0]))
+        else:
+            parts.append(
+                Markup('<a class="cite" href="#clause-{}" title="{}">{}</a>').format(
+                    clause.id, f"{clause.title} → {clause.style}", match[0]
+                )
+            )
+        end = match.end()
+    return Markup("").join([*parts, Markup("{}").format(text[end:])])
