@@ -1,8 +1,8 @@
 """What the words of a recipe, or of a command line, point to: policies, models, prompt files, prompt sets."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import deliberant.policy
 from deliberant.policy import Policy, load_policy
@@ -32,9 +32,14 @@ class PromptSets(NamedTuple):
     cases: tuple[Case, ...]
 
     @property
-    def covered(self) -> tuple[tuple[Prompt | Case, ...], ...]:
-        """What of them names a run; one set for sft and rl counts once, as before there could be two."""
-        return (self.sft, self.helpful, self.cases) if self.rl == self.sft else self
+    def covered(self) -> tuple[Sequence[Any], ...]:
+        """What of them names a run; what none of them has counts for nothing, so that older runs keep their names."""
+        later = ("attack", "language")
+        cases = [
+            {name: each for name, each in vars(case).items() if each is not None or name not in later}
+            for case in self.cases
+        ]
+        return (*((self.sft,) if self.rl == self.sft else (self.sft, self.rl)), self.helpful, cases)
 
 
 def policy_folder(name: str) -> Path:
