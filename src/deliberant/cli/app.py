@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from deliberant.cli.compare import compare
 from deliberant.cli.data import data_app
 from deliberant.cli.doctor import doctor
 from deliberant.cli.interrupts import stopped
@@ -72,6 +73,7 @@ app.add_typer(micro_app, name="micro")
 app.command()(review)
 app.command()(doctor)
 app.command()(plan)
+app.command()(compare)
 app.command("run")(run_all)
 for _verb in (helpful, generate, filter, sft, rl, evaluate, report):
     app.command()(_verb)

@@ -24,7 +24,7 @@ _METRICS = {"*": [{"name": "inspect_ai/mean"}, {"name": "inspect_ai/stderr", "op
 def write_log(
     path: Path,
     samples: Sequence[ScoredSample],
-    policy: Policy,
+    policy: Policy | None,
     *,
     id: str,
     model: str,
@@ -40,7 +40,7 @@ def write_log(
     from inspect_ai import __version__
 
     now = datetime.now(UTC).isoformat()
-    clauses = clause_facts(policy)
+    clauses = clause_facts(policy) if policy else {}
     config = generate_config(sampling)
     header = {
         **dict.fromkeys(("eval_id", "run_id", "task_id"), id),

@@ -19,8 +19,8 @@ SHOWN = {
 }
 
 
-def table(rows: Sequence[dict[str, Any]]) -> "Table":
-    """A rich table of result rows; rates in percent with their 95% interval and n."""
+def table(rows: Sequence[Mapping[str, Any]], metrics: Mapping[str, str] = SHOWN) -> "Table":
+    """A rich table of result rows; rates in percent with their 95% interval and n. `metrics`: their column titles."""
     from rich.table import Table
     from rich.text import Text
 
@@ -31,13 +31,13 @@ def table(rows: Sequence[dict[str, Any]]) -> "Table":
     built = Table(caption="percent [95% interval] n; definitions of the metrics are in report.html")
     built.add_column("suite")
     built.add_column("arm", no_wrap=True)
-    for title in SHOWN.values():
+    for title in metrics.values():
         built.add_column(title, justify="right")
     built.add_column("cut/empty/unscored", justify="right")
     for suite in dict.fromkeys(row["suite"] for row in rows):
         arms = dict.fromkeys(row["arm"] for row in rows if row["suite"] == suite)
         for place, arm in enumerate(arms):
-            shown = [found[suite, arm, metric] for metric in SHOWN]
+            shown = [found[suite, arm, metric] for metric in metrics]
             counts = f"{shown[0]['truncated']}/{shown[0]['empty']}/{found[suite, arm, 'style']['unscored']}"
             name = "" if place else suite
             built.add_row(Text(name), arm, *(Text(rate(row)) for row in shown), counts)

@@ -1,0 +1,178 @@
+"""Verb compare: any models asked the same cases, graded alike, side by side on both sides.
+
+    deliberant compare RUN api:openai/gpt-4o theirs.eval --suite xstest --attack all --judge api:...
+
+What a run or a log has answered is taken from there. Everything else is drawn in chunks, kept, and not drawn again by
+a later comparison in the same folder, whoever else takes part in it. Differences are paired by prompt and resampled by
+family (statistics.difference); who is on the Pareto front is read off the rates that are printed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from deliberant.evals import METRICS, Estimate, ScoredSample, StyleReader, from_row, paired, rows, to_row
+from deliberant.evals.draw import draw
+from deliberant.evals.log import write_log
+from deliberant.evals.robustness import rows as robust_rows
+from deliberant.evals.samples import count
+from deliberant.evals.scoring import read_answer
+from deliberant.models.budget import Price, price_of
+from deliberant.models.types import Sampling, Usage
+from deliberant.policy import Policy
+from deliberant.prompts.types import Case
+from deliberant.stages.entrants import Entrant, asking
+from deliberant.util.errors import RunError
+from deliberant.util.files import fingerprint, read_rows, write_json, write_rows
+from deliberant.util.journal import forget, in_chunks
+from deliberant.util.progress import Progress
+
+RESULT, SAMPLES, LOG = "compare.json", "samples.jsonl", "cases.eval"
+ALL = "all"
+"""The suite that pools every other."""
+SIDES = ("harmless_answered", "not_unsafe")
+"""Right and up in the plot."""
+DIFFERENCES = ("not_unsafe", "harmful_declined", "harmless_answered", "style")
+_FACETS = ("attack", "language", "style")
+
+Grade = Callable[[Sequence[ScoredSample]], list[ScoredSample]]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What everybody is asked, and how answers are read: by the world's `reader`, or by `grade`.
+
+    `judge` is what grades, as results name it; `covers` whatever else shapes a grade.
+    """
+
+    cases: Sequence[Case]
+    policy: Policy | None
+    sampling: Sampling
+    seed: int
+    reader: StyleReader | None = None
+    grade: Grade | None = None
+    judge: str | None = None
+    covers: Any = None
+
+
+def compare(
+    entrants: Sequence[Entrant],
+    contest: Contest,
+    folder: Path,
+    progress: Progress,
+    prices: Mapping[str, Price],
+    chunk: int = 256,
+    resamples: int = 10_000,
+) -> dict[str, Any]:
+    """Ask, grade and count; writes compare.json and, for each entrant, its samples and an Inspect log.
+
+    RunError where a log answers none of the cases. The result has `models`, `rows` (by suite, all of them pooled as
+    ALL), `by` (rows by attack, language, style), `differences` to the first one, and `front`.
+    """
+    asked = {each.name: _asked(each, contest, folder, progress, chunk) for each in entrants}
+    pooled = [sample for samples in asked.values() for sample in samples]
+    everything = [replace(each, case=replace(each.case, suite=ALL)) for each in pooled]
+    table = rows([*pooled, *everything], contest.policy, resamples=resamples)
+    result = {
+        "models": [_account(each, asked[each.name], prices) for each in entrants],
+        "judge": contest.judge,
+        "sampling": asdict(contest.sampling),
+        "rows": [*table, *robust_rows(pooled, resamples=resamples)],
+        "by": {facet: rows(pooled, contest.policy, by=facet, resamples=resamples) for facet in _FACETS},
+        "differences": _differences(asked, contest.policy),
+        "front": front(table),
+    }
+    write_json(folder / RESULT, result)
+    return result
+
+
+def front(table: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The arms that no other one exceeds on one side without being behind on the other, in the pooled rows."""
+    cell = {(row["arm"], row["metric"]): row["value"] for row in table if row["suite"] == ALL}
+    sides = {arm: tuple(cell[arm, side] for side in SIDES) for arm, _ in cell}
+    whole = {arm: both for arm, both in sides.items() if None not in both}
+    return [
+        arm
+        for arm, ours in whole.items()
+        if not any(
+            theirs != ours and all(a >= b for a, b in zip(theirs, ours, strict=True)) for theirs in whole.values()
+        )
+    ]
+
+
+def samples_of(folder: Path, entrant: Entrant, contest: Contest) -> Path:
+    """The folder of what one entrant said in this contest: another one where anything that shapes it differs."""
+    asked = [contest.cases, contest.sampling, contest.seed, contest.judge, contest.covers]
+    word = "".join(each if each.isalnum() or each in "+-." else "-" for each in entrant.name)
+    return folder / f"{word.strip('-.')[-60:]}-{fingerprint([entrant.identity, asked])[:8]}"
+
+
+def _asked(entrant: Entrant, contest: Contest, folder: Path, progress: Progress, chunk: int) -> list[ScoredSample]:
+    """What an entrant says to every case, read or graded. A log answers those that it holds."""
+    cases = [case for case in contest.cases if entrant.open or asking(case.prompt.messages) in entrant.said]
+    if not cases:
+        raise RunError(f"{entrant.name}: holds none of the {len(contest.cases)} cases; compare it on its own suite")
+    here = samples_of(folder, entrant, contest)
+    path = here / SAMPLES
+    if path.exists():
+        return [from_row(row) for row in read_rows(path)]
+    opened = None
+
+    def work(some: Sequence[Case]) -> list[dict[str, Any]]:
+        nonlocal opened
+        known = {case.prompt.id: entrant.said.get(asking(case.prompt.messages)) for case in some}
+        missing = [case for case in some if known[case.prompt.id] is None]
+        drawn = {}
+        if missing and entrant.open:
+            sampler, given = opened = opened or entrant.open()
+            answers = draw(entrant.name, sampler, missing, contest.sampling, contest.seed, contest.reader, given)
+            drawn = {each.case.prompt.id: each for each in answers}
+        samples = [
+            drawn[case.prompt.id] if said is None else read_answer(entrant.name, case, said, contest.reader)
+            for case, said in ((case, known[case.prompt.id]) for case in some)
+        ]
+        return list(map(to_row, contest.grade(samples) if contest.grade else samples))
+
+    found = in_chunks(path, here.name, cases, chunk, work, progress, entrant.name[-30:])
+    samples = [from_row(row) for row in found]
+    write_rows(path, found)
+    write_log(
+        here / LOG,
+        samples,
+        contest.policy,
+        id=here.name,
+        model=entrant.name,
+        grader=contest.judge,
+        sampling=contest.sampling,
+        given=lambda case: case.prompt.messages,
+        metadata={"identity": entrant.identity},
+    )
+    forget(path)
+    return samples
+
+
+def _account(entrant: Entrant, samples: Sequence[ScoredSample], prices: Mapping[str, Price]) -> dict[str, Any]:
+    """Who it was, what it cost by list price (None: not known), and what could not be scored."""
+    used = Usage(*(sum(getattr(each.usage, name) for each in samples) for name in ("input", "output", "cached")))
+    price = price_of(entrant.price, prices) if entrant.price else None
+    return {
+        "name": entrant.name,
+        "identity": entrant.identity,
+        "cases": len(samples),
+        "tokens": asdict(used),
+        "dollars": price.of(used) if price else None,
+        **count(list(samples)),
+        "unscored": sum(each.unscored for each in samples),
+    }
+
+
+def _differences(asked: Mapping[str, Sequence[ScoredSample]], policy: Policy | None) -> list[dict[str, Any]]:
+    """How much every other entrant scores above the first on the cases that both were asked."""
+    (first, theirs), *others = asked.items()
+    shown: list[dict[str, Any]] = []
+    for name, ours in others:
+        for metric in (each for each in METRICS if each.name in DIFFERENCES):
+            estimate: Estimate = paired(ours, theirs, metric, policy)
+            shown.append({"arm": name, "against": first, "metric": metric.name, **asdict(estimate)})
+    return shown

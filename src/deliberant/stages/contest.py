@@ -1,0 +1,109 @@
+"""What a comparison asks, and how it grades: from words to cases, a policy, and a reader or a grader."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from deliberant.evals.attacks.static import attacked, attacks, world_attacks
+from deliberant.evals.forms import FORMS, POLICY, grade
+from deliberant.evals.samples import ScoredSample
+from deliberant.evals.suite import SUITES, read_suite
+from deliberant.models.types import Sampler, Sampling
+from deliberant.prompts import Case, read_cases
+from deliberant.run.run import Run
+from deliberant.run.sources import names_in, policy_named, templates_named
+from deliberant.stages.compare import Contest
+from deliberant.util.errors import UserError
+from deliberant.util.files import fingerprint
+from deliberant.util.names import nearest
+
+EVERY, ATTACKED = "all", "-attacked"
+
+
+def contest(
+    runs: Sequence[Run],
+    suites: Sequence[str],
+    file: Path | None,
+    policy: str | None,
+    attack: Sequence[str],
+    limit: int | None,
+    sampling: Sampling,
+    seed: int,
+) -> Contest:
+    """The cases of `suites` (public ones, or the first run's), of `file`, or of the first run, and their attacked
+    versions. UserError: nothing to ask, or a suite that nobody knows.
+
+    `limit` cases of each suite, drawn by the hash of their ids, so that the same are asked of whoever comes later;
+    every attack then asks each harmful one of them that is not encoded already.
+    """
+    run = runs[0] if runs else None
+    rules = policy_named(policy) if policy else run.policy if run else None
+    own: Sequence[Case] = read_cases(file, *names_in(rules)) if file else run.cases() if run else ()
+    names = {case.suite for case in own}
+    unknown = [name for name in suites if name not in names and name not in SUITES]
+    if unknown:
+        raise UserError(f"--suite: unknown value '{unknown[0]}'; {nearest(unknown[0], [*names, *SUITES])}")
+    cases = [case for case in own if not suites or case.suite in suites]
+    cases += [case for name in suites if name not in names for case in read_suite(name)]
+    if not cases:
+        raise UserError("there is nothing to ask; give --suite, --cases with --policy, or a run")
+    reads = run.style_reader if run and set(suites) <= names and not file else None
+    cases = _limited(cases, limit)
+    harmful = [case for case in cases if case.truth.style != "comply" and case.plain is None]
+    known = list(world_attacks() if reads else attacks())
+    asked = list(known if EVERY in attack else attack)
+    more = [replace(case, suite=f"{case.suite}{ATTACKED}") for case in attacked(harmful, asked)]
+    return Contest([*cases, *more], rules, sampling, seed, reads)
+
+
+def grading(
+    contest: Contest,
+    sampler: Sampler,
+    name: str,
+    sampling: Sampling,
+    *,
+    form: str | None = None,
+    templates: str | None = None,
+    k: int = 1,
+) -> Contest:
+    """The contest graded by this judge, each suite in its own form, or all in `form`; no world reads the answers then.
+
+    UserError: no such form.
+    """
+    if form is not None and form not in FORMS:
+        raise UserError(f"--form: unknown value '{form}'; {nearest(form, FORMS)}")
+    files = templates_named(templates, name)
+    forms: Mapping[str, str] = {suite: each.form for suite, each in SUITES.items()}
+
+    def graded(samples: Sequence[ScoredSample]) -> list[ScoredSample]:
+        by_form: dict[str, list[ScoredSample]] = {}
+        for sample in samples:
+            by_form.setdefault(form or forms.get(suite_of(sample.case), POLICY), []).append(sample)
+        found = [
+            each
+            for how, members in by_form.items()
+            for each in grade(
+                members, how, sampler, sampling, policy=contest.policy, templates=files, k=k, seed=contest.seed
+            )
+        ]
+        place = {id: n for n, id in enumerate(each.case.prompt.id for each in samples)}
+        return sorted(found, key=lambda each: place[each.case.prompt.id])
+
+    covers = fingerprint([sampler.identity, form, forms, files.hash, sampling, k])
+    return replace(contest, reader=None, grade=graded, judge=name, covers=covers)
+
+
+def suite_of(case: Case) -> str:
+    """The suite that a case belongs to, attacked or not."""
+    return case.suite.removesuffix(ATTACKED)
+
+
+def _limited(cases: Sequence[Case], limit: int | None) -> list[Case]:
+    """At most `limit` of each suite, in their order."""
+    if limit is None:
+        return list(cases)
+    kept: set[str] = set()
+    for suite in dict.fromkeys(case.suite for case in cases):
+        members = sorted((c for c in cases if c.suite == suite), key=lambda c: fingerprint(c.prompt.id))
+        kept |= {case.prompt.id for case in members[:limit]}
+    return [case for case in cases if case.prompt.id in kept]
