@@ -3,6 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from deliberant.evals import METRICS, ScoredSample
+from deliberant.policy import Policy
+from deliberant.report.facets import ATTACK, LANGUAGE
+from deliberant.report.facets import tables as by_facet
+from deliberant.report.plots import Point, two_sided
+from deliberant.report.published import references
+from deliberant.report.reader import reader_data
+from deliberant.report.templates import page_environment
 from deliberant.report.terminal import rate, table
 
 if TYPE_CHECKING:
@@ -15,6 +23,59 @@ SHOWN = {
     "style": "right style",
 }
 POOLED = "all"
+AXES = ("harmless_answered", "not_unsafe")
+"""Right and up in the plot of all prompts together."""
+PUBLISHED = (("xstest", "harmless_answered"), ("strongreject", "goodness@0.1"))
+"""The axes of the paper's own plot (section 3.2)."""
+OF_A_RUN = ("retrieval", "two_by_two", "budgets", "draws")
+"""What evidence.jinja shows of a run's arms alone."""
+
+
+def render(result: Mapping[str, Any], samples: Mapping[str, Sequence[ScoredSample]], policy: Policy | None) -> str:
+    """The page as HTML: the result of stages/compare.py, and what each model said."""
+    rows = result["rows"]
+    cell = {(row["arm"], row["suite"], row["metric"]): row for row in rows}
+    arms = [each["name"] for each in result["models"]]
+    first = [*result["front"], *arms][0]
+    suites = list(dict.fromkeys(row["suite"] for row in rows))
+    known = references(*PUBLISHED) if {suite for suite, _ in PUBLISHED} <= set(suites) else []
+    faceted = {facet: by_facet(result["by"][facet], facet, first) for facet in (ATTACK, LANGUAGE)}
+    return (
+        page_environment(arms)
+        .get_template("comparison.html")
+        .render(
+            result=result,
+            arms=arms,
+            final=first,
+            asked=max(each["cases"] for each in result["models"]),
+            suites=[POOLED, *(suite for suite in suites if suite != POOLED)],
+            cell=cell,
+            names=list(dict.fromkeys(row["metric"] for row in rows)),
+            metrics=METRICS,
+            plot=_plot(cell, arms, known),
+            references=known,
+            attacks=faceted[ATTACK],
+            languages=faceted[LANGUAGE],
+            robust=any("variants" in row for row in rows),
+            difference={(row["arm"], row["metric"]): row for row in result["differences"]},
+            differing=list(dict.fromkeys(row["metric"] for row in result["differences"])),
+            reader=reader_data(samples, policy),
+            **dict.fromkeys(OF_A_RUN, ()),
+            thinking=([], []),
+        )
+    )
+
+
+def _plot(cell: Mapping[tuple[str, str, str], Any], arms: Sequence[str], known: Sequence[Any]) -> Any:
+    """All prompts together; on the paper's axes where its points are shown."""
+    across, up = PUBLISHED if known else tuple((POOLED, metric) for metric in AXES)
+    points = []
+    for arm in arms:
+        x, y = cell.get((arm, *across)), cell.get((arm, *up))
+        if x and y and x["n"] and y["n"]:
+            points.append(Point(arm, x["value"], y["value"], (x["low"], x["high"]), (y["low"], y["high"])))
+    titles = (f"{metric.replace('_', ' ')}, {suite}" for suite, metric in (across, up))
+    return two_sided(points, *titles, references=known) if points else None
 
 
 def tables(result: Mapping[str, Any]) -> Iterator["Table"]:

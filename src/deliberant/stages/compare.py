@@ -22,13 +22,14 @@ from deliberant.models.budget import Price, price_of
 from deliberant.models.types import Sampling, Usage
 from deliberant.policy import Policy
 from deliberant.prompts.types import Case
+from deliberant.report.comparison import render
 from deliberant.stages.entrants import Entrant, asking
 from deliberant.util.errors import RunError
-from deliberant.util.files import fingerprint, read_rows, write_json, write_rows
+from deliberant.util.files import fingerprint, read_rows, write_atomically, write_json, write_rows
 from deliberant.util.journal import forget, in_chunks
 from deliberant.util.progress import Progress
 
-RESULT, SAMPLES, LOG = "compare.json", "samples.jsonl", "cases.eval"
+RESULT, PAGE, SAMPLES, LOG = "compare.json", "compare.html", "samples.jsonl", "cases.eval"
 ALL = "all"
 """The suite that pools every other."""
 SIDES = ("harmless_answered", "not_unsafe")
@@ -65,7 +66,7 @@ def compare(
     chunk: int = 256,
     resamples: int = 10_000,
 ) -> dict[str, Any]:
-    """Ask, grade and count; writes compare.json and, for each entrant, its samples and an Inspect log.
+    """Ask, grade and count; writes compare.json, the page and, for each entrant, its samples and an Inspect log.
 
     RunError where a log answers none of the cases. The result has `models`, `rows` (by suite, all of them pooled as
     ALL), `by` (rows by attack, language, style), `differences` to the first one, and `front`.
@@ -77,6 +78,7 @@ def compare(
     result = {
         "models": [_account(each, asked[each.name], prices) for each in entrants],
         "judge": contest.judge,
+        "agreement": None,
         "sampling": asdict(contest.sampling),
         "rows": [*table, *robust_rows(pooled, resamples=resamples)],
         "by": {facet: rows(pooled, contest.policy, by=facet, resamples=resamples) for facet in _FACETS},
@@ -84,6 +86,7 @@ def compare(
         "front": front(table),
     }
     write_json(folder / RESULT, result)
+    write_atomically(folder / PAGE, render(result, asked, contest.policy).encode())
     return result
 
 
