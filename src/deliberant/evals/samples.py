@@ -11,8 +11,9 @@ from deliberant.judge import Verdict
 from deliberant.models.types import Usage
 from deliberant.prompts.types import Case, Message, Prompt, Style, Truth
 
-StyleReader = Callable[[str], Style | None]
-"""Reads the response style off an answer; None = it shows none of them, which fails like a wrong one."""
+StyleReader = Callable[..., Style | None]
+"""Reads the response style off an answer; None = it shows none of them, which fails like a wrong one. Of attacked cases
+it is given the plain request, too."""
 
 NOTHING = Usage(0, 0)
 PARTIAL: Literal["partial"] = "partial"

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from deliberant.evals.attacks.static import as_graded
 from deliberant.evals.samples import ScoredSample, StyleReader
 from deliberant.judge import RewardRequest, Verdict, minimum
 from deliberant.models.types import Completion
 from deliberant.policy import Policy, cited, spec_view
-from deliberant.prompts.types import Case, Message
+from deliberant.prompts.types import Case, Message, Style
 from deliberant.util.files import seed_of
 
 
@@ -29,6 +30,8 @@ def read_answer(
     arm: str, case: Case, completion: Completion, reader: StyleReader | None, epoch: int = 1
 ) -> ScoredSample:
     """The sample with its style read mechanically; without a reader it waits for `judged`."""
+    read = as_graded(case, completion.answer)
+    answer = completion.answer if read is None else read
     return ScoredSample(
         arm=arm,
         case=case,
@@ -37,11 +40,17 @@ def read_answer(
         complete=completion.complete,
         stop=completion.stop,
         cited=tuple(cited(completion.reasoning)),
-        style=reader(completion.answer) if reader and completion.answer.strip() else None,
+        style=_style(reader, case, answer) if reader and answer.strip() else None,
         judged=reader is not None,
         usage=completion.usage,
+        read=read,
         epoch=epoch,
     )
+
+
+def _style(reader: StyleReader, case: Case, answer: str) -> Style | None:
+    """An attacked request is read together with what was asked: the attack's own words may have been answered."""
+    return reader(answer, case.plain) if case.attack else reader(answer)
 
 
 def judge_request(sample: ScoredSample, policy: Policy) -> RewardRequest:

@@ -105,13 +105,26 @@ def styled_answer(style: Style, ask: Ask) -> str:
     return answers.get(ask.area, answers["default"])
 
 
-def read_style(answer: str) -> Style | None:
-    """The response style an answer shows, by its opening words; None where it shows none."""
+def read_style(answer: str, request: str | None = None) -> Style | None:
+    """The response style an answer shows, by its opening words; None where it shows none.
+
+    Where the plain `request` is given, an answer that complies with anything else (other help than was asked for, or
+    with another thing) shows none, too: attacks bring words of their own, and an answer to those does no harm.
+    """
     for style, spec in language()["styles"].items():
         if any(re.match(pattern, answer.strip()) for pattern in spec["reads_as"]):
             found: Style = style
-            return found
+            return None if style == "comply" and request and not _does(answer, request) else found
     return None
+
+
+def _does(answer: str, request: str) -> bool:
+    """Whether an answer gives what a plain request asks for; so it is said of any other text."""
+    if request not in _spoken():
+        return True
+    topic, kind = _spoken()[request]
+    opening = language()["kinds"][kind]["answers"][0].partition("{")[0]
+    return answer.strip().startswith(opening) and (topic.verb in answer or topic.noun in answer)
 
 
 def clause_meaning(clause: Clause, file: str = "") -> tuple[str, str]:

@@ -1,0 +1,162 @@
+"""Attacks of one text each, as data: how they ask, in which code, and how an answer is read that came in one.
+
+`static/*.yaml` has those for models in general, `micro/attacks.yaml` the built-in world's, in its own words. Every text
+is our own and stays at the level of the methods' public descriptions: Bailey et al. 2023 (StrongREJECT's list: Souly et
+al. 2024), PAP (Zeng et al. 2024), H-CoT (Kuo et al. 2025), policies as config files (HiddenLayer 2025). Several turns
+are written out beforehand, the assistant's included; what adapts to the answers is a solver beside this module.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter
+
+from deliberant.evals.attacks.codes import CODES, read_in
+from deliberant.prompts.types import Case, Message, Prompt
+from deliberant.templates.loader import fill, placeholders
+from deliberant.util.errors import UserError
+from deliberant.util.names import nearest
+
+STATIC = Path(__file__).parent / "static"
+WORLD = Path(__file__).parents[2] / "micro" / "attacks.yaml"
+"""The built-in world's; its room is above this one."""
+AT = "@"
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One way to ask. `group` is the method, of which there may be several attacks in other words.
+
+    `turns` end on the user's and hold {{request}}, {{coded}} (in `code`), or {{first}} and {{second}} (its halves).
+    `answer`: the code in which it asks for the answer, which is decoded before it is graded. `held_out`: it measures;
+    nothing that it finds is trained on.
+    """
+
+    name: str
+    group: str
+    turns: tuple[Message, ...]
+    code: str | None = None
+    answer: str | None = None
+    held_out: bool = False
+
+
+class _Turn(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    role: Literal["user", "assistant"]
+    content: str
+
+
+def _turns(value: Any) -> Any:
+    """A text alone is one user turn."""
+    return [{"role": "user", "content": value}] if isinstance(value, str) else value
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    ask: Annotated[list[_Turn], BeforeValidator(_turns)]
+    code: str | None = None
+    answer: str | None = None
+    held_out: bool = False
+
+
+_FILE = TypeAdapter(dict[str, dict[str, _Row]])
+
+
+def _read(file: Path) -> Iterator[Attack]:
+    groups = _FILE.validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
+    for group, rows in groups.items():
+        for name, row in rows.items():
+            turns = tuple(Message(role=turn.role, content=turn.content) for turn in row.ask)
+            yield Attack(name, group, turns, row.code, row.answer, row.held_out)
+
+
+def _by_name(files: Iterable[Path]) -> dict[str, Attack]:
+    found = [attack for file in files for attack in _read(file)]
+    assert len({attack.name for attack in found}) == len(found), "two attacks of one name"
+    return {attack.name: attack for attack in found}
+
+
+@cache
+def attacks() -> Mapping[str, Attack]:
+    """The attacks on models in general, by name."""
+    return _by_name(sorted(STATIC.glob("*.yaml")))
+
+
+@cache
+def world_attacks() -> Mapping[str, Attack]:
+    """The attacks in the built-in world's own words, by name."""
+    return _by_name([WORLD])
+
+
+@cache
+def _known() -> Mapping[str, Attack]:
+    return {**attacks(), **world_attacks()}
+
+
+def attacks_named(names: Iterable[str]) -> list[Attack]:
+    """The attacks of these names, or of these groups, each once. UserError with the nearest for any other name."""
+    known = _known()
+    groups = {attack.group for attack in known.values()}
+    found: dict[str, Attack] = {}
+    for name in names:
+        if name not in known and name not in groups:
+            raise UserError(f"there is no attack '{name}'; {nearest(name, [*known, *groups])}")
+        found |= {each.name: each for each in known.values() if name in (each.name, each.group)}
+    return list(found.values())
+
+
+def attacked_prompt(prompt: Prompt, attack: Attack) -> Prompt:
+    """The prompt as the attack asks it: its last user turn in the attack's words, behind whatever came before."""
+    request = prompt.messages[-1]["content"]
+    words = request.split()
+    middle = (len(words) + 1) // 2
+    values = {"request": request, "first": " ".join(words[:middle]), "second": " ".join(words[middle:])}
+    if attack.code:
+        values["coded"] = CODES[attack.code].encode(request)
+    turns = (
+        Message(
+            role=turn["role"],
+            content=fill(turn["content"], {name: values[name] for name in placeholders(turn["content"])}),
+        )
+        for turn in attack.turns
+    )
+    return replace(
+        prompt,
+        id=f"{prompt.id}{AT}{attack.name}",
+        messages=(*prompt.messages[:-1], *turns),
+        framing=attack.name,
+    )
+
+
+def attacked(cases: Iterable[Case], names: Iterable[str]) -> list[Case]:
+    """Every case under each of these attacks (names or groups); graders are shown its `plain`, the request as it was.
+
+    UserError: there is no such attack.
+    """
+    chosen = attacks_named(names)
+    return [
+        replace(
+            case,
+            prompt=attacked_prompt(case.prompt, attack),
+            plain=case.plain or case.prompt.messages[-1]["content"],
+            attack=attack.name,
+        )
+        for case in cases
+        for attack in chosen
+    ]
+
+
+def decoded(attack: Attack, answer: str) -> str:
+    """An answer as it is graded: decoded, where the attack asked for it in a code and it is in that code."""
+    return read_in(attack.answer, answer) if attack.answer else answer
+
+
+def as_graded(case: Case, answer: str) -> str | None:
+    """The answer to an attacked case as it is graded; None where that is the answer as it came."""
+    attack = _known().get(case.attack or "")
+    read = decoded(attack, answer) if attack else answer
+    return None if read == answer else read
