@@ -25,7 +25,7 @@ from deliberant.run.checks import check, check_shares
 from deliberant.run.folder import Manifest, StageFolder, command, finished
 from deliberant.run.lineage import Lineage
 from deliberant.run.recipe import BUILT_IN, JudgeModel, Model, Recipe, load_recipe
-from deliberant.run.sources import policy_folder, prompt_sets
+from deliberant.run.sources import policy_folder, prompt_sets, style_reader
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, fingerprint, read_json, write_atomically, write_json, writing
@@ -220,11 +220,7 @@ class Run:
     @property
     def style_reader(self) -> Callable[[str], Style | None] | None:
         """Reads an answer's response style without a judge, where the prompts come from a world that defines it."""
-        if self.world != BUILT_IN:
-            return None
-        from deliberant.micro.world import read_style
-
-        return read_style
+        return style_reader(self.world)
 
     def right_style(self, prompt: Prompt) -> Style | None:
         """The style that the policy asks for, where the prompt comes from a world that knows."""

@@ -1,6 +1,6 @@
 """What the words of a recipe, or of a command line, point to: policies, models, prompt files, prompt sets."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from deliberant.policy import Policy, load_policy
 from deliberant.prompts import (
     Case,
     Prompt,
+    Style,
     assert_families_disjoint,
     read_cases,
     read_prompts,
@@ -56,6 +57,15 @@ def policy_folder(name: str) -> Path:
 def policy_named(name: str) -> Policy:
     """The policy of that name or folder. UserError where it cannot be loaded."""
     return load_policy(policy_folder(name))
+
+
+def style_reader(world: str | None) -> Callable[[str], Style | None] | None:
+    """Reads an answer's response style without a judge, where the prompts come from a world that defines it."""
+    if world != BUILT_IN:
+        return None
+    from deliberant.micro.world import read_style
+
+    return read_style
 
 
 def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:

@@ -1,0 +1,98 @@
+"""Asked again after a refusal: as somebody else, turned around, for another format, in other letters.
+
+    inspect eval deliberant/xstest --solver deliberant/retry --model ... --model-role grader=...
+    inspect eval deliberant/cases ... --solver deliberant/retry -S world=micro
+
+No attacker is needed: what is said stands in retry.yaml, worded by us after what is publicly known of such attacks. The
+target sees its own refusals; an answer that never came (cut, blocked) is left out of the conversation.
+"""
+
+from pathlib import Path
+
+from inspect_ai.model import ChatMessage, ChatMessageUser
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+from pydantic import RootModel, ValidationError
+
+from deliberant.evals.attacks.attempts import SUCCESS, Attempts, harmless
+from deliberant.evals.provider import in_one_line
+from deliberant.prompts.encodings import ENCODINGS, plain
+from deliberant.run.recipe import BUILT_IN
+from deliberant.templates.loader import fill, placeholders
+from deliberant.util.errors import UserError
+from deliberant.util.names import nearest
+from deliberant.util.yaml import mistaken, parsed
+
+HERE = Path(__file__).parent
+
+
+class _Groups(RootModel[dict[str, list[str]]]):
+    """Group → what is said, in order. Placeholders: `{{request}}`, or an encoding's name, for the request in it."""
+
+
+@solver
+def retry(
+    groups: str | list[str] | None = None,
+    queries: int = 20,
+    success: int = SUCCESS,
+    seed: int = 0,
+    world: str | None = None,
+    data: str | None = None,
+) -> Solver:
+    """`groups`: some of the file's, in its order. `data`: a file of one's own. Other parameters as those of `tap`."""
+    with in_one_line():
+        folder = HERE.parents[1] / "micro" if world == BUILT_IN else HERE
+        lines = read_groups(Path(data) if data else folder / "retry.yaml", groups)
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        if harmless(state):
+            return await generate(state)
+        attempts = Attempts(state, "retry", queries, success, seed, world)
+        await ask_again(attempts, lines)
+        return attempts.finish()
+
+    return solve
+
+
+def read_groups(path: Path, only: str | list[str] | None) -> list[str]:
+    """What is said, of all groups or of some. UserError with file and line for a mistake."""
+    try:
+        data, places = parsed(path, path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot read it ({error.strerror}); check the path") from error
+    try:
+        found = _Groups.model_validate(data).root
+    except ValidationError as error:
+        raise mistaken(error, _Groups, places) from error
+    wanted = only.split(",") if isinstance(only, str) else only or list(found)
+    for name in wanted:
+        if name not in found:
+            raise UserError(f"{path}: there is no group '{name}'; {nearest(name, found)}")
+    for name, lines in found.items():
+        for index, line in enumerate(lines):
+            for strange in sorted(placeholders(line) - {"request", *ENCODINGS}):
+                raise UserError(
+                    f"{places[name, index]}: unknown placeholder '{strange}'; {nearest(strange, ENCODINGS)}"
+                )
+    return [line for name, lines in found.items() if name in wanted for line in lines]
+
+
+async def ask_again(attempts: Attempts, lines: list[str]) -> None:
+    """The request, then line by line in one conversation; a line that cannot be filled (digits in leet) is left out."""
+    said: tuple[ChatMessage, ...] = ()
+    for line in ["{{request}}", *lines]:
+        text = filled(line, attempts.sent)
+        if text is None or attempts.over:
+            continue
+        attempt = await attempts.ask((*said, ChatMessageUser(content=text)))
+        said = attempt.turns if attempt.said.answer.strip() else said
+
+
+def filled(line: str, request: str) -> str | None:
+    """The line with the request in it, as it stands or encoded; None where the encoding would not come back."""
+    try:
+        values = {"request": request} | {
+            name: ENCODINGS[name][0](plain(request)) for name in placeholders(line) & ENCODINGS.keys()
+        }
+    except ValueError:
+        return None
+    return fill(line, {name: values[name] for name in placeholders(line)})
