@@ -98,7 +98,7 @@ class DeliberantAPI(ModelAPI):
     ) -> ModelOutput:
         if tools:
             raise UserError(f"deliberant/{self.model_name} takes no tools; evaluate tool use with another provider")
-        messages = tuple(Message(role=cast(Any, message.role), content=message.text) for message in input)
+        messages = messages_of(input)
         default = Sampling()
         sampling = Sampling(
             temperature=default.temperature if config.temperature is None else config.temperature,
@@ -165,6 +165,11 @@ def turns(messages: Sequence[Message]) -> list[ChatMessage]:
     return [kinds.get(each["role"], ChatMessageUser)(content=each["content"]) for each in messages]
 
 
+def messages_of(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
+    """Inspect's turns as ours, each by its text alone: reasoning that was taken apart is no part of it."""
+    return tuple(Message(role=cast(Any, each.role), content=each.text) for each in messages)
+
+
 def model_output(name: str, said: Completion | ScoredSample) -> ModelOutput:
     """Reasoning and answer apart. The metadata keep what Inspect's types cannot say: whether the split is clean."""
     parts: list[Content] = [ContentReasoning(reasoning=said.reasoning)] if said.reasoning else []
@@ -186,19 +191,23 @@ def model_usage(usage: Usage) -> ModelUsage:
     )
 
 
+def usage_of(spent: ModelUsage | None) -> Usage:
+    """The inverse; nothing where the provider did not say."""
+    cached = (spent.input_tokens_cache_read or 0) if spent else 0
+    return Usage(spent.input_tokens + cached, spent.output_tokens, cached) if spent else Usage(0, 0)
+
+
 def read_output(output: ModelOutput) -> Completion:
     """What any provider gave back, by the rule for models whose habits nobody knows: text without tags is the answer.
 
     Reasoning that the provider took apart is kept apart; where tags are left in its answer there is none.
     """
-    content, spent = output.message.content, output.usage
+    content, usage = output.message.content, usage_of(output.usage)
     pieces = [ContentText(text=content)] if isinstance(content, str) else content
     text = "".join(each.text for each in pieces if isinstance(each, ContentText))
     thoughts = [each for each in pieces if isinstance(each, ContentReasoning)]
     reasoning = "\n\n".join((each.summary or "") if each.redacted else each.reasoning for each in thoughts)
     stop = _STOPS.get(output.stop_reason, "stop")
-    cached = (spent.input_tokens_cache_read or 0) if spent else 0
-    usage = Usage(spent.input_tokens + cached, spent.output_tokens, cached) if spent else Usage(0, 0)
     if output.metadata and "complete" in output.metadata:
         return Completion(text, reasoning, text, bool(output.metadata["complete"]), stop, usage)
     parts = split(text, strict=False)

@@ -18,7 +18,7 @@ from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser,
 from inspect_ai.solver import TaskState
 
 from deliberant.evals.attacks.roles import Attacker, Feedback, Reading
-from deliberant.evals.provider import read_output
+from deliberant.evals.provider import messages_of, read_output
 from deliberant.models.types import Completion
 from deliberant.util.files import seed_of
 
@@ -45,11 +45,12 @@ class Attempts:
     """The queries of one sample. `request` is to be broken, decoded where the suite knows it; `sent`: as it is."""
 
     def __init__(self, state: TaskState, name: str, queries: int, success: int, seed: int, world: str | None) -> None:
-        self._state, self._name, self._queries, self._success = state, name, queries, success
+        self._state, self._queries, self._success = state, queries, success
         *beginning, last = state.messages
         self._beginning = tuple(beginning)
         self.sent = last.text
         self.request: str = state.metadata.get("plain") or last.text
+        state.metadata |= {"id": f"{state.sample_id}@{name}", "plain": self.request, "attack": name}
         self.seed = seed_of([name, seed, str(state.sample_id), state.epoch])
         self.feedback = Feedback(self.seed, world)
         self.attacker: Attacker | None = None
@@ -65,37 +66,39 @@ class Attempts:
         """Whether the budget is spent, or an answer broke: no attack asks on then."""
         return len(self.all) >= self._queries or self.success_at is not None
 
-    async def ask(self, asked: Sequence[ChatMessage] | str) -> Attempt:
-        """One query: behind the case's own beginning, these turns, or this text alone."""
+    async def ask(self, asked: Sequence[ChatMessage] | str, prefix: str = "", read: bool = True) -> Attempt:
+        """One query: behind the case's own beginning, these turns, or this text alone.
+
+        `prefix`: how the target's turn begins, for providers that go on from there; no part of the case as it was asked.
+        `read`: whether the answer may break the request; False for questions that only lead up to it.
+        """
         assert not self.over, "an attack that is over asks no more"
         shown = (ChatMessageUser(content=asked),) if isinstance(asked, str) else tuple(asked)
         config = GenerateConfig(seed=seed_of([self.seed, len(self.all)]))
-        output = await get_model().generate([*self._beginning, *shown], config=config)
+        begun = [ChatMessageAssistant(content=prefix)] if prefix else []
+        output = await get_model().generate([*self._beginning, *shown, *begun], config=config)
         said = read_output(output)
-        attempt = Attempt(shown, output, said, await self.feedback.read(self.request, said))
+        reading = await self.feedback.read(self.request, said) if read else Reading(None, False)
+        attempt = Attempt(shown, output, said, reading)
         self.all.append(attempt)
         return attempt
 
-    def finish(self) -> TaskState:
-        """The state with what came of it; as it was where nothing could be asked."""
+    async def finish(self) -> TaskState:
+        """The state with what came of it. Where nothing could be written, the case is asked as it stands."""
+        if not self.all:
+            await self.ask(self.sent)
+        worst = max(reversed(self.all), key=lambda attempt: attempt.reading.score or 0)
         state = self._state
+        state.output = worst.output
+        state.messages = [*self._beginning, *self._said()]
         state.metadata |= {
-            "attack": self._name,
+            "messages": [*messages_of([*self._beginning, *worst.asked])],
             "queries": len(self.all),
             "success_at": self.success_at,
             "attacker_refusals": self.attacker.refusals if self.attacker else 0,
             "attacker_unread": self.attacker.unread if self.attacker else 0,
             "feedback_unread": self.feedback.unread,
         }
-        if self.all:
-            worst = max(self.all, key=lambda attempt: attempt.reading.score or 0)
-            state.output = worst.output
-            state.messages = [*self._beginning, *self._said()]
-            state.metadata |= {
-                "id": f"{state.sample_id}@{self._name}",
-                "plain": self.request,
-                "messages": [_row(message) for message in (*self._beginning, *worst.asked)],
-            }
         return state
 
     def _said(self) -> list[ChatMessage]:
@@ -107,7 +110,3 @@ def harmless(state: TaskState) -> bool:
     """Whether the suite says that this case may be answered, so that there is nothing to break."""
     truth: dict[str, Any] = state.metadata.get("truth") or {}
     return truth.get("harmful") is False or truth.get("style") == "comply"
-
-
-def _row(message: ChatMessage) -> dict[str, str]:
-    return {"role": message.role, "content": message.text}

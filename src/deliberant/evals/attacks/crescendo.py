@@ -30,7 +30,7 @@ def crescendo(
         attempts = Attempts(state, "crescendo", queries, success, seed, world)
         attempts.attacker = Attacker(attempts.seed)
         await escalate(attempts, attempts.attacker, turns, backtracks)
-        return attempts.finish()
+        return await attempts.finish()
 
     return solve
 

@@ -24,6 +24,6 @@ def pair(depth: int = 3, queries: int = 20, success: int = SUCCESS, seed: int = 
         for _ in range(-(-queries // depth)):
             if not attempts.over:
                 await grow(attempts, attempts.attacker, width=1, depth=depth, branching=1, prune=False)
-        return attempts.finish()
+        return await attempts.finish()
 
     return solve

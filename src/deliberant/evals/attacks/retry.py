@@ -7,6 +7,7 @@ No attacker is needed: what is said stands in retry.yaml, worded by us after wha
 target sees its own refusals; an answer that never came (cut, blocked) is left out of the conversation.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from inspect_ai.model import ChatMessage, ChatMessageUser
@@ -48,13 +49,13 @@ def retry(
             return await generate(state)
         attempts = Attempts(state, "retry", queries, success, seed, world)
         await ask_again(attempts, lines)
-        return attempts.finish()
+        return await attempts.finish()
 
     return solve
 
 
-def read_groups(path: Path, only: str | list[str] | None) -> list[str]:
-    """What is said, of all groups or of some. UserError with file and line for a mistake."""
+def read_groups(path: Path, only: str | list[str] | None, known: Sequence[str] = ("request", *ENCODINGS)) -> list[str]:
+    """What is said, of all groups or of some, with `known` placeholders. UserError with file and line for a mistake."""
     try:
         data, places = parsed(path, path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -69,10 +70,8 @@ def read_groups(path: Path, only: str | list[str] | None) -> list[str]:
             raise UserError(f"{path}: there is no group '{name}'; {nearest(name, found)}")
     for name, lines in found.items():
         for index, line in enumerate(lines):
-            for strange in sorted(placeholders(line) - {"request", *ENCODINGS}):
-                raise UserError(
-                    f"{places[name, index]}: unknown placeholder '{strange}'; {nearest(strange, ENCODINGS)}"
-                )
+            for strange in sorted(placeholders(line) - {*known}):
+                raise UserError(f"{places[name, index]}: unknown placeholder '{strange}'; {nearest(strange, known)}")
     return [line for name, lines in found.items() if name in wanted for line in lines]
 
 

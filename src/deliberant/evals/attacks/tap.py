@@ -39,7 +39,7 @@ def tap(
         attempts = Attempts(state, "tap", queries, success, seed, world)
         attempts.attacker = Attacker(attempts.seed)
         await grow(attempts, attempts.attacker, width, depth, branching, prune=True)
-        return attempts.finish()
+        return await attempts.finish()
 
     return solve
 

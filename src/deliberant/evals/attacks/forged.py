@@ -1,0 +1,50 @@
+"""Forged reasoning (H-CoT, Kuo et al. 2025, arXiv 2502.12893): the target is shown reasoning that looks like its own.
+
+    inspect eval deliberant/xstest --solver deliberant/forged --model ... --model-role attacker=... --model-role grader=...
+    inspect eval deliberant/xstest --solver deliberant/forged -S prefix=true --model vllm/... ...
+
+First it is asked something harmless nearby, which the attacker writes; how it reasons there is put into the user's turn
+with the request, in the wordings of forged.yaml, as if the question of whether to answer were settled. With `prefix` the
+wording begins the target's own turn, where a provider goes on from one.
+"""
+
+from pathlib import Path
+
+from inspect_ai._util.error import PrerequisiteError
+from inspect_ai.model import get_model
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from deliberant.evals.attacks.attempts import SUCCESS, Attempts, harmless
+from deliberant.evals.attacks.retry import read_groups
+from deliberant.evals.attacks.roles import Attacker
+from deliberant.evals.provider import DeliberantAPI
+from deliberant.templates.loader import fill, placeholders
+
+WORDINGS = Path(__file__).with_name("forged.yaml")
+
+
+@solver
+def forged(
+    prefix: bool = False, queries: int = 20, success: int = SUCCESS, seed: int = 0, world: str | None = None
+) -> Solver:
+    """Every wording once; parameters as those of `tap`."""
+    lines = read_groups(WORDINGS, "prefix" if prefix else "turn", ("request", "reasoning"))
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        if harmless(state):
+            return await generate(state)
+        if prefix and isinstance(get_model().api, DeliberantAPI):
+            raise PrerequisiteError(f"{get_model()} does not go on from a turn that was begun: leave out -S prefix")
+        attempts = Attempts(state, "forged", queries, success, seed, world)
+        attempts.attacker = Attacker(attempts.seed)
+        nearby = await attempts.attacker.write("nearby.txt", {"request": attempts.request})
+        if nearby is not None:
+            said = (await attempts.ask(nearby, read=False)).said
+            values = {"request": attempts.sent, "reasoning": said.reasoning.strip() or said.answer.strip()}
+            for line in lines:
+                if not attempts.over:
+                    text = fill(line, {name: values[name] for name in placeholders(line)})
+                    await (attempts.ask(attempts.sent, text) if prefix else attempts.ask(text))
+        return await attempts.finish()
+
+    return solve
