@@ -69,7 +69,7 @@ class Attempts:
     async def ask(self, asked: Sequence[ChatMessage] | str, prefix: str = "", read: bool = True) -> Attempt:
         """One query: behind the case's own beginning, these turns, or this text alone.
 
-        `prefix`: how the target's turn begins, for providers that go on from there; no part of the case as it was asked.
+        `prefix`: how the target's turn begins, for providers that go on from it; no part of the case as it was asked.
         `read`: whether the answer may break the request; False for questions that only lead up to it.
         """
         assert not self.over, "an attack that is over asks no more"

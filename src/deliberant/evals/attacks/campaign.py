@@ -22,7 +22,7 @@ from deliberant.evals.grader import generate_config
 from deliberant.evals.provider import messages_of, read_output, turns, usage_of
 from deliberant.evals.samples import ScoredSample, case_row, row_case
 from deliberant.evals.scoring import read_answer
-from deliberant.models.types import Completion, Sampling, Usage
+from deliberant.models.types import Completion, Sampling
 from deliberant.prompts.types import Case, Message
 from deliberant.run.sources import style_reader
 from deliberant.util.errors import RunError, UserError
@@ -99,14 +99,15 @@ def attack_model(
             raise UserError(reason)
         raise RunError(f"{attack} on {log.eval.model}: {reason}; what is finished is kept in {logs}")
     found = {str(sample.id): sample for sample in read_eval_log(log.location).samples or ()}
-    return [_scored(arm, case, found[case.prompt.id], log.eval.model, world) for case in cases]
+    return [_scored(arm, found[case.prompt.id], log.eval.model, world) for case in cases]
 
 
-def _scored(arm: str, case: Case, sample: EvalSample, model: str, world: str | None) -> ScoredSample:
-    """As the state says that it went (`attempts`); the case itself where nothing was asked of it but itself."""
-    said, asked, turns = read_output(sample.output), row_case(sample.metadata), messages_of(sample.messages)
-    if sample.error:
-        said = Completion("", "", "", False, FAILED, Usage(0, 0))
-    read = read_answer(arm, asked, said, style_reader(world))
+def _scored(arm: str, sample: EvalSample, model: str, world: str | None) -> ScoredSample:
+    """As the state of the sample says that it went (`attempts`)."""
+    asked, reader = row_case(sample.metadata), style_reader(world)
     usage = usage_of(sample.model_usage.get(model))
-    return replace(read, usage=usage, turns=turns if asked.attack and not sample.error else ())
+    if sample.error:
+        none = Completion("", "", "", False, "stop", usage)
+        return replace(read_answer(arm, asked, none, reader), stop=FAILED)
+    read = read_answer(arm, asked, read_output(sample.output), reader)
+    return replace(read, usage=usage, turns=messages_of(sample.messages) if asked.attack else ())

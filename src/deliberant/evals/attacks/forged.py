@@ -1,11 +1,12 @@
 """Forged reasoning (H-CoT, Kuo et al. 2025, arXiv 2502.12893): the target is shown reasoning that looks like its own.
 
-    inspect eval deliberant/xstest --solver deliberant/forged --model ... --model-role attacker=... --model-role grader=...
+    inspect eval deliberant/xstest --solver deliberant/forged --model ... --model-role attacker=... \
+        --model-role grader=...
     inspect eval deliberant/xstest --solver deliberant/forged -S prefix=true --model vllm/... ...
 
 First it is asked something harmless nearby, which the attacker writes; how it reasons there is put into the user's turn
-with the request, in the wordings of forged.yaml, as if the question of whether to answer were settled. With `prefix` the
-wording begins the target's own turn, where a provider goes on from one.
+with the request, in the wordings of forged.yaml, as if it were settled that it may answer. With `prefix` the wording
+begins the target's own turn, where a provider goes on from one.
 """
 
 from pathlib import Path
