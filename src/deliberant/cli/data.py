@@ -1,4 +1,4 @@
-"""The `deliberant data` verbs: what leaves a run. Answers go to stdout, counts to stderr."""
+"""The `deliberant data` verbs: public sets, and what leaves a run. Answers go to stdout, the rest to stderr."""
 
 import json
 import tempfile
@@ -9,8 +9,65 @@ import typer
 
 from deliberant.util.errors import UserError
 
-data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Take a run's training data elsewhere.")
+data_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Fetch public prompt sets; take a run's training data elsewhere."
+)
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON list.")]
 HUB = "hub"
+
+
+@data_app.command("list")
+def list_sets(as_json: AsJson = False) -> None:
+    """Show the public sets that evaluation knows: licence, size, and whether they are on this machine.
+
+    \b
+    deliberant data list
+    deliberant data list --json | jq '.[] | select(.here) | .name'
+    """
+    from deliberant.prompts.sets import account
+
+    rows = account()
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    for row in rows:
+        state = "here" if row["here"] else f"click: {row['click']}" if row["click"] else "to fetch"
+        size = f"{row['bytes'] / 1000:,.0f} kB" if row["bytes"] else "-"
+        more = f" in {', '.join(row['languages'])}" if row["languages"] else ""
+        typer.echo(f"{row['name']:20} {state:9} {size:>9}  {row['licence']}; {row['title']}{more}")
+
+
+@data_app.command()
+def fetch(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME...", help="Sets, such as xstest or xsafety:fr.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every set whose licence asks for no click.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Download public sets at pinned revisions, check size and sha256, and print where they are.
+
+    They go to the cache of this machine. DELIBERANT_DATA names a folder of your own copies, which come first.
+
+    \b
+    deliberant data fetch xstest simplesafetytests
+    deliberant data fetch --all
+    """
+    from deliberant.cli.console import RichProgress
+    from deliberant.prompts import sets
+
+    if bool(names) == everything:
+        raise UserError("name the sets to fetch, or say --all; `deliberant data list` shows them")
+    chosen = [sets.choose(name) for name in names or [each for each, data in sets.sets().items() if data.base]]
+    rows = []
+    for each in chosen:
+        paths = sets.fetch(each, RichProgress())
+        rows.append({"name": each.name, "files": [str(path) for path in paths], "licence": each.data.licence})
+        typer.echo(f"{each.name}: licence {each.data.licence}, {each.data.home}", err=True)
+        if not as_json:
+            typer.echo("\n".join(map(str, paths)))
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
 
 
 @data_app.command()

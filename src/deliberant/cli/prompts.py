@@ -28,7 +28,8 @@ Pairs = list[str] | None
 @prompts_app.command("import")
 def import_file(
     file: Annotated[
-        str, typer.Argument(help="A .jsonl, .json, .csv, .tsv or .parquet file, a data set's folder, or a Hub id.")
+        str,
+        typer.Argument(help="A .jsonl, .json, .csv, .tsv, .xlsx or .parquet file, a set of `data list`, or a Hub id."),
     ],
     to: Annotated[Path, typer.Option(help="The JSONL file to write; how it was read is kept beside it.")],
     mapped: Annotated[
@@ -62,6 +63,7 @@ def import_file(
     input (Alpaca) are known.
 
     \b
+    deliberant prompts import xstest --to cases.jsonl
     deliberant prompts import xstest.csv --to cases.jsonl --preset xstest
     deliberant prompts import pairs.csv --to cases.jsonl --cases --map text=prompt --map truth=label --set suite=pairs
     deliberant prompts import hazards.csv --to a.jsonl --map text=ask --map category=hazard --values category:ncr=fraud
@@ -75,14 +77,19 @@ def import_file(
     deliberant prompts import next.csv --to b.jsonl --preset a.import.yaml
     deliberant prompts import owner/name --to set.jsonl --split test --set source=name --set licence=MIT
     """
-    from deliberant.cli.console import import_lines
+    from deliberant.cli.console import RichProgress, import_lines
     from deliberant.prompts import write_cases, write_prompts
     from deliberant.prompts.importing import Import, Rule, import_cases, import_prompts
     from deliberant.prompts.plan import Plan, read_plan, read_values, write_plan
+    from deliberant.prompts.sets import choose, is_set, open_set
     from deliberant.prompts.tables import open_table
     from deliberant.run.sources import policy_named
     from deliberant.util.files import apart, beside, write_rows
 
+    public = choose(file) if is_set(file) else None
+    if public and (split or config):
+        raise UserError(f"{file}: --split and --config are for data sets of the Hub; leave them out for a public set")
+    preset = preset or (public.data.preset if public else None)
     account, plan = Import(), read_plan(preset) if preset else Plan()
     plan.map |= {name: text.replace("\\n", "\n") for name, text in pairs("--map", mapped, "FIELD=COLUMN").items()}
     plan.set |= pairs("--set", constants, "FIELD=VALUE")
@@ -94,7 +101,7 @@ def import_file(
     plan.cases |= cases
     skipped, kept = beside(to, "skipped.jsonl"), beside(to, "import.yaml")
     apart([to, skipped, kept], [file])
-    table = open_table(file, split, config, plan.skip_lines)
+    table = open_set(public, RichProgress()) if public else open_table(file, split, config, plan.skip_lines)
     names, clauses = None, None
     if policy:
         loaded = policy_named(policy)

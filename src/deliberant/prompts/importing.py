@@ -259,7 +259,8 @@ class _Reader:
         if "messages" in values:
             turns = turns_of(values["messages"], self.account.left)
         else:
-            turns = [{"role": "user", "content": values.get("text")}]
+            text = values.get("text")
+            turns = [{"role": "user", "content": text[0] if isinstance(text, list) and len(text) == 1 else text}]
         is_list = isinstance(turns, list) and all(isinstance(turn, dict) for turn in turns)
         if is_list and all(_blank(turn.get("content", turn)) for turn in turns):
             return "has no text"

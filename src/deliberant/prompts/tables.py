@@ -1,4 +1,4 @@
-"""Rows of other people's files, one at a time: JSONL, CSV, Parquet, and Hugging Face data sets.
+"""Rows of other people's files, one at a time: JSONL, CSV, Excel, Parquet, and Hugging Face data sets.
 
 What is in a row is data and stays as it is: control characters, HTML, Markdown headings, our own marks.
 """
@@ -6,7 +6,7 @@ What is in a row is data and stays as it is: control characters, HTML, Markdown 
 import csv
 import logging
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 
 from deliberant.prompts.lines import MAX_LINE, decode, lines
 from deliberant.prompts.rows import json_object, json_value
+from deliberant.prompts.sheets import rows_of
 from deliberant.util.errors import UserError
 from deliberant.util.files import no_pipe
 from deliberant.util.names import nearest, repeated
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
-KINDS = (*JSON_LINES, ".json", *DELIMITERS, ".parquet")
+KINDS = (*JSON_LINES, ".json", *DELIMITERS, ".xlsx", ".parquet")
 
 
 class Record(NamedTuple):
@@ -47,10 +48,17 @@ class Table:
     records: Records
 
 
-def open_table(where: str, split: str | None = None, config: str | None = None, skip_lines: int = 0) -> Table:
-    """A file (.jsonl, .json, .csv, .tsv, .parquet), a folder or a Hub id with its `split` (default train) and `config`.
+def open_table(
+    where: str,
+    split: str | None = None,
+    config: str | None = None,
+    skip_lines: int = 0,
+    header: Sequence[str] = (),
+) -> Table:
+    """A file (one of `KINDS`), a folder or a Hub id with its `split` (default train) and `config`.
 
-    `skip_lines`: how many lines of a CSV file stand above its header.
+    `skip_lines`: how many lines of a CSV file stand above its header. `header`: the columns of one without a header,
+    whose further cells are left out.
 
     A row is read when it is asked for; in a text file, no value may be over `lines.MAX_LINE` bytes. UserError with file
     and line or row for what cannot be read, here or while the records are read.
@@ -64,11 +72,13 @@ def open_table(where: str, split: str | None = None, config: str | None = None, 
         if suffix in JSON_LINES:
             return Table(path.stem, where, None, lambda wanted: _json_lines(path))
         if suffix in DELIMITERS:
-            return _delimited(path, DELIMITERS[suffix], skip_lines)
+            return _delimited(path, DELIMITERS[suffix], skip_lines, header)
         if skip_lines:
             raise UserError(f"{where}: --skip-lines is for .csv and .tsv files; leave it out")
         if suffix == ".json":
             return Table(path.stem, where, None, lambda wanted: _json_array(path))
+        if suffix == ".xlsx":
+            return _sheet(path, header)
         if suffix == ".parquet":
             return _parquet(path)
         raise UserError(f"{where}: unknown kind of file '{suffix}'; known are: {', '.join(KINDS)}")
@@ -99,8 +109,11 @@ def _json_array(path: Path) -> Iterator[Record]:
         yield Record(f"{path}: row {number}", row)
 
 
-def _delimited(path: Path, delimiter: str, skip_lines: int) -> Table:
-    """A CSV file with a header. The csv module sees one line at a time, so that a huge one stops before it is held."""
+def _delimited(path: Path, delimiter: str, skip_lines: int, given: Sequence[str]) -> Table:
+    """A CSV file with a header, or the `given` one.
+
+    The csv module sees one line at a time, so that a huge one stops before it is held.
+    """
     csv.field_size_limit(MAX_LINE)
     texts = (decode(data, f"{path}:{number}") for number, data in lines(path) if number > skip_lines)
     reader = csv.reader(texts, delimiter=delimiter, strict=True)
@@ -121,7 +134,7 @@ def _delimited(path: Path, delimiter: str, skip_lines: int) -> Table:
             yield first, fields
 
     source = rows()
-    _, header = next(source, (1, []))
+    header = list(given) or next(source, (1, []))[1]
     top = skip_lines + 1
     if not header or len(set(header)) < len(header) or not all(name.strip() for name in header):
         remedy = "write one, or pass over the lines above it with --skip-lines 1"
@@ -130,12 +143,27 @@ def _delimited(path: Path, delimiter: str, skip_lines: int) -> Table:
     def records(wanted: Collection[str] | None) -> Iterator[Record]:
         for first, fields in source:
             here = f"{path}:{first}"
-            if fields and len(fields) != len(header):
+            if fields and len(fields) != len(header) and not given:
                 remedy = "repair that row, or pass over the lines above the header with --skip-lines"
                 raise UserError(f"{here}: has {len(fields)} fields, the header has {len(header)}; {remedy}")
             yield Record(here, dict(zip(header, fields, strict=False)))
 
     return Table(path.stem, f"{path}:{top}", tuple(header), records)
+
+
+def _sheet(path: Path, given: Sequence[str]) -> Table:
+    """The first sheet of an Excel file; its first row is the header, where none is `given`."""
+    rows = list(enumerate(rows_of(path), start=1))
+    header = list(given) or (rows.pop(0)[1] if rows else [])
+    if not header or len(set(header)) < len(header) or not all(name.strip() for name in header):
+        raise UserError(f"{path}: has no header with a different name for each column; write one")
+
+    def records(wanted: Collection[str] | None) -> Iterator[Record]:
+        for number, fields in rows:
+            cells = dict(zip(header, [*fields, *[""] * len(header)], strict=False))
+            yield Record(f"{path}: row {number}", cells if any(fields) else {})
+
+    return Table(path.stem, str(path), tuple(header), records)
 
 
 def _parquet(path: Path) -> Table:
