@@ -53,13 +53,19 @@ def _style(reader: StyleReader, case: Case, answer: str) -> Style | None:
     return reader(answer, case.plain) if case.attack else reader(answer)
 
 
-def judge_request(sample: ScoredSample, policy: Policy) -> RewardRequest:
-    """What the judge is asked of a sample: the answer alone, against the clauses of the prompt's categories."""
+def judge_request(sample: ScoredSample, policy: Policy | None) -> RewardRequest:
+    """What the judge is asked of a sample: the answer alone, against the clauses of the prompt's categories.
+
+    Of a prompt whose categories are all another taxonomy's the judge is shown the policy's summaries.
+    """
     case, prompt = sample.case, sample.case.prompt
     if case.attack and case.plain is not None:  # graders read the request itself, not what was wrapped around it
         prompt = replace(prompt, messages=(Message(role="user", content=case.plain),))
     answer = sample.answer if sample.read is None else sample.read
-    return RewardRequest(prompt, answer, spec_view(policy, prompt.categories) if prompt.categories else None)
+    if policy is None or not prompt.categories:
+        return RewardRequest(prompt, answer, None)
+    ours = {category.id for category in policy.categories}
+    return RewardRequest(prompt, answer, spec_view(policy, [each for each in prompt.categories if each in ours]))
 
 
 def judged(sample: ScoredSample, verdicts: Sequence[Verdict], threshold: int) -> ScoredSample:

@@ -7,7 +7,7 @@ to the judge.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from deliberant.judge.requests import FilterRequest, JudgeRequest, RewardRequest
@@ -25,8 +25,8 @@ class Judge:
 
     Its verdict.yaml says how the model's words become verdicts (see `rules`; UserError for a mistake in it). Hints of a
     clause are shown by hint-clause.txt; a folder without it, such as that of the built-in judge, which has learned
-    hints of styles alone, shows their style alone. `menu`: the scores the judge may give. `shown`: what the model was
-    shown by the last `read`, for each of its requests.
+    hints of styles alone, shows their style alone. `menu`: the scores the judge may give. `number`: reads a verdict as
+    it was written, where verdict.yaml cannot. `shown`: what the model was shown by the last `read`, for each request.
     """
 
     def __init__(
@@ -35,11 +35,13 @@ class Judge:
         templates: Templates,
         sampling: Sampling,
         menu: Sequence[int] = MENU,
+        number: Callable[[str], int] | None = None,
     ) -> None:
         self.sampler = sampler
         self.templates = templates
         self.sampling = sampling
         self.menu = tuple(menu)
+        self.number = number
         self.rule = verdict_rule(templates)
         self.shown: list[tuple[Message, ...]] = []
 
@@ -95,7 +97,7 @@ class Judge:
             self.sampling,
         )
         return [
-            parse(completion, self.rule, hinted=_hinted(request), menu=self.menu)
+            parse(completion, self.rule, _hinted(request), self.menu, self.number)
             for (request, _, _), completion in zip(readings, drawn, strict=True)
         ]
 

@@ -7,7 +7,7 @@ reason: never a 0, never a pass.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -46,10 +46,16 @@ class _Written(NamedTuple):
     rationale: str | None = None
 
 
-def parse(completion: Completion, rule: VerdictRule, hinted: bool = False, menu: Sequence[int] = MENU) -> Verdict:
+def parse(
+    completion: Completion,
+    rule: VerdictRule,
+    hinted: bool = False,
+    menu: Sequence[int] = MENU,
+    number: Callable[[str], int] | None = None,
+) -> Verdict:
     """Reads one completion of the judge; never raises, whatever the text.
 
-    `hinted`: the request carried a hint, so a word on it counts.
+    `hinted`: the request carried a hint, so a word on it counts. `number`: what a verdict as written stands for.
     """
     if completion.missing:
         return _unscored(completion.missing, completion.text)
@@ -57,8 +63,8 @@ def parse(completion: Completion, rule: VerdictRule, hinted: bool = False, menu:
     written = list(_objects(text) if rule.verdict == "json" else _matches(text, rule))
     reasons = completion.reasoning if rule.rationale == "reasoning" else text
     for each in reversed(written):
-        score = _score(each, rule, menu)
-        if score is not None:
+        score = number(each.score) if number else _score(each, rule, menu)
+        if score is not None and score in menu:
             agrees = each.hint == "agree" if hinted and each.hint else None
             return Verdict(score, each.clause, agrees, each.rationale or reasons or text, None)
     # A number may be thousands of digits long; the reason is shown in a table.

@@ -40,8 +40,8 @@ class File(BaseModel):
     set: dict[str, str] = {}
 
     @property
-    def name(self) -> str:
-        return self.path.rpartition("/")[2]
+    def constants(self) -> dict[str, str]:
+        return self.set | ({"language": self.language} if self.language else {})
 
 
 class DataSet(BaseModel):
@@ -155,7 +155,7 @@ def _download(chosen: Chosen, missing: list[File], progress: Progress) -> None:
         where = folder / missing[0].path
         raise UserError(
             f"data set '{chosen.name}': its licence asks for a click: accept it at {data.click}, download "
-            f"{missing[0].name} and put it at {where}"
+            f"{Path(missing[0].path).name} and put it at {where}"
         )
     with progress(chosen.name, sum(file.size or 0 for file in missing)) as bar:
         for file in missing:
@@ -202,7 +202,7 @@ def open_set(chosen: Chosen, progress: Progress | None = None) -> Table:
     data = chosen.data
     paths = fetch(chosen, progress)
     tables = [open_table(str(path), header=data.header) for path in paths]
-    added = [*(("language",) if data.languages else ()), *chosen.files[0].set, *(("row",) if data.header else ())]
+    added = [*chosen.files[0].constants, *(("row",) if data.header else ())]
     columns = None if tables[0].columns is None else (*tables[0].columns, *added)
 
     def records(wanted: Collection[str] | None) -> Iterator[Record]:
@@ -213,7 +213,7 @@ def open_set(chosen: Chosen, progress: Progress | None = None) -> Table:
                     if record.values and name not in record.values:
                         raise UserError(f"{record.at}: there is no column '{name}', by which '{chosen.name}' is chosen")
                 if all(record.values.get(name) == value for name, value in data.where.items()):
-                    more = {"row": number, **file.set} | ({"language": file.language} if file.language else {})
+                    more = file.constants | ({"row": number} if data.header else {})
                     yield Record(record.at, record.values | more if record.values else {})
 
     return Table(chosen.name.replace(":", "-"), tables[0].at, columns, records)

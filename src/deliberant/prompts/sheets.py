@@ -17,12 +17,12 @@ def rows_of(path: Path) -> list[list[str]]:
         with ZipFile(path) as book:
             shared = []
             if _SHARED in book.namelist():
-                for each in fromstring(book.read(_SHARED)).iter("{*}si"):
-                    shared.append("".join(part.text or "" for part in each.iter("{*}t")))
+                for each in fromstring(book.read(_SHARED)).iterfind(".//{*}si"):
+                    shared.append("".join(part.text or "" for part in each.iterfind(".//{*}t")))
             rows = []
-            for row in fromstring(book.read(_SHEET)).iter("{*}row"):
+            for row in fromstring(book.read(_SHEET)).iterfind(".//{*}row"):
                 cells: list[str] = []
-                for cell in row.iter("{*}c"):
+                for cell in row.iterfind(".//{*}c"):
                     place = _column(cell.get("r", "")) if cell.get("r") else len(cells)
                     cells += [""] * (place - len(cells))
                     text = "".join(part.text or "" for part in cell.iter() if part.tag.rpartition("}")[2] in ("v", "t"))

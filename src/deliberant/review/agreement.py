@@ -1,21 +1,17 @@
 """How far two readers of the same samples agree: rates, Cohen's kappa, Krippendorff's alpha, each with its interval.
 
-Cohen's kappa (1960) is scikit-learn's, Krippendorff's alpha for nominal data (2011) Inspect's (the package
-`krippendorff` is under the GPL). Both correct for agreement by chance; alpha takes any number of readers, each of whom
-may have read only some of the samples.
+Both coefficients (`evals.agreement`) correct for agreement by chance; alpha takes any number of readers.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from deliberant.evals import Estimate, Tally, rate
-from deliberant.evals.statistics import RESAMPLES, coefficient
+from deliberant.evals.agreement import alpha
+from deliberant.evals.agreement import kappa as agreed
+from deliberant.evals.statistics import RESAMPLES
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ def reviewer_kappa(pairs: Sequence[Pair], reviewer: str, resamples: int = RESAMP
 def judge_alpha(pairs: Sequence[Pair], resamples: int = RESAMPLES) -> Figure:
     """Krippendorff's alpha of two readers, the people and the judge; it takes no weights."""
     scored = [pair for pair in pairs if pair.judge is not None]
-    found = _alpha([(pair.people, pair.judge is True) for pair in scored], [pair.family for pair in scored], resamples)
+    found = alpha([(pair.people, pair.judge is True) for pair in scored], [pair.family for pair in scored], resamples)
     return Figure("Krippendorff's alpha", found, None, len(pairs) - len(scored))
 
 
@@ -102,7 +98,7 @@ def reviewers_alpha(
     for (sample, _), decision in decisions.items():
         read[sample].append(decision)
     several = [sample for sample, words in read.items() if len(words) > 1]
-    found = _alpha([read[sample] for sample in several], [families[sample] for sample in several], resamples)
+    found = alpha([read[sample] for sample in several], [families[sample] for sample in several], resamples)
     return Figure("Krippendorff's alpha", found, None, len(read) - len(several))
 
 
@@ -124,31 +120,5 @@ def confusion(pairs: Sequence[Pair]) -> dict[str, dict[str, int]]:
 
 
 def _kappa(scored: Sequence[Pair], weights: Sequence[float], resamples: int) -> Estimate:
-    """NaN, so no value, where both say the same of every sample: chance alone would do that."""
-    from sklearn.metrics import cohen_kappa_score
-
-    people = np.array([pair.people for pair in scored], dtype=np.int64)
-    judge = np.array([pair.judge for pair in scored], dtype=np.int64)
-    weight = np.array(weights)
-
-    def kappa(at: NDArray[np.intp]) -> float:
-        if len(set(people[at]) | set(judge[at])) < 2:
-            return math.nan
-        return float(cohen_kappa_score(people[at], judge[at], labels=[0, 1], sample_weight=weight[at]))
-
-    return coefficient(kappa, [pair.family for pair in scored], resamples=resamples)
-
-
-def _alpha(read: Sequence[Sequence[bool]], families: Sequence[str], resamples: int) -> Estimate:
-    """`read`: the decisions on each sample, two or more. No value where only one decision was ever made."""
-    from inspect_ai.scorer import SampleScore, Score, krippendorff_alpha
-
-    scores = [SampleScore(score=Score(value=list(words))) for words in read]
-    compute = cast(Callable[[list[SampleScore]], float], krippendorff_alpha(level="nominal"))
-
-    def alpha(at: NDArray[np.intp]) -> float:
-        if len({word for place in at for word in read[place]}) < 2:
-            return math.nan
-        return compute([scores[place] for place in at])
-
-    return coefficient(alpha, families, resamples=resamples)
+    families = [pair.family for pair in scored]
+    return agreed([pair.people for pair in scored], [pair.judge for pair in scored], families, weights, resamples)
