@@ -93,10 +93,11 @@ def compare(
             raise UserError(f"--judge {judge}: takes part itself; a model cannot grade its own answers")
         for run in runs.values():
             check_headline(judge, run.recipe)
-        reference = parse_reference(judge)
-        sampler = open_model(reference, "evaluate", **(options if reference.remote else {}))
         settings = Sampling(0.0, 1.0, max_new_tokens)
-        asked = grading(asked, sampler, judge, settings, form=form, templates=templates, k=readings)
+        for grader in filter(None, (judge, second_judge)):
+            reference = parse_reference(grader)
+            sampler = open_model(reference, "evaluate", **(options if reference.remote else {}))
+            asked = grading(asked, sampler, grader, settings, form=form, templates=templates, k=readings)
     found = entrants(models, runs, asked.policy, sampling, date.today().isoformat(), options)
     result = compared(found, asked, to, progress, read_prices(), chunk)
     if as_json:

@@ -74,8 +74,8 @@ def _plot(cell: Mapping[tuple[str, str, str], Any], arms: Sequence[str], known: 
         x, y = cell.get((arm, *across)), cell.get((arm, *up))
         if x and y and x["n"] and y["n"]:
             points.append(Point(arm, x["value"], y["value"], (x["low"], x["high"]), (y["low"], y["high"])))
-    titles = (f"{metric.replace('_', ' ')}, {suite}" for suite, metric in (across, up))
-    return two_sided(points, *titles, references=known) if points else None
+    x_title, y_title = (f"{metric.replace('_', ' ')}, {suite}" for suite, metric in (across, up))
+    return two_sided(points, x_title, y_title, known) if points else None
 
 
 def tables(result: Mapping[str, Any]) -> Iterator["Table"]:

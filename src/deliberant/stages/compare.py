@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deliberant.evals import METRICS, Estimate, ScoredSample, StyleReader, from_row, paired, rows, to_row
+from deliberant.evals.agreement import agreement, draw_for_second, ungraded
 from deliberant.evals.draw import draw
 from deliberant.evals.log import write_log
 from deliberant.evals.robustness import rows as robust_rows
@@ -35,6 +36,8 @@ ALL = "all"
 SIDES = ("harmless_answered", "not_unsafe")
 """Right and up in the plot."""
 DIFFERENCES = ("not_unsafe", "harmful_declined", "harmless_answered", "style")
+SECOND = 100
+"""Answers that a second judge reads."""
 _FACETS = ("attack", "language", "style")
 
 Grade = Callable[[Sequence[ScoredSample]], list[ScoredSample]]
@@ -44,7 +47,8 @@ Grade = Callable[[Sequence[ScoredSample]], list[ScoredSample]]
 class Contest:
     """What everybody is asked, and how answers are read: by the world's `reader`, or by `grade`.
 
-    `judge` is what grades, as results name it; `covers` whatever else shapes a grade.
+    `judge` is what grades, as results name it; `covers` whatever else shapes a grade. `second` grades some answers
+    again, and `second_judge` is its name.
     """
 
     cases: Sequence[Case]
@@ -55,6 +59,8 @@ class Contest:
     grade: Grade | None = None
     judge: str | None = None
     covers: Any = None
+    second: Grade | None = None
+    second_judge: str | None = None
 
 
 def compare(
@@ -78,7 +84,7 @@ def compare(
     result = {
         "models": [_account(each, asked[each.name], prices) for each in entrants],
         "judge": contest.judge,
-        "agreement": None,
+        "agreement": _agreement(pooled, contest),
         "sampling": asdict(contest.sampling),
         "rows": [*table, *robust_rows(pooled, resamples=resamples)],
         "by": {facet: rows(pooled, contest.policy, by=facet, resamples=resamples) for facet in _FACETS},
@@ -153,6 +159,15 @@ def _asked(entrant: Entrant, contest: Contest, folder: Path, progress: Progress,
     )
     forget(path)
     return samples
+
+
+def _agreement(samples: Sequence[ScoredSample], contest: Contest) -> dict[str, Any] | None:
+    """How far the second judge agrees on SECOND answers, drawn over all models; None without one."""
+    if contest.second is None:
+        return None
+    drawn = draw_for_second(samples, SECOND, contest.seed)
+    again = [each for sample in drawn for each in contest.second([ungraded(sample)])]
+    return {"judge": contest.second_judge, **agreement(drawn, again).row()}
 
 
 def _account(entrant: Entrant, samples: Sequence[ScoredSample], prices: Mapping[str, Price]) -> dict[str, Any]:

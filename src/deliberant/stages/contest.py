@@ -68,7 +68,7 @@ def grading(
 ) -> Contest:
     """The contest graded by this judge, each suite in its own form, or all in `form`; no world reads the answers then.
 
-    UserError: no such form.
+    Where it has a judge already, this one is the second. UserError: no such form.
     """
     if form is not None and form not in FORMS:
         raise UserError(f"--form: unknown value '{form}'; {nearest(form, FORMS)}")
@@ -90,6 +90,8 @@ def grading(
         return sorted(found, key=lambda each: place[each.case.prompt.id])
 
     covers = fingerprint([sampler.identity, form, forms, files.hash, sampling, k])
+    if contest.grade:
+        return replace(contest, second=graded, second_judge=name)
     return replace(contest, reader=None, grade=graded, judge=name, covers=covers)
 
 
