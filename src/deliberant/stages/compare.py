@@ -166,7 +166,7 @@ def _agreement(samples: Sequence[ScoredSample], contest: Contest) -> dict[str, A
     if contest.second is None:
         return None
     drawn = draw_for_second(samples, SECOND, contest.seed)
-    again = [each for sample in drawn for each in contest.second([ungraded(sample)])]
+    again = contest.second([ungraded(sample) for sample in drawn])
     return {"judge": contest.second_judge, **agreement(drawn, again).row()}
 
 

@@ -86,13 +86,17 @@ def grading(
                 members, how, sampler, sampling, policy=contest.policy, templates=files, k=k, seed=contest.seed
             )
         ]
-        place = {id: n for n, id in enumerate(each.case.prompt.id for each in samples)}
-        return sorted(found, key=lambda each: place[each.case.prompt.id])
+        place = {_key(each): n for n, each in enumerate(samples)}
+        return sorted(found, key=lambda each: place[_key(each)])
 
     covers = fingerprint([sampler.identity, form, forms, files.hash, sampling, k])
     if contest.grade:
         return replace(contest, second=graded, second_judge=name)
     return replace(contest, reader=None, grade=graded, judge=name, covers=covers)
+
+
+def _key(sample: ScoredSample) -> tuple[str, str, int]:
+    return sample.arm, sample.case.prompt.id, sample.epoch
 
 
 def suite_of(case: Case) -> str:
