@@ -24,6 +24,7 @@ from deliberant.cli.options import RunFolder, Where
 from deliberant.cli.plan import plan
 from deliberant.cli.policy import policy_app
 from deliberant.cli.prompts import prompts_app
+from deliberant.cli.redteam import redteam
 from deliberant.cli.review import review
 from deliberant.cli.stages import evaluate, filter, generate, helpful, open_run, report, rl, run_all, sft
 from deliberant.util import processes
@@ -74,6 +75,7 @@ app.command()(review)
 app.command()(doctor)
 app.command()(plan)
 app.command()(compare)
+app.command()(redteam)
 app.command("run")(run_all)
 for _verb in (helpful, generate, filter, sft, rl, evaluate, report):
     app.command()(_verb)

@@ -119,7 +119,7 @@ def _no_policy_text(run: "Run", name: str, prompts: Sequence[Prompt]) -> None:
 
 def _place_in(run: "Run", name: str, prompt: Prompt) -> str:
     """The file of a prompt of this set, and its line where that is one of ours."""
-    files = run.recipe.prompts
-    assert not isinstance(files, str), f"the built-in world made a wrong prompt: {prompt.id}"
-    source = getattr(files, name)
+    files, more = run.recipe.prompts, run.recipe.more
+    source = more if isinstance(files, str) else getattr(files, name)
+    assert source is not None, f"the built-in world made a wrong prompt: {prompt.id}"
     return f"{source}:{line_of(Path(source), prompt.id)}" if isinstance(source, str) else str(source.file)

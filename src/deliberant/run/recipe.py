@@ -368,6 +368,9 @@ class Recipe(_Settings):
 
     `lora` has both training stages train adapters.
 
+    `more` is a file of prompts, such as `deliberant redteam` writes, that are trained on, too: by sft or rl, wherever
+    their families are.
+
     `from_run` is the folder of a finished run: after an edit of the policy only what it touches is made anew, and
     training continues from that run's checkpoints.
     """
@@ -380,6 +383,7 @@ class Recipe(_Settings):
     writer: Annotated[Model, BeforeValidator(_model)] | None = None
     templates: str = DEFAULT
     prompts: Literal["micro"] | Prompts
+    more: str | None = None
     from_run: str | None = None
     built_in: BuiltIn = BuiltIn()
     budget: Limits = Limits()
@@ -526,8 +530,7 @@ def _absolute(data: dict[str, Any], folder: Path, places: Places) -> dict[str, A
 
     changed: dict[str, Any] = {key: found((key,), data[key], words()) for key, words in FOLDERS.items() if key in data}
     changed |= {key: model((key,), data[key]) for key in ROLES if key in data}
-    if "prices" in data:
-        changed["prices"] = found(("prices",), data["prices"], ())
+    changed |= {key: found((key,), data[key], ()) for key in ("prices", "more") if key in data}
     prompts = data.get("prompts", BUILT_IN)
     if isinstance(prompts, dict):
         changed["prompts"] = {

@@ -55,7 +55,7 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
 
 RECIPE = "recipe.resolved.yaml"
 NOTE = "run.json"
-POINTERS = {"policy", "base", "judge", "writer", "templates", "prompts", "from_run"}
+POINTERS = {"policy", "base", "judge", "writer", "templates", "prompts", "from_run", "more"}
 """Recipe keys that enter the run's hash by what they point to, not by what they say."""
 
 UNCOVERED = {"built_in", "budget", "prices"}
@@ -364,6 +364,7 @@ class Run:
             **self.recipe.model_dump(mode="json"),
             "prices": self.recipe.prices and PRICE_LIST,
             "policy": "policy",
+            "more": None,
             "prompts": {**{name: f"prompts/{name}.jsonl" for name in ("sft", "rl", "helpful")}, "cases": "cases.jsonl"},
         }
         if self.recipe.prices:

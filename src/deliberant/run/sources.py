@@ -89,9 +89,19 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
                 raise UserError(
                     f"{source if isinstance(source, str) else source.file}: holds no row; prompts.{name} needs some"
                 )
+    if recipe.more:
+        sets = with_more(sets, read_prompts(Path(recipe.more), *names_in(policy)))
     held_out = [case.prompt for case in sets.cases if case.suite != SEEN]
     assert_families_disjoint([*sets.sft, *sets.rl, *sets.helpful], held_out, cases_file(recipe))
     return sets
+
+
+def with_more(sets: PromptSets, more: Sequence[Prompt]) -> PromptSets:
+    """The sets with these prompts, each where its family is: in sft, unless rl alone has it."""
+    practised = {prompt.family for prompt in sets.rl} - {prompt.family for prompt in sets.sft}
+    sft, rl = (tuple(each for each in more if (each.family in practised) == rl) for rl in (False, True))
+    shared = sets.rl == sets.sft
+    return sets._replace(sft=(*sets.sft, *sft), rl=(*sets.rl, *(sft if shared else rl)))
 
 
 def cases_file(recipe: Recipe) -> Path | None:

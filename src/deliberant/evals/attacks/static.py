@@ -132,22 +132,16 @@ def attacked_prompt(prompt: Prompt, attack: Attack) -> Prompt:
     )
 
 
-def attacked(cases: Iterable[Case], names: Iterable[str]) -> list[Case]:
-    """Every case under each of these attacks (names or groups); graders are shown its `plain`, the request as it was.
+def attacked_case(case: Case, attack: Attack) -> Case:
+    """The case under the attack; graders are shown its `plain`, the request as it was."""
+    request = case.plain or case.prompt.messages[-1]["content"]
+    return replace(case, prompt=attacked_prompt(case.prompt, attack), plain=request, attack=attack.name)
 
-    UserError: there is no such attack.
-    """
+
+def attacked(cases: Iterable[Case], names: Iterable[str]) -> list[Case]:
+    """Every case under each of these attacks (names or groups). UserError: there is no such attack."""
     chosen = attacks_named(names)
-    return [
-        replace(
-            case,
-            prompt=attacked_prompt(case.prompt, attack),
-            plain=case.plain or case.prompt.messages[-1]["content"],
-            attack=attack.name,
-        )
-        for case in cases
-        for attack in chosen
-    ]
+    return [attacked_case(case, attack) for case in cases for attack in chosen]
 
 
 def decoded(attack: Attack, answer: str) -> str:
