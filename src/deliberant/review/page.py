@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from deliberant.policy import cited
-from deliberant.report.page import linked
+from deliberant.report.templates import linked
 from deliberant.review.labels import LONGEST
 from deliberant.review.samples import Entry
 from deliberant.review.session import SHOWN, Session, View
