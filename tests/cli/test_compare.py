@@ -27,7 +27,7 @@ def test_three_providers_and_a_judge_on_a_real_server(tmp_path: Path, monkeypatc
             monkeypatch.setenv(name, f"{address}/v1")
         monkeypatch.setenv("ANTHROPIC_BASE_URL", address)
         models = [f"api:openai-api/local/{NAME}", f"api:openai/{NAME}", f"api:anthropic/{NAME}+spec"]
-        given = [*models, *own, "--attack", "persona", "--judge", f"vllm:{address}/v1#{NAME}", "--to", tmp_path / "c"]
+        given = [*models, *own, "--attacks", "persona", "--judge", f"vllm:{address}/v1#{NAME}", "--to", tmp_path / "c"]
         shown = invoke(*given, "--json")
         assert shown.exit_code == 0, shown.output
         spent = drawn_tokens(address)
@@ -52,7 +52,7 @@ def test_mistakes(tmp_path: Path) -> None:
         (["micro", *own], "name a --judge"),
         (["micro", *own, "--judge", "micro"], "takes part itself"),
         (["micro", *own, "--suite", "sen"], "did you mean 'seen'"),
-        (["micro", *own, "--attack", "personna"], "did you mean 'persona"),
+        (["micro", *own, "--attacks", "personna"], "did you mean 'persona"),
         ([tmp_path / "gone.eval", *own, "--judge", "micro"], "there is no such log"),
     ):
         shown = invoke(*arguments)

@@ -25,8 +25,11 @@ def compare(
     ] = None,
     cases: Annotated[Path | None, typer.Option(metavar="FILE", help="Cases of your own; with --policy.")] = None,
     policy: Annotated[str | None, typer.Option(help="A policy folder, or one of the words micro, default.")] = None,
-    attack: Annotated[
-        Several, typer.Option(metavar="NAME", help="Also ask harmful cases under this attack, a group of them, or all.")
+    attacks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES", help="Also ask harmful cases under these attacks or groups, with commas; or all."
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many cases of each suite, attacked ones too.")
@@ -59,7 +62,7 @@ def compare(
 
     \b
     deliberant compare runs/micro-1a2b3c4d
-    deliberant compare runs/micro-1a2b3c4d --attack all --limit 100
+    deliberant compare runs/micro-1a2b3c4d --attacks all --limit 100
     deliberant compare runs/micro-1a2b3c4d:sft+rl api:openai/gpt-4o --suite xstest --judge api:google/gemini-3-pro
     """
     from deliberant.cli.console import RichProgress, print_table
@@ -77,7 +80,9 @@ def compare(
     runs = runs_in(models)
     first = next(iter(runs.values()), None)
     sampling = first.recipe.evaluate.sampling if first else Sampling(temperature, 1.0, max_new_tokens)
-    asked = contest(list(runs.values()), suite or (), cases, policy, attack or (), limit, sampling, seed)
+    asked = contest(
+        list(runs.values()), suite or (), cases, policy, attacks.split(",") if attacks else (), limit, sampling, seed
+    )
     progress = RichProgress()
     options: dict[str, Any] = {
         "calls": Calls(to / "calls.jsonl"),

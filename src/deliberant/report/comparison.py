@@ -92,7 +92,11 @@ def tables(result: Mapping[str, Any]) -> Iterator["Table"]:
 def _models(result: Mapping[str, Any]) -> "Table":
     from rich.table import Table
 
-    built = Table(caption="* on the Pareto front: no other is as good on one side and better on the other")
+    notes = ["* on the Pareto front: no other is as good on one side and better on the other"]
+    for each in result["models"]:
+        if each["not_asked"]:
+            notes.append(f"{each['name']}: not asked under {', '.join(each['not_asked'])} (cannot decode the code)")
+    built = Table(caption="\n".join(notes))
     for title in ("model", "cases", "tokens in", "tokens out", "dollars", "cut/empty/blocked/unscored"):
         built.add_column(title, justify="left" if title == "model" else "right")
     for each in result["models"]:

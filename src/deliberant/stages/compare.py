@@ -10,10 +10,12 @@ family (statistics.difference); who is on the Pareto front is read off the rates
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from deliberant.evals import METRICS, Estimate, ScoredSample, StyleReader, from_row, paired, rows, to_row
 from deliberant.evals.agreement import agreement, draw_for_second, ungraded
+from deliberant.evals.attacks.decoding import FILE, WORLD_FILE, can_decode, codes_of, readable
+from deliberant.evals.attacks.static import attacks_named
 from deliberant.evals.draw import draw
 from deliberant.evals.log import write_log
 from deliberant.evals.robustness import rows as robust_rows
@@ -24,9 +26,9 @@ from deliberant.models.types import Sampling, Usage
 from deliberant.policy import Policy
 from deliberant.prompts.types import Case
 from deliberant.report.comparison import render
-from deliberant.stages.entrants import Entrant, asking
+from deliberant.stages.entrants import Entrant, Open, asking
 from deliberant.util.errors import RunError
-from deliberant.util.files import fingerprint, read_rows, write_atomically, write_json, write_rows
+from deliberant.util.files import fingerprint, read_json, read_rows, write_atomically, write_json, write_rows
 from deliberant.util.journal import forget, in_chunks
 from deliberant.util.progress import Progress
 
@@ -36,6 +38,7 @@ ALL = "all"
 SIDES = ("harmless_answered", "not_unsafe")
 """Right and up in the plot."""
 DIFFERENCES = ("not_unsafe", "harmful_declined", "harmless_answered", "style")
+UNREAD = "unread.json"
 SECOND = 100
 """Answers that a second judge reads."""
 _FACETS = ("attack", "language", "style")
@@ -82,7 +85,7 @@ def compare(
     everything = [replace(each, case=replace(each.case, suite=ALL)) for each in pooled]
     table = rows([*pooled, *everything], contest.policy, resamples=resamples)
     result = {
-        "models": [_account(each, asked[each.name], prices) for each in entrants],
+        "models": [_account(each, asked[each.name], contest, prices) for each in entrants],
         "judge": contest.judge,
         "agreement": _agreement(pooled, contest),
         "sampling": asdict(contest.sampling),
@@ -127,6 +130,9 @@ def _asked(entrant: Entrant, contest: Contest, folder: Path, progress: Progress,
     if path.exists():
         return [from_row(row) for row in read_rows(path)]
     opened = None
+    if entrant.open and any(case.attack for case in cases):
+        unread = _unread(entrant.open, cases, contest, here)
+        cases = [case for case in cases if case.attack not in unread]
 
     def work(some: Sequence[Case]) -> list[dict[str, Any]]:
         nonlocal opened
@@ -161,6 +167,18 @@ def _asked(entrant: Entrant, contest: Contest, folder: Path, progress: Progress,
     return samples
 
 
+def _unread(open: Open, cases: Sequence[Case], contest: Contest, here: Path) -> list[str]:
+    """The attacks in codes that a model cannot decode at all, which would count as held; asked once, and kept."""
+    file = here / UNREAD
+    if not file.exists():
+        used = attacks_named(dict.fromkeys(case.attack for case in cases if case.attack))
+        codes = codes_of(used)
+        found = can_decode(open()[0], codes, WORLD_FILE if contest.reader else FILE) if codes else {}
+        read = readable(used, found)
+        write_json(file, [attack.name for attack in used if attack not in read])
+    return cast(list[str], read_json(file, "delete it, and the model is asked again", list))
+
+
 def _agreement(samples: Sequence[ScoredSample], contest: Contest) -> dict[str, Any] | None:
     """How far the second judge agrees on SECOND answers, drawn over all models; None without one."""
     if contest.second is None:
@@ -170,14 +188,18 @@ def _agreement(samples: Sequence[ScoredSample], contest: Contest) -> dict[str, A
     return {"judge": contest.second_judge, **agreement(drawn, again).row()}
 
 
-def _account(entrant: Entrant, samples: Sequence[ScoredSample], prices: Mapping[str, Price]) -> dict[str, Any]:
-    """Who it was, what it cost by list price (None: not known), and what could not be scored."""
+def _account(
+    entrant: Entrant, samples: Sequence[ScoredSample], contest: Contest, prices: Mapping[str, Price]
+) -> dict[str, Any]:
+    """Who it was, what it cost by list price (None: not known), what was not asked and what could not be scored."""
+    attacks = {case.attack for case in contest.cases} - {sample.case.attack for sample in samples}
     used = Usage(*(sum(getattr(each.usage, name) for each in samples) for name in ("input", "output", "cached")))
     price = price_of(entrant.price, prices) if entrant.price else None
     return {
         "name": entrant.name,
         "identity": entrant.identity,
         "cases": len(samples),
+        "not_asked": sorted(filter(None, attacks)),
         "tokens": asdict(used),
         "dollars": price.of(used) if price else None,
         **count(list(samples)),

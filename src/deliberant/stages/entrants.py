@@ -29,6 +29,7 @@ from deliberant.util.names import nearest, repeated
 
 SPEC = "+spec"
 Given = Callable[[Sequence[Message]], Sequence[Message]]
+Open = Callable[[], tuple[Sampler, Given]]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Entrant:
 
     name: str
     identity: str
-    open: Callable[[], tuple[Sampler, Given]] | None
+    open: Open | None
     said: Mapping[str, Completion] = field(default_factory=dict)
     price: str | None = None
 
