@@ -21,7 +21,17 @@ from numpy.typing import NDArray
 RESAMPLES = 1000
 _BLOCK = 2_000_000  # counts of resamples in memory at once
 _Z = 1.959963984540054  # the 97.5% point of the standard normal
-_STUDENT = {1: 12.7062, 2: 4.3027, 3: 3.1824, 4: 2.7764, 5: 2.5706, 6: 2.4469, 8: 2.3060, 10: 2.2281, 15: 2.1314}
+_STUDENT: dict[float, float] = {
+    1: 12.7062,
+    2: 4.3027,
+    3: 3.1824,
+    4: 2.7764,
+    5: 2.5706,
+    6: 2.4469,
+    8: 2.3060,
+    10: 2.2281,
+    15: 2.1314,
+}
 _STUDENT |= {20: 2.0860, 30: 2.0423, 60: 2.0003, 120: 1.9799, math.inf: _Z}
 """The 97.5% points of Student's t by degrees of freedom, as tables have them; between them 1 / df is interpolated."""
 
