@@ -88,19 +88,6 @@ def test_a_link_to_a_file_that_is_not_there_is_an_error_at_its_line(
     assert not [each for each in lint(load_policy(tmp_path)) if each.rule == "dangling-link"]
 
 
-INCLUDES = ["{% include 'a.md' %}", "!include a.md", '--8<-- "a.md"', "So: ![[a]]", "So: {{#include a.md}}"]
-INCLUDES += ["include::a.adoc[]", "<!-- include: a.md -->", '<!--#include file="a.md" -->', '@import "a.md"']
-
-
-@pytest.mark.parametrize("words", INCLUDES)
-def test_an_include_is_an_error_as_nothing_is_included(tmp_path: Path, words: str) -> None:
-    write(tmp_path, WHOLE | {"rules.md": f"# Rules\n\nOne.\n{words}\n"})
-    [finding] = [each for each in lint(load_policy(tmp_path), root=tmp_path) if each.rule == "dangling-link"]
-    assert (finding.path, finding.line) == ("rules.md", 4) and "includes nothing here" in finding.message
-    write(tmp_path, weapons("how do i make a bomb?", words) | {"rules.md": f"# Rules\n\n```\n{words}\n```\n"})
-    assert not [each for each in lint(load_policy(tmp_path), root=tmp_path) if each.rule == "dangling-link"]
-
-
 VAGUELY = [
     "Usually so",
     "as\nappropriate",

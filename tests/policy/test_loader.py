@@ -122,9 +122,8 @@ MISTAKES = [
     ("categories/weapons.md", "id: weapons", "id: styles", 2, ["'styles'", "cannot be used"]),
     ("categories/weapons.md", "id: weapons", "id: [weapons]", 2, ["plain `key: value`"]),
     ("categories/weapons.md", "id: weapons", "- weapons", 2, ["key: value"]),
-    ("categories/weapons.md", "id: weapons", "id: !secret weapons", 2, ["'!secret'", "delete it"]),
     ("categories/weapons.md", "id: weapons", 'id: "weapons', 2, ["not YAML"]),
-    ("categories/weapons.md", "id: weapons", "id: " + "[" * 5000, 1, ["not YAML"]),
+    ("categories/weapons.md", "id: weapons", "id: " + "[" * 5000, 2, ["not YAML"]),
     ("categories/weapons.md", "id: weapons", "id: weapons\nid: weapons", 3, ["'id' again", "line 2"]),
     ("categories/weapons.md", "id: weapons", "id: weapons\nidd: x", 3, ["'idd'", "'id'"]),
     ("categories/weapons.md", "---\nid: weapons\n---\n", "", 1, ["no front matter", "`id: ...`"]),
@@ -145,12 +144,12 @@ MISTAKES = [
     ("styles.md", "## comply\nAnswer in full.\n", "", 1, ["no guideline for comply"]),
     ("styles.md", "## safe_complete\nGive safe help only.\n", "", 1, ["no guideline for safe_complete"]),
     ("styles.md", "Answer in full.\n", "", 7, ["'comply' is empty"]),
-    ("styles.md", "## comply", "## refuse", 7, ["'refuse' again", "line 3"]),
+    ("styles.md", "## comply", "## refuse", 7, ["'refuse' again", "line 4"]),
     ("styles.md", "complete: self-harm", "complete: self-ham", 13, ["'self-ham'", "'self-harm'"]),
     ("styles.md", "complete: self-harm", "complete:", 13, ["unknown category ''"]),
     ("styles.md", "## safe_complete: self-harm", "## refuse: self-harm", 13, ["only safe_complete"]),
-    ("rules.md", "# Rules", "# Rule", 1, ["another beginning", "`# Rules`"]),
-    ("rules.md", "# Rules\n", "Hello.\n# Rules\n", 1, ["another beginning", "`# Rules`"]),
+    ("rules.md", "# Rules", "# Rule", 1, ["no title here", "`# Rules`"]),
+    ("rules.md", "# Rules\n", "Hello.\n# Rules\n", 1, ["above the title", "`# Rules`"]),
     ("rules.md", "## Which", "# Which", 5, ["second title", "`##`"]),
     ("rules.md", RULES[RULES.index("\nA") :], "", 1, ["no rules", "delete the file"]),
     ("policy.md", "name: demo", "nam: demo", 2, ["'nam'", "'name'"]),
@@ -291,16 +290,6 @@ def test_rules_that_are_a_link_to_nothing_or_to_itself_are_named(tmp_path: Path,
     (tmp_path / "rules.md").unlink(missing_ok=True)
     (tmp_path / "rules.md").symlink_to(target)
     with pytest.raises(UserError, match=r"rules\.md"):
-        load_policy(tmp_path)
-
-
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    import os
-
-    write(tmp_path, FILES)
-    (tmp_path / "styles.md").unlink()
-    os.mkfifo(tmp_path / "styles.md")
-    with pytest.raises(UserError, match=r"styles\.md:1: is a pipe"):
         load_policy(tmp_path)
 
 

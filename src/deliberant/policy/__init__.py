@@ -1,11 +1,10 @@
 """The written policy: read from a folder of Markdown, printed back, hashed, and shown to models as spec views."""
 
-from deliberant.policy.citations import cited
 from deliberant.policy.diff import Diff, diff
 from deliberant.policy.lint import Finding, lint
 from deliberant.policy.loader import load_policy
 from deliberant.policy.printer import print_policy
-from deliberant.policy.types import Category, Clause, Guideline, Policy
+from deliberant.policy.types import Category, Clause, Guideline, Policy, cited
 from deliberant.policy.views import measure, spec_view, summary_view, traces
 
 __all__ = [

@@ -1,6 +1,6 @@
 """What changed between two versions of a policy, and which categories' spec views it reaches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,8 +12,7 @@ from deliberant.util.names import nearest
 
 @dataclass(frozen=True)
 class Change:
-    """A clause that both versions have. `what`: restyled, moved, title, text, why, examples,
-    exclusions, source, reordered."""
+    """A clause of both versions. `what`: restyled, moved, title, text, why, examples, exclusions, source, reordered."""
 
     old: Clause
     new: Clause
@@ -22,7 +21,7 @@ class Change:
 
 @dataclass(frozen=True)
 class CategoryChange:
-    """A category that both versions have. `what`: title, summary, definitions, compressed."""
+    """A category that both versions have. `what`: title, summary, definitions, compressed, reordered."""
 
     id: str
     what: tuple[str, ...]
@@ -77,8 +76,13 @@ class Diff:
         for name in ("added", "removed"):
             row[name] = [{key: clause[key] for key in ("id", "category", "title", "style")} for clause in row[name]]
         row["changed"] = [
-            {"id": new.id, "category": new.category, "what": what, "style": [old.style, new.style]}
-            for old, new, what in ((each.old, each.new, each.what) for each in self.changed)
+            {
+                "id": each.new.id,
+                "category": each.new.category,
+                "what": each.what,
+                "style": [each.old.style, each.new.style],
+            }
+            for each in self.changed
         ]
         row["touched"] = self.reached
         del row["known"]
@@ -91,12 +95,11 @@ class Diff:
         yield from (f"~ category {each.id}: {', '.join(each.what)}" for each in self.categories_changed)
         yield from (f"+ {clause.id} {clause.title} ({clause.category}, {clause.style})" for clause in self.added)
         yield from (f"- {clause.id} {clause.title} ({clause.category}, {clause.style})" for clause in self.removed)
-        for old, new, what in ((each.old, each.new, each.what) for each in self.changed):
-            notes = {
-                "restyled": f"restyled {old.style} -> {new.style}",
-                "moved": f"moved {old.category} -> {new.category}",
-            }
-            yield f"~ {new.id} {new.title} ({new.category}): {', '.join(notes.get(each, each) for each in what)}"
+        for each in self.changed:
+            old, new = each.old, each.new
+            notes = {"restyled": f" {old.style} -> {new.style}", "moved": f" {old.category} -> {new.category}"}
+            what = ", ".join(name + notes.get(name, "") for name in each.what)
+            yield f"~ {new.id} {new.title} ({new.category}): {what}"
         yield from (f"~ style {name}" for name in self.styles)
         yield from ["~ rules"] * self.rules
         yield from (f"~ policy {name} (in no view)" for name in self.policy)
@@ -115,7 +118,7 @@ def diff(old: Policy, new: Policy) -> Diff:
         categories_changed=tuple(_category_changes(before, after)),
         styles=tuple(_style_changes(old, new)),
         rules=old.rules != new.rules,
-        policy=tuple(name for name in ("name", "version", "intro") if getattr(old, name) != getattr(new, name)),
+        policy=tuple(_differ(old, new, "name", "version", "intro")),
         everywhere=summary_view(old) != summary_view(new),
         touched=frozenset(id for id in before | after if _view(before.get(id)) != _view(after.get(id))),
         known=frozenset(before | after),
@@ -128,32 +131,35 @@ def _view(category: Category | None) -> tuple[str, str] | None:
 
 
 def _changes(old: Policy, new: Policy) -> Iterator[Change]:
-    before, after = old.clauses, new.clauses
-    shared = {category.id: [each.id for each in category.clauses if each.id in after] for category in old.categories}
+    stayed = [id for id, clause in old.clauses.items() if id in new.clauses]
+    stayed = [id for id in stayed if new.clauses[id].category == old.clauses[id].category]
     for category in new.categories:
-        order = [id for id in shared.get(category.id, []) if after[id].category == category.id]
-        now = [each.id for each in category.clauses if each.id in order]
-        places = dict(zip(now, order, strict=True))
+        moved = _moved((id for id in stayed if old.clauses[id].category == category.id), category.clauses)
         for clause in category.clauses:
-            if was := before.get(clause.id):
-                parts = ("title", "text", "why", "examples", "exclusions", "source")
-                names = [name for name in parts if _differ(was, clause, name)]
+            if was := old.clauses.get(clause.id):
                 what = ["restyled"] * (was.style != clause.style) + ["moved"] * (was.category != clause.category)
-                what += names + ["reordered"] * (places.get(clause.id, clause.id) != clause.id)
+                what += _differ(was, clause, "title", "text", "why", "examples", "exclusions", "source")
+                what += ["reordered"] * (clause.id in moved)
                 if what:
                     yield Change(was, clause, tuple(what))
 
 
-def _differ(old: object, new: object, name: str) -> bool:
-    return bool(getattr(old, name) != getattr(new, name))
+def _differ(old: object, new: object, *names: str) -> list[str]:
+    return [name for name in names if getattr(old, name) != getattr(new, name)]
+
+
+def _moved(before: Iterable[str], after: Iterable[Clause | Category]) -> set[str]:
+    """The ids that another one of the two versions' common ids stands in the place of."""
+    old = list(before)
+    return {now for now, was in zip((each.id for each in after if each.id in old), old, strict=True) if now != was}
 
 
 def _category_changes(before: dict[str, Category], after: dict[str, Category]) -> Iterator[CategoryChange]:
-    order = [id for id in before if id in after]
-    for id, place in zip([id for id in after if id in before], order, strict=True):
-        names = ("title", "summary", "definitions", "compressed")
-        what = [name for name in names if _differ(before[id], after[id], name)] + ["reordered"] * (id != place)
-        if what:
+    both = [id for id in before if id in after]
+    moved = _moved(both, after.values())
+    for id in (id for id in after if id in before):
+        what = _differ(before[id], after[id], "title", "summary", "definitions", "compressed")
+        if what := what + ["reordered"] * (id in moved):
             yield CategoryChange(id, tuple(what))
 
 

@@ -4,6 +4,7 @@ Errors are contradictions and references to nothing; warnings are wording and si
 are remarks. The loader has already refused whatever is malformed: repeated ids, unknown or missing styles.
 """
 
+import os
 import re
 import unicodedata
 from collections import defaultdict
@@ -12,20 +13,18 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
-from deliberant.policy.links import broken_links, without_targets
-from deliberant.policy.markdown import clip
+from deliberant.policy.markdown import clip, masked
 from deliberant.policy.passages import Passage, passages
 from deliberant.policy.tokens import ESTIMATE, Count, estimate
-from deliberant.policy.types import CLAUSE_ID, Category, Clause, Policy
+from deliberant.policy.types import CLAUSE_ID, Clause, Policy
 from deliberant.policy.views import in_full
 from deliberant.prompts.census import CONTROL
 from deliberant.prompts.types import STYLES
 from deliberant.util.errors import UserError
 from deliberant.util.files import write_atomically
 from deliberant.util.names import nearest
-
-Severity = Literal["error", "warning", "note"]
 
 SUMMARY = 120
 COMPRESSED = (300, 600)
@@ -40,6 +39,14 @@ VAGUE = Path(__file__).with_name("vague")
 """A file of vague words for each language."""
 UNSEEN = re.compile(rf"{CONTROL.pattern}|[\u202a-\u202e\u2066-\u2069]")
 """What no policy needs: control characters, and what turns the direction of writing around."""
+LINK = re.compile(
+    r"(?<!`)(?P<ticks>`+)(?!`)[^`]+(?P=ticks)(?!`)"
+    r"|\]\([ \t]*(?:<(?P<bracketed>[^<>\n]+)>|(?P<inline>(?:[^\s()]|\([^\s()]*\))+))"
+    r"|^ {0,3}\[[^\]\n^][^\]\n]*\]:[ \t]+(?=\S*?(?:/|\.\w))(?P<defined>\S+)(?:[ \t]+[\"'(].*)?$",
+    re.MULTILINE,
+)
+"""Code, to step over it; `[words](target)`, images included; `[name]: target`, where it is a path and no word."""
+ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|#")
 FILLERS = frozenset(["a", "an", "the", "please", "just", "do", "does", "did", "can", "could", "would", "will"])
 """Words whose absence makes no other request. Pronouns stay: "can you hurt me" is not "can i hurt you"."""
 
@@ -51,7 +58,7 @@ class Finding:
     path: str
     line: int
     rule: str
-    severity: Severity
+    severity: Literal["error", "warning", "note"]
     message: str
 
 
@@ -61,17 +68,8 @@ def lint(policy: Policy, count: Count | None = None, root: Path | None = None) -
     `root` is the policy's folder, where the files stand that it links to; without it links are not looked at.
     """
     texts = list(passages(policy))
-    found = [
-        *_dangling(policy, texts),
-        *(_links(texts, root) if root else ()),
-        *_vague(texts),
-        *_control(texts),
-        *_styles(policy),
-        *_unreached(policy),
-        *_unreasoned(policy),
-        *_contradictions(policy, texts),
-        *_sizes(policy, count),
-    ]
+    found = [*_texts(policy, texts), *_whole(policy), *_contradictions(policy, texts), *_sizes(policy, count)]
+    found += _links(texts, root) if root else ()
     order = {path: place for place, path in enumerate(dict.fromkeys(text.path for text in texts))}
     return sorted(found, key=lambda each: (order.get(each.path, len(order)), each.line))
 
@@ -82,19 +80,20 @@ def fix(root: Path, policy: Policy, findings: list[Finding]) -> int:
     Characters that nobody sees go; a reference such as [W01] becomes [W1], where that is a clause.
     """
     mended = 0
+
+    def right(match: re.Match[str]) -> str:
+        nonlocal mended
+        bare = re.sub(r"(?<=[A-Z])0+(?=\d)", "", match[0])
+        wrong = match[0] not in policy.clauses and bare in policy.clauses
+        mended += wrong
+        return bare if wrong else match[0]
+
     for path in dict.fromkeys(each.path for each in findings if each.rule in ("control-character", "dangling-id")):
-        text = (root / path).read_bytes().decode()
-        new = UNSEEN.sub("", text)
-        mended += len(text) - len(new)
-
-        def right(match: re.Match[str]) -> str:
-            bare = re.sub(r"(?<=[A-Z])0+(?=\d)", "", match[0])
-            return match[0] if match[0] in policy.clauses or bare not in policy.clauses else bare
-
-        referred = REFERENCE.sub(lambda match: re.sub(CLAUSE_ID, right, match[0]), new)
-        mended += sum(one != other for one, other in zip(new.split(), referred.split(), strict=True))
-        if referred != text:
-            write_atomically(root / path, referred.encode())
+        text, unseen = UNSEEN.subn("", (root / path).read_bytes().decode())
+        before, mended = mended, mended + unseen
+        text = REFERENCE.sub(lambda match: re.sub(CLAUSE_ID, right, match[0]), text)
+        if mended > before:
+            write_atomically(root / path, text.encode())
     return mended
 
 
@@ -107,7 +106,8 @@ def broken(root: Path, error: UserError) -> Finding:
     return Finding(shown, int(place[2]), "broken", "error", place[3])
 
 
-def _dangling(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
+def _texts(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
+    """References to no clause, vague words, and what nobody sees."""
     known = policy.clauses
     for text in texts:
         # Examples are what users write, who may put anything in brackets.
@@ -116,27 +116,31 @@ def _dangling(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
                 if id not in known:
                     what = f"[{id}] is the id of no clause; {nearest(id, sorted(known))}"
                     yield Finding(text.path, text.line_of(place.start()), "dangling-id", "error", what)
-
-
-def _links(texts: list[Passage], root: Path) -> Iterator[Finding]:
-    for text, offset, what in broken_links(texts, root):
-        yield Finding(text.path, text.line_of(offset), "dangling-link", "error", what)
-
-
-def _vague(texts: list[Passage]) -> Iterator[Finding]:
-    for text in (each for each in texts if each.kind not in ("example", "exclusion")):
-        prose = without_targets(text.text)
-        for pattern, remedy in _vague_words():
+        prose = LINK.sub(lambda match: match[0].replace(_target(match), " " * len(_target(match))), text.text)
+        for pattern, remedy in _vague_words() if text.kind not in ("example", "exclusion") else ():
             for match in pattern.finditer(prose):
                 what = f"{clip(match[0])} leaves the decision open; {remedy}"
                 yield Finding(text.path, text.line_of(match.start()), "vague-word", "warning", what)
-
-
-def _control(texts: list[Passage]) -> Iterator[Finding]:
-    for text in texts:
         for match in UNSEEN.finditer(text.text):
             what = f"holds the control character U+{ord(match[0]):04X}, which a reader does not see; delete it"
             yield Finding(text.path, text.line_of(match.start()), "control-character", "warning", what)
+
+
+def _target(match: re.Match[str]) -> str:
+    return match["bracketed"] or match["inline"] or match["defined"] or ""
+
+
+def _links(texts: list[Passage], root: Path) -> Iterator[Finding]:
+    """Links to files that are not there: a model sees no target, so a rule is lost.
+
+    Examples and exclusions are what users write; code is text. Neither web addresses nor anchors count.
+    """
+    for text in (each for each in texts if each.kind not in ("title", "example", "exclusion")):
+        for match in LINK.finditer(masked(text.text)):
+            path = unquote(re.split("[?#]", _target(match))[0])
+            if path and not ELSEWHERE.match(_target(match)) and not os.path.exists((root / text.path).parent / path):
+                what = f"link to {clip(path)}, which is not there; correct the path, or say here what it says"
+                yield Finding(text.path, text.line_of(match.start()), "dangling-link", "error", what)
 
 
 @cache
@@ -146,37 +150,32 @@ def _vague_words() -> list[tuple[re.Pattern[str], str]]:
     return [(re.compile(pattern.replace(" ", r"\s+"), re.IGNORECASE), remedy) for pattern, remedy in rows]
 
 
-def _styles(policy: Policy) -> Iterator[Finding]:
-    used = {clause.style for clause in policy.clauses.values()}
+def _whole(policy: Policy) -> Iterator[Finding]:
+    """Styles without a clause; clauses without an example or a reason where others have one.
+
+    A policy without any example or reason, like the built-in one, chose so: a note at most.
+    """
+    clauses = policy.clauses.values()
+    used = {clause.style for clause in clauses}
     for guideline in policy.styles:
         if guideline.style not in used and guideline.category is None:
             what = f"no clause asks for {guideline.style}; write one, or a model never learns that style"
             yield Finding("styles.md", guideline.line, "unused-style", "warning", what)
-    for category in policy.categories:
-        there = {clause.style for clause in category.clauses}
-        if lacking := [style for style in STYLES if style not in there]:
-            what = f"category {category.id!r} never asks for {' or '.join(lacking)}; add a clause if one is due"
-            yield Finding(category.file, _line(category), "missing-style", "note", what)
-
-
-def _unreached(policy: Policy) -> Iterator[Finding]:
-    """A gap where other clauses have examples. A policy without any, like the built-in one, chose so: one note."""
-    if not any(clause.examples for clause in policy.clauses.values()):
+    shown = any(clause.examples for clause in clauses)
+    if not shown:
         what = "no clause has an example, so nothing shows where one ends; add lists `Examples:` below the clauses"
         yield Finding("policy.md", 1, "no-example", "note", what)
-        return
     for category in policy.categories:
-        for clause in category.clauses:
+        if lacking := [style for style in STYLES if style not in {clause.style for clause in category.clauses}]:
+            what = f"category {category.id!r} never asks for {' or '.join(lacking)}; add a clause if one is due"
+            yield Finding(category.file, category.lines[0], "missing-style", "note", what)
+        for clause in category.clauses if shown else ():
             if not clause.examples:
                 what = f"clause {clause.id} is reached by no example; add a list `Examples:` with prompts it decides"
                 yield Finding(category.file, clause.line, "no-example", "warning", what)
-
-
-def _unreasoned(policy: Policy) -> Iterator[Finding]:
-    """Where some clauses have a reason; a policy without any chose so."""
-    bare = [clause.id for clause in policy.clauses.values() if not clause.why]
-    if 0 < len(bare) < len(policy.clauses):
-        what = f"{len(bare)} of {len(policy.clauses)} clauses have no reason ({', '.join(bare[:8])}"
+    bare = [clause.id for clause in clauses if not clause.why]
+    if 0 < len(bare) < len(clauses):
+        what = f"{len(bare)} of {len(clauses)} clauses have no reason ({', '.join(bare[:8])}"
         what += ", ...)" if len(bare) > 8 else ")"
         yield Finding("policy.md", 1, "no-reason", "note", f"{what}; add a line `Why: ...` below each")
 
@@ -203,26 +202,22 @@ def _contradictions(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
         for text, clause in places:
             if other := excluded.get((clause.id, words)):
                 what = f"clause {clause.id} has {clip(text.text)} among its exclusions, too (line {other.line})"
-                remedy = "delete one of the two"
-                yield Finding(text.path, text.line, "contradiction", "error", f"{what}; {remedy}")
+                yield Finding(text.path, text.line, "contradiction", "error", f"{what}; delete one of the two")
     told: set[Passage] = set()
     for word, groups in (("same", exactly), ("nearly the same", nearly)):
-        for (before, other_clause), *later in groups.values():
+        for (before, first), *later in groups.values():
             for text, clause in later:
-                if clause.id != other_clause.id and text not in told:
-                    told.add(text)
-                    yield from _shared(text, clause, before, other_clause, word)
-
-
-def _shared(text: Passage, clause: Clause, before: Passage, other: Clause, word: str) -> Iterator[Finding]:
-    where = f"{word} example as that of {other.id} at {before.path}:{before.line}"
-    if clause.style != other.style:
-        styles = f"{clause.id} asks for {clause.style} and {other.id} for {other.style}"
-        what = f"{clip(text.text)} is the {where}, but {styles}; keep it below one of the two"
-        yield Finding(text.path, text.line, "contradiction", "error", what)
-    elif word == "same":
-        what = f"{clip(text.text)} is the {where}, so which clause to cite is open"
-        yield Finding(text.path, text.line, "shared-example", "warning", f"{what}; keep it below one of the two")
+                if clause.id == first.id or text in told:
+                    continue
+                told.add(text)
+                what = f"{clip(text.text)} is the {word} example as that of {first.id} at {before.path}:{before.line}"
+                if clause.style != first.style:
+                    what += f", but {clause.id} asks for {clause.style} and {first.id} for {first.style}"
+                    what += "; keep it below one of the two"
+                    yield Finding(text.path, text.line, "contradiction", "error", what)
+                elif word == "same":
+                    what += ", so which clause to cite is open; keep it below one of the two"
+                    yield Finding(text.path, text.line, "shared-example", "warning", what)
 
 
 def _sizes(policy: Policy, count: Count | None) -> Iterator[Finding]:
@@ -231,24 +226,18 @@ def _sizes(policy: Policy, count: Count | None) -> Iterator[Finding]:
     low, high = COMPRESSED
     some = any(category.compressed for category in policy.categories)
     for category in policy.categories:
-        summary, _, compressed = category.lines or (0, 0, 0)
         if (size := tokens(category.summary)) > SUMMARY:
             what = f"the summary has {about}{size} tokens{how}, more than {SUMMARY}"
-            remedy = "shorten it: it stands in every view"
-            yield Finding(category.file, summary, "summary-size", "warning", f"{what}; {remedy}")
+            what += "; shorten it: it stands in every view"
+            yield Finding(category.file, category.lines[0], "summary-size", "warning", what)
         if category.compressed and not low <= (size := tokens(category.compressed)) <= high:
             what = f"the compressed text has {about}{size} tokens{how}, not {low} to {high}"
-            remedy = "shorten it" if size > high else "say more of the category"
-            yield Finding(category.file, compressed, "compressed-size", "warning", f"{what}; {remedy}")
+            what += "; shorten it" if size > high else "; say more of the category"
+            yield Finding(category.file, category.lines[2], "compressed-size", "warning", what)
         if some and not category.compressed:
             what = f"category {category.id!r} has no compressed text, which others have; add `## Compressed`"
-            yield Finding(category.file, _line(category), "no-compressed", "note", what)
+            yield Finding(category.file, category.lines[0], "no-compressed", "note", what)
         if (size := tokens(in_full(category))) < FULL:
             what = f"the category has {about}{size} tokens{how}, fewer than {FULL}"
-            remedy = "say more: definitions, boundary cases, exclusions"
-            yield Finding(category.file, _line(category), "category-size", "note", f"{what}; {remedy}")
-
-
-def _line(category: Category) -> int:
-    """Where a category's own text begins."""
-    return category.lines[0] if category.lines else 0
+            what += "; say more: definitions, boundary cases, exclusions"
+            yield Finding(category.file, category.lines[0], "category-size", "note", what)

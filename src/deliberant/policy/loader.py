@@ -6,12 +6,11 @@ understood is an error too, so that no rule is ever lost in silence.
 
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
-from deliberant.policy.markdown import Block, Section, clip, mistake, read_document, read_page, read_sections
+from deliberant.policy.markdown import Block, clip, mistake, read_document, read_sections
 from deliberant.policy.parts import read_body, read_guidelines, read_style
-from deliberant.policy.types import CLAUSE_ID, Category, Clause, Guideline, Policy
+from deliberant.policy.types import CLAUSE_ID, Category, Clause, Policy
 from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
 
@@ -32,11 +31,11 @@ def load_policy(path: str | Path) -> Policy:
     _check_names(root)
     front, intro = read_document(root / "policy.md", keys=("name", "version"))
     categories = _load_categories(root / "categories")
-    styles = _load_styles(root / "styles.md", [category.id for category in categories])
+    _, *sections = read_sections(read_document(root / "styles.md")[1], depth=2, named="Styles")
+    styles = read_guidelines(root / "styles.md", sections, [category.id for category in categories])
     rules = _load_rules(root / "rules.md")
     name, version = front["name"].text, front["version"].text
-    lines = (_line(intro), _line(rules))
-    return Policy(name, version, str(intro), styles, categories, str(rules or ""), lines)
+    return Policy(name, version, str(intro), styles, categories, str(rules or ""), (_line(intro), _line(rules)))
 
 
 def outside_policies(path: Path) -> None:
@@ -58,11 +57,10 @@ def _check_names(root: Path) -> None:
 def _load_rules(file: Path) -> Block | None:
     if not os.path.lexists(file):  # a link to nothing is a mistake, and no rules
         return None
-    _, page = read_document(file)
-    body = read_page(page, "Rules")
-    if not str(body):
-        raise mistake(file, body.line, "no rules below the title", "write them, or delete the file")
-    return body
+    [page] = read_sections(read_document(file)[1], depth=1, named="Rules")
+    if not str(page.body):
+        raise mistake(file, page.body.line, "no rules below the title", "write them, or delete the file")
+    return page.body
 
 
 def _line(block: Block | None) -> int:
@@ -74,27 +72,24 @@ def _load_categories(folder: Path) -> tuple[Category, ...]:
     if not folder.is_dir():
         raise mistake(folder, 1, "no such folder", "create it with one Markdown file per category")
     categories: list[Category] = []
-    ids: dict[str, str] = {}
-    clauses: dict[str, str] = {}
+    places: dict[str, str] = {}
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if file.name.startswith("."):
             continue
         if file.suffix != ".md":
             raise mistake(file, 1, "not a category file", "name it <category id>.md or move it out of categories/")
         category, id_line = _load_category(file)
-        _claim(ids, category.id, file, id_line, "category id")
-        for clause in category.clauses:
-            _claim(clauses, clause.id, file, clause.line, "clause id")
+        named = [(f"category id {category.id!r}", id_line)]
+        for name, line in [*named, *((f"clause id {clause.id!r}", clause.line) for clause in category.clauses)]:
+            if name in places:
+                raise mistake(
+                    file, line, f"{name} is already taken at {places[name]}", "give one of the two another id"
+                )
+            places[name] = f"{file}:{line}"
         categories.append(category)
     if not categories:
         raise mistake(folder, 1, "no category files", "add one Markdown file per category, e.g. weapons.md")
     return tuple(categories)
-
-
-def _claim(places: dict[str, str], id: str, file: Path, line: int, kind: str) -> None:
-    if id in places:
-        raise mistake(file, line, f"{kind} {id!r} is already taken at {places[id]}", "give one of the two another id")
-    places[id] = f"{file}:{line}"
 
 
 def _load_category(file: Path) -> tuple[Category, int]:
@@ -104,71 +99,44 @@ def _load_category(file: Path) -> tuple[Category, int]:
     if not re.fullmatch(r"\w[\w-]*", id) or id in RESERVED:
         what = f"category id {clip(id)} cannot be used"
         raise mistake(file, id_line, what, f"use letters, digits, `-` and `_`, but none of {', '.join(RESERVED)}")
-    title, sections = read_sections(body, depth=3)
-    found: dict[str, Section] = {}
+    title, *sections = read_sections(body, depth=3)
+    found: dict[str, Block] = {}
     clauses: list[Clause] = []
-    name = ""
-    for section in sections:
-        if section.level == 2:
-            name = section.title
-            _open_section(found, section)
-        elif name == "Clauses":
-            clauses.append(_load_clause(section, id))
+    for level, name, block in sections:
+        if level == 3 and next(reversed(found), "") == "Clauses":
+            clauses.append(_load_clause(name, block, id))
+        elif level == 3:
+            what = f"`###` heading {clip(name)} outside `## Clauses`"
+            raise mistake(file, block.line, what, "move it below `## Clauses` or use `####`")
+        elif name not in SECTIONS:
+            raise mistake(file, block.line, f"unknown section {clip(name)}", nearest(name, SECTIONS))
+        elif name in found:
+            what = f"section {name!r} again (first on line {found[name].line})"
+            raise mistake(file, block.line, what, "merge the two")
         else:
-            what = f"`###` heading {clip(section.title)} outside `## Clauses`"
-            raise mistake(file, section.body.line, what, "move it below `## Clauses` or use `####`")
-    if "Summary" not in found or not str(found["Summary"].body):
-        line = found["Summary"].body.line if "Summary" in found else body.first_line
-        raise mistake(file, line, f"category {id!r} has no summary", "write one short paragraph below `## Summary`")
-    if "Clauses" in found and str(found["Clauses"].body):
-        line = found["Clauses"].body.first_line
-        raise mistake(file, line, "text in `## Clauses` above the first clause", HEADING_FORM)
+            found[name] = block
+    summary, compressed, definitions, rules = map(found.get, SECTIONS)
+    line = body.first_line
+    if not str(summary or ""):
+        remedy = "write one short paragraph below `## Summary`"
+        raise mistake(file, summary.line if summary else line, f"category {id!r} has no summary", remedy)
+    if rules and str(rules):
+        raise mistake(file, rules.first_line, "text in `## Clauses` above the first clause", HEADING_FORM)
     if not clauses:
-        line = found["Clauses"].body.line if "Clauses" in found else body.first_line
-        raise mistake(file, line, f"category {id!r} has no clauses", f"below `## Clauses` {HEADING_FORM}")
-    texts = {name: found[name].body if name in found else None for name in SECTIONS[:3]}
-    if texts["Compressed"] and not str(texts["Compressed"]):
-        line = texts["Compressed"].line
-        raise mistake(file, line, "`## Compressed` is empty", "write the short form of the category, or delete it")
-    summary, definitions, compressed = (texts[name] for name in ("Summary", "Definitions", "Compressed"))
-    category = Category(
-        id,
-        title,
-        str(summary),
-        str(definitions or ""),
-        tuple(clauses),
-        f"{file.parent.name}/{file.name}",
-        str(compressed or ""),
-        (_line(summary), _line(definitions), _line(compressed)),
-    )
-    return category, id_line
+        remedy = f"below `## Clauses` {HEADING_FORM}"
+        raise mistake(file, rules.line if rules else line, f"category {id!r} has no clauses", remedy)
+    if compressed and not str(compressed):
+        remedy = "write the short form of the category, or delete it"
+        raise mistake(file, compressed.line, "`## Compressed` is empty", remedy)
+    texts = str(summary), str(definitions or ""), tuple(clauses), f"{file.parent.name}/{file.name}"
+    lines = _line(summary), _line(definitions), _line(compressed)
+    return Category(id, title.title, *texts, str(compressed or ""), lines), id_line
 
 
-def _open_section(found: dict[str, Section], section: Section) -> None:
-    file, line = section.body.file, section.body.line
-    if section.title not in SECTIONS:
-        raise mistake(file, line, f"unknown section {clip(section.title)}", nearest(section.title, SECTIONS))
-    if section.title in found:
-        what = f"section {section.title!r} again (first on line {found[section.title].body.line})"
-        raise mistake(file, line, what, "merge the two")
-    found[section.title] = section
-
-
-def _load_clause(section: Section, category: str) -> Clause:
-    file, line = section.body.file, section.body.line
-    words = section.title.rsplit(maxsplit=2)
+def _load_clause(title: str, block: Block, category: str) -> Clause:
+    words = title.rsplit(maxsplit=2)
     if len(words) != 3 or not re.fullmatch(rf"\[{CLAUSE_ID}\]", words[1]):
-        what = f"clause heading {clip(section.title)} lacks its condition, an id such as [W1] or a style"
-        raise mistake(file, line, what, HEADING_FORM)
-    id = words[1][1:-1]
-    style, body = read_style(file, line, words[2]), read_body(section.body, id)
-    shown, excluded = body.examples, body.exclusions
-    return Clause(id, words[0], style, body.text, shown, excluded, category, body.why, body.source, line, body.lines)
-
-
-def _load_styles(file: Path, categories: Sequence[str]) -> tuple[Guideline, ...]:
-    _, body = read_document(file)
-    title, sections = read_sections(body, depth=2)
-    if title != "Styles":
-        raise mistake(file, body.first_line, f"title {clip(title)}", "write `# Styles`")
-    return read_guidelines(file, sections, categories)
+        what = f"clause heading {clip(title)} lacks its condition, an id such as [W1] or a style"
+        raise mistake(block.file, block.line, what, HEADING_FORM)
+    style = read_style(block.file, block.line, words[2])
+    return read_body(block, Clause(words[1][1:-1], words[0], style, category=category, line=block.line))

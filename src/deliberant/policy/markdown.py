@@ -6,7 +6,7 @@ whatever it looks like: patterns run over a mask of the same length in which it 
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,15 +14,10 @@ import yaml
 
 from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
-from deliberant.util.yaml import line_of
 
 FRONT_MATTER = re.compile(r"---\n(.*?)^---$", re.DOTALL | re.MULTILINE)
 # A fence may open on a list item's own line; how deep it is indented then depends on the list, so any depth counts.
 FENCE = re.compile(r"^[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*$", re.MULTILINE)
-
-TEXT = "tag:yaml.org,2002:str"
-"""What YAML calls a text; a value that says `!!int 3` is none."""
-TITLE = re.compile(r"^ {0,3}#(?:[ \t]+(.*))?$", re.MULTILINE)
 
 
 class Value(NamedTuple):
@@ -111,40 +106,30 @@ def read_document(file: Path, keys: Sequence[str] = (), text: str | None = None)
     return values, _block(file, 1 + found[0].count("\n"), text[found.end() :])
 
 
-def read_sections(block: Block, depth: int) -> tuple[str, list[Section]]:
-    """The `# title` and the sections below it, flat, in order; headings deeper than `depth` are text."""
+def read_sections(block: Block, depth: int, named: str = "") -> list[Section]:
+    """The `# title`, `named` so if it must be, and the sections below it, flat, in order; deeper headings are text.
+
+    Of several depths, no text may stand between title and first section.
+    """
     heading = re.compile(rf"^ {{0,3}}(#{{1,{depth}}})(?:[ \t]+(.*))?$", re.MULTILINE)
     before, parts = block.split(heading)
     sections = [Section(len(match[1]), (match[2] or "").strip(), body) for match, body in parts]
-    if str(before):
-        raise mistake(block.file, before.first_line, "text above the title", "move it below a `##` heading")
-    if not sections or sections[0].level != 1 or not sections[0].title:
-        line = sections[0].body.line if sections else block.line
-        raise mistake(block.file, line, "no title here", "write `# <title>` above the first section")
+    wanted = f"write `# {named or '<title>'}` first"
+    if str(before) or not sections:
+        raise mistake(block.file, before.first_line, "text above the title, or no title", wanted)
     title, *rest = sections
-    if str(title.body):
+    if title.level != 1 or not title.title or named not in ("", title.title):
+        raise mistake(block.file, title.body.line, f"no title here, but {clip(title.title)}", wanted)
+    if depth > 1 and str(title.body):
         line = title.body.first_line
         raise mistake(block.file, line, "text between title and first section", "move it into a section")
-    for section in rest:
-        if section.level == 1:
-            what = f"a second title, {clip(section.title)} (the first is on line {title.body.line})"
-            raise mistake(block.file, section.body.line, what, "use `##` or deeper, or put it in a ``` fence")
-    return title.title, rest
-
-
-def read_page(block: Block, title: str) -> Block:
-    """What stands below `# <title>`, which must be the only heading of that level."""
-    before, parts = block.split(TITLE)
-    if str(before) or not parts or (parts[0][0][1] or "").strip() != title:
-        raise mistake(block.file, block.first_line, "another beginning than its title", f"write `# {title}` first")
-    if len(parts) > 1:
-        raise mistake(block.file, parts[1][1].line, "a second title", "use `##` or deeper, or put it in a ``` fence")
-    return parts[0][1]
+    if again := next((section for section in rest if section.level == 1), None):
+        what = f"a second title, {clip(again.title)} (the first is on line {title.body.line})"
+        raise mistake(block.file, again.body.line, what, "use `##` or deeper, or put it in a ``` fence")
+    return sections
 
 
 def _read(file: Path) -> str:
-    if file.is_fifo():
-        raise mistake(file, 1, "is a pipe, which would be waited for", "make it a readable file")
     try:
         raw = file.read_bytes().removeprefix(BOM_UTF8)
     except FileNotFoundError:
@@ -162,42 +147,32 @@ def _read(file: Path) -> str:
 
 
 def _front_matter(file: Path, text: str, keys: Sequence[str]) -> dict[str, Value]:
+    """Lines `key: value`, whose values are YAML's texts: a version 1.10 stays "1.10"."""
     values: dict[str, Value] = {}
-    for key, value in _yaml_pairs(file, text):
-        line = key.start_mark.line + 2
-        if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
-            raise mistake(file, line, "front matter that is not plain `key: value` lines", f"write `{keys[0]}: ...`")
-        if tag := next((node.tag for node in (key, value) if node.tag != TEXT), None):
-            raise mistake(file, line, f"YAML tag {clip(tag)} in the front matter", "delete it: every value is a text")
-        if key.value not in keys:
-            what = f"unknown key {clip(key.value)} in the front matter"
-            raise mistake(file, line, what, nearest(key.value, keys))
-        if key.value in values:
-            what = f"key {key.value!r} again (first on line {values[key.value].line})"
+    for line, said in enumerate(text.split("\n"), start=2):
+        key, _, value = (part.strip() for part in said.partition(":"))
+        if not said.strip() or said.startswith("#"):
+            continue
+        if key not in keys:
+            what = f"unknown key {clip(key)} in the front matter, which is lines `key: value`"
+            raise mistake(file, line, what, nearest(key, keys))
+        if key in values:
+            what = f"key {key!r} again (first on line {values[key].line})"
             raise mistake(file, line, what, "keep one of the two")
-        values[key.value] = Value(" ".join(value.value.split()), line)
+        try:
+            read = yaml.load(value, Loader=yaml.BaseLoader)
+        except (yaml.YAMLError, RecursionError):
+            read = []
+        if isinstance(read, list | dict):
+            what = f"value of {key!r} is not YAML's, in a plain `key: value` line"
+            raise mistake(file, line, what, "put it in quotes if it holds punctuation")
+        values[key] = Value(" ".join((read or "").split()), line)
     for name in keys:
         if name not in values or not values[name].text:
             line = values[name].line if name in values else 1
             remedy = f"add a line `{name}: ...` between the `---` lines"
             raise mistake(file, line, f"no {name!r} in the front matter", remedy)
     return values
-
-
-def _yaml_pairs(file: Path, text: str) -> Iterator[tuple[yaml.Node, yaml.Node]]:
-    # Nodes, not values: they have line numbers and show repeated keys, and a version 1.10 stays "1.10".
-    remedy = "write plain `key: value` lines, with quotes around values that hold punctuation"
-    try:
-        node = yaml.compose(text, Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, RecursionError) as error:
-        line = 1 + line_of(error) if isinstance(error, yaml.MarkedYAMLError) else 1
-        problem = getattr(error, "problem", None) or "unreadable"
-        raise mistake(file, line, f"front matter is not YAML ({problem})", remedy) from None
-    if node is None:
-        return
-    if not isinstance(node, yaml.MappingNode):
-        raise mistake(file, node.start_mark.line + 2, "front matter is not `key: value` lines", remedy)
-    yield from node.value
 
 
 def masked(text: str) -> str:

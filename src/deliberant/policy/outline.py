@@ -16,9 +16,10 @@ from deliberant.prompts.types import Style
 ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 RULE = re.compile(r" {0,3}(?:([-*_])(?:[ \t]*\1){2,}|=+)$")
 ITEM = re.compile(
-    r"([ \t]*)(?:([-*+\u2022\u25e6\u2023])|\(?((?:\d+\.)*\d+[.)]?|[\u4e00-\u5341]+[\u3001.])[)\u3001]?)"
+    r"([ \t]*)(?:([-*+\u2022\u25e6\u2023])|(?!\d+\s)\(?((?:\d+\.)*\d+[.)]?|[\u4e00-\u5341]+[\u3001.])[)\u3001]?)"
     r"[ \t]*(?<=[\s\u3001])(\S.*)"
 )
+"""A bullet or a number; `2024 was a good year` begins no item."""
 CODED = re.compile(r"()(\**[A-Z]{1,4}\d{1,3}\.[A-Za-z]\b\**[:.)]?\**(?:[ \t]+.*)?)$")
 """A rule without a bullet, such as `SP2.a Cold promotion`."""
 BOLD = re.compile(
@@ -27,7 +28,7 @@ BOLD = re.compile(
 BOLD_LEAD = re.compile(r" {0,3}\*\*([^*]+)\*\*[:.]?[ \t]+\S")
 """A code and a title in bold, with text behind them."""
 TABLE = re.compile(r"[ \t]*\||.*\|")
-DELIMITER = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?$")
+DELIMITER = re.compile(r"(?=.*\|)[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?$")
 HTML = re.compile(r" {0,3}<(?:!--|/?[A-Za-z][^<>]*>)")
 SENTENCE = re.compile(r"[.!?;\"\u3002\u061f]|\d{2}")
 LONGEST = 80
@@ -57,6 +58,11 @@ class Part:
     style: Style | None = None
 
     @property
+    def asked(self) -> Style | None:
+        """The style of the label that it is, or stands below."""
+        return next((each.style for each in (self, *self.parents()) if each.style), None)
+
+    @property
     def means(self) -> Meaning:
         """What the words of its title say."""
         return meaning(self.title)
@@ -65,16 +71,14 @@ class Part:
         """All parts below it, in order."""
         stack = self.inner[::-1]
         while stack:
-            part = stack.pop()
-            yield part
+            yield (part := stack.pop())
             stack += part.inner[::-1]
 
     def parents(self) -> Iterator["Part"]:
         """What it stands below, the nearest first."""
-        part = self.above
-        while part is not None:
+        part = self
+        while (part := part.above) is not None:
             yield part
-            part = part.above
 
 
 @dataclass
@@ -93,43 +97,31 @@ class Outline:
 def read_outline(file: Path, text: str | None = None) -> Outline:
     """The outline of a file, or of its text, where that has been converted. UserError as `markdown.read_document`."""
     block = read_document(file, text=text)[1]
-    lines, masks = block.text.split("\n"), block.mask.split("\n")
+    lines = block.text.split("\n")
     root = Part("document", 0, file.stem, 0, 0, end=len(lines))
-    scan = _Scan(lines, masks, root)
+    scan = _Scan(lines, block.mask.split("\n"), root)
     scan.run()
-    for part in (root, *root.walk()):
-        part.end = max([part.end, part.last, *(each.last for each in part.inner)])
-    for part in reversed(list(root.walk())):
-        part.end = max([part.last, *(each.end for each in part.inner)])
+    for part in reversed([root, *root.walk()]):
+        part.end = max([part.end, part.last, *(each.end for each in part.inner)])
     _title(root, scan.headings)
     return Outline(file, lines, root)
 
 
 def _title(root: Part, headings: bool) -> None:
     """The first line, where it is a short one without a mark above everything else, is a title and no prose."""
-    first = next((part for part in root.inner if part.kind not in ("front", "rule", "html")), None)
-    if first is None or first.kind not in ("text", "bold", "capitals") or first.last != first.line:
+    first = next((part for part in root.inner if part.kind not in ("front", "rule", "html")), root)
+    prose = SENTENCE.search(first.title) or len(root.inner) < 2 if first.kind == "text" else headings
+    if first.kind not in ("text", "bold", "capitals") or first.last != first.line or prose:
         return
-    means = first.means
-    bare = first.kind == "text"
-    if (
-        len(first.title) > LONGEST
-        or first.title.endswith((".", ":"))
-        or means.style
-        or means.section not in ("", "groups")
-    ):
+    labels = first.means.style or first.means.section not in ("", "groups")
+    if labels or len(first.title) > LONGEST or first.title.endswith((".", ":")):
         return
-    if bare and (SENTENCE.search(first.title) or len(root.inner) < 2):
-        return
-    if not bare and headings:
-        return
-    place = root.inner.index(first)
-    first.kind, first.level = "heading", 0.5
-    first.inner += root.inner[place + 1 :]
-    for part in first.inner:
+    place = root.inner.index(first) + 1
+    first.kind, first.level, first.end = "heading", 0.5, root.end
+    for part in root.inner[place:]:
         part.above = first
-    del root.inner[place + 1 :]
-    first.end = root.end
+    first.inner += root.inner[place:]
+    del root.inner[place:]
 
 
 class _Scan:
@@ -180,17 +172,13 @@ class _Scan:
             if "=" not in mask:
                 self.items_end(0)
                 return self.leaf("rule", place, place, 0)
-        if TABLE.match(mask) and (mask.lstrip().startswith("|") or self.is_delimiter(place + 1)):
-            end = place
-            while end + 1 < len(self.lines) and self.masks[end + 1].strip() and TABLE.match(self.masks[end + 1]):
-                end += 1
-            return self.leaf("table", place, end, indent)
+        if TABLE.match(mask) and (
+            mask.lstrip()[0] == "|" or DELIMITER.match("".join(self.masks[place + 1 : place + 2]))
+        ):
+            return self.leaf("table", place, self.run_end(place, TABLE), indent)
         if HTML.match(mask):
-            end = place
-            while end + 1 < len(self.lines) and self.masks[end + 1].strip():
-                end += 1
-            return self.leaf("html", place, end, indent)
-        if (found := ITEM.match(mask)) and not _year(found):
+            return self.leaf("html", place, self.run_end(place, re.compile(r".*\S")), indent)
+        if found := ITEM.match(mask):
             depth: float = min(len(found[1].expandtabs(4)), 60) + (found[2] is not None) / 2
             depth += min((found[3] or "").strip(".)").count("."), 9) / 20
             words = line[found.start(4) :].strip()
@@ -216,23 +204,19 @@ class _Scan:
 
     def prose(self, place: int, indent: int) -> Part:
         self.items_end(indent)
-        above = self.stack[-1].inner[-1] if self.stack[-1].inner else None
-        line = self.lines[place].strip()
-        if not self.blank and above is not None and above.kind == "text" and above.last == place:
+        above = self.stack[-1].inner[-1] if self.stack[-1].inner else self.root
+        if not self.blank and above.kind == "text" and above.last == place:
             above.last = place + 1
             return above
-        return self.add(Part("text", LEAF, line, place + 1, place + 1))
+        return self.add(Part("text", LEAF, self.lines[place].strip(), place + 1, place + 1))
 
     def items_end(self, indent: int) -> None:
         """After a blank line, what is not indented is no part of a list."""
         if self.blank:
             while self.stack[-1].kind == "item" and indent <= self.stack[-1].level - LIST:
                 self.stack.pop()
-            if (
-                self.stack[-1].kind == "lead"
-                and indent < 2
-                and (self.stack[-1].inner or self.stack[-1].title[-1] != ":")
-            ):
+            lead = self.stack[-1]
+            if lead.kind == "lead" and indent < 2 and (lead.inner or lead.title[-1] != ":"):
                 self.stack.pop()
 
     def leaf(self, kind: str, place: int, end: int, indent: int) -> Part:
@@ -246,14 +230,11 @@ class _Scan:
                 return end
         return len(self.lines) - 1
 
-    def is_delimiter(self, place: int) -> bool:
-        return place < len(self.lines) and "|" in self.masks[place] and DELIMITER.match(self.masks[place]) is not None
-
-
-def _year(found: re.Match[str]) -> bool:
-    """`2024 was a good year` begins no item: a number without a dot or bracket has to be a short one with dots."""
-    number = found[3] or ""
-    return number.isdigit() and not found[0].lstrip().startswith("(")
+    def run_end(self, place: int, pattern: re.Pattern[str]) -> int:
+        """The last of the lines that match, one below the other."""
+        while place + 1 < len(self.lines) and self.masks[place + 1].strip() and pattern.match(self.masks[place + 1]):
+            place += 1
+        return place
 
 
 def _capitals(line: str) -> str | None:

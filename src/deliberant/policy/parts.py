@@ -5,11 +5,11 @@ The folder's loader and the importers read these from a Block, which knows its f
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from deliberant.policy.markdown import Block, Section, clip, mistake
-from deliberant.policy.types import Guideline
+from deliberant.policy.types import Clause, Guideline
 from deliberant.prompts.types import STYLES, Style
 from deliberant.util.names import nearest
 
@@ -18,38 +18,29 @@ BULLET = re.compile(r"^-(?=[ \t]|$)", re.MULTILINE)
 NOT_INDENTED = re.compile(r"^(?!  ).+", re.MULTILINE)
 
 
-class Body(NamedTuple):
-    """What stands below a clause's heading; `lines` as in `Clause`."""
-
-    text: str
-    examples: tuple[str, ...]
-    exclusions: tuple[str, ...]
-    why: str
-    source: str
-    lines: tuple[int, ...]
-
-
-def read_body(block: Block, id: str) -> Body:
-    """Text, then a reason, lists of examples and exclusions, and a source, in any order. UserError for what is none."""
+def read_body(block: Block, clause: Clause) -> Clause:
+    """A clause with what stands below its heading: text, then a reason, lists of examples and exclusions, and a source,
+    in any order. UserError for what is none.
+    """
     text, lists = block.split(LABEL)
     found: dict[str, list[tuple[str, int]]] = {"Why": [], "Examples": [], "Exclusions": [], "Source": []}
     for label, body in lists:
         name = label[1] or label[2]
         if found[name]:
-            raise mistake(block.file, body.line, f"`{name}:` again in clause {id}", "merge the two")
+            raise mistake(block.file, body.line, f"`{name}:` again in clause {clause.id}", "merge the two")
         if label[1]:
             found[name] = _items(label[0], body)
         elif said := f"{label[3] or ''}{body.text}".strip():
             found[name] = [(said, body.line)]
         else:
-            raise mistake(block.file, body.line, f"`{name}:` of clause {id} is empty", "fill it in or delete it")
-    if found["Source"] and "\n" in found["Source"][0][0]:
-        raise mistake(
-            block.file, found["Source"][0][1], f"text below `Source:` of clause {id}", "move it above the lists"
-        )
+            raise mistake(block.file, body.line, f"`{name}:` of clause {clause.id} is empty", "fill it in or delete it")
+    for said, line in found["Source"]:
+        if "\n" in said:
+            raise mistake(block.file, line, f"text below `Source:` of clause {clause.id}", "move it above the lists")
     why, examples, exclusions, source = (tuple(text for text, _ in items) for items in found.values())
     lines = (text.first_line, *(line for name in ("Why", "Examples", "Exclusions") for _, line in found[name]))
-    return Body(str(text), examples, exclusions, "".join(why), "".join(source), lines)
+    lists_of = {"examples": examples, "exclusions": exclusions, "lines": lines}
+    return replace(clause, text=str(text), why="".join(why), source="".join(source), **lists_of)
 
 
 def _items(label: str, block: Block) -> list[tuple[str, int]]:
@@ -73,32 +64,25 @@ def _items(label: str, block: Block) -> list[tuple[str, int]]:
 
 def read_guidelines(file: Path, sections: Sequence[Section], categories: Sequence[str]) -> tuple[Guideline, ...]:
     """One guideline for each section. UserError where one is repeated, or a style has none."""
-    places: dict[tuple[Style, str | None], int] = {}
-    guidelines: list[Guideline] = []
-    for section in sections:
-        guideline, line = _guideline(section, categories), section.body.line
-        key = guideline.style, guideline.category
-        if key in places:
-            raise mistake(file, line, f"{section.title!r} again (first on line {places[key]})", "merge the two")
-        places[key] = line
-        guidelines.append(guideline)
+    found: dict[tuple[Style, str | None], Guideline] = {}
+    for _, title, block in sections:
+        line = block.line
+        name, colon, topic = (part.strip() for part in title.partition(":"))
+        style = read_style(file, line, name)
+        key = style, topic if colon else None
+        if key in found:
+            raise mistake(file, line, f"{title!r} again (first above line {found[key].line})", "merge the two")
+        if colon and style != "safe_complete":
+            raise mistake(file, line, f"{style} for one category", "only safe_complete has topic-specific guidelines")
+        if colon and topic not in categories:
+            raise mistake(file, line, f"guideline for unknown category {clip(topic)}", nearest(topic, categories))
+        if not str(block):
+            raise mistake(file, line, f"guideline {title!r} is empty", "say below it how to answer in that style")
+        found[key] = Guideline(style, str(block), key[1], block.first_line)
     for style in STYLES:
-        if (style, None) not in places:
+        if (style, None) not in found:
             raise mistake(file, 1, f"no guideline for {style}", f"add `## {style}` with how to answer in that style")
-    return tuple(guidelines)
-
-
-def _guideline(section: Section, categories: Sequence[str]) -> Guideline:
-    file, line, text = section.body.file, section.body.line, str(section.body)
-    name, colon, topic = (part.strip() for part in section.title.partition(":"))
-    style = read_style(file, line, name)
-    if colon and style != "safe_complete":
-        raise mistake(file, line, f"{style} for one category", "only safe_complete has topic-specific guidelines")
-    if colon and topic not in categories:
-        raise mistake(file, line, f"guideline for unknown category {clip(topic)}", nearest(topic, categories))
-    if not text:
-        raise mistake(file, line, f"guideline {section.title!r} is empty", "say below it how to answer in that style")
-    return Guideline(style, text, topic if colon else None, section.body.first_line)
+    return tuple(found.values())
 
 
 def read_style(file: Path, line: int, word: str) -> Style:

@@ -2,35 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from deliberant.policy.types import Category, Policy
-
-Kind = Literal[
-    "intro",
-    "rules",
-    "guideline",
-    "summary",
-    "compressed",
-    "definitions",
-    "title",
-    "text",
-    "why",
-    "example",
-    "exclusion",
-]
 
 
 @dataclass(frozen=True)
 class Passage:
     """`path` is relative to the policy folder, `line` where the text starts (0: not read from a file).
 
-    `clause` is the id of the clause it belongs to, "" where there is none.
+    `kind`: intro, rules, guideline, summary, compressed, definitions, title, text, why, example or exclusion. `clause`:
+    the id of the clause it belongs to, "" where there is none.
     """
 
     path: str
     line: int
-    kind: Kind
+    kind: str
     text: str
     clause: str = ""
 
@@ -41,10 +27,9 @@ class Passage:
 
 def passages(policy: Policy) -> Iterator[Passage]:
     """All of them, file by file and line by line; texts that are not there are left out."""
-    intro, rules = policy.lines or (0, 0)
     everything = [
-        Passage("policy.md", intro, "intro", policy.intro),
-        Passage("rules.md", rules, "rules", policy.rules),
+        Passage("policy.md", policy.lines[0], "intro", policy.intro),
+        Passage("rules.md", policy.lines[1], "rules", policy.rules),
         *(Passage("styles.md", style.line, "guideline", style.text) for style in policy.styles),
     ]
     for category in policy.categories:
@@ -54,14 +39,13 @@ def passages(policy: Policy) -> Iterator[Passage]:
 
 def _category(category: Category) -> Iterator[Passage]:
     path = category.file
-    summary, definitions, compressed = category.lines or (0, 0, 0)
+    summary, definitions, compressed = category.lines
     yield Passage(path, summary, "summary", category.summary)
     yield Passage(path, compressed, "compressed", category.compressed)
     yield Passage(path, definitions, "definitions", category.definitions)
     for clause in category.clauses:
         yield Passage(path, clause.line, "title", clause.title, clause.id)
-        items: list[tuple[Kind, str]] = [("text", clause.text)]
-        items += [("why", clause.why)] if clause.why else []
+        items = [("text", clause.text), *([("why", clause.why)] if clause.why else [])]
         items += [("example", each) for each in clause.examples]
         items += [("exclusion", each) for each in clause.exclusions]
         lines = clause.lines or (0,) * len(items)

@@ -1,7 +1,8 @@
 """A policy as its canonical Markdown files: what is hashed, and what a run keeps a copy of."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,6 +20,13 @@ def print_policy(policy: Policy) -> dict[str, str]:
     for category in policy.categories:
         files[category.file] = _category(category)
     return files
+
+
+def write_files(files: Mapping[str, str], folder: Path) -> None:
+    """Write what `print_policy` gives below a folder."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(text.encode())
 
 
 def clause_heading(clause: Clause) -> str:

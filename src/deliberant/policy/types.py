@@ -1,9 +1,11 @@
 """What a policy is made of: style guidelines, and categories of coded clauses (paper 2.2, figures 9 and 10).
 
 The paper keeps conditions, definitions, examples and exclusions in one document per category; here each clause also
-carries its response style, so that a judge, a reward and a metric can read which style a clause asks for.
+carries its response style, so that a judge, a reward and a metric can read which style a clause asks for. Where things
+stand (`path`, `line`, `lines`; 0 when not read from a file) is no part of equality, nor of a policy's hash.
 """
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -13,14 +15,20 @@ from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
 
 CLAUSE_ID = "[A-Z]{1,4}[0-9]{1,3}"
+CITATION = re.compile(rf"\[({CLAUSE_ID})\]")
+
+
+def cited(text: str) -> list[str]:
+    """Clause ids in square brackets in order of appearance, repeats included, whether or not such a clause exists.
+
+    The paper asks for citations by section and reads them back with a model (4.2); coded ids can be read exactly.
+    """
+    return CITATION.findall(text)
 
 
 @dataclass(frozen=True)
 class Guideline:
-    """How to answer in one response style; `category` is set where it holds for that topic alone.
-
-    `line` is where the text starts in styles.md, 0 when not read from a file.
-    """
+    """How to answer in one response style; `category` is set where it holds for that topic alone."""
 
     style: Style
     text: str
@@ -33,8 +41,7 @@ class Clause:
     """One rule: when `title` holds, answer in `style`, because `why`.
 
     `source` is where an imported one stands in its source, `file:first-last` and its code there; no view holds it.
-    `line` is that of its heading, 0 when not read from a file. `lines`: where the text, the reason, each example and
-    each exclusion start, in that order; empty when not read from a file.
+    `line` is that of its heading. `lines`: where the text, the reason, each example and each exclusion start.
     """
 
     id: str
@@ -55,7 +62,7 @@ class Category:
     """One policy area. `definitions` is Markdown as it stands; `path` is relative to the policy folder.
 
     `compressed` is a short form of the whole category, for views that hold many; "" where there is none. `lines`: where
-    summary, definitions and compressed text start (0 for one that is not there); empty when not read from a file.
+    summary, definitions and compressed text start.
     """
 
     id: str
@@ -65,7 +72,7 @@ class Category:
     clauses: tuple[Clause, ...] = ()
     path: str = field(default="", compare=False)
     compressed: str = ""
-    lines: tuple[int, ...] = field(default=(), compare=False)
+    lines: tuple[int, int, int] = field(default=(0, 0, 0), compare=False)
 
     @property
     def file(self) -> str:
@@ -75,10 +82,9 @@ class Category:
 
 @dataclass(frozen=True)
 class Policy:
-    """A whole policy. Where things stand (`path`, `line`, `lines`) is no part of equality, nor of `hash`.
+    """A whole policy. `rules` is Markdown that holds across categories, such as which clause wins; "" for none.
 
-    `rules` is Markdown that holds across categories, such as the transformation exception and which clause wins; ""
-    where there is none. `lines`: where intro and rules start (0 for one that is not there).
+    `lines`: where intro and rules start.
     """
 
     name: str
@@ -87,7 +93,7 @@ class Policy:
     styles: tuple[Guideline, ...]
     categories: tuple[Category, ...]
     rules: str = ""
-    lines: tuple[int, ...] = field(default=(), compare=False)
+    lines: tuple[int, int] = field(default=(0, 0), compare=False)
 
     @cached_property
     def hash(self) -> str:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,15 +51,19 @@ class Meaning:
     @property
     def style(self) -> Style | None:
         """The one style, None where there is none, or more than one."""
-        [style] = self.styles if len(self.styles) == 1 else [None]
-        return style
+        return next(iter(self.styles)) if len(self.styles) == 1 else None
 
 
 @cache
 def words() -> dict[str, Any]:
-    """The data file. Each list has the words of every language."""
-    data = yaml.safe_load(FILE.read_text("utf-8"))
-    return {name: _joined(value) for name, value in data.items()}
+    """The data file, each list with the words of every language; `style` and `lead` are made of them."""
+    data = {name: _joined(value) for name, value in yaml.safe_load(FILE.read_text("utf-8")).items()}
+    styles, sections, things = data["styles"], data["sections"], data["things"]
+    core = "|".join(f"(?P<{name}>{styles[name]})" for name in (*reversed(STYLES), "weak_refuse", "weak_comply"))
+    data["style"] = rf"(?P<no>(?:{data['not']})\W*)?(?:(?:{things})\W+)*(?:{core})(?:\W*(?:{things}))*"
+    leads = "|".join(rf"(?P<{name}>{sections[name]})" for name in data["leads"].split("|"))
+    data["lead"] = rf"[^\w\n]*(?:{leads})(?:\*\*|__)?\s*[:\uff1a](?:\*\*|__)?[ \t]*(?P<said>.*)"
+    return data
 
 
 def _joined(value: Any) -> Any:
@@ -68,33 +73,20 @@ def _joined(value: Any) -> Any:
 
 
 @cache
-def _patterns() -> tuple[dict[str, re.Pattern[str]], re.Pattern[str], re.Pattern[str]]:
-    data = words()
-    no, things = data["not"], data["things"]
-    core = "|".join(
-        f"(?P<{style}>{data['styles'][style]})" for style in (*reversed(STYLES), "weak_refuse", "weak_comply")
-    )
-    style = re.compile(rf"(?i)(?P<no>(?:{no})\W*)?(?:(?:{things})\W+)*(?:{core})(?:\W*(?:{things}))*")
-    sections = {name: re.compile(rf"(?i)(?:{pattern})") for name, pattern in data["sections"].items()}
-    leads = "|".join(rf"(?P<{name}>{data['sections'][name]})" for name in data["leads"].split("|"))
-    lead = re.compile(rf"(?i)[^\w\n]*(?:{leads})(?:\*\*|__)?\s*[:\uff1a](?:\*\*|__)?[ \t]*(?P<said>.*)")
-    return sections, style, lead
+def _pattern(name: str) -> re.Pattern[str]:
+    return re.compile(words()[name] if name in words() else words()["sections"][name], re.IGNORECASE)
 
 
 def section_lead(line: str) -> Lead | None:
     """The section that a line such as `Examples:` or `Why: ...` begins, None where it begins none."""
-    found = _patterns()[2].fullmatch(line)
-    return (
-        Lead(next(name for name, text in found.groupdict().items() if text and name != "said"), found["said"])
-        if found
-        else None
-    )
+    if not (found := _pattern("lead").fullmatch(line)):
+        return None
+    return Lead(next(name for name, text in found.groupdict().items() if text and name != "said"), found["said"])
 
 
 def style_of(text: str) -> tuple[Style | None, bool]:
     """The style that all of a text names, and whether its words are weak ones."""
-    found = _patterns()[1].fullmatch(EDGES.sub("", text))
-    if not found:
+    if not (found := _pattern("style").fullmatch(EDGES.sub("", text))):
         return None, False
     name = next(name for name, said in found.groupdict().items() if said and name != "no")
     style: Any = name.removeprefix("weak_")
@@ -105,11 +97,7 @@ def style_of(text: str) -> tuple[Style | None, bool]:
 
 def styles_in(text: str) -> frozenset[Style]:
     """The styles that words anywhere in a text name, as in `Output: VALID as it may be harmless`."""
-    found = set()
-    for match in re.finditer(r"[^\W\d_]+", text):
-        if (style := style_of(match[0])[0]) is not None:
-            found.add(style)
-    return frozenset(found)
+    return frozenset(style for word in re.findall(r"[^\W\d_]+", text) if (style := style_of(word)[0]))
 
 
 @lru_cache(4096)
@@ -118,29 +106,20 @@ def meaning(title: str) -> Meaning:
     plain = re.sub(r"\*\*|__|`", "", title).strip().rstrip(":\uff1a").strip()
     plain = re.sub(r"(?i)\b(label)\s*[:=]\s*(\d)", r"\1 \2", plain)
     pieces = [piece for piece in SEPARATOR.split(plain) if EDGES.sub("", piece)]
-    named = [(piece, *style_of(piece)) for piece in pieces[: 1 if plain.count(".") > 2 else None]]
-    labels = [each for each in named if each[1] is not None]
-    strong = frozenset(style for _, style, weak in labels if style and not weak)
-    styles = strong or frozenset(style for _, style, _ in labels if style)
-    section = "" if styles else _section(plain, pieces)
-    graded = GRADED.fullmatch(plain)
-    code = None if (pieces and style_of(pieces[0])[0]) else CODE.match(plain)
-    said = [piece for piece in pieces if (piece, *style_of(piece)) not in labels and re.search(r"[^\W\d_]", piece)]
-    others = [each for each in said if each not in STYLES]
+    named = [style_of(piece) for piece in pieces[: 1 if plain.count(".") > 2 else None]]
+    strong = frozenset(style for style, weak in named if style and not weak)
+    styles = strong or frozenset(style for style, _ in named if style)
+    code = None if named and named[0][0] else CODE.match(plain)
+    found = GRADED.fullmatch(plain)
+    graded = found["code"] if found else ""
+    unnamed = [piece for piece, (style, _) in zip_longest(pieces, named, fillvalue=(None, False)) if not style]
+    texts = [EDGES.sub("", text) for text in (plain, *pieces[:1])] if not styles else []
     return Meaning(
         styles,
-        section,
-        (code["bracketed"] or code["plain"] or code["dotted"]) if code else (graded["code"] if graded else ""),
+        next((name for text in texts for name in words()["sections"] if _pattern(name).fullmatch(text)), ""),
+        (code["bracketed"] or code["plain"] or code["dotted"]) if code else graded,
         (code["rest"] if code else plain).strip(" :-\u2013\u2014"),
-        graded["code"] if graded else "",
-        bool(others),
-        bool(styles) and not strong,
+        graded,
+        more=any(re.search(r"[^\W\d_]", piece) and piece not in STYLES for piece in unnamed),
+        weak=bool(styles) and not strong,
     )
-
-
-def _section(plain: str, pieces: list[str]) -> str:
-    for text in (plain, pieces[0] if pieces else ""):
-        for name, pattern in _patterns()[0].items():
-            if pattern.fullmatch(EDGES.sub("", text)):
-                return name
-    return ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from deliberant.evals import ScoredSample
 from deliberant.policy import Policy
-from deliberant.policy.citations import CITATION
+from deliberant.policy.types import CITATION
 from deliberant.prompts import Case
 from deliberant.report.selection import outcome, pick
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from deliberant.evals import Estimate
-from deliberant.policy.citations import CITATION
+from deliberant.policy.types import CITATION
 from deliberant.report.svg import css_class, looks, marker
 
 Row = Mapping[str, Any]

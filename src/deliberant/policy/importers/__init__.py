@@ -8,19 +8,32 @@ from pathlib import Path
 
 from deliberant.policy.importers.building import Builder
 from deliberant.policy.importers.exported import export_policy, is_exported, read_exported
-from deliberant.policy.importers.layouts import NAMES, ROLES, Wishes, assign, choose, layout, unknown
+from deliberant.policy.importers.layouts import NAMES, ROLES, Wishes, assign, check_titles, choose, folded, layout
 from deliberant.policy.importers.sources import open_source
-from deliberant.policy.importers.specbench import import_specbench, is_specbench
+from deliberant.policy.importers.specbench import import_specbench, scenarios
 from deliberant.policy.importers.types import Count, Imported
 from deliberant.policy.loader import load_policy, outside_policies
 from deliberant.policy.markdown import mistake
 from deliberant.policy.outline import Outline
-from deliberant.policy.printer import print_policy
+from deliberant.policy.printer import print_policy, write_files
 from deliberant.policy.types import Policy
 from deliberant.prompts.types import STYLES, Style
 from deliberant.util.errors import UserError
 from deliberant.util.files import writing
 from deliberant.util.names import nearest
+
+NONE = Wishes()
+STARTER = Path(__file__).parents[1] / "starter"
+STYLED = "--style: this source has its own styles; leave the option out, or override one with --label"
+STYLELESS = "have no response styles; name one for all clauses with --style, or say what a title means with --label"
+
+
+def wishes_of(labels: Mapping[str, str], category_level: int | None, style: Style | None) -> Wishes:
+    """What a user says, checked. UserError naming the nearest style or role."""
+    for title, value in labels.items():
+        if value not in (*STYLES, *ROLES):
+            raise UserError(f"--label {title}={value}: unknown value '{value}'; {nearest(value, (*STYLES, *ROLES))}")
+    return Wishes({folded(title): value for title, value in labels.items()}, category_level, style)
 
 
 def outlines(path: Path, wishes: Wishes, name: str | None = None) -> tuple[list[Outline], str]:
@@ -29,17 +42,11 @@ def outlines(path: Path, wishes: Wishes, name: str | None = None) -> tuple[list[
     UserError with file and line for what cannot be read, holds no rule, or has labels that contradict.
     """
     found = open_source(path)
-    for strange in unknown(found, wishes):
-        raise UserError(strange)
+    check_titles(found, wishes)
     chosen = name or choose(found, wishes)
-    layout(chosen)
     for outline in found:
         assign(outline, chosen, wishes)
     return found, chosen
-
-
-NONE = Wishes()
-STARTER = Path(__file__).parents[1] / "starter"
 
 
 def import_policy(path: Path, wishes: Wishes = NONE, name: str | None = None) -> Imported:
@@ -49,21 +56,17 @@ def import_policy(path: Path, wishes: Wishes = NONE, name: str | None = None) ->
     """
     if not path.exists():
         raise mistake(path, 1, "no such file", "check the path")
-    if is_specbench(path):
+    if folders := scenarios(path):
         if wishes.style is None:
-            raise UserError("--style: SpecBench has no response styles; name the one that all clauses get, then edit")
-        return import_specbench(path, wishes.style)
+            raise UserError(f"{path}:1: SpecBench's files {STYLELESS}")
+        return import_specbench(folders, wishes.style)
     if path.is_file() and name is None and not wishes.labels and is_exported(path):
         if wishes.style:
-            raise UserError("--style: this source has its own styles; leave the option out")
+            raise UserError(STYLED)
         return read_exported(path)
     found, chosen = outlines(path, wishes, name)
-    asked = layout(chosen).get("style") == "asked" and not wishes.labels
-    if asked and wishes.style is None:
-        remedy = "name one for all clauses with --style, or say which title means which with --label"
-        raise mistake(path, 1, f"{chosen} sources have no response styles", remedy)
-    if not asked and wishes.style and not wishes.labels:
-        raise UserError("--style: this source has its own styles; leave the option out, or override one with --label")
+    if not wishes.labels and (wishes.style is None) == ("style" in layout(chosen)):
+        raise UserError(STYLED if wishes.style else f"{path}:1: {chosen} sources {STYLELESS}")
     builder = Builder(path.name, chosen, wishes.style, path.is_dir())
     for outline in found:
         builder.take(outline)
@@ -78,16 +81,6 @@ def import_policy(path: Path, wishes: Wishes = NONE, name: str | None = None) ->
     return imported
 
 
-def wishes_of(labels: Mapping[str, str], category_level: int | None, style: Style | None) -> Wishes:
-    """What a user says, checked. UserError naming the nearest style or role."""
-    from deliberant.policy.importers.layouts import folded
-
-    for title, value in labels.items():
-        if value not in (*STYLES, *ROLES):
-            raise UserError(f"--label {title}={value}: unknown value '{value}'; {nearest(value, (*STYLES, *ROLES))}")
-    return Wishes({folded(title): value for title, value in labels.items()}, category_level, style)
-
-
 def save_policy(policy: Policy, folder: Path) -> None:
     """Write a policy's folder, which must not exist or be empty, whole or not at all.
 
@@ -100,10 +93,7 @@ def save_policy(policy: Policy, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
             work = Path(temporary) / "policy"
-            for name, text in print_policy(policy).items():
-                file = work / name
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(text.encode())
+            write_files(print_policy(policy), work)
             try:
                 same = load_policy(work) == policy
             except UserError as error:
@@ -120,21 +110,9 @@ def new_policy(folder: Path) -> None:
     if folder.exists():
         raise UserError(f"{folder}: is there already; name a new folder")
     shutil.copytree(STARTER, folder)
-    front = (folder / "policy.md").read_text("utf-8")
-    (folder / "policy.md").write_text(
-        front.replace("NAME", json.dumps(folder.resolve().name, ensure_ascii=False)), "utf-8"
-    )
+    file, name = folder / "policy.md", json.dumps(folder.resolve().name, ensure_ascii=False)
+    file.write_text(file.read_text("utf-8").replace("NAME", name), "utf-8")
 
 
-__all__ = [
-    "NAMES",
-    "Count",
-    "Imported",
-    "Wishes",
-    "export_policy",
-    "import_policy",
-    "new_policy",
-    "outlines",
-    "save_policy",
-    "wishes_of",
-]
+__all__ = ["NAMES", "Count", "Imported", "Wishes", "export_policy", "import_policy", "new_policy", "outlines"]
+__all__ += ["save_policy", "wishes_of"]

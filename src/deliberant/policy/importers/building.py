@@ -6,7 +6,7 @@ listed. Instructions to a classifier and overviews are kept in policy.md, which 
 
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, in_order, prefixes
@@ -25,26 +25,29 @@ LEADING = re.compile(
     re.DOTALL,
 )
 """An item that begins in bold: `**Truthful**: it asserts nothing false`."""
-QUOTE = r"(?:\"[^\"]+\"|\u201c[^\u201d]+\u201d|\u00ab[^\u00bb]+\u00bb|\u201e[^\u201c\u201d]+[\u201c\u201d]|\u300c[^\u300d]+\u300d)"  # noqa: E501
+QUOTES = ('""', "\u201c\u201d", "\u00ab\u00bb", "\u201e\u201d", "\u201e\u201c", "\u300c\u300d")
+QUOTE = f"(?:{'|'.join(f'{a}[^{a}{b}]+{b}' for a, b in QUOTES)})"
 QUOTED = re.compile(
     rf"(.*?)\s*(?::|\uff1a|--?|[\u2013\u2014])\s*({QUOTE}(?:\s*(?:[;,/]|or|and|\u0648|\u6216)?\s*{QUOTE})*)\.?$"
 )
+SAID = re.compile(rf"^\W*(?:content|text|input|prompt|message)\W*[:\uff1a]\W*?({QUOTE})\W*$", re.I | re.M)
 STATED = re.compile(r"\b([A-Z]{1,5}\d{0,3})\"?\s*[:=]\s*1\b")
 """A label that an example has, such as `G: 1`."""
+CLAUSES = ("clause", "category clause")
+LISTS = ("examples", "exclusions", "why")
 
 
 @dataclass
 class Area:
-    """A category in the making. `cases`: examples that name no clause."""
+    """A category in the making. `clauses` have the source's codes for ids; `cases`: examples that name no clause."""
 
     id: str
     title: str
-    line: int
     code: str = ""
     summary: str = ""
     compressed: str = ""
     loose: list[str] = field(default_factory=list)
-    clauses: list[tuple[str, Clause]] = field(default_factory=list)
+    clauses: list[Clause] = field(default_factory=list)
     cases: list[tuple[Style | None, str]] = field(default_factory=list)
 
 
@@ -54,181 +57,151 @@ class Builder:
     def __init__(self, name: str, layout: str, style: Style | None, several: bool) -> None:
         self.name, self.layout, self.style, self.several = name, layout, style, several
         self.areas: dict[str, Area] = {}
-        self.intro: list[str] = []
-        self.rules: list[str] = []
-        self.remarks: list[str] = []
-        self.warnings: list[str] = []
+        self.intro, self.rules = list[str](), list[str]()
+        self.remarks, self.warnings = list[str](), list[str]()
         self.files = (0, 0)
-        self.lines = {"found": 0, "imported": 0, "aside": 0}
-        self.found = self.examples = self.cases = 0
-        self.unplaced: list[list[str]] = []
+        self.found = self.examples = self.lines = self.aside = self.listed = 0
 
     def take(self, outline: Outline) -> None:
         """Everything that an outline holds. UserError with file and line for what makes no policy."""
         self.outline = outline
         self.kept: dict[int, bool] = {}
-        leads = [part for part in outline.root.walk() if part.mark == "examples" and part.role in ("", "text")]
-        self.examples += sum(any(each.kind == "code" for each in part.inner) for part in leads)  # they stay in the text
-        self.found += sum(part.role in ("clause", "category clause") for part in outline.root.walk())
-        title = next((part for part in outline.root.inner if part.role == "title"), None)
-        front = next((part for part in outline.root.inner if part.kind == "front"), None)
-        named = (
-            re.search(r"^(?:title|name):[ \t]*(.+?)[ \t]*$", outline.text(front.line, front.last), re.M)
-            if front
-            else None
+        self.here: list[Area] = []
+        self.unplaced: list[list[str]] = []
+        parts = list(outline.root.walk())
+        self.one = not any(part.role in ("category", "category clause") for part in parts)
+        self.found += sum(part.role in CLAUSES for part in parts)
+        self.examples += sum(  # conversations that stay in the text
+            part.mark == "examples" and part.role in ("", "text") and any(each.kind == "code" for each in part.inner)
+            for part in parts
         )
-        said = named[1].strip("\"'") if named else (title.title if title else outline.root.title)
-        if not self.several:
-            self.name = _plain(said)
-        self.main = said, title or outline.root
-        self.areas_here: list[Area] = []
+        self.main = next((part for part in outline.root.inner if part.role == "title"), outline.root)
+        front = outline.root.inner[0] if outline.root.inner and outline.root.inner[0].kind == "front" else None
+        named = re.search(r"^(?:title|name):[ \t]*(.+)$", outline.text(1, front.last), re.M) if front else None
+        self.title = _plain(named[1].strip("\"' ") if named else self.main.title)
+        self.name = self.name if self.several else self.title
         for part in outline.root.inner:
             self.part(part, None)
         for block in self.unplaced:
-            if len(self.areas_here) == 1:
-                self.areas_here[0].loose += block
+            if len(self.here) == 1:
+                self.here[0].loose += block
             else:
                 self.rules.append("\n\n".join(block).replace("#### ", "## ", 1))
-        self.unplaced = []
-        shown = [number for number, line in enumerate(outline.lines, start=1) if line.strip()]
-        self.lines["found"] += len(shown)
-        for number in shown:
-            if number in self.kept:
-                self.lines["imported" if self.kept[number] else "aside"] += 1
-            else:
-                what = f"{clip(outline.lines[number - 1].strip())} is no part of the policy"
-                self.warnings.append(f"{outline.file}:{number}: {what}; say what it is with --label")
+        for number, line in enumerate(outline.lines, start=1):
+            self.lines += bool(line.strip())
+            if line.strip() and number not in self.kept:
+                self.listed += 1
+                what = f"{clip(line.strip())} is no part of the policy; say what it is with --label"
+                self.warnings.append(f"{outline.file}:{number}: {what}")
+            self.aside += bool(line.strip()) and not self.kept.get(number, True)
 
     def mark(self, first: int, last: int, imported: bool = True) -> None:
-        for number in range(first, last + 1):
-            self.kept[number] = imported
+        self.kept |= dict.fromkeys(range(first, last + 1), imported)
 
     def verbatim(self, first: int, last: int) -> str:
-        """Lines as they stand, save that headings are deep enough to be text."""
+        """Lines as they stand, save that headings are deep enough to be text, and no list of a clause begins."""
         self.mark(first, last)
         text = self.outline.text(first, last)
-        mask = masked(text)
-        for match in reversed(list(HEADING.finditer(mask))):
+        for match in reversed(list(HEADING.finditer(masked(text)))):
             text = text[: match.start()] + "####" + text[match.end() :]
         for match in reversed(list(LABEL.finditer(masked(text)))):
-            text = f"{text[: match.start()]} {text[match.start() :]}"  # it would begin a list of a clause
+            text = f"{text[: match.start()]} {text[match.start() :]}"
         return re.sub(r"\A(?:\s*---\n)+|(?:\n\s*---)+\s*\Z", "", text).strip("\n")
+
+    def below(self, part: Part) -> str:
+        """What stands below a part's own lines, which count as imported."""
+        self.mark(part.line, part.last)
+        return self.verbatim(part.last + 1, part.end)
 
     def part(self, part: Part, area: Area | None) -> None:
         """A part below an area, None above the first one."""
         match part.role:
+            case "aside" if part.kind in ("rule", "front", "html"):
+                self.mark(part.line, part.end, imported=False)
             case "aside":
-                self.aside(part)
+                title = f"## {part.title}" + (f" ({self.outline.file.name})" if self.several else "")
+                body = self.below(part)
+                self.intro.append(f"{title}\n\n{body}" if body else part.title)
             case "title" | "group":
                 self.mark(part.line, part.last, imported=False)
                 if TAG.search(part.title):
-                    self.place(area, part, [self.verbatim(part.line, part.last)])
+                    self.place(area, [self.verbatim(part.line, part.last)])
                 for each in part.inner:
                     self.part(each, area)
             case "category" | "category clause":
                 self.category(part)
             case "label":
-                area = self.area_of(part, area)
-                self.mark(part.line, part.last, imported=False)
-                block = []
-                for each in part.inner:
-                    if each.role == "text" and each.kind != "rule":
-                        block.append(self.verbatim(each.line, each.end))
-                    else:
-                        self.part(each, area)
-                if block or part.means.graded or (part.means.more and not part.means.code):
-                    self.mark(part.line, part.last)
-                    area.loose.append("\n\n".join([f"#### {part.title}", *block]))
+                self.label(part, area)
             case "clause":
                 self.clause(part, area or self.document())
             case "cases":
-                self.case(part, area)
-            case "summary" | "compressed" as role if area or self.one():
-                text = self.verbatim(part.last + 1, part.end)
-                self.mark(part.line, part.last)
-                setattr(area or self.document(), role, text)
+                self.cases(part, area)
+            case "summary" | "compressed" as role if area or self.one:
+                setattr(area or self.document(), role, self.below(part))
             case "definitions":
                 self.definitions(part, area)
             case _ if part.kind in ("capitals", "bold") and part.end > part.last:
-                self.mark(part.line, part.last)
-                self.place(area, part, [f"#### {part.title}\n\n{self.verbatim(part.last + 1, part.end)}"])
+                self.place(area, [f"#### {part.title}\n\n{self.below(part)}"])
             case _:
-                self.place(area, part, [self.verbatim(part.line, part.end)])
-
-    def one(self) -> bool:
-        """Whether the source has no categories of its own."""
-        return not any(part.role in ("category", "category clause") for part in self.outline.root.walk())
+                self.place(area, [self.verbatim(part.line, part.end)])
 
     def document(self) -> Area:
         """The category that the whole source is."""
-        title, part = self.main
-        return self.area(_plain(title), max(part.line, 1), _slug(title))
+        return self.area(self.title, max(self.main.line, 1), _slug(self.title))
 
     def area(self, title: str, line: int, id: str, code: str = "") -> Area:
-        file = self.outline.file
-        if id not in self.areas:
-            if id in RESERVED:
-                raise mistake(file, line, f"category id {id!r} is a heading of the spec view", "give it another title")
-            self.areas[id] = Area(id, title, line, code)
-        if self.areas[id] not in self.areas_here:
-            self.areas_here.append(self.areas[id])
-        return self.areas[id]
+        if id in RESERVED:
+            what = f"category id {id!r} is a heading of the spec view"
+            raise mistake(self.outline.file, line, what, "give it another title")
+        area = self.areas.setdefault(id, Area(id, title, code))
+        if area not in self.here:
+            self.here.append(area)
+        return area
 
-    def area_of(self, part: Part, area: Area | None) -> Area:
-        """The category of a label: one that its title names, as in `G (Gambling) - VIOLATES`, or the one above."""
-        means = part.means
-        if means.code and not means.graded:
-            name = re.sub(r"\s*[-\u2013\u2014:][^()]*$", "", means.rest).strip("() ")
-            return self.area(name or means.code, part.line, means.code, means.code)
-        return area or self.document()
-
-    def aside(self, part: Part) -> None:
-        if part.kind in ("rule", "front", "html"):
-            self.mark(part.line, part.end, imported=False)
-            return
-        title = f"## {part.title}" + (f" ({self.outline.file.name})" if self.several else "")
-        body = self.verbatim(part.last + 1, part.end)
-        self.intro.append(f"{title}\n\n{body}" if body else part.title)
-        self.mark(part.line, part.last)
-
-    def place(self, area: Area | None, part: Part, block: list[str]) -> None:
+    def place(self, area: Area | None, block: list[str]) -> None:
         """Text that is no rule: definitions of its category; above the first one it is the introduction."""
         if area is not None:
             area.loose += block
-        elif self.areas_here and self.layout != "model-spec":
+        elif self.here and self.layout != "model-spec":
             self.unplaced.append(block)
         else:
             self.intro += block
 
+    def label(self, part: Part, area: Area | None) -> None:
+        """Rules of a style; of the category above, or of one that the title names, as in `G (Gambling) - VIOLATES`."""
+        means = part.means
+        if means.code and not means.graded:
+            name = re.sub(r"\s*[-\u2013\u2014:][^()]*$", "", means.rest).strip("() ")
+            area = self.area(name or means.code, part.line, means.code, means.code)
+        area = area or self.document()
+        self.mark(part.line, part.last, imported=False)
+        block = []
+        for each in part.inner:
+            if each.role == "text" and each.kind != "rule":
+                block.append(self.verbatim(each.line, each.end))
+            else:
+                self.part(each, area)
+        if block or means.graded or (means.more and not means.code):
+            self.mark(part.line, part.last)
+            area.loose.append("\n\n".join([f"#### {part.title}", *block]))
+
     def definitions(self, part: Part, area: Area | None) -> None:
         """A section of definitions; of a table of codes, each row is the summary of its category."""
-        lines = list(range(part.last + 1, part.end + 1))
-        for table in (each for each in part.walk() if each.kind == "table"):
-            rows = [
-                [cell.strip(" *`") for cell in line.strip().strip("|").split("|")]
-                for line in self.outline.lines[table.line - 1 : table.last]
-            ]
-            coded = [row for row in rows[2:] if len(row) > 2 and re.fullmatch(r"[A-Z]{1,5}\d{0,3}", row[0])]
-            if coded and len(coded) == len(rows) - 2:
-                for code, name, *said in coded:
-                    self.area(name, table.line, code, code).summary = " ".join(said)
-                self.mark(table.line, table.last)
-                lines = [number for number in lines if not table.line <= number <= table.last]
-        self.mark(part.line, part.last)
-        text = (
-            "\n".join(self.verbatim(number, number) for number in lines)
-            if len(lines) < part.end - part.last
-            else self.verbatim(part.last + 1, part.end)
-        )
-        if text.strip():
-            if area or self.one():
-                (area or self.document()).loose.insert(0, text.strip("\n"))
-            else:
-                self.unplaced.append([f"#### {part.title}", text.strip("\n")])
+        lines = self.outline.lines[part.last : part.end]
+        rows = [[cell.strip(" *`") for cell in line.strip().strip("|").split("|")] for line in lines]
+        coded = [row for row in rows if len(row) > 2 and re.fullmatch(r"[A-Z]{1,5}\d{0,3}", row[0])]
+        for code, name, *said in coded:
+            self.area(name, part.line, code, code).summary = " ".join(said)
+        text = self.below(part)
+        if coded:
+            text = "\n".join(line for line, row in zip(lines, rows, strict=True) if len(row) == 1).strip("\n")
+        if text and (area or self.one):
+            (area or self.document()).loose.insert(0, text)
+        elif text:
+            self.unplaced.append([f"#### {part.title}", text])
 
     def category(self, part: Part) -> None:
-        tag = TAG.search(part.title)
-        title = TAG.sub("", part.title)
+        tag, title = TAG.search(part.title), TAG.sub("", part.title)
         lead = LEADING.match(title)
         plain = title if tag else (meaning(lead["title"] if lead else title).rest or title)
         code = "" if tag else part.means.code
@@ -237,104 +210,88 @@ class Builder:
         if part.role == "category clause":
             self.clause(part, area)
         for each in part.inner:
-            if part.role == "category" or each.role in ("clause", "category", "category clause"):
+            if part.role == "category" or each.role in ("category", *CLAUSES):
                 self.part(each, area)
 
-    def case(self, part: Part, area: Area | None) -> None:
+    def cases(self, part: Part, area: Area | None) -> None:
         """A section of examples: each with the label that it states, else with that of the label above."""
-        above = next((each.style for each in part.parents() if each.style), None)
         cases = [each for each in part.inner if each.kind in ("heading", "bold", "item", "capitals")] or [part]
         self.mark(part.line, part.last, imported=False)
         for each in part.inner:
             if each not in cases:
-                self.place(area, part, [self.verbatim(each.line, each.end)])
+                self.place(area, [self.verbatim(each.line, each.end)])
         for each in cases:
             text = self.outline.text(each.line, each.end)
             styles = {style for inner in (each, *each.walk()) for style in inner.means.styles if inner.kind != "item"}
-            style: Style | None = next(iter(styles)) if len(styles) == 1 else above
+            style: Style | None = next(iter(styles)) if len(styles) == 1 else part.asked
             home = area
             if stated := STATED.findall(each.title) or STATED.findall(text):
-                home = next((one for one in self.areas.values() if one.code == stated[0]), None) or home
+                home = next((one for one in self.areas.values() if one.code == stated[0]), home)
                 style = style or "refuse"
-            said = re.search(
-                rf"^\W*(?:content|text|input|prompt|message)\W*[:\uff1a]\W*?({QUOTE})\W*$", text, re.I | re.M
-            )
+            said = SAID.search(text)
             shown = said[1][1:-1] if said else textwrap.dedent(_unmarked(text, each)).strip()
             self.mark(each.line, each.end)
-            self.cases += 1
+            self.examples += 1
             (home or self.document()).cases.append((style, shown))
 
     def clause(self, part: Part, area: Area) -> None:
         """A rule: its title, text, reason, examples and exclusions, and where it stands."""
-        style = next((each.style for each in (part, *part.parents()) if each.style), None) or self.style
-        file = self.outline.file
+        name, style = self.outline.file.name, part.asked or self.style
         if style is None:
-            raise mistake(
-                file, part.line, f"rule {clip(part.title)} stands below no label", "give its style with --style"
-            )
-        own = [each for each in part.walk() if each.role in ("examples", "exclusions", "why")]
-        inner = [each for each in part.walk() if each.role in ("clause", "category", "category clause")]
+            what = f"rule {clip(part.title)} stands below no label"
+            raise mistake(self.outline.file, part.line, what, "give its style with --style")
+        lists = _topmost(part, LISTS)
+        inner = _topmost(part, ("category", *CLAUSES))
         title, code, text, examples = self.head(part)
-        gone = {number for each in own + inner for number in range(each.line, each.end + 1)}
-        runs = _runs([number for number in range(part.last + 1, part.end + 1) if number not in gone])
-        blocks = [
-            textwrap.dedent(self.verbatim(first, last)) if part.kind == "item" else self.verbatim(first, last)
-            for first, last in runs
-        ]
-        body = "\n\n".join(filter(None, [text, *(block.strip("\n") for block in blocks)]))
-        found: dict[str, list[str]] = {"examples": list(examples), "exclusions": [], "why": []}
-        for each in own:
-            if not any(above in own for above in each.parents()):
-                found[each.role] += self.listed(each)
-        title = " ".join(title.split())
         if not title:
-            raise mistake(
-                file,
-                part.line,
+            what, remedy = (
                 f"rule {code or part.mark} has no condition",
                 f"write `{code or part.mark} <when it applies>`",
             )
-        group = next((each for each in part.parents() if each.role != "clause"), None)
-        if (
-            group
-            and group.role == "group"
-            and group.kind in ("heading", "bold")
-            and not group.means.section
-            and not TAG.search(group.title)
-        ):
-            title = f"{_plain(group.title)}: {title}"
+            raise mistake(self.outline.file, part.line, what, remedy)
+        gone = {number for each in lists + inner for number in range(each.line, each.end + 1)}
+        runs = list(_runs(number for number in range(part.last + 1, part.end + 1) if number not in gone))
+        blocks = [self.verbatim(first, last) for first, last in runs]
+        if part.kind == "item":
+            blocks = [textwrap.dedent(block).strip("\n") for block in blocks]
+        body, why = _reason("\n\n".join(filter(None, [text, *blocks])))
+        found = {"examples": examples, "exclusions": [], "why": [why] if why else []}
+        for each in lists:
+            found[each.role] += self.items(each)
+        group = next((each for each in part.parents() if each.role != "clause"), part)
+        if group.role == "group" and group.kind in ("heading", "bold") and not group.means.section:
+            title = title if TAG.search(group.title) else f"{_plain(group.title)}: {title}"
         self.mark(part.line, part.last)
-        body, why = _reason(body)
         self.examples += len(found["examples"])
-        last = max([part.last, *(last for _, last in runs), *(each.end for each in own)])
-        place = f"{file.name}:{part.line}" + (f"-{last}" if last > part.line else "")
-        whys = "\n\n".join(filter(None, [why, *found["why"]]))
-        shown, excluded = tuple(found["examples"]), tuple(found["exclusions"])
-        clause = Clause("", title, style, body, shown, excluded, area.id, whys, f"{place} {code}".strip(), part.line)
-        area.clauses.append((code, clause))
+        last = max([part.last, *(last for _, last in runs), *(each.end for each in lists)])
+        place = f"{name}:{part.line}" + (f"-{last}" if last > part.line else "")
+        shown, excluded, whys = tuple(found["examples"]), tuple(found["exclusions"]), "\n\n".join(found["why"])
+        clause = Clause(code, title, style, body, shown, excluded, area.id, whys, f"{place} {code}".strip(), part.line)
+        area.clauses.append(clause)
         for each in inner if part.role == "clause" else ():
-            if not any(above in inner for above in each.parents()):
-                self.part(each, area)
+            self.part(each, area)
 
     def head(self, part: Part) -> tuple[str, str, str, list[str]]:
         """Title, code, the rest of its first line, and the examples in it."""
         if tag := TAG.search(part.title):
-            return TAG.sub("", part.title), "", f"`{tag[1]}`", []
+            return " ".join(TAG.sub("", part.title).split()), "", f"`{tag[1]}`", []
         means = part.means
         coded = any(each.isdigit() for each in means.code) and not means.graded
-        title, text = means.rest if coded else part.title, ""
+        title, code, text = (means.rest, means.code, "") if coded else (part.title, "", "")
         if part.kind in ("item", "bold") and (found := LEADING.match(part.title)):
             bold, rest = found["title"].strip(), found["rest"].strip()
             if rest and (found["end"] or found["gap"].strip()) and (part.kind == "bold" or not coded):
                 title, text = meaning(bold).rest if coded else bold, rest
             elif not coded:
-                title = f"{bold} {rest}".strip()
-        code = means.code if coded else ""
+                title = f"{bold} {rest}"
+        examples = []
         if code and (quoted := QUOTED.fullmatch(title)):
-            return quoted[1].strip(), code, text, [each[1:-1] for each in re.findall(QUOTE, quoted[2])]
-        return _plain(title).rstrip("." if part.kind == "bold" else ""), code, text, []
+            title, examples = quoted[1], [each[1:-1] for each in re.findall(QUOTE, quoted[2])]
+        elif part.kind == "bold":
+            title = title.rstrip(".")
+        return " ".join(_plain(title).split()), code, text, examples
 
-    def listed(self, part: Part) -> list[str]:
+    def items(self, part: Part) -> list[str]:
         """The items of a list of examples, exclusions or reasons; a conversation in code is one with its title."""
         self.mark(part.line, part.end)
         lead = section_lead(part.title)
@@ -343,114 +300,95 @@ class Builder:
             return [lead_text(self.outline, part)]
         items = [each for each in part.inner if each.kind == "item"]
         if part.role == "why" or not items or (part.kind == "item" and rest):
-            below = textwrap.dedent(self.outline.text(part.last + 1, part.end))
-            return [text] if (text := "\n".join(filter(None, [rest, below.strip("\n")])).strip()) else []
-        return ([rest] if rest else []) + [_unmarked(self.outline.text(each.line, each.end), each) for each in items]
+            below = textwrap.dedent(self.outline.text(part.last + 1, part.end)).strip("\n")
+            return list(filter(None, ["\n".join(filter(None, [rest, below])).strip()]))
+        return [rest] * bool(rest) + [_unmarked(self.outline.text(each.line, each.end), each) for each in items]
 
     def done(self) -> Imported:
         """The policy, its counts, what was added and what may be wrong."""
-        for id in [id for id, area in self.areas.items() if not area.clauses]:
-            area = self.areas.pop(id)
-            (self.intro if self.layout == "model-spec" else self.rules).append(
-                "\n\n".join(
-                    filter(None, [f"## {area.title}", area.summary, *area.loose, *(text for _, text in area.cases)])
-                )
-            )
+        for area in [area for area in self.areas.values() if not area.clauses]:
+            blocks = [f"## {area.title}", area.summary, *area.loose, *(text for _, text in area.cases)]
+            (self.intro if self.layout == "model-spec" else self.rules).append("\n\n".join(filter(None, blocks)))
+            del self.areas[area.id]
         if not self.areas:
             raise mistake(self.outline.file, 1, "no rule in it", "`deliberant policy outline` shows what was found")
-        named = self.codes()
-        categories = tuple(
-            self.category_of(area, clauses) for area, clauses in zip(self.areas.values(), named, strict=True)
-        )
-        clauses = sum(len(each.clauses) for each in categories)
+        self.name_clauses()
+        categories = tuple(map(self.category_of, self.areas.values()))
         policy = Policy(self.name, "1", _joined(self.intro), GUIDELINES, in_order(categories), _joined(self.rules))
+        total = len(policy.clauses)
         if self.style and self.layout != "labelled":
-            self.remarks.insert(0, f"{self.style} is the style of all {clauses} clauses (--style): the source has none")
+            self.remarks.insert(0, f"{self.style} is the style of all {total} clauses (--style): the source has none")
         if self.layout == "prose":
-            places = ", ".join(clause.source for clauses in named for clause in clauses)
+            places = ", ".join(clause.source for clause in policy.clauses.values())
             self.remarks.append(f"titles are headings of prose: say in each when the clause applies ({places})")
-        examples = self.examples + self.cases
-        listed = self.lines["found"] - self.lines["imported"] - self.lines["aside"]
-        counts: tuple[Count, ...] = (
-            Count("categories", len(self.areas), len(categories)),
-            Count("clauses", self.found, clauses),
-            Count("examples", examples, examples),
-            Count(
-                f"lines ({self.lines['aside']} aside, {listed} listed)",
-                self.lines["found"],
-                self.lines["found"] - listed,
-            ),
-        )
-        if self.files[0]:
-            counts += (
-                Count("example files", self.files[0], self.files[0]),
-                Count("examples in them", self.files[1], self.files[1]),
-            )
-        return Imported(policy, counts, (*self.remarks, WRITTEN), tuple(self.warnings))
-
-    def codes(self) -> list[list[Clause]]:
-        """Every area's clauses with their ids: the source's code, or one made of it; else the next free number."""
-        taken: dict[str, str] = {area.code: area.id for area in self.areas.values() if not area.clauses[0][0]}
-        found: list[list[Clause | None]] = []
-        for area in self.areas.values():
-            found.append([])
-            for code, clause in area.clauses:
-                stem, dot, letter = code.partition(".")
-                id = f"{stem}{ord(letter[0].lower()) - ord('a') + 1:02}" if dot else code
-                valid = re.fullmatch(CLAUSE_ID, id)
-                if valid and id in taken:
-                    what = f"code {code} is already taken at {taken[id]}"
-                    raise mistake(self.outline.file, clause.line, what, "give one of the two another code")
-                if valid:
-                    taken[id] = clause.source
-                found[-1].append(replace(clause, id=id) if valid else None)
-        bare = [area for area, clauses in zip(self.areas.values(), found, strict=True) if None in clauses]
-        letters = {area.id: area.code for area in bare if re.fullmatch("[A-Z]{1,4}", area.code)}
-        letters |= prefixes((area.id for area in bare if area.id not in letters), set(letters.values()))
-        return [
-            self.numbered(area, each, letters.get(area.id, ""), taken)
-            for area, each in zip(self.areas.values(), found, strict=True)
+        counts = [
+            Count("categories", len(categories), len(categories)),
+            Count("clauses", self.found, total),
+            Count("examples", self.examples, self.examples),
+            Count(f"lines ({self.aside} aside, {self.listed} listed)", self.lines, self.lines - self.listed),
         ]
+        if self.files[0]:
+            names = ("example files", "examples in them")
+            counts += (Count(name, number, number) for name, number in zip(names, self.files, strict=True))
+        return Imported(policy, tuple(counts), (*self.remarks, WRITTEN), tuple(self.warnings))
 
-    def numbered(
-        self, area: Area, clauses: list[Clause | None], letters: str, taken: Mapping[str, str]
-    ) -> list[Clause]:
-        """The clauses of an area, of which those that are None get the next free number."""
-        free = [id for number in range(1, 1000) if (id := f"{letters}{number}") not in taken]
-        bare = [clause for clause in clauses if clause is None]
-        if len(bare) > len(free):
-            line = area.clauses[len(free)][1].line
-            what = f"category {area.id!r} has {len(bare)} rules without a code, and there are no more codes"
-            raise mistake(self.outline.file, line, what, "give rules codes such as W1, or divide the category")
-        if bare:
-            self.remarks.append(
-                f"category {area.id}: {len(bare)} clauses have no code that can be an id; numbered from {free[0]}"
-            )
-        ids = iter(free)
-        return [new or replace(old, id=next(ids)) for new, (_, old) in zip(clauses, area.clauses, strict=True)]
+    def name_clauses(self) -> None:
+        """Give every clause its id: the source's code, or one made of it; else the next free number of its area."""
+        taken = {area.code: area.id for area in self.areas.values() if not area.clauses[0].id}
+        for area in self.areas.values():
+            for place, clause in enumerate(area.clauses):
+                stem, dot, letter = clause.id.partition(".")
+                code = f"{stem}{ord(letter[0].lower()) - ord('a') + 1:02}" if dot else clause.id
+                id = code if re.fullmatch(CLAUSE_ID, code) else ""
+                if id and id in taken:
+                    what = f"code {clause.id} is already taken at {taken[id]}"
+                    raise mistake(self.outline.file, clause.line, what, "give one of the two another code")
+                taken |= {id: clause.source} if id else {}
+                area.clauses[place] = replace(clause, id=id)
+        bare = [area for area in self.areas.values() if not all(clause.id for clause in area.clauses)]
+        letters = {area.id: area.code for area in bare if re.fullmatch("[A-Z]{1,4}", area.code)}
+        letters |= prefixes((area.id for area in bare if area.id not in letters), letters.values())
+        for area in bare:
+            ids = [id for number in range(1, 1000) if (id := f"{letters[area.id]}{number}") not in taken]
+            number = sum(not clause.id for clause in area.clauses)
+            what = f"category {area.id}: {number} clauses have no code that can be an id; numbered from {ids[0]}"
+            self.remarks.append(what)
+            free = iter(ids)
+            area.clauses = [clause if clause.id else replace(clause, id=next(free)) for clause in area.clauses]
 
-    def category_of(self, area: Area, clauses: list[Clause]) -> Category:
+    def category_of(self, area: Area) -> Category:
         for style, text in area.cases:
-            self.attach(area, clauses, style, text)
+            self.attach(area, style, text)
         if not area.summary:
-            area.summary = "; ".join(clause.title.rstrip(".:;\u3002") for clause in clauses) + "."
+            area.summary = "; ".join(clause.title.rstrip(".:;\u3002") for clause in area.clauses) + "."
             self.remarks.append(f"category {area.id} has no summary: the titles of its clauses are written")
-        definitions = _joined(area.loose)
-        return Category(area.id, area.title, area.summary, definitions, tuple(clauses), compressed=area.compressed)
+        texts = area.id, area.title, area.summary, _joined(area.loose)
+        return Category(*texts, tuple(area.clauses), compressed=area.compressed)
 
-    def attach(self, area: Area, clauses: list[Clause], style: Style | None, text: str) -> None:
+    def attach(self, area: Area, style: Style | None, text: str) -> None:
         """An example that names no clause goes below the one that shares most words with it; else into definitions."""
         said = set(re.findall(r"\w{2,}", text.casefold()))
-        scores = [len(said & set(re.findall(r"\w{2,}", f"{one.title} {one.text}".casefold()))) for one in clauses]
-        fits = [(score, place) for place, score in enumerate(scores) if clauses[place].style == style]
-        best = max(fits, default=(0, 0))
-        if fits and (len(fits) == 1 or (best[0] and [score for score, _ in fits].count(best[0]) == 1)):
-            clause = clauses[best[1]]
-            clauses[best[1]] = replace(clause, examples=(*clause.examples, text))
-            self.remarks.append(f"example {clip(text[:60])} names no clause: placed below {clause.id} by its words")
+        shared = {
+            place: len(said & set(re.findall(r"\w{2,}", f"{clause.title} {clause.text}".casefold())))
+            for place, clause in enumerate(area.clauses)
+            if clause.style == style
+        }
+        best = [place for place, score in shared.items() if score == max(shared.values())]
+        if len(best) == 1 and (shared[best[0]] or len(shared) == 1):
+            clause = area.clauses[best[0]]
+            area.clauses[best[0]] = replace(clause, examples=(*clause.examples, text))
+            where = f"placed below {clause.id} by its words"
         else:
             area.loose.append(f"#### Example ({style or 'no label'})\n\n{text}")
-            self.remarks.append(f"example {clip(text[:60])} names no clause: kept in the definitions of {area.id}")
+            where = f"kept in the definitions of {area.id}"
+        self.remarks.append(f"example {clip(text[:60])} names no clause: {where}")
+
+
+def _topmost(part: Part, roles: Collection[str]) -> list[Part]:
+    """The parts below one that have these roles, save those below another such part."""
+    return [each for each in part.inner if each.role in roles] + [
+        found for each in part.inner if each.role not in roles for found in _topmost(each, roles)
+    ]
 
 
 def lead_text(outline: Outline, part: Part) -> str:
@@ -475,18 +413,19 @@ def _unmarked(text: str, part: Part) -> str:
     """An item's text without its mark, continuation lines moved to the left."""
     if part.kind != "item":
         return text
-    first, _, rest = text.partition("\n")
-    return "\n".join(filter(None, [part.title, textwrap.dedent(rest)])).strip() if first else ""
+    return "\n".join(filter(None, [part.title, textwrap.dedent(text.partition("\n")[2])])).strip()
 
 
-def _runs(numbers: list[int]) -> list[tuple[int, int]]:
-    runs: list[list[int]] = []
+def _runs(numbers: Iterator[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of numbers."""
+    run: list[int] = []
     for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return [(first, last) for first, last in runs]
+        if run and number != run[-1] + 1:
+            yield run[0], run[-1]
+            run = []
+        run.append(number)
+    if run:
+        yield run[0], run[-1]
 
 
 def _reason(text: str) -> tuple[str, str]:

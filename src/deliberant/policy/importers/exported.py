@@ -22,23 +22,16 @@ from pathlib import Path
 from deliberant.policy.importers.types import Count, Imported, in_order
 from deliberant.policy.loader import load_policy
 from deliberant.policy.markdown import Block, heading, mistake, read_document
-from deliberant.policy.printer import clause_file_parts, front_matter, guideline_section
+from deliberant.policy.printer import clause_file_parts, front_matter, guideline_section, write_files
 from deliberant.policy.types import Policy
-from deliberant.prompts.types import Style
 from deliberant.util.errors import UserError
 
 INSTRUCTIONS = """\
 Classify each EXAMPLE by the rules below. If a rule under VIOLATES decides it, answer VIOLATES and that rule's code;
 otherwise answer SAFE and the code of the rule that allows it. Rules under SAFE WITH CARE allow a careful answer. Where
 two rules meet, RULES says which one wins. Give your reason in one sentence first, the answer last."""
-LABELS: dict[Style, str] = {
-    "refuse": "VIOLATES (refuse)",
-    "comply": "SAFE (comply)",
-    "safe_complete": "SAFE WITH CARE (safe_complete)",
-}
-TOP = re.compile(r"^ {0,3}#(?:[ \t]+(.*))?$", re.MULTILINE)
-SECOND = re.compile(r"^ {0,3}##(?:[ \t]+(.*))?$", re.MULTILINE)
-THIRD = re.compile(r"^ {0,3}###(?:[ \t]+(.*))?$", re.MULTILINE)
+LABELS = {"refuse": "VIOLATES", "comply": "SAFE", "safe_complete": "SAFE WITH CARE"}
+TOP, SECOND, THIRD = (re.compile(rf"^ {{0,3}}{mark}(?:[ \t]+(.*))?$", re.MULTILINE) for mark in ("#", "##", "###"))
 VERSION = re.compile(r"\n*Version: (.*)(?:\n+|$)")
 
 
@@ -54,7 +47,7 @@ def export_policy(policy: Policy) -> str:
         for name in ("summary", "compressed", "definitions"):
             blocks += [f"## {name.upper()}", text] if (text := getattr(category, name)) else []
         for style, clauses in groupby(category.clauses, key=lambda clause: clause.style):
-            blocks.append(f"## {LABELS[style]}")
+            blocks.append(f"## {LABELS[style]} ({style})")
             for clause in clauses:
                 blocks += [f"### {clause.id}: {clause.title}", *clause_file_parts(clause)]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -68,8 +61,7 @@ def is_exported(file: Path) -> bool:
 
 def read_exported(file: Path) -> Imported:
     """The policy. UserError with file and line for what `export_policy` does not write (a file cut short)."""
-    before, parts = read_document(file)[1].split(TOP)
-    (first, head), *others = parts
+    before, ((first, head), *others) = read_document(file)[1].split(TOP)
     found = VERSION.match(head.text)
     if str(before) or not found:
         raise mistake(file, 1, "no title, or no line `Version: ...` below it", "write them there")
@@ -84,27 +76,26 @@ def read_exported(file: Path) -> Imported:
         elif title != "INSTRUCTIONS" or str(body) != INSTRUCTIONS:
             raise mistake(file, body.line, f"section {title!r} is none of an exported policy", "put it below `# RULES`")
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in files.items():
-            (Path(folder) / name).parent.mkdir(exist_ok=True)
-            (Path(folder) / name).write_bytes(text.encode())
+        write_files(files, Path(folder))
         try:
             policy = load_policy(folder)
         except UserError as error:
             what = re.sub(r"^.*?:\d+: ", "", str(error).replace(f"{folder}/", ""))
             raise mistake(file, 1, f"is no whole exported policy ({what})", "export it again") from None
     policy = replace(policy, categories=in_order(tuple(replace(each, path="") for each in policy.categories)))
-    categories, clauses = len(policy.categories), len(policy.clauses)
-    return Imported(policy, (Count("categories", categories, categories), Count("clauses", clauses, clauses)))
+    counts = {"categories": len(policy.categories), "clauses": len(policy.clauses)}
+    return Imported(policy, tuple(Count(what, number, number) for what, number in counts.items()))
 
 
 def _category(id: str, title: str, block: Block) -> str:
     """The file of a category."""
-    styles: dict[str, str] = {label: style for style, label in LABELS.items()}
-    texts, clauses = [f"---\nid: {id}\n---\n# {title}{block.split(SECOND)[0].text}"], ["## Clauses"]
-    for match, body in block.split(SECOND)[1]:
+    styles = {f"{label} ({style})": style for style, label in LABELS.items()}
+    above, sections = block.split(SECOND)
+    texts, clauses = [f"---\nid: {id}\n---\n# {title}{above.text}"], ["## Clauses"]
+    for match, body in sections:
         if style := styles.get(heading(match)):
-            above, rules = body.split(THIRD)
-            clauses.append(above.text)
+            before, rules = body.split(THIRD)
+            clauses.append(before.text)
             for rule, inner in rules:
                 code, _, words = heading(rule).partition(":")
                 clauses.append(f"### {words.strip()} [{code}] {style}{inner.text}")

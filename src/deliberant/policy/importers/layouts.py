@@ -2,12 +2,12 @@
 
 The first rule that fits a part decides its role. Its keys: `kind`; `section` and `code`, what the words of its title
 say; `label`: they name a response style, or lines `Output: ...` below a grade do; `title`, a pattern; `level` of a
-heading; `under`: the role of the nearest part above that has one of weight; `holds`: what stands somewhere below it;
-`own: text`: prose directly below; `numbered`, `bold`. Below a part that is kept as it stands no rule is asked.
+heading; `under`: the role of the nearest part above that has one of weight; `holds`: rules of which one fits a part
+below it; `own`: the kind of a part directly below; `numbered`, `bold`. CLOSED parts are kept as they stand.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -38,6 +38,10 @@ class Wishes:
     category_level: int | None = None
     style: Style | None = None
 
+    def said(self, part: Part) -> str | None:
+        """What the user says of a part."""
+        return self.labels.get(folded(part.title)) or self.labels.get(folded(part.means.rest))
+
 
 @cache
 def layout(name: str) -> dict[str, Any]:
@@ -55,13 +59,12 @@ def folded(title: str) -> str:
 
 def choose(outlines: list[Outline], wishes: Wishes) -> str:
     """The first layout that a source fits. UserError where it has nothing that could be a rule."""
+    parts = [part for outline in outlines for part in outline.root.walk()]
     for name in NAMES:
         when = dict(layout(name)["when"])
         times = when.pop("times", 1)
-        if wishes.labels and name == "labelled" and any(value in STYLES for value in wishes.labels.values()):
-            return name
-        fits = sum(_fits(when, part, wishes) for outline in outlines for part in outline.root.walk())
-        if fits >= times:
+        styled = name == "labelled" and any(value in STYLES for value in wishes.labels.values())
+        if styled or sum(_fits(when, part, wishes) for part in parts) >= times:
             return name
     file = outlines[0].file
     raise UserError(f"{file}:1: no heading, list or number, so no rule; write one rule a line with `- ` before it")
@@ -74,7 +77,7 @@ def assign(outline: Outline, name: str, wishes: Wishes) -> None:
     outline.root.role = "document"
     while stack:
         part = stack.pop()
-        said = wishes.labels.get(folded(part.title)) or wishes.labels.get(folded(part.means.rest))
+        said = wishes.said(part)
         if said in STYLES:
             part.role, part.style = "label", said
         elif said is not None:
@@ -94,14 +97,8 @@ def assign(outline: Outline, name: str, wishes: Wishes) -> None:
 def _top(root: Part) -> Part | None:
     """The one heading that all else stands below."""
     heads = [part for part in root.inner if part.kind in MARKED]
-    least = min((part.level for part in heads), default=0)
-    highest = [part for part in heads if part.level == least]
-    if (
-        len(heads) == 1
-        and any(each.kind in (*MARKED, "item") for each in highest[0].inner)
-        and not is_label(highest[0])
-    ):
-        return highest[0]
+    if len(heads) == 1 and any(each.kind in (*MARKED, "item") for each in heads[0].inner) and not is_label(heads[0]):
+        return heads[0]
     return None
 
 
@@ -109,88 +106,62 @@ def is_label(part: Part) -> bool:
     """Whether a part says which style the rules below it ask for."""
     if part.kind not in MARKED:
         return False
-    if part.means.graded and _outputs(part):
-        return len(styles_in(" ".join(_outputs(part)))) == 1
+    if part.means.graded and (outputs := _outputs(part)):
+        return len(styles_in(outputs)) == 1
     return bool(part.means.styles) and not part.title.rstrip().endswith(".")
 
 
-def _outputs(part: Part) -> list[str]:
-    return [each.title.partition(":")[2] for each in part.walk() if each.kind == "lead" and each.mark == "output"]
+def _outputs(part: Part) -> str:
+    return " ".join(
+        each.title.partition(":")[2] for each in part.walk() if each.kind == "lead" and each.mark == "output"
+    )
 
 
 def _style(part: Part, file: Path) -> Style:
-    outputs = styles_in(" ".join(_outputs(part))) if part.means.graded else frozenset()
+    outputs = styles_in(_outputs(part)) if part.means.graded else frozenset()
     styles = outputs or part.means.styles
-    above = next((each.style for each in part.parents() if each.style), None)
-    if part.means.weak and not outputs and above:
-        styles = frozenset([above if "refuse" in styles else _other(above)])
+    if part.means.weak and not outputs and (above := part.asked):
+        other: Style = "comply" if above == "refuse" else "refuse"
+        return above if "refuse" in styles else other
     if len(styles) != 1:
-        said = " and ".join(sorted(styles))
+        said = " and ".join(sorted(styles)) or "nothing"
         remedy = f"say which with --label '{part.title}=refuse'"
-        raise UserError(f"{file}:{part.line}: label {part.title!r} means {said or 'nothing'}; {remedy}")
+        raise UserError(f"{file}:{part.line}: label {part.title!r} means {said}; {remedy}")
     return next(iter(styles))
 
 
-def _other(style: Style) -> Style:
-    return "comply" if style == "refuse" else "refuse"
-
-
 def _above(part: Part) -> str:
-    """The role of the nearest part above that has one of weight: groups have none, save at the top."""
-    for each in part.parents():
-        if each.role not in ("group", ""):
-            return "clause" if each.role == "category clause" else each.role
-    return "document"
+    """The role of the nearest part above that has one of weight: groups have none."""
+    role = next((each.role for each in part.parents() if each.role not in ("group", "")), "document")
+    return {"category clause": "clause", "title": "document"}.get(role, role)
+
+
+TESTS: dict[str, Callable[[list[Any], Part, Wishes], bool]] = {
+    "kind": lambda wanted, part, _: part.kind in wanted,
+    "section": lambda wanted, part, _: (part.mark if part.kind == "lead" else part.means.section) in wanted,
+    "label": lambda _, part, wishes: is_label(part) or folded(part.title) in wishes.labels,
+    "code": lambda _, part, __: part.kind in (*MARKED, "item") and any(each.isdigit() for each in part.means.code),
+    "level": lambda wanted, part, _: part.level in wanted,
+    "title": lambda wanted, part, _: re.search(wanted[0], part.title) is not None,
+    "under": lambda wanted, part, _: _above(part) in wanted,
+    "own": lambda wanted, part, _: any(each.kind in wanted for each in part.inner),
+    "numbered": lambda _, part, __: part.kind == "item" and part.mark[:1].isalnum(),
+    "bold": lambda _, part, __: part.title.startswith(("**", "__")),
+    "holds": lambda wanted, part, wishes: any(_fits(rule, each, wishes) for each in part.walk() for rule in wanted),
+}
 
 
 def _fits(rule: Mapping[str, Any], part: Part, wishes: Wishes) -> bool:
-    return all(_test(name, wanted, part, wishes) for name, wanted in rule.items() if name != "is")
+    return all(
+        TESTS[name](wanted if isinstance(wanted, list) else [wanted], part, wishes)
+        for name, wanted in rule.items()
+        if name != "is"
+    )
 
 
-def _test(name: str, wanted: Any, part: Part, wishes: Wishes) -> bool:
-    many = wanted if isinstance(wanted, list) else [wanted]
-    match name:
-        case "kind":
-            return part.kind in many
-        case "section":
-            return (part.mark if part.kind == "lead" else part.means.section) in many
-        case "label":
-            return is_label(part) or folded(part.title) in wishes.labels
-        case "code":
-            return part.kind in (*MARKED, "item") and any(each.isdigit() for each in part.means.code)
-        case "level":
-            return part.level in many
-        case "title":
-            return re.search(wanted, part.title) is not None
-        case "under":
-            return _above(part) in many or ("title" in many and _above(part) == "document")
-        case "own":
-            return any(each.kind == wanted for each in part.inner)
-        case "numbered":
-            return part.kind == "item" and part.mark[:1].isalnum()
-        case "bold":
-            return part.title.startswith(("**", "__"))
-        case "holds":
-            return any(_holds(wanted, each, wishes) for each in part.walk())
-    raise AssertionError(name)
-
-
-def _holds(wanted: Any, part: Part, wishes: Wishes) -> bool:
-    if isinstance(wanted, dict):
-        return _fits(wanted, part, wishes)
-    if wanted == "label":
-        return _test("label", True, part, wishes)
-    coded = part.kind != "code" and _test("code", True, part, wishes)
-    if wanted == "coded":
-        return coded
-    return bool(part.kind == wanted or (wanted == "code" and coded and part.kind == "item"))
-
-
-def unknown(outlines: list[Outline], wishes: Wishes) -> Iterator[str]:
-    """Each title that --label names and no part has, with the nearest."""
-    if not wishes.labels:
-        return
+def check_titles(outlines: list[Outline], wishes: Wishes) -> None:
+    """UserError for a title that --label names and no part has, with the nearest."""
     titles = {folded(text) for each in outlines for part in each.root.walk() for text in (part.title, part.means.rest)}
     for title in wishes.labels:
         if title not in titles:
-            yield f"--label {title}: no part of the source has that title; {nearest(title, titles)}"
+            raise UserError(f"--label {title}: no part of the source has that title; {nearest(title, titles)}")

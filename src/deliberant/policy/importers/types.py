@@ -28,7 +28,7 @@ class Imported:
     warnings: tuple[str, ...] = ()
 
 
-GUIDELINES: tuple[Guideline, ...] = (
+GUIDELINES = (
     Guideline("comply", "Answer in full, as helpfully as you can, without warnings that were not asked for."),
     Guideline("refuse", "Apologise briefly and say that you cannot help with this. Add nothing else."),
     Guideline("safe_complete", "Give the help that is safe, leave out what is not, and say that you left it out."),
@@ -38,15 +38,12 @@ WRITTEN = "the source has no style guidelines: styles.md holds three of ours, to
 
 
 def prefixes(names: Iterable[str], taken: Iterable[str] = (), size: int = 4) -> dict[str, str]:
-    """A prefix of clause ids for each name, of `size` letters at most: its words' initials, with other letters where
-    that is `taken`.
-    """
-    used = set(taken)
-    found: dict[str, str] = {}
+    """A prefix of clause ids for each name: its words' initials, `size` at most, or others where that is `taken`."""
+    used, found = set(taken), dict[str, str]()
     for name in names:
-        words = re.findall("[A-Z]+", name.upper()) or ["C"]
-        initials, rest = "".join(word[0] for word in words)[:size], "".join(word[1:] for word in words)
-        varied = (initials[: size - 1] + letter for letter in rest + ascii_uppercase)
+        initials = "".join(word[0] for word in re.findall("[A-Z]+", name.upper()))[:size] or "C"
+        rest = "".join(word[1:] for word in re.findall("[A-Z]+", name.upper())) + ascii_uppercase
+        varied = (initials[: size - 1] + letter for letter in rest)
         others = ("".join(letters) for letters in product(ascii_uppercase, repeat=size))
         found[name] = next(each for each in chain([initials], varied, others) if each not in used)
         used.add(found[name])
