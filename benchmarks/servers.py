@@ -15,8 +15,7 @@ from deliberant.models.cache import Calls
 from deliberant.models.open import open_model
 from deliberant.models.refs import parse_reference
 from deliberant.models.types import Request, Sampling
-from deliberant.policy import load_policy
-from deliberant.policy import cited
+from deliberant.policy import cited, load_policy
 from deliberant.prompts.reader import read_prompts
 from deliberant.stages.generate import asked
 from deliberant.templates import Templates
