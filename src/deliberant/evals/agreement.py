@@ -24,7 +24,7 @@ def kappa(
     weights: Sequence[float] | None = None,
     resamples: int = RESAMPLES,
 ) -> Estimate:
-    """NaN, so no value, where both say the same of every sample: chance alone would do that."""
+    """Of two readers. No value where both say the same of every sample: chance alone would do that."""
     from sklearn.metrics import cohen_kappa_score
 
     codes = _codes([*ours, *theirs])

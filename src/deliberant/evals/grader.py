@@ -4,6 +4,7 @@ The judge waits in a thread of its own while the event loop makes its calls; not
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import anyio
 import anyio.from_thread
@@ -11,10 +12,12 @@ import anyio.to_thread
 from inspect_ai.model import GenerateConfig, Model, ModelOutput, get_model
 from inspect_ai.util import collect
 
+from deliberant.evals.forms import grade
 from deliberant.evals.provider import ROLE, DeliberantAPI, read_output, turns
-from deliberant.judge import Judge, JudgeRequest, Verdict
+from deliberant.evals.samples import ScoredSample
 from deliberant.models.client import response_schema
 from deliberant.models.types import Completion, Reasoning, Request, Sampling
+from deliberant.policy import Policy
 from deliberant.templates.loader import Templates
 
 GRADER = "grader"
@@ -49,7 +52,7 @@ class _Asked:
 
 
 class Grader:
-    """k verdicts a request by the model in the grader role. PrerequisiteError where the role has no model."""
+    """Answers graded by the model in the grader role, by a policy k times. PrerequisiteError where there is none."""
 
     def __init__(self, templates: Templates, sampling: Sampling, k: int, seed: int) -> None:
         self._templates, self._sampling, self._k, self._seed = templates, sampling, k, seed
@@ -59,10 +62,12 @@ class Grader:
         """The user's own settings of the model come before the judge's."""
         return get_model(role=GRADER, required=True, config=generate_config(self._sampling))
 
-    async def read(self, request: JudgeRequest) -> list[Verdict]:
-        judge = Judge(_Asked(self.model()), self._templates, self._sampling)
-        [verdicts] = await anyio.to_thread.run_sync(judge.read, [request], self._k, self._seed, limiter=self._threads)
-        return verdicts
+    async def grade(self, sample: ScoredSample, form: str, policy: Policy | None, threshold: int) -> ScoredSample:
+        """The sample as the model grades it (`forms.grade`)."""
+        graded = partial(grade, policy=policy, templates=self._templates, k=self._k, threshold=threshold)
+        ask = partial(graded, [sample], form, _Asked(self.model()), self._sampling, seed=self._seed)
+        [found] = await anyio.to_thread.run_sync(ask, limiter=self._threads)
+        return found
 
 
 def generate_config(sampling: Sampling) -> GenerateConfig:

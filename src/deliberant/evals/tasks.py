@@ -7,20 +7,24 @@ Where answers can be read mechanically (the built-in world) no grader is needed.
 or unscored, with the reason); Inspect averages what is there.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import GenerateConfig
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
+from deliberant.evals.forms import POLICY
 from deliberant.evals.grader import Grader, generate_config
 from deliberant.evals.metrics import Clauses, clause_facts, values
-from deliberant.evals.provider import in_one_line, read_output, turns
+from deliberant.evals.provider import in_one_line, messages_of, read_output, turns
 from deliberant.evals.samples import ScoredSample, StyleReader, case_row, reading_row, row_case
-from deliberant.evals.scoring import asked, case_seed, judge_request, judged, read_answer
+from deliberant.evals.scoring import asked, case_seed, read_answer
 from deliberant.policy import Policy, summary_view
-from deliberant.prompts import read_cases
+from deliberant.prompts import Case, read_cases
 from deliberant.run.arms import ARMS
 from deliberant.run.recipe import DEFAULT, Evaluate, Filter, JudgeModel
 from deliberant.run.run import Run
@@ -60,10 +64,37 @@ def cases(
         chosen = [case for case in found if suite in (None, case.suite)]
         if not chosen:
             raise UserError(f"deliberant/cases: there is no case of suite '{suite}'")
-    grader = None if reader else Grader(templates, model.sampling, judging.k, seed)
-    system = summary_view(rules) if summaries or (arm in ARMS and ARMS[arm].summaries) else None
+    return case_task(
+        "cases",
+        chosen,
+        arm=arm,
+        policy=rules,
+        reader=reader,
+        grader=None if reader else Grader(templates, model.sampling, judging.k, seed),
+        threshold=judging.threshold,
+        system=summary_view(rules) if summaries or (arm in ARMS and ARMS[arm].summaries) else None,
+        config=generate_config(asking.sampling),
+        seed=seed,
+    )
+
+
+def case_task(
+    name: str,
+    chosen: Sequence[Case],
+    *,
+    arm: str,
+    policy: Policy | None,
+    config: GenerateConfig,
+    reader: StyleReader | None = None,
+    grader: Grader | None = None,
+    form: str = POLICY,
+    threshold: int = 4,
+    system: str | None = None,
+    seed: int = 0,
+) -> Task:
+    """Cases as an Inspect task: each asked once, its answer read by the world's reader or graded in this form."""
     return Task(
-        name="cases",
+        name=name,
         dataset=MemoryDataset(
             [
                 Sample(
@@ -74,12 +105,12 @@ def cases(
                 )
                 for case in chosen
             ],
-            name="cases",
+            name=name,
         ),
         solver=answer_once(seed, grader),
-        scorer=response(arm, rules, reader, grader, judging.threshold),
-        config=generate_config(asking.sampling),
-        metadata={"arm": arm, "policy": rules.hash},
+        scorer=response(arm, policy, reader, grader, threshold, form),
+        config=config,
+        metadata={"arm": arm, "form": form, "policy": policy and policy.hash},
     )
 
 
@@ -96,14 +127,23 @@ def answer_once(seed: int, grader: Grader | None) -> Solver:
 
 
 @scorer(metrics={"*": [mean(), stderr(cluster="family")]})
-def response(arm: str, policy: Policy, reader: StyleReader | None, grader: Grader | None, threshold: int) -> Scorer:
-    """Reads the style of an answer, or has it judged."""
-    clauses = clause_facts(policy)
+def response(
+    arm: str,
+    policy: Policy | None,
+    reader: StyleReader | None,
+    grader: Grader | None,
+    threshold: int,
+    form: str = POLICY,
+) -> Scorer:
+    """Reads the style of an answer, or has it graded. Where an attack took several turns they are kept with it."""
+    clauses = clause_facts(policy) if policy else {}
 
     async def score(state: TaskState, target: Target) -> Score:
-        sample = read_answer(arm, row_case(state.metadata), read_output(state.output), reader)
-        if grader and not sample.empty:
-            sample = judged(sample, await grader.read(judge_request(sample, policy)), threshold)
+        sample = read_answer(arm, row_case(state.metadata), read_output(state.output), reader, state.epoch)
+        if "queries" in state.metadata:
+            sample = replace(sample, turns=messages_of(state.messages))
+        if grader:
+            sample = await grader.grade(sample, form, policy, threshold)
         return inspect_score(sample, clauses)
 
     return score
@@ -114,7 +154,7 @@ def inspect_score(sample: ScoredSample, clauses: Clauses) -> Score:
     readings = [
         f"reading {n}: {each.score or each.unscored}\n\n{each.rationale}" for n, each in enumerate(sample.verdicts, 1)
     ]
-    kept = ("complete", "stop", "cited", "style", "judged", "verdicts")
+    kept = ("complete", "stop", "cited", "style", "judged", "verdicts", "harm", "read", "epoch")
     row = reading_row(sample)
     return Score(
         value={**values(sample, clauses)},

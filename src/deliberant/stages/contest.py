@@ -7,7 +7,7 @@ from pathlib import Path
 from deliberant.evals.attacks.static import attacked, attacks, world_attacks
 from deliberant.evals.forms import FORMS, POLICY, grade
 from deliberant.evals.samples import ScoredSample
-from deliberant.evals.suite import SUITES, read_suite
+from deliberant.evals.suite import SUITES, limited, read_suite
 from deliberant.models.types import Sampler, Sampling
 from deliberant.prompts import Case, read_cases
 from deliberant.run.run import Run
@@ -44,11 +44,11 @@ def contest(
     if unknown:
         raise UserError(f"--suite: unknown value '{unknown[0]}'; {nearest(unknown[0], [*names, *SUITES])}")
     cases = [case for case in own if not suites or case.suite in suites]
-    cases += [case for name in suites if name not in names for case in read_suite(name)]
+    cases += [case for name in suites if name not in names for case in read_suite(name, rules)]
     if not cases:
         raise UserError("there is nothing to ask; give --suite, --cases with --policy, or a run")
     reads = run.style_reader if run and set(suites) <= names and not file else None
-    cases = _limited(cases, limit)
+    cases = limited(cases, limit)
     harmful = [case for case in cases if case.truth.style != "comply" and case.plain is None]
     known = list(world_attacks() if reads else attacks())
     asked = list(known if EVERY in attack else attack)
@@ -102,14 +102,3 @@ def _key(sample: ScoredSample) -> tuple[str, str, int]:
 def suite_of(case: Case) -> str:
     """The suite that a case belongs to, attacked or not."""
     return case.suite.removesuffix(ATTACKED)
-
-
-def _limited(cases: Sequence[Case], limit: int | None) -> list[Case]:
-    """At most `limit` of each suite, in their order."""
-    if limit is None:
-        return list(cases)
-    kept: set[str] = set()
-    for suite in dict.fromkeys(case.suite for case in cases):
-        members = sorted((c for c in cases if c.suite == suite), key=lambda c: fingerprint(c.prompt.id))
-        kept |= {case.prompt.id for case in members[:limit]}
-    return [case for case in cases if case.prompt.id in kept]

@@ -1,0 +1,1 @@
+"""One file each: a suite, and its task for Inspect."""
