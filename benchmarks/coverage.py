@@ -80,7 +80,9 @@ def trial(
 ) -> tuple[float, bool, bool]:
     """(families with a failure, whether our interval holds the truth, whether the percentiles do)."""
     counts = rng.choice(sizes, families)
-    arms = paired(rng, counts, truth, correlation) if len(truth) > 1 else [clustered(rng, counts, truth[0], correlation)]
+    arms = (
+        paired(rng, counts, truth, correlation) if len(truth) > 1 else [clustered(rng, counts, truth[0], correlation)]
+    )
     kinds, alike = np.unique([*arms, counts], axis=1, return_counts=True)
     *sums, total = kinds @ rng.multinomial(families, alike / families, size=resamples).T
     drawn = [each / total for each in sums]
@@ -150,7 +152,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--resamples", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    print("| families | prompts each | correlation | truth | Deliberant | percentile |\n| --- | --- | --- | --- | --- | --- |")
+    print(
+        "| families | prompts each | correlation | truth | Deliberant | percentile |\n| --- | --- | --- | --- | --- | --- |"
+    )
     found = []
     for cell in cells(options.trials, options.resamples, options.seed):
         found.append(cell)

@@ -4,12 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deliberant.evals import ScoredSample
 from deliberant.models.budget import Price
-from deliberant.models.types import Completion, Request, Sampling, Usage
+from deliberant.models.types import Completion, Reasoning, Request, Sampling, Usage
 from deliberant.prompts.types import Case, Message, Prompt, Style, Truth
 from deliberant.stages.compare import ALL, Contest, compare, front, samples_of
 from deliberant.stages.entrants import Entrant, asking, entrants
@@ -22,7 +23,8 @@ GREEDY = Sampling(temperature=0.0)
 class Says:
     """Answers every prompt alike, or by its text, and counts what it is asked."""
 
-    identity, reasoning = "says", "off"
+    identity = "says"
+    reasoning: Reasoning = "off"
 
     def __init__(self, answer: str | dict[str, str]) -> None:
         self.answer, self.asked = answer, 0
@@ -36,7 +38,7 @@ class Says:
         return [Completion(text, "", text, True, "stop", Usage(10, 2)) for text in said]
 
     def entrant(self, name: str) -> Entrant:
-        return Entrant(name, name, lambda: (self, tuple), price="some/model")  # type: ignore[return-value]
+        return Entrant(name, name, lambda: (self, lambda turns: turns), price="some/model")
 
 
 def read_style(answer: str) -> Style | None:
@@ -61,7 +63,7 @@ def right() -> dict[str, str]:
     return {f"request {number}": "sure" if number % 2 else "no" for number in range(6)}
 
 
-def compared(folder: Path, *members: Entrant, asked: Contest | None = None) -> dict[str, object]:
+def compared(folder: Path, *members: Entrant, asked: Contest | None = None) -> dict[str, Any]:
     prices = {"some/model": Price(1.0, 10.0, 0.1)}
     return compare(members, asked or contest(), folder, NullProgress(), prices, chunk=4, resamples=200)
 
@@ -69,13 +71,13 @@ def compared(folder: Path, *members: Entrant, asked: Contest | None = None) -> d
 def test_who_refuses_all_and_who_answers_all_are_both_behind(tmp_path: Path) -> None:
     members = [Says(right()).entrant("good"), Says("no").entrant("refuser"), Says("sure").entrant("helper")]
     result = compared(tmp_path, *members)
-    cell = {(row["arm"], row["metric"]): row["value"] for row in result["rows"] if row["suite"] == ALL}  # type: ignore[attr-defined]
+    cell = {(row["arm"], row["metric"]): row["value"] for row in result["rows"] if row["suite"] == ALL}
     assert cell["good", "not_unsafe"] == cell["good", "harmless_answered"] == 1
     assert cell["refuser", "harmless_answered"] == 0 and cell["helper", "not_unsafe"] == 0
     assert result["front"] == ["good"]
-    behind = {(row["arm"], row["metric"]): row["value"] for row in result["differences"]}  # type: ignore[attr-defined]
+    behind = {(row["arm"], row["metric"]): row["value"] for row in result["differences"]}
     assert behind["refuser", "harmless_answered"] == behind["helper", "harmful_declined"] == -1
-    [first, *_] = result["models"]  # type: ignore[misc]
+    [first, *_] = result["models"]
     assert first["tokens"] == {"input": 60, "output": 12, "cached": 0}
     assert first["dollars"] == pytest.approx((60 * 1 + 12 * 10) / 1e6)
     assert json.loads((tmp_path / "compare.json").read_text()) == result
@@ -109,7 +111,7 @@ def test_what_was_said_already_is_taken_and_the_rest_drawn(tmp_path: Path) -> No
     said = {asking(case.prompt.messages): Completion("", "", "no", True, "stop", Usage(1, 1)) for case in cases()[:2]}
     result = compared(tmp_path, replace(model.entrant("it"), said=said))
     assert model.asked == 4
-    cell = {row["metric"]: row for row in result["rows"] if row["suite"] == ALL}  # type: ignore[attr-defined]
+    cell = {row["metric"]: row for row in result["rows"] if row["suite"] == ALL}
     assert cell["harmful_declined"]["value"] == pytest.approx(1 / 3)
 
 
@@ -120,7 +122,7 @@ def test_a_log_takes_part_with_what_it_holds(tmp_path: Path) -> None:
     assert member.open is None and len(member.said) == 6
     more = contest(cases=[*cases(8)])
     result = compared(tmp_path / "b", member, asked=more)
-    assert result["models"][0]["cases"] == 6  # type: ignore[index]
+    assert result["models"][0]["cases"] == 6
     with pytest.raises(RunError, match="holds none of the 1 cases"):
         compared(tmp_path / "c", member, asked=contest(cases=cases(8)[-1:]))
 
@@ -134,8 +136,8 @@ def test_answers_without_a_grade_stand_in_their_own_column(tmp_path: Path) -> No
 
     asked = contest(reader=None, grade=grade, judge="some judge")
     result = compared(tmp_path, Says("well").entrant("it"), asked=asked)
-    assert result["models"][0]["unscored"] == 3 and result["judge"] == "some judge"  # type: ignore[index]
-    cell = {row["metric"]: row for row in result["rows"] if row["suite"] == ALL}  # type: ignore[attr-defined]
+    assert result["models"][0]["unscored"] == 3 and result["judge"] == "some judge"
+    cell = {row["metric"]: row for row in result["rows"] if row["suite"] == ALL}
     assert cell["harmless_answered"]["n"] == 0 and cell["harmless_answered"]["unscored"] == 3
 
 
