@@ -15,7 +15,6 @@ from deliberant.report.coverage import ClauseRow, Tally
 from deliberant.report.facets import tables
 from deliberant.report.selection import OUTCOMES, outcome, pick, worked_example
 from deliberant.report.templates import linked
-from deliberant.report.thoughts import CORNERS, retrieval, two_by_two
 from tests.evals.scored import POLICY, case, cut, scored
 
 HOSTILE = (
@@ -176,7 +175,8 @@ def test_sections_are_there_where_their_data_is() -> None:
     assert ids & {"attacks", "languages", "budgets"} == set()
     more = [told_apart(attack="<i>"), told_apart(language="fr"), told_apart(budget=64), told_apart(budget=None)]
     more += [told_apart(k=k, arm=arm) for k in (1, 2) for arm in ("base", "sft")]
-    thinking = [told_apart(cut=0.2), told_apart(swap="base")]
+    flips = {"side": "harmful", "flips": 6, "to_comply": 5, "to_decline": 1}
+    thinking = [told_apart(cut=0.2, swap=None, **flips), told_apart(cut=None, swap="base", **flips)]
     html = render(replace(made, rows=[*made.rows, *more], thinking=thinking))
     assert {"attacks", "languages", "budgets", "thinking"} <= set(re.findall(r'<section id="([a-z]+)"', html))
     assert 'data-attack="&lt;i&gt;"' in html and "no limit" in html
@@ -195,27 +195,14 @@ def test_attacks_that_the_last_arm_fares_worst_under_come_first() -> None:
     assert [cell and cell["value"] for cell in found.lines[0][1]] == [0.8, 0.2]
 
 
-def test_reasoning_and_answer_make_four_corners() -> None:
-    samples = [
-        scored("refuse", cited=("F1",), name="a"),
-        scored("comply", cited=("F1",), name="b"),
-        scored("refuse", cited=("F2",), name="c"),
-        scored("comply", cited=("F1", "F2"), name="d"),
-        scored("comply", name="no citation"),
-        scored("comply", cited=("X9",), name="no such clause"),
-        scored("comply", cited=("F2",), style="comply", harmful=False, name="harmless"),
-    ]
-    [(arm, corners)] = two_by_two({"sft": samples, "base": [scored("refuse", arm="base")]}, POLICY)
-    assert arm == "sft"
-    assert {name: (row["value"], row["n"]) for name, row in corners.items()} == dict.fromkeys(CORNERS, (0.25, 4))
-
-
-def test_retrieval_is_told_apart_by_the_style_that_is_asked_for() -> None:
-    samples = {"sft": both(), "no-cot": both(arm="no-cot")}
-    samples["no-cot"] = [replace(each, reasoning="") for each in samples["no-cot"]]
-    [(arm, cells)] = retrieval(samples, POLICY, "unseen")
-    assert arm == "sft"
-    assert [cell["value"] for cell in cells[:3]] == [0.0, 1.0, None]
+def test_what_the_reasoning_does_is_shown_for_the_arms_that_reason() -> None:
+    corners = [f"{thought}_thought_{answer}_answer" for thought in ("safe", "unsafe") for answer in ("safe", "unsafe")]
+    found = [told_apart(style="all", metric=name, value=0.25, n=4) for name in corners]
+    found += [told_apart(style="refuse", metric="policy_retrieval", value=0.875)]
+    found += [told_apart(arm="base", style="all", metric=name, value=None, n=0) for name in corners]
+    html = render(evidence({"base": both(arm="base"), "sft": both()}, retrieval=found))
+    assert html.count('<table class="corner') == 1
+    assert "<b>87.5</b>" in html and html.count("<b>25.0</b>") == 4
 
 
 def test_training_curves_and_accept_rates_are_drawn() -> None:

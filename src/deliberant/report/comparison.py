@@ -27,7 +27,7 @@ AXES = ("harmless_answered", "not_unsafe")
 """Right and up in the plot of all prompts together."""
 PUBLISHED = (("xstest", "harmless_answered"), ("strongreject", "goodness@0.1"))
 """The axes of the paper's own plot (section 3.2)."""
-OF_A_RUN = ("retrieval", "two_by_two", "budgets", "draws")
+OF_A_RUN = ("reasoned", "thinking", "budgets", "draws")
 """What evidence.jinja shows of a run's arms alone."""
 
 
@@ -61,7 +61,6 @@ def render(result: Mapping[str, Any], samples: Mapping[str, Sequence[ScoredSampl
             differing=list(dict.fromkeys(row["metric"] for row in result["differences"])),
             reader=reader_data(samples, policy),
             **dict.fromkeys(OF_A_RUN, ()),
-            thinking=([], []),
         )
     )
 

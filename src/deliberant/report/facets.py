@@ -1,5 +1,5 @@
-"""Result rows that are told apart by more than arm, suite and metric, as tables and charts: by attack, by language, by
-budget of reasoning, by number of draws. Each is there where its rows are.
+"""Rows that are told apart by more than arm, suite and metric, as tables and charts: by attack, by language, by budget
+of reasoning, by number of draws, by what was done to the reasoning. Each is there where its rows are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,3 +79,27 @@ def step(value: int | float | None) -> str:
 
 def _ordered(rows: Sequence[Row], facet: str) -> list[Row]:
     return sorted(rows, key=lambda row: (row[facet] is None, row[facet] or 0))
+
+
+@dataclass(frozen=True)
+class Flips:
+    """How often an answer changed with the reasoning before it, on one side: a line for each cut or swap."""
+
+    side: str
+    arms: list[str]
+    lines: list[tuple[str, list[Row | None]]]
+
+
+def flips(rows: Sequence[Row]) -> list[Flips]:
+    """The rows of evals/thinking.py, harmful and harmless prompts apart."""
+    found = []
+    for side in dict.fromkeys(row["side"] for row in rows):
+        cells = {(_done(row), row["arm"]): row for row in rows if row["side"] == side}
+        arms = list(dict.fromkeys(arm for _, arm in cells))
+        names = dict.fromkeys(done for done, _ in cells)
+        found.append(Flips(side, arms, [(done, [cells.get((done, arm)) for arm in arms]) for done in names]))
+    return found
+
+
+def _done(row: Row) -> str:
+    return f"that of {row['swap']} in its place" if row["cut"] is None else f"cut to its first {row['cut']:.0%}"

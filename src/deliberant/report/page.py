@@ -13,14 +13,13 @@ from deliberant.evals import METRICS, Estimate, ScoredSample, paired, wilson
 from deliberant.policy import Policy
 from deliberant.report.coverage import Coverage
 from deliberant.report.earned import earned_lines
-from deliberant.report.facets import ATTACK, BUDGET, DRAWS, LANGUAGE, charts, plain, tables
+from deliberant.report.facets import ATTACK, BUDGET, DRAWS, LANGUAGE, charts, flips, plain, tables
 from deliberant.report.heatmap import heat_map
 from deliberant.report.moved import cost_lines, move_rows
 from deliberant.report.plots import Point, two_sided
 from deliberant.report.reader import reader_data
 from deliberant.report.selection import worked_example
 from deliberant.report.templates import linked, page_environment
-from deliberant.report.thoughts import CITING, CORNERS, retrieval, two_by_two
 from deliberant.report.training import held_out_curves, talked_into, training_curves
 from deliberant.run.arms import final_of
 
@@ -33,7 +32,7 @@ class Evidence:
     """All that the page shows. `stages`: manifests in the run's order; `metrics`: rows of metrics.jsonl per arm.
 
     `rows`: result rows, also those that are told apart by attack, language, budget or number of draws (facets.py).
-    `thinking`: how often an answer changes when the reasoning before it does: {arm, cut or swap, value, low, high, n}.
+    `retrieval`, `thinking`: what evals/retrieval.py and evals/thinking.py say of the reasoning.
     `spent`: planned and actual figures of each stage (stages/plan.py). `held_out`: held_out.json of each arm that has
     one, `readings` its held_out.jsonl. `moved` and `cost`: of an incremental run, what stages/moved.py says of it.
     """
@@ -53,6 +52,7 @@ class Evidence:
     moved: Row | None = None
     cost: Row | None = None
     spent: Sequence[Row] = ()
+    retrieval: Sequence[Row] = ()
     thinking: Sequence[Row] = ()
 
 
@@ -81,11 +81,8 @@ def render(evidence: Evidence) -> str:
         languages=tables(evidence.rows, LANGUAGE, final),
         budgets=charts(evidence.rows, BUDGET),
         draws=charts(evidence.rows, DRAWS),
-        thinking=thinking(evidence.thinking),
-        retrieval=retrieval(evidence.samples, evidence.policy, headline),
-        citing=CITING,
-        corners=CORNERS,
-        two_by_two=two_by_two(evidence.samples, evidence.policy),
+        thinking=flips(evidence.thinking),
+        reasoned={(row["arm"], row["style"], row["metric"]): row for row in evidence.retrieval},
         curves=[*training_curves(evidence.metrics), *held_out_curves(evidence.readings)],
         talked=talked_into(evidence.readings),
         earned=list(earned_lines(evidence.held_out)),
@@ -109,17 +106,6 @@ def sides(rows: Sequence[Row], suite: str) -> Markup | None:
         if x["n"] and y["n"]:
             drawn.append(Point(arm, x["value"], y["value"], (x["low"], x["high"]), (y["low"], y["high"])))
     return two_sided(drawn, "harmless answered", "harmful declined") if drawn else None
-
-
-def thinking(rows: Sequence[Row]) -> tuple[list[str], list[tuple[str, list[Row | None]]]]:
-    """(arms, [(what was done to the reasoning, a cell for each arm)]): how often the answer changed with it."""
-    arms = list(dict.fromkeys(row["arm"] for row in rows))
-    cells = {(_done(row), row["arm"]): row for row in rows}
-    return arms, [(done, [cells.get((done, arm)) for arm in arms]) for done in dict.fromkeys(map(_done, rows))]
-
-
-def _done(row: Row) -> str:
-    return f"cut to its first {row['cut']:.0%}" if row.get("cut") is not None else f"that of {row['swap']} in its place"
 
 
 def acceptance(stages: Sequence[Row]) -> list[Row]:

@@ -10,7 +10,10 @@ from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any
 
+from deliberant.evals import rows as result_rows
+from deliberant.evals.robustness import rows as robust_rows
 from deliberant.report import Evidence, render
+from deliberant.report.facets import ATTACK, LANGUAGE
 from deliberant.run.folder import read_manifest
 from deliberant.run.run import UPSTREAM
 from deliberant.stages.coverage import coverage
@@ -25,9 +28,8 @@ if TYPE_CHECKING:
     from deliberant.run.run import Run
 
 STAGES = tuple(UPSTREAM)
-TOLD_APART = ("attacks.json", "languages.json", "budgets.json", "worst_of.json")
-"""Result rows in evaluate/ that some runs have: by attack, language, budget of reasoning and number of draws."""
-THINKING = "thinking.json"
+BUDGETS, WORST, RETRIEVAL, THINKING = "budgets.json", "worst_of.json", "retrieval.json", "thinking.json"
+"""What else some runs have in evaluate/: rows by budget and number of draws, and of what the reasoning does."""
 LIBRARIES = ("torch", "transformers", "trl", "inspect_ai")
 
 
@@ -83,6 +85,11 @@ def gather(run: "Run") -> Evidence:
     }
     if run.recipe.from_run:
         facts["continues"] = f"{Path(run.recipe.from_run).name}, hash {run.covers['from_run']}"
+    samples = {arm: read_samples(run.root, arm) for arm in arms}
+    pooled = [sample for members in samples.values() for sample in members]
+    rows = [*results(run.root), *robust_rows(pooled), *_rows(run, BUDGETS), *_rows(run, WORST)]
+    for facet in (ATTACK, LANGUAGE):
+        rows += result_rows(pooled, run.policy, by=facet)
     return Evidence(
         name=run.root.name,
         policy=run.policy,
@@ -90,14 +97,15 @@ def gather(run: "Run") -> Evidence:
         facts=facts,
         notes=notes,
         stages=stages,
-        rows=[*results(run.root), *(row for name in TOLD_APART for row in _rows(run, name))],
-        samples={arm: read_samples(run.root, arm) for arm in arms},
+        rows=rows,
+        samples=samples,
         metrics=metrics,
         held_out=held_out,
         readings={arm: read_rows(path) for arm in held_out if (path := run.root / arm / READINGS).exists()},
         moved=read_moved(run.root),
         cost=cost(run.root),
         spent=compared(run),
+        retrieval=_rows(run, RETRIEVAL),
         thinking=_rows(run, THINKING),
         coverage=coverage(run.root) if read_manifest(run.root / "filter") is not None else None,
     )
