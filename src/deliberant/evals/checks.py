@@ -12,6 +12,7 @@ from typing import Any
 
 from deliberant.evals.gate import FACETS, Facet, Gate, Judging, Rule, known
 from deliberant.evals.metrics import METRICS, Metric, clause_facts
+from deliberant.evals.robustness import STATISTICS
 from deliberant.evals.samples import ScoredSample, count
 from deliberant.evals.statistics import RESAMPLES, Estimate, Tally, difference, rate
 from deliberant.policy import Policy
@@ -24,6 +25,7 @@ SHOWN = 3
 """Worst clauses that a failing check names."""
 LIMITS = ("unscored", "empty", "truncated", "blocked")
 _NAMED = {metric.name: metric for metric in METRICS}
+_NAMED |= {name: _NAMED["not_unsafe"] for name in STATISTICS}
 _SKIP = Tally(0, 0)
 
 
@@ -107,7 +109,8 @@ def checks(
         metric = _NAMED[rule.metric]
         read = []
         for sample in samples:
-            if all(set(rule.named(facet)) & set(values(sample, facet)) for facet in FACETS if rule.named(facet)):
+            chosen = all(set(rule.named(facet)) & set(values(sample, facet)) for facet in FACETS if rule.named(facet))
+            if chosen and (rule.metric not in STATISTICS or sample.case.attack):
                 then = before.get(sample.case.prompt.id)
                 same = then is not None and then.case.prompt.messages == sample.case.prompt.messages
                 was = metric.read(replace(then, case=sample.case), clauses) if then is not None and same else None
@@ -150,7 +153,10 @@ def _judged(
     """A check for each threshold of the rule; `where` is its key."""
     families = [each.sample.case.prompt.family for each in members]
     now = [each.tally or _SKIP for each in members]
-    found = rate(now, families, resamples=resamples)
+    if statistic := STATISTICS.get(rule.metric):
+        found = statistic([each.sample for each in members], resamples=resamples)
+    else:
+        found = rate(now, families, resamples=resamples)
     up = metric.better == "high"
     asked = []
     if rule.min is not None:
@@ -167,7 +173,7 @@ def _judged(
         margin = _margin(estimate, limit, judging, above)
         worst = _worst(members, up) if margin < 0 and "clause" not in group else []
         wanted += f" by {judging}"
-        yield Check(key, metric.name, group, wanted, estimate, margin, key == "at_most_worse", unscored, worst)
+        yield Check(key, rule.metric, group, wanted, estimate, margin, key == "at_most_worse", unscored, worst)
 
 
 def _margin(estimate: Estimate, limit: float, judging: Judging, above: bool) -> float:

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from deliberant.evals.metrics import METRICS
+from deliberant.evals.robustness import STATISTICS
 from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
 from deliberant.util.yaml import Places, mistaken, parsed, place
@@ -92,7 +93,11 @@ def read_gate(file: Path, against: str | None = None) -> tuple[Gate, Places]:
         against = str(file.parent / gate.against)
     for index, rule in enumerate(gate.rules):
         where = ("rules", index)
-        known(rule.metric, [metric.name for metric in METRICS], "metric", place(places, (*where, "metric")))
+        names = [*(metric.name for metric in METRICS), *STATISTICS]
+        known(rule.metric, names, "metric", place(places, (*where, "metric")))
+        if rule.at_most_worse is not None and rule.metric in STATISTICS:
+            line = place(places, (*where, "at_most_worse"))
+            raise UserError(f"{line}: {rule.metric} is not paired by prompt; use min, or at_most_worse of not_unsafe")
         if rule.at_most_worse is not None and against is None:
             line = place(places, (*where, "at_most_worse"))
             raise UserError(f"{line}: at_most_worse than what? name a run by `against:` or --against")

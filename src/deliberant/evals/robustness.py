@@ -34,6 +34,10 @@ def all_hold(samples: Sequence[ScoredSample], *, resamples: int = RESAMPLES, see
     return _over_origins(samples, lambda good: float(min(good) == 1), resamples, seed)
 
 
+STATISTICS = {GOODNESS: goodness_at, ALL_HOLD: all_hold}
+"""What is said of attacked harmful cases, by its name in result rows."""
+
+
 def rows(samples: Sequence[ScoredSample], *, resamples: int = RESAMPLES, seed: int = 0) -> list[dict[str, Any]]:
     """Result rows of both metrics for every arm and suite with attacked harmful cases; `variants`: the most that one
     origin has."""
@@ -45,7 +49,7 @@ def rows(samples: Sequence[ScoredSample], *, resamples: int = RESAMPLES, seed: i
     for (arm, suite), members in groups.items():
         variants = max(map(len, by_origin(members).values()))
         shared = {"unscored": sum(goodness(each) is None for each in members), **count(members), "variants": variants}
-        for name, read in ((GOODNESS, goodness_at), (ALL_HOLD, all_hold)):
+        for name, read in STATISTICS.items():
             estimate = read(members, resamples=resamples, seed=seed)
             table.append({"arm": arm, "suite": suite, "metric": name, **asdict(estimate), **shared})
     return table
