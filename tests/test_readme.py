@@ -196,6 +196,14 @@ def view_logs(workspace: Workspace, command: str) -> None:
     assert len(logs) == 6 and all(read_eval_log(log).status == "success" for log in logs)
 
 
+def judge(workspace: Workspace, command: str) -> None:
+    """The shipped gate on the tiny world's run, which it may well stop."""
+    shutil.copy(ROOT / "recipes/gate.yaml", workspace.folder / "recipes")
+    result = CliRunner().invoke(cli.app, shlex.split(command)[1:])
+    assert result.exit_code in (0, 1), (result.output, result.exception)
+    assert "checks passed" in result.stdout or {check["passed"] for check in json.loads(result.stdout)} <= {True, False}
+
+
 def inspect_eval(workspace: Workspace, command: str) -> None:
     """The task and the provider, by their registered names; Inspect's mock model stands in for models that cost."""
     inspect = Path(sys.executable).with_name("inspect")
@@ -216,6 +224,7 @@ CHECKS: dict[str, Callable[[Workspace, str], object]] = {
     r"deliberant run recipes/micro.yaml --set policy=my-policy( --from \S+)?": own_policy,
     r"deliberant review .*": review,
     r"deliberant prompts generate .* --with .*": write_prompts,
+    r"deliberant results \S+ --gate .*": judge,
     r"deliberant .*": lambda workspace, command: workspace.deliberant(*shlex.split(command)[1:]),
     r"(cp|perl) .*": lambda workspace, command: workspace.shell(command),
     r"python -m benchmarks\.(results|incremental) .*": benchmark,
