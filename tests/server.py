@@ -82,7 +82,8 @@ def running(model: Path, key: str | None = None) -> Iterator[str]:
     """The address of a llama.cpp server of `model`, without /v1."""
     port = free_port()
     command = [sys.executable, "-m", "tests.server", str(model), str(port), *([key] if key else [])]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    here = Path(__file__).parents[1]
+    server = subprocess.Popen(command, cwd=here, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         address = f"http://127.0.0.1:{port}"
         while not _healthy(address):

@@ -1,6 +1,8 @@
 """`deliberant compare` against a real llama.cpp server, which speaks three providers' dialects."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ from typer.testing import CliRunner, Result
 from deliberant.cli.app import app
 from tests.runs import write_recipe
 from tests.server import NAME, drawn_tokens, make_tiny_gguf, running
+from tests.test_readme import ROOT, Workspace, workspace
+
+__all__ = ["workspace"]
 
 
 def invoke(*arguments: Any) -> Result:
@@ -57,3 +62,26 @@ def test_mistakes(tmp_path: Path) -> None:
     ):
         shown = invoke(*arguments)
         assert shown.exit_code == 2 and words in shown.stderr and shown.stderr.count("\n") == 1, shown.output
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_work(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In a reduced world, with a server of our own in the providers' place."""
+    page = (ROOT / "docs/evaluation.md").read_text(encoding="utf-8").partition("## Comparing models")[2]
+    lines = re.findall(r"^deliberant compare .*$", page.partition("\n## ")[0], re.MULTILINE)
+    assert len(lines) == 4
+    workspace.deliberant("run", "recipes/micro.yaml")
+    with running(make_tiny_gguf(tmp_path / "tiny.gguf")) as address:
+        servers = [f"api:openai-api/{name}/{NAME}" for name in ("one", "two", "three")]
+        for name in ("ONE", "TWO", "THREE"):
+            monkeypatch.setenv(f"{name}_API_KEY", "none")
+            monkeypatch.setenv(f"{name}_BASE_URL", f"{address}/v1")
+        for line in lines:
+            places = iter(servers)
+            line = re.sub(r"api:\S+", lambda _, places=places: next(places), workspace.named(line))
+            line = line.replace("--suite xstest", "--suite unseen")
+            if "theirs.eval" in line:
+                [log, *_] = Path("comparison").rglob("*.eval")
+                line = line.replace("theirs.eval", str(log))
+            shown = workspace.deliberant(*shlex.split(line)[1:], "--max-new-tokens", "8")
+            assert shown.rstrip().endswith("comparison/compare.html")

@@ -57,8 +57,8 @@ def compare(
 ) -> None:
     """Ask any models the same and set them side by side: harm refused, harmless answered, under attacks.
 
-    Answers that a run or a log has already are used; others are drawn, kept and never drawn again. Of a run, its
-    sampling settings count; elsewhere those given here.
+    Answers that a run or a log has already are used; others are drawn, kept and never
+    drawn again. Of a run, its seed, sampling and judge count; elsewhere those given here.
 
     \b
     deliberant compare runs/micro-1a2b3c4d
@@ -73,6 +73,7 @@ def compare(
     from deliberant.models.refs import parse_reference
     from deliberant.models.types import Sampling
     from deliberant.report.comparison import tables
+    from deliberant.run.sources import templates_named
     from deliberant.stages.compare import compare as compared
     from deliberant.stages.contest import contest, grading
     from deliberant.stages.entrants import entrants, runs_in
@@ -80,9 +81,9 @@ def compare(
     runs = runs_in(models)
     first = next(iter(runs.values()), None)
     sampling = first.recipe.evaluate.sampling if first else Sampling(temperature, 1.0, max_new_tokens)
-    asked = contest(
-        list(runs.values()), suite or (), cases, policy, attacks.split(",") if attacks else (), limit, sampling, seed
-    )
+    names = attacks.split(",") if attacks else ()
+    drawn_by = first.recipe.seed if first else seed
+    asked = contest(list(runs.values()), suite or (), cases, policy, names, limit, sampling, drawn_by)
     progress = RichProgress()
     options: dict[str, Any] = {
         "calls": Calls(to / "calls.jsonl"),
@@ -90,7 +91,12 @@ def compare(
         "progress": progress,
     }
     foreign = [each for each in models if each not in runs and each.startswith(("api:", "vllm:", "hf:"))]
-    if judge is None and (asked.reader is None or foreign):
+    if judge is None and first and asked.reader is None and not first.style_reader:
+        own, rule = first.recipe.judge.evaluate, first.recipe.filter
+        files = first.judge_templates("evaluate")
+        judge_of_run = first.sampler("evaluate")
+        asked = grading(asked, judge_of_run, own.model, own.sampling, files, form, k=rule.k, threshold=rule.threshold)
+    elif judge is None and (asked.reader is None or foreign):
         whose = "these answers" if asked.reader is None else f"what {foreign[0]} answers"
         raise UserError(f"no world can read {whose}; name a --judge, and none of those that take part")
     if judge is not None:
@@ -102,7 +108,7 @@ def compare(
         for grader in filter(None, (judge, second_judge)):
             reference = parse_reference(grader)
             sampler = open_model(reference, "evaluate", **(options if reference.remote else {}))
-            asked = grading(asked, sampler, grader, settings, form=form, templates=templates, k=readings)
+            asked = grading(asked, sampler, grader, settings, templates_named(templates, grader), form, k=readings)
     found = entrants(models, runs, asked.policy, sampling, date.today().isoformat(), options)
     result = compared(found, asked, to, progress, read_prices(), chunk)
     if as_json:

@@ -11,8 +11,9 @@ from deliberant.evals.suite import SUITES, limited, read_suite
 from deliberant.models.types import Sampler, Sampling
 from deliberant.prompts import Case, read_cases
 from deliberant.run.run import Run
-from deliberant.run.sources import names_in, policy_named, templates_named
+from deliberant.run.sources import names_in, policy_named
 from deliberant.stages.compare import Contest
+from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 from deliberant.util.files import fingerprint
 from deliberant.util.names import nearest
@@ -61,18 +62,19 @@ def grading(
     sampler: Sampler,
     name: str,
     sampling: Sampling,
-    *,
+    files: Templates,
     form: str | None = None,
-    templates: str | None = None,
+    *,
     k: int = 1,
+    threshold: int = 4,
 ) -> Contest:
     """The contest graded by this judge, each suite in its own form, or all in `form`; no world reads the answers then.
 
+    `files` are the prompt files of the policy form, of whose k readings the lowest counts, right from `threshold` on.
     Where it has a judge already, this one is the second. UserError: no such form.
     """
     if form is not None and form not in FORMS:
         raise UserError(f"--form: unknown value '{form}'; {nearest(form, FORMS)}")
-    files = templates_named(templates, name)
     forms: Mapping[str, str] = {suite: each.form for suite, each in SUITES.items()}
 
     def graded(samples: Sequence[ScoredSample]) -> list[ScoredSample]:
@@ -83,13 +85,21 @@ def grading(
             each
             for how, members in by_form.items()
             for each in grade(
-                members, how, sampler, sampling, policy=contest.policy, templates=files, k=k, seed=contest.seed
+                members,
+                how,
+                sampler,
+                sampling,
+                policy=contest.policy,
+                templates=files,
+                k=k,
+                threshold=threshold,
+                seed=contest.seed,
             )
         ]
         place = {_key(each): n for n, each in enumerate(samples)}
         return sorted(found, key=lambda each: place[_key(each)])
 
-    covers = fingerprint([sampler.identity, form, forms, files.hash, sampling, k])
+    covers = fingerprint([sampler.identity, form, forms, files.hash, sampling, k, threshold])
     if contest.grade:
         return replace(contest, second=graded, second_judge=name)
     return replace(contest, reader=None, grade=graded, judge=name, covers=covers)
