@@ -77,8 +77,9 @@ def test_the_commands_of_the_page_work(workspace: Workspace, monkeypatch: pytest
             monkeypatch.setenv(f"{name}_API_KEY", "none")
             monkeypatch.setenv(f"{name}_BASE_URL", f"{address}/v1")
         for line in lines:
-            places = iter(servers)
-            line = re.sub(r"api:\S+", lambda _, places=places: next(places), workspace.named(line))
+            line = workspace.named(line)
+            for name, server in zip(re.findall(r"api:\S+", line), servers, strict=False):
+                line = line.replace(name, server)
             line = line.replace("--suite xstest", "--suite unseen")
             if "theirs.eval" in line:
                 [log, *_] = Path("comparison").rglob("*.eval")
