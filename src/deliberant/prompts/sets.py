@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -22,6 +22,9 @@ from deliberant.util.files import file_hash, write_atomically
 from deliberant.util.names import nearest
 from deliberant.util.progress import NullProgress, Progress
 from deliberant.util.yaml import mistaken, parsed
+
+if TYPE_CHECKING:
+    from httpx2 import Client
 
 FOLDER = Path(__file__).with_name("sets")
 VARIABLE = "DELIBERANT_DATA"
@@ -150,6 +153,8 @@ def fetch(chosen: Chosen, progress: Progress | None = None) -> list[Path]:
 
 
 def _download(chosen: Chosen, missing: list[File], progress: Progress) -> None:
+    from httpx2 import Client
+
     data, folder = chosen.data, cache_folder() / chosen.data.preset
     if data.base is None:
         where = folder / missing[0].path
@@ -157,11 +162,11 @@ def _download(chosen: Chosen, missing: list[File], progress: Progress) -> None:
             f"data set '{chosen.name}': its licence asks for a click: accept it at {data.click}, download "
             f"{Path(missing[0].path).name} and put it at {where}"
         )
-    with progress(chosen.name, sum(file.size or 0 for file in missing)) as bar:
+    with progress(chosen.name, sum(file.size or 0 for file in missing)) as bar, Client(timeout=60) as client:
         for file in missing:
             address = data.base.format(revision=data.revision) + file.path.replace(" ", "%20")
             content = bytearray()
-            for block in _blocks(address):
+            for block in _blocks(client, address):
                 content += block
                 bar.advance(len(block))
             path = folder / f"{file.path}.part"
@@ -178,11 +183,11 @@ def _download(chosen: Chosen, missing: list[File], progress: Progress) -> None:
             path.replace(folder / file.path)
 
 
-def _blocks(address: str) -> Iterator[bytes]:
-    from httpx2 import HTTPError, stream
+def _blocks(client: "Client", address: str) -> Iterator[bytes]:
+    from httpx2 import HTTPError
 
     try:
-        with stream("GET", address, follow_redirects=True, timeout=60) as answer:
+        with client.stream("GET", address, follow_redirects=True) as answer:
             answer.raise_for_status()
             yield from answer.iter_bytes(_BLOCK)
     except HTTPError as error:
