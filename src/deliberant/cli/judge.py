@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from deliberant.cli.options import RunFolder
 from deliberant.util.errors import UserError
 from deliberant.util.names import one_line
 
@@ -15,7 +14,9 @@ judge_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Hold 
 
 @judge_app.command()
 def calibrate(
-    where: RunFolder,
+    where: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder, or a policy author's golden set.", show_default=False)
+    ],
     labels: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Labels from a file, too; may be repeated.")
     ] = None,
@@ -26,6 +27,16 @@ def calibrate(
         bool,
         typer.Option("--wrong-hints", help="Read them again with right and wrong hints, of styles and of clauses."),
     ] = False,
+    policy: Annotated[str | None, typer.Option(help="Of a golden set: a policy folder, or micro, default.")] = None,
+    with_: Annotated[
+        str | None, typer.Option("--with", metavar="MODEL", help="Of a golden set: the judge to be held against it.")
+    ] = None,
+    templates: Annotated[str | None, typer.Option(help="Of that judge: its prompt files.")] = None,
+    mapped: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FIELD=COLUMN", help="Of a golden set: where text, answer and label stand."),
+    ] = None,
+    skip_lines: Annotated[int, typer.Option(min=0, help="Lines above the header of a golden set.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Compare the judge's verdicts with people's labels: agreement, the effect of k, the effect of wrong hints.
@@ -34,11 +45,19 @@ def calibrate(
     reject), optionally reviewer and clause; without a reviewer, the file's name is one. Without --k and
     --wrong-hints no model is loaded.
 
+    A golden set is a table of requests, replies and a label of each reply: a clause's id, or what the ids of
+    several begin with. Where these say comply the reply keeps the policy.
+
     \b
     deliberant judge calibrate runs/micro-1a2b3c4d
     deliberant judge calibrate runs/micro-1a2b3c4d --labels labels.csv --json
     deliberant judge calibrate runs/micro-1a2b3c4d --k 5 --wrong-hints
+    deliberant judge calibrate golden.csv --skip-lines 1 --policy my-policy/ --with MODEL
     """
+    if where.is_file():
+        return _golden(where, policy, with_, templates, mapped, skip_lines, k, as_json)
+    if stray := [name for name, given in (("--policy", policy), ("--with", with_), ("--map", mapped)) if given]:
+        raise UserError(f"{stray[0]}: is for golden sets, and {where} is no file")
     from deliberant.cli.console import RichProgress, print_table
     from deliberant.review import Labels, Samples, news, read_labels
     from deliberant.review.calibrate import calibrate as calibrated
@@ -86,3 +105,43 @@ def calibrate(
         print_table(table)
     if effects:
         print_table(hinted_table(effects))
+
+
+def _golden(
+    file: Path,
+    policy: str | None,
+    model: str | None,
+    templates: str | None,
+    mapped: list[str] | None,
+    skip_lines: int,
+    k: int | None,
+    as_json: bool,
+) -> None:
+    if policy is None or model is None:
+        raise UserError(f"{file}: a golden set needs the policy that it is of and a judge; say --policy and --with")
+    from deliberant.cli.console import print_table
+    from deliberant.cli.prompts import pairs
+    from deliberant.judge import Judge
+    from deliberant.models.open import open_model
+    from deliberant.review.golden import COLUMNS, calibrate_golden, read_golden
+    from deliberant.review.tables import calibration_tables
+    from deliberant.run.recipe import Filter, JudgeModel
+    from deliberant.run.sources import policy_named, templates_named
+    from deliberant.util.names import nearest
+
+    columns = COLUMNS | pairs("--map", mapped, "FIELD=COLUMN")
+    if strange := sorted(columns.keys() - COLUMNS.keys()):
+        raise UserError(f"--map {strange[0]}: unknown field '{strange[0]}'; {nearest(strange[0], COLUMNS)}")
+    rows, without = read_golden(file, policy_named(policy), columns, skip_lines)
+    judge = Judge(open_model(model, "evaluate"), templates_named(templates, model), JudgeModel(model=model).sampling)
+    found = calibrate_golden(rows, judge, k or Filter().k, Filter().threshold, 0)
+    if as_json:
+        typer.echo(json.dumps(found.json() | {"rows_left_out": without}, ensure_ascii=False, indent=1))
+        return
+    counts = found.counts
+    typer.echo(
+        f"{counts['samples']} labelled replies, {counts['readings']} readings of the judge, "
+        f"{counts['readings_unscored']} unscored; {without} rows left out: no reply, or no label of it"
+    )
+    for table in calibration_tables(found):
+        print_table(table)

@@ -126,7 +126,7 @@ def _exists(sample: ScoredSample, clauses: Clauses) -> Tally:
 
 
 def _retrieval(sample: ScoredSample, clauses: Clauses) -> Tally:
-    return Tally(int(retrieved(sample, clauses)), 1) if sample.case.prompt.categories else _SKIP
+    return Tally(int(retrieved(sample, clauses)), 1) if clauses and sample.case.prompt.categories else _SKIP
 
 
 def _says_test(sample: ScoredSample, _: Clauses) -> Tally:
