@@ -43,7 +43,9 @@ def tables(rows: Sequence[Row], facet: str, final: str) -> list[Table]:
             key = (row["suite"], row["metric"])
             groups.setdefault(key, {})[row[facet] or "none", row["arm"]] = row
     found = []
-    for (suite, metric), cells in groups.items():
+    suites = list(dict.fromkeys(suite for suite, _ in groups))
+    for suite, metric in sorted(groups, key=lambda key: (suites.index(key[0]), HEAT.index(key[1]))):
+        cells = groups[suite, metric]
         arms = list(dict.fromkeys(arm for _, arm in cells))
         speaks = final if final in arms else arms[-1]
 
