@@ -59,7 +59,7 @@ class Check:
 
     def __str__(self) -> str:
         found, sign = self.estimate, "+" if self.change else ""
-        said = "nothing to judge"
+        said = "nothing to compare" if self.change else "nothing to judge"
         if found.value is not None:
             said = f"{100 * found.value:{sign}.1f}"
             if found.low is not None and found.high is not None:
