@@ -21,6 +21,7 @@ from deliberant.evals.log import write_log
 from deliberant.evals.robustness import rows as robust_rows
 from deliberant.evals.samples import count
 from deliberant.evals.scoring import read_answer
+from deliberant.evals.statistics import RESAMPLES
 from deliberant.models.budget import Price, price_of
 from deliberant.models.types import Sampling, Usage
 from deliberant.policy import Policy
@@ -73,7 +74,7 @@ def compare(
     progress: Progress,
     prices: Mapping[str, Price],
     chunk: int = 256,
-    resamples: int = 10_000,
+    resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
     """Ask, grade and count; writes compare.json, the page and, for each entrant, its samples and an Inspect log.
 
