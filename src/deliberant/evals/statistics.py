@@ -189,11 +189,12 @@ def _variance(drawn: NDArray[np.float64], families: int) -> float | None:
 def _quantile(shares: NDArray[np.float64]) -> float:
     """Student's t for a variance estimated from the families' `shares` in an error.
 
-    Their kurtosis says how well they tell it: where few families differ from all others, poorly.
+    Their kurtosis says how well they tell it: where few families differ from all others, poorly. A single one says
+    nothing of its own variance; it counts as two would, or 76 right of 77 would begin at 80.
     """
     squares = shares**2
     kurtosis = (squares**2).mean() / squares.mean() ** 2
-    freedom = min(max(1.0, 2 * len(shares) / max(kurtosis - 1, 1e-9)), len(shares) - 1)
+    freedom = min(max(4.0, 2 * len(shares) / max(kurtosis - 1, 1e-9)), len(shares) - 1)
     return float(np.interp(-1 / freedom, [-1 / df for df in _STUDENT], list(_STUDENT.values())))
 
 
