@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from deliberant.evals import Estimate, Tally, difference, rate
 
-FAMILIES = (30, 60, 200)
+FAMILIES = (30, 100)
 SIZES: dict[str, tuple[int, ...]] = {"1": (1,), "3": (3,), "10": (10,), "1 to 7": (1, 2, 3, 4, 5, 6, 7)}
 CORRELATIONS = (0.0, 0.3, 0.8)
 RATES = (0.5, 0.8, 0.9, 0.95, 0.98)
@@ -148,13 +148,12 @@ def summary(found: Sequence[Cell]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=2000)
-    parser.add_argument("--resamples", type=int, default=500)
+    parser.add_argument("--trials", type=int, default=1500)
+    parser.add_argument("--resamples", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    print(
-        "| families | prompts each | correlation | truth | Deliberant | percentile |\n| --- | --- | --- | --- | --- | --- |"
-    )
+    print("| families | prompts each | correlation | truth | Deliberant | percentile |")
+    print("| --- | --- | --- | --- | --- | --- |")
     found = []
     for cell in cells(options.trials, options.resamples, options.seed):
         found.append(cell)

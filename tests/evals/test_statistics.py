@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 
+from benchmarks.coverage import trial
 from deliberant.evals import Tally, difference, rate, wilson
+from deliberant.evals.statistics import _quantile
 
 
 def tallies(hits: list[int]) -> list[Tally]:
@@ -43,6 +45,41 @@ def test_without_a_failure_the_interval_is_wilsons_over_families() -> None:
     found = rate(tallies([1] * 40), [str(i // 4) for i in range(40)])
     assert (found.value, found.n) == (1.0, 40)
     assert (found.low, found.high) == pytest.approx(wilson(1.0, 10))
+
+
+@given(st.lists(st.floats(-5, 5), min_size=3, max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_the_quantile_is_students(shares: list[float]) -> None:
+    values = np.array(shares)
+    if (values**2).mean() < 1e-6:
+        return
+    kurtosis = (values**4).mean() / (values**2).mean() ** 2
+    freedom = min(max(1.0, 2 * len(values) / max(kurtosis - 1, 1e-9)), len(values) - 1)
+    assert _quantile(values) == pytest.approx(t.ppf(0.975, freedom), rel=0.12 if freedom < 2 else 0.02)
+
+
+def test_few_families_that_fail_make_a_wider_interval_than_the_percentiles() -> None:
+    """One family of 30 failed half: the resamples alone know nothing of those that may fail next."""
+    rows, families = tallies([0] * 5 + [1] * 295), [str(i // 10) for i in range(300)]
+    found = rate(rows, families, resamples=4000)
+    assert found.low < 0.9  # type: ignore[operator]
+    rng = np.random.default_rng(0)
+    drawn = 1 - 0.5 * rng.binomial(30, 1 / 30, 4000) / 30
+    assert found.low < np.percentile(drawn, 2.5) - 0.02  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("truth", "size", "correlation"), [(0.7, 1, 0.0), (0.9, 5, 0.3), (0.95, 10, 0.3)])
+def test_intervals_hold_the_truth_as_often_as_they_say(truth: float, size: int, correlation: float) -> None:
+    """In seeded data; benchmarks/coverage.py measures it at length."""
+    rng = np.random.default_rng(0)
+    held = [trial(rng, 60, (size,), correlation, (truth,), 200)[1] for _ in range(300)]
+    assert 0.92 <= np.mean(held) <= 0.99
+
+
+def test_paired_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(0)
+    held = [trial(rng, 60, (1, 2, 3), 0.3, (0.9, 0.8), 200)[1] for _ in range(300)]
+    assert 0.92 <= np.mean(held) <= 0.99
 
 
 def test_nothing_to_count_is_no_zero() -> None:

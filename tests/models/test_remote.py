@@ -93,6 +93,19 @@ def test_prompted_reasoning_is_opened_closed_and_answered(llama: str) -> None:
     assert all(each.usage.output <= 30 for each in drawn)
 
 
+def test_a_thought_that_is_given_is_sent_closed_and_gone_on_from(llama: str) -> None:
+    given = [Request(each.messages, each.seed, thought="no. [F1]") for each in requests(3)]
+    sampling = Sampling(max_new_tokens=8, max_reasoning_tokens=2)
+    for reasoning in ("native", "prompted"):
+        with Proxy(llama) as proxy:
+            drawn = sampler(proxy.url, reasoning, strict=True).sample(given, sampling)  # type: ignore[arg-type]
+        sent = [body["messages"][-1] for body in proxy.forwarded]
+        assert sent == [{"role": "assistant", "content": "<think>\nno. [F1]\n</think>\n\n"}] * 3
+        assert all(body["continue_final_message"] and body["max_tokens"] == 8 for body in proxy.forwarded)
+        assert all(each.reasoning == "no. [F1]" for each in drawn if each.complete)
+        assert any(each.complete for each in drawn)
+
+
 def test_tags_are_split_by_our_rule_and_not_by_inspects(llama: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Inspect cuts the first block out wherever it stands, and shows all of a text that is nothing else."""
     hidden, nothing = "said <think>secret</think> and more", "<think>secret</think>"

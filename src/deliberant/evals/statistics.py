@@ -21,18 +21,8 @@ from numpy.typing import NDArray
 RESAMPLES = 1000
 _BLOCK = 2_000_000  # counts of resamples in memory at once
 _Z = 1.959963984540054  # the 97.5% point of the standard normal
-_STUDENT: dict[float, float] = {
-    1: 12.7062,
-    2: 4.3027,
-    3: 3.1824,
-    4: 2.7764,
-    5: 2.5706,
-    6: 2.4469,
-    8: 2.3060,
-    10: 2.2281,
-    15: 2.1314,
-}
-_STUDENT |= {20: 2.0860, 30: 2.0423, 60: 2.0003, 120: 1.9799, math.inf: _Z}
+_FREEDOM = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 60, 120, math.inf)
+_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.306, 2.228, 2.131, 2.086, 2.042, 2.000, 1.980, _Z)
 """The 97.5% points of Student's t by degrees of freedom, as tables have them; between them 1 / df is interpolated."""
 
 
@@ -157,12 +147,13 @@ def difference(
 
 def _by_family(arms: Sequence[Sequence[Tally]], families: Sequence[str]) -> NDArray[np.float64]:
     """[families with a trial, 2 * arms]: hits and trials of each arm, summed."""
-    sums: dict[str, NDArray[np.float64]] = {}
-    for family, *tallies in zip(families, *arms, strict=True):
-        if tallies[0].trials:
-            row = [number for tally in tallies for number in (tally.hits, tally.trials)]
-            sums[family] = sums.get(family, 0) + np.array(row, dtype=np.float64)
-    return np.array(list(sums.values())).reshape(-1, 2 * len(arms))
+    kept = [place for place, tally in enumerate(arms[0]) if tally.trials]
+    number = {family: n for n, family in enumerate(dict.fromkeys(families[place] for place in kept))}
+    rows = [[part for arm in arms for part in (arm[place].hits, arm[place].trials)] for place in kept]
+    sums = np.zeros((len(number), 2 * len(arms)))
+    places = np.array([number[families[place]] for place in kept], int)
+    np.add.at(sums, places, np.array(rows, float).reshape(-1, 2 * len(arms)))
+    return sums
 
 
 def _resample(sums: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
@@ -189,13 +180,13 @@ def _variance(drawn: NDArray[np.float64], families: int) -> float | None:
 def _quantile(shares: NDArray[np.float64]) -> float:
     """Student's t for a variance estimated from the families' `shares` in an error.
 
-    Their kurtosis says how well they tell it: where few families differ from all others, poorly. A single one says
-    nothing of its own variance; it counts as two would, or 76 right of 77 would begin at 80.
+    Their kurtosis says how well they tell it: where few families differ from all others, poorly. One or two say
+    next to nothing of it and count as four, or the interval of 76 right of 77 would begin at 80.
     """
     squares = shares**2
     kurtosis = (squares**2).mean() / squares.mean() ** 2
-    freedom = min(max(4.0, 2 * len(shares) / max(kurtosis - 1, 1e-9)), len(shares) - 1)
-    return float(np.interp(-1 / freedom, [-1 / df for df in _STUDENT], list(_STUDENT.values())))
+    freedom = min(max(8.0, 2 * len(shares) / max(kurtosis - 1, 1e-9)), len(shares) - 1)
+    return float(np.interp(-1 / freedom, [-1 / each for each in _FREEDOM], _STUDENT))
 
 
 def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:

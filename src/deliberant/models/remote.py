@@ -112,8 +112,13 @@ class RemoteSampler:
 
     def _steps(self, request: Request, sampling: Sampling) -> Generator[_Ask, Reply, Completion]:
         """The calls that one completion takes: one, or two where a budget closes the reasoning."""
-        reply = yield _Ask(request)
+        ask = self._ask(request)
+        reply = yield ask
         text, stop, usage = reply.text, reply.stop, reply.usage
+        if request.thought is not None:
+            parts = split(ask.said + text, strict=self._strict)
+            whole = parts.complete and stop != "blocked"
+            return Completion(ask.said + text, parts.reasoning, parts.answer if whole else "", whole, stop, usage)
         left = sampling.max_new_tokens - usage.output
         unclosed = stop == "stop" and reply.opened and not split(text, opened=True).complete
         if reply.opened and (stop == "length" or unclosed) and sampling.max_reasoning_tokens is not None and left > 0:
@@ -132,6 +137,10 @@ class RemoteSampler:
         answer = parts.answer if stop != "blocked" else ""
         return Completion(text, parts.reasoning, answer, parts.complete and stop != "blocked", stop, usage)
 
+    def _ask(self, request: Request) -> _Ask:
+        """The first call of a request."""
+        return _Ask(request, "" if request.thought is None else self._format.before_answer(request.thought))
+
     def _kept(self, request: Request, sampling: Sampling) -> Completion | None:
         """The completion, where all its calls are kept."""
         steps = self._steps(request, sampling)
@@ -146,7 +155,7 @@ class RemoteSampler:
 
     async def _draw_all(self, requests: Sequence[Request], sampling: Sampling, url: str | None) -> None:
         """Make the calls that `requests` lack. The first failure stops new calls; those on their way end first."""
-        unique = {self._key(_Ask(request), sampling): request for request in requests}
+        unique = {self._key(self._ask(request), sampling): request for request in requests}
         waiting = iter(unique.values())
         failures: list[DeliberantError] = []
         under_way = 0
@@ -191,7 +200,7 @@ class RemoteSampler:
     async def _first(self, client: Client, request: Request, sampling: Sampling) -> None:
         """The first call goes alone: mistakes show at once, and the providers' prompt caches know the shared beginning
         before the others ask."""
-        ask = _Ask(request)
+        ask = self._ask(request)
         key = self._key(ask, sampling)
         if self.calls.find(key) is None:
             try:
@@ -204,6 +213,11 @@ class RemoteSampler:
     async def _call(self, client: Client, ask: _Ask, sampling: Sampling, retries: int | None = None) -> Reply:
         request, budget = ask.request, sampling.max_reasoning_tokens
         opened, most = ask.said, sampling.max_new_tokens - ask.spent
+        if opened and not client.engine:
+            raise UserError(
+                f"model '{self._reference}': does not go on from an unfinished turn, so its reasoning cannot be given; "
+                "serve the model with vLLM or llama.cpp, or load it here"
+            )
         settings: dict[str, Any] = {"temperature": sampling.temperature, "seed": request.seed}
         if self.reasoning == "prompted" and client.engine and not opened:
             opened, most = self._format.opening, min(most, most if budget is None else budget)

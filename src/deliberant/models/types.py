@@ -20,12 +20,15 @@ Stop = Literal["stop", "length", "blocked"]
 class Request:
     """One completion to draw. `seed` fixes its randomness, whatever batch it travels in.
 
-    `schema`: a JSON schema for the answer, for engines that can keep to one; others ignore it.
+    `schema`: a JSON schema for the answer, for engines that can keep to one; others ignore it. `thought`: reasoning
+    that is put in the model's mouth and closed, so that the answer alone is drawn; "" is none at all. UserError by
+    models that do not go on from an unfinished turn.
     """
 
     messages: tuple[Message, ...]
     seed: int
     schema: Mapping[str, Any] | None = field(default=None, hash=False)
+    thought: str | None = None
 
 
 @dataclass(frozen=True)

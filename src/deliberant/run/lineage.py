@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from deliberant.policy import diff
 from deliberant.prompts import Case, Prompt
 from deliberant.run.folder import read_manifest
+from deliberant.run.recipe import Evaluate
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, fingerprint, read_json, read_rows
 
@@ -139,5 +140,5 @@ def _differing(old: "Run", new: "Run") -> Iterator[str]:
         if not isinstance(before, Mapping):
             before, now = {"": before}, {"": now}
         for key in before:
-            if before[key] != now[key] and key != "arms":
+            if before[key] != now[key] and key not in ("arms", *Evaluate.MORE):
                 yield f"{name}{'.' * bool(key)}{key} ({before[key]}, here {now[key]})"

@@ -302,12 +302,34 @@ def _arm(name: str) -> str:
     return name
 
 
+class WorstOf(_Settings):
+    """`k` draws of each case at `temperature`."""
+
+    k: Annotated[int, Field(ge=2)] = 8
+    temperature: Rate = 1.0
+
+
 class Evaluate(_Drawing):
-    """The arms to train and to compare; `bootstrap` resamples, clustered by family, per interval."""
+    """The arms to train and to compare; `bootstrap` resamples, clustered by family, per interval.
+
+    Three measurements that draw more, off unless named: `thinking` cuts and swaps the reasoning and draws the answer;
+    `budgets` asks again with so many tokens of reasoning at most (0: none); `worst_of` draws each case several times.
+    They shape nothing else and are no part of a run's name, so that the same command with one of them adds it.
+    """
+
+    MORE: ClassVar[frozenset[str]] = frozenset({"thinking", "budgets", "worst_of"})
 
     arms: Annotated[tuple[Annotated[str, AfterValidator(_arm)], ...], Field(strict=False, min_length=1)] = DEFAULT_ARMS
     temperature: Temperature = 0.0
     bootstrap: Count = 10_000
+    thinking: bool = False
+    budgets: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False)] = ()
+    worst_of: WorstOf | None = None
+
+    @property
+    def shaping(self) -> dict[str, Any]:
+        """All other settings, which shape what every run measures."""
+        return self.model_dump(mode="json", exclude=set(self.MORE))
 
     @field_validator("arms")
     @classmethod

@@ -131,8 +131,8 @@ class Run:
             self.covers["from_run"] = note["covers"]["from_run"]
         elif self.lineage:
             self.covers["from_run"] = self.lineage.old.hash
-        settings = recipe.model_dump(exclude=POINTERS | UNCOVERED | unread | {"sft", "rl"})
-        settings |= {"sft": recipe.sft.shaping, "rl": recipe.rl.shaping}
+        settings = recipe.model_dump(exclude=POINTERS | UNCOVERED | unread | {"sft", "rl", "evaluate"})
+        settings |= {"sft": recipe.sft.shaping, "rl": recipe.rl.shaping, "evaluate": recipe.evaluate.shaping}
         if stated is not None:
             settings = _common(settings, stated)
         self.hash: str = fingerprint({"settings": settings, "world": self.world, "covers": self.covers})

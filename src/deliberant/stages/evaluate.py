@@ -47,22 +47,24 @@ def evaluate(run: "Run", arm: str | None = None) -> None:
 
     Where `arm` is given, those of this arm alone.
 
-    A finished arm is not evaluated again. An incremental run also leaves evaluate/moved.json. Raises UserError when an
-    arm has not been trained, RunError when more than `filter.max_unscored` of its answers stay
-    unscored by the judge.
+    A finished arm is not evaluated again. An incremental run also leaves evaluate/moved.json; what stages/measures.py
+    adds comes last. Raises UserError when an arm has not been trained, RunError when more than `filter.max_unscored` of
+    its answers stay unscored by the judge.
     """
+    from deliberant.stages.measures import measure  # which asks and grades as this stage does
+
     if arm is not None:
         return _evaluate_arm(run, arm)
     arms = run.recipe.evaluate.arms
     for arm in sorted(arms, key=list(ARMS).index):  # starts come before the RL arms that may have their answers
         _evaluate_arm(run, arm)
     files = {arm: _manifest(run, arm)["outputs"][SAMPLES]["sha256"] for arm in arms}
-    inputs = {"samples": files, "policy": run.policy.hash, "evaluate": run.recipe.evaluate}
+    inputs = {"samples": files, "policy": run.policy.hash, "evaluate": run.recipe.evaluate.shaping}
     if run.lineage:
         inputs["from"] = {arm: _manifest(run.lineage.old, arm)["outputs"][SAMPLES]["sha256"] for arm in arms}
     folder = run.stage("evaluate", inputs)
     if folder.complete:
-        return
+        return measure(run)
     samples = [sample for arm in arms for sample in read_samples(run.root, arm)]
     table = result_rows(samples, run.policy, resamples=run.recipe.evaluate.bootstrap, seed=run.recipe.seed)
     write_json(folder.dir / RESULTS, table)
@@ -72,6 +74,7 @@ def evaluate(run: "Run", arm: str | None = None) -> None:
         write_json(folder.dir / MOVED, moved(run, run.lineage, before, samples))
         outputs.append(MOVED)
     folder.finish(outputs, {"arms": len(arms), "samples": len(samples), "rows": len(table)})
+    measure(run)
 
 
 def results(run_root: Path) -> list[dict[str, Any]]:
@@ -140,7 +143,7 @@ def _evaluate_arm(run: "Run", arm: str) -> None:
     else:
         samples = _answered(run, arm, folder)
     if run.style_reader is None and not twin:
-        samples = _judged(run, folder, samples)
+        samples = graded(run, folder, samples)
     write_rows(folder.dir / SAMPLES, map(to_row, samples))
     _write_log(run, arm, folder, samples)
     for drawn in DRAWN:
@@ -163,7 +166,7 @@ def _answered(run: "Run", arm: str, folder: StageFolder) -> list[ScoredSample]:
     return [from_row(row) for row in rows]
 
 
-def _judged(run: "Run", folder: StageFolder, samples: Sequence[ScoredSample]) -> list[ScoredSample]:
+def graded(run: "Run", folder: StageFolder, samples: Sequence[ScoredSample]) -> list[ScoredSample]:
     """The samples with styles by the judge, from the answer alone: the right one, or one of the other side."""
     recipe = run.recipe.filter
 
@@ -176,14 +179,15 @@ def _judged(run: "Run", folder: StageFolder, samples: Sequence[ScoredSample]) ->
 
     answers = [sample for sample in samples if not sample.empty]
     rows = run.in_chunks(folder, DRAWN[1], answers, recipe.chunk, work)
-    found = {row["id"]: from_row(row) for row in rows}
-    unscored = sum(sample.unscored for sample in found.values())
+    found = [from_row(row) for row in rows]
+    unscored = sum(sample.unscored for sample in found)
     if unscored > recipe.max_unscored * len(found):
         raise RunError(
             f"{folder.dir}: {unscored} of {len(found)} answers are unscored (filter.max_unscored allows "
             f"{recipe.max_unscored:.0%}); use another judge, or raise judge.evaluate.max_new_tokens or the limit"
         )
-    return [found.get(sample.case.prompt.id, sample) for sample in samples]
+    read = iter(found)
+    return [sample if sample.empty else next(read) for sample in samples]
 
 
 def given(run: "Run", arm: str, reasoning: Reasoning, turns: Sequence[Message]) -> tuple[Message, ...]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from deliberant.models import Parts, Reasoning, Request, Role, Sampling
+from deliberant.models import Parts, Reasoning, Request, Role, Sampling, Usage
 from deliberant.models.local import sampler as local
 from deliberant.models.local.decoder import Decoder
 from deliberant.models.local.draw import uniforms
@@ -20,6 +20,7 @@ from deliberant.util.errors import UserError
 from tests.tiny import Architecture, make_tiny_model
 
 GREEDY = Sampling(temperature=0, max_new_tokens=24)
+WARM_12 = Sampling(temperature=1.0, max_new_tokens=12)
 WARM = Sampling(max_new_tokens=24)
 HELLO: tuple[Message, ...] = ({"role": "user", "content": "hé"},)
 
@@ -250,3 +251,19 @@ def test_text_without_a_block_answers_by_role(
 ) -> None:
     drawn = sampler.as_role(role, reasoning).sample([Request(HELLO, seed) for seed in range(6)], GREEDY)
     assert sum(each.complete for each in drawn) == answers
+
+
+@pytest.mark.parametrize("reasoning", ["native", "prompted", "off"])
+def test_a_thought_that_is_given_is_closed_and_the_answer_drawn(sampler: LocalSampler, reasoning: Reasoning) -> None:
+    asked = sampler.as_role("base", reasoning)
+    requests = [Request(HELLO, seed, thought="no. [F1]") for seed in range(3)]
+    budget = Sampling(temperature=1.0, max_new_tokens=12, max_reasoning_tokens=4)
+    behind = [*sampler.encode(HELLO), *sampler.tokenizer.encode(asked.format.before_answer("no. [F1]"))]
+    drawn = asked.sample(requests, budget)
+    check_drawn(asked, [behind] * 3, range(3), [(each.token_ids, each.stop) for each in drawn], WARM_12)
+    assert all(each.usage == Usage(len(behind), len(each.token_ids)) for each in drawn)
+    assert all(each.text.startswith(asked.format.before_answer("no. [F1]")) for each in drawn)
+    for each in drawn:
+        if each.complete:  # a stray tag voids some of a random model's answers
+            assert each.reasoning == "no. [F1]"
+    assert asked.sample([Request(HELLO, 0, thought="")], budget)[0].usage.input < len(behind)

@@ -156,14 +156,33 @@ class LocalSampler:
             key = tuple((message["role"], message["content"]) for message in request.messages)
             if key not in encoded:
                 encoded[key] = self.encode(request.messages)
-            prompts.append(encoded[key])
+            prompts.append([*encoded[key], *self._thought(request.thought)])
+        forced = {request.thought is not None for request in requests}
+        assert len(forced) <= 1, "of one batch all have their reasoning given, or none"
+        if True in forced:
+            sampling = replace(sampling, max_reasoning_tokens=None)
         drawn = self.sample_ids(prompts, [request.seed for request in requests], sampling)
-        return [self.read(prompt, *each) for prompt, each in zip(prompts, drawn, strict=True)]
+        thoughts = [request.thought for request in requests]
+        return [
+            self.read(prompt, *each, thought) for prompt, each, thought in zip(prompts, drawn, thoughts, strict=True)
+        ]
 
-    def read(self, prompt: Sequence[int], ids: Tokens, stop: Stop) -> Completion:
-        """What was drawn behind a prompt, as text and split."""
-        text = self._decode(ids)
-        parts = split(text, self.opened, self.strict)
+    def _thought(self, thought: str | None) -> list[int]:
+        """The ids that put a whole block of reasoning behind a prompt; none where the model is to reason for itself."""
+        if thought is None:
+            return []
+        written = self.format.before_answer(thought)
+        if self.opened:
+            written = written.removeprefix(self.format.opening)
+        ids: list[int] = self.tokenizer.encode(written, add_special_tokens=False)
+        return ids
+
+    def read(self, prompt: Sequence[int], ids: Tokens, stop: Stop, thought: str | None = None) -> Completion:
+        """What was drawn behind a prompt, as text and split; behind a `thought` that was given it is the answer."""
+        text, opened = self._decode(ids), self.opened
+        if thought is not None:
+            text, opened = self.format.before_answer(thought) + text, False
+        parts = split(text, opened, self.strict)
         usage = Usage(len(prompt), len(ids))
         return Completion(text, parts.reasoning, parts.answer, parts.complete, stop, usage, ids)
 
