@@ -109,7 +109,7 @@ def paired(rng: np.random.Generator, counts: Counts, truth: Sequence[float], cor
     family = np.repeat(np.arange(len(counts)), counts)
 
     def luck(share: float, of_families: bool) -> NDArray[np.float64]:
-        drawn = rng.standard_normal(len(counts) if of_families else len(family)) * np.sqrt(share)
+        drawn: NDArray[np.float64] = rng.standard_normal(len(counts) if of_families else len(family)) * np.sqrt(share)
         return drawn[family] if of_families else drawn
 
     left = 1 - OWN_LUCK

@@ -98,7 +98,7 @@ def test_a_thought_that_is_given_is_sent_closed_and_gone_on_from(llama: str) -> 
     sampling = Sampling(max_new_tokens=8, max_reasoning_tokens=2)
     for reasoning in ("native", "prompted"):
         with Proxy(llama) as proxy:
-            drawn = sampler(proxy.url, reasoning, strict=True).sample(given, sampling)  # type: ignore[arg-type]
+            drawn = sampler(proxy.url, reasoning, strict=True).sample(given, sampling)
         sent = [body["messages"][-1] for body in proxy.forwarded]
         assert sent == [{"role": "assistant", "content": "<think>\nno. [F1]\n</think>\n\n"}] * 3
         assert all(body["continue_final_message"] and body["max_tokens"] == 8 for body in proxy.forwarded)
