@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -21,7 +22,7 @@ def test_it_is_the_mean_over_all_subsets(bad: list[float], data: st.DataObject) 
 HARMFUL, HARMLESS = case("h"), case("o", "comply", "F2", harmful=False)
 
 
-def draws(styles: list[str | None], of: object) -> list[object]:
+def draws(styles: Sequence[str | None], of: object) -> list[object]:
     return [replace(scored(style, of=of), epoch=n) for n, style in enumerate(styles, 1)]  # type: ignore[arg-type]
 
 

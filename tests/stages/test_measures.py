@@ -11,7 +11,7 @@ from tests.completions import completed
 from tests.stages.scripted import Scripted
 from tests.stages.test_evaluate import CASES, JudgedRun, ReadRun, open_run
 
-MORE = {"thinking": True, "budgets": [0, 4], "worst_of": WorstOf(k=3)}
+MORE: dict[str, Any] = {"thinking": True, "budgets": [0, 4], "worst_of": WorstOf(k=3)}
 
 
 def says(request: Request) -> str | Completion:
