@@ -17,6 +17,9 @@ __all__ = ["workspace"]
 def test_the_commands_of_the_page_work(workspace: Workspace) -> None:
     page = (ROOT / "docs/evaluation.md").read_text(encoding="utf-8").partition("## Red-teaming")[2]
     asked, trained = re.findall(r"^deliberant .*$", page, re.MULTILINE)
+    recipe = Path("recipes/micro.yaml")
+    text = recipe.read_text(encoding="utf-8")
+    recipe.write_text(text.replace("evaluate: {max", "evaluate: {arms: [sft+rl], max"), encoding="utf-8")
     workspace.deliberant("run", "recipes/micro.yaml")
     small = ["--most", "2", "--max-new-tokens", "16"]
     shown = workspace.deliberant(*shlex.split(workspace.named(asked))[1:], *small)
