@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from deliberant.cli import app as cli
 from deliberant.policy import load_policy, spec_view
 from tests.policy.folders import FILES, WHOLE, write
+from tests.says import Says
 from tests.tiny import make_tiny_tokenizer
 
 
@@ -167,6 +168,37 @@ def test_lint_mends_what_needs_no_decision_and_annotates_for_github(tmp_path: Pa
     assert (mended.exit_code, "2 places mended" in mended.stderr) == (0, True)
     assert "bike" in file.read_text() and "[E3]" in file.read_text()
     assert "is built in" in invoke("lint", "--policy", "micro", "--fix").stderr
+
+
+def test_lint_writes_sarif(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    invoke("new", folder)
+    file = folder / "categories/example.md"
+    file.write_text(file.read_text().replace("parcel is [E3]", "parcel is [E33]"))
+    [run] = json.loads(invoke("lint", "--policy", folder, "--sarif").stdout)["runs"]
+    [result] = [each for each in run["results"] if each["ruleId"] == "dangling-id"]
+    [place] = result["locations"]
+    line = next(number for number, text in enumerate(file.read_text().splitlines(), 1) if "[E33]" in text)
+    assert place["physicalLocation"]["region"] == {"startLine": line} and result["level"] == "error"
+    assert place["physicalLocation"]["artifactLocation"]["uri"] == file.as_posix()
+    assert {"id": "dangling-id"} in run["tool"]["driver"]["rules"]
+
+
+def test_a_model_drafts_clauses_and_shows_them_below_their_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says = Says(lambda *_: "rule: asks for drums\nstyle: refuse\nquote: nobody drums")
+    monkeypatch.setattr("deliberant.models.open.open_model", lambda *_: says)
+    (tmp_path / "house.txt").write_text("At night nobody drums.\nBe kind to guests.\n\nThe porter has the keys.\n")
+    shown = invoke("import", tmp_path / "house.txt", "--to", tmp_path / "p", "--with", "any")
+    assert shown.exit_code == 0, shown.stderr
+    assert "house.txt:1-2 drafted by any\n- At night nobody drums.\n- Be kind to guests.\n" in shown.stderr
+    assert "+ asks for drums [H1] refuse" in shown.stderr
+    assert "lines (0 aside, 0 listed): 3 found, 3 imported" in shown.stderr
+    assert invoke("lint", "--policy", tmp_path / "p").exit_code == 1
+    assert (
+        "leave --style" in invoke("import", "x.md", "--to", tmp_path / "q", "--with", "any", "--style", "comply").stderr
+    )
 
 
 IMPORTS = """

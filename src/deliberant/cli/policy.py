@@ -1,10 +1,9 @@
-"""The `deliberant policy` verbs: read, check, compare, convert. No verb here needs a model, save `lint --with`.
+"""The `deliberant policy` verbs: read, check, compare, convert. No verb needs a model, save with `--with`.
 
 Answers go to stdout, counts and remarks to stderr. Everything heavy is imported inside the verbs.
 """
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,8 @@ from deliberant.util.errors import UserError
 from deliberant.util.names import one_line
 
 if TYPE_CHECKING:
-    from deliberant.policy import Finding
+    from deliberant.cli.findings import Form
+    from deliberant.policy.importers import Imported, Wishes
     from deliberant.policy.tokens import TokenCounter
 
 policy_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Read, check, compare and convert a policy.")
@@ -86,6 +86,7 @@ def lint(
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Of each of that model's readings.")] = 1024,
     fix: Annotated[bool, typer.Option("--fix", help="Mend in place what needs no decision, then check.")] = False,
     github: Annotated[bool, typer.Option("--github", help="As annotations of a GitHub workflow.")] = False,
+    sarif: Annotated[bool, typer.Option("--sarif", help="As SARIF, for code scanning.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a policy: references to nothing, contradictions, vague words, clauses without examples, sizes.
@@ -99,17 +100,21 @@ def lint(
     deliberant policy lint --policy my-policy/ --with Qwen/Qwen3-4B --category weapons
     deliberant policy lint --policy my-policy/ --fix
     deliberant policy lint --policy my-policy/ --github
+    deliberant policy lint --policy my-policy/ --sarif > policy.sarif
     deliberant policy lint --policy my-policy/ --json | jq '.[] | select(.severity == "error")'
     """
+    from deliberant.cli.findings import show_findings
     from deliberant.policy import lint as check
     from deliberant.policy.lint import broken
     from deliberant.run.sources import policy_folder, policy_named
 
+    forms: dict[Form, bool] = {"github": github, "sarif": sarif, "json": as_json}
+    form = next((name for name, chosen in forms.items() if chosen), "text")
     folder, count = policy_folder(policy), _counter(tokenizer).count if tokenizer else None
     try:
         loaded = policy_named(policy)
     except UserError as error:
-        _show_findings(folder, [broken(folder, error)], as_json, github)
+        show_findings(folder, [broken(folder, error)], form)
         raise typer.Exit(2) from None
     findings = check(loaded, count, folder)
     if fix and policy in ("micro", "default"):
@@ -134,7 +139,7 @@ def lint(
         findings += asked.findings
         counts = ", ".join(f"{asked.counts[name]} {name}" for name in ("conflict", "ambiguous", "clear", "unscored"))
         typer.echo(f"pairs read by the model: {asked.counts.total()} ({counts})", err=True)
-    _show_findings(folder, findings, as_json, github)
+    show_findings(folder, findings, form)
     if any(each.severity != "note" for each in findings):
         raise typer.Exit(1)
 
@@ -256,14 +261,19 @@ def import_(
     category_level: CategoryLevel = None,
     style: StyleOfAll = None,
     layout: Layout = None,
+    with_: Annotated[
+        str | None, typer.Option("--with", metavar="MODEL", help="Have this model draft the clauses, for your review.")
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Of each of that model's answers.")] = 512,
     as_json: AsJson = False,
 ) -> None:
     """Make a policy of a file or folder as people write them: labelled sections, codes, taxonomies, numbers, prose,
-    OpenAI's Model Spec, SpecBench's JSON, an exported policy.
+    OpenAI's Model Spec, SpecBench's JSON, an exported policy; Markdown, text, Word or PDF.
 
     Says what was found and what imported, every line counted; `outline` shows it before. Where the source names no
-    response style, --style gives all clauses one, or --label says what a title means. Exit 1: something was left
-    out, and is listed.
+    response style, --style gives all clauses one, --label says what a title means, or --with has a model draft the
+    clauses: each quotes the source, and `lint` names it until it has been reviewed. Exit 1: something was left out, or
+    not drafted, and is listed.
 
     \b
     deliberant policy import policy.md --to my-policy/
@@ -273,6 +283,7 @@ def import_(
     deliberant policy import constitution.md --to my-policy/ --style safe_complete --category-level 2
     deliberant policy import model_spec/model_spec.md --to my-policy/ --style safe_complete
     deliberant policy import SpecBench/data --to my-policy/ --style comply
+    deliberant policy import handbook.docx --to my-policy/ --with hf:Qwen/Qwen3-4B
     """
     from dataclasses import asdict
 
@@ -282,7 +293,12 @@ def import_(
 
     chosen = None if style is None else choice("--style", style, STYLES)
     wishes = wishes_of(pairs("--label", label, "TITLE=MEANING"), category_level, chosen)
-    imported = import_policy(file, wishes, layout)
+    if with_ is None:
+        imported = import_policy(file, wishes, layout)
+    else:
+        if style or layout:
+            raise UserError("--with: the model names styles and finds the rules; leave --style and --layout out")
+        imported = _drafted(file, wishes, with_, max_new_tokens)
     save_policy(imported.policy, to)
     if as_json:
         row = {"policy": str(to), "hash": imported.policy.hash, "counts": [asdict(count) for count in imported.counts]}
@@ -298,6 +314,22 @@ def import_(
     typer.echo(to)
     if imported.warnings:
         raise typer.Exit(1)
+
+
+def _drafted(file: Path, wishes: "Wishes", model: str, max_new_tokens: int) -> "Imported":
+    """What a model drafts; each clause is shown below the lines that it is made of, as a diff."""
+    from deliberant.cli.console import RichProgress
+    from deliberant.generators.drafts import draft_policy
+    from deliberant.models.open import open_model
+
+    sampler = open_model(model, "writer")
+    imported = draft_policy(file, wishes, sampler, model, max_new_tokens, progress=RichProgress())
+    for clause in imported.policy.clauses.values():
+        lines = [clause.source, *(f"- {line}" for line in clause.text.splitlines())]
+        lines += [f"+ {clause.title} [{clause.id}] {clause.style}", *(f"+   e.g. {each}" for each in clause.examples)]
+        for line in lines:
+            typer.echo(one_line(line), err=True)
+    return imported
 
 
 @policy_app.command()
@@ -327,22 +359,6 @@ def export(
 
     write_atomically(to, text.encode())
     typer.echo(to)
-
-
-def _show_findings(folder: Path, findings: "list[Finding]", as_json: bool, github: bool) -> None:
-    from dataclasses import asdict
-
-    if as_json:
-        typer.echo(json.dumps([asdict(each) for each in findings], ensure_ascii=False, indent=1))
-        return
-    levels = {"note": "notice"}
-    for each in findings if github else ():
-        place = f"file={folder / each.path},line={max(each.line, 1)}"
-        typer.echo(one_line(f"::{levels.get(each.severity, each.severity)} {place},title={each.rule}::{each.message}"))
-    for each in () if github else findings:
-        typer.echo(one_line(f"{folder / each.path}:{each.line}: {each.severity}: {each.message} [{each.rule}]"))
-    counts = Counter(each.severity for each in findings)
-    typer.echo(", ".join(f"{counts[name]} {name}s" for name in ("error", "warning", "note")), err=True)
 
 
 def _counter(tokenizer: str | None) -> "TokenCounter":

@@ -169,8 +169,13 @@ def _whole(policy: Policy) -> Iterator[Finding]:
         if lacking := [style for style in STYLES if style not in {clause.style for clause in category.clauses}]:
             what = f"category {category.id!r} never asks for {' or '.join(lacking)}; add a clause if one is due"
             yield Finding(category.file, category.lines[0], "missing-style", "note", what)
-        for clause in category.clauses if shown else ():
-            if not clause.examples:
+        for clause in category.clauses:
+            place, drafted, model = clause.source.partition(" drafted by ")
+            if drafted:
+                what = f"clause {clause.id} was drafted by {model} from {place} and nobody has reviewed it"
+                remedy = f"compare it with the source, then delete `{drafted.strip()} {model}` from its `Source:`"
+                yield Finding(category.file, clause.line, "draft", "warning", f"{what}; {remedy}")
+            if shown and not clause.examples:
                 what = f"clause {clause.id} is reached by no example; add a list `Examples:` with prompts it decides"
                 yield Finding(category.file, clause.line, "no-example", "warning", what)
     bare = [clause.id for clause in clauses if not clause.why]

@@ -199,6 +199,8 @@ def test_what_a_user_says_of_a_title_wins(tmp_path: Path) -> None:
         imported(tmp_path, text, Do="comply", Leaf="refuse")
     with pytest.raises(UserError, match="--label Do=complie: unknown value 'complie'; did you mean 'comply'"):
         imported(tmp_path, text, Do="complie")
+    write(tmp_path, {"rules.md": "# Rules\n## VIOLATES\n- x\n"})
+    assert [each.id for each in import_policy(tmp_path / "rules.md").policy.categories] == ["rules-policy"]
     write(tmp_path, {"levels.md": "# P\n## A\n### B\n- x\n### C\n- y\n"})
     found = import_policy(tmp_path / "levels.md", Wishes({}, 3, "refuse"))
     assert [each.title for each in found.policy.categories] == ["B", "C"]

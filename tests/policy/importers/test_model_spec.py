@@ -155,7 +155,6 @@ def test_what_is_skipped_is_listed(tmp_path: Path) -> None:
     ("name", "old", "new", "line", "words"),
     [
         ("spec.md", "<user>x</user>\n~~~", "<user>x</user>", 46, "code fence ~~~ is never closed"),
-        ("spec.md", "# Style {#style}", "# Style {#styles}", 54, "'styles' is a heading of the spec view"),
         ("examples/ab12.md", "Examples for", "For", 1, "no line `Examples for [^ab12] in <section>:`"),
     ],
 )

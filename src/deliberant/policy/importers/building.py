@@ -147,12 +147,10 @@ class Builder:
 
     def document(self) -> Area:
         """The category that the whole source is."""
-        return self.area(self.title, max(self.main.line, 1), _slug(self.title))
+        return self.area(self.title, _slug(self.title))
 
-    def area(self, title: str, line: int, id: str, code: str = "") -> Area:
-        if id in RESERVED:
-            what = f"category id {id!r} is a heading of the spec view"
-            raise mistake(self.outline.file, line, what, "give it another title")
+    def area(self, title: str, id: str, code: str = "") -> Area:
+        id = f"{id}-policy" if id in RESERVED else id
         area = self.areas.setdefault(id, Area(id, title, code))
         if area not in self.here:
             self.here.append(area)
@@ -172,7 +170,7 @@ class Builder:
         means = part.means
         if means.code and not means.graded:
             name = re.sub(r"\s*[-\u2013\u2014:][^()]*$", "", means.rest).strip("() ")
-            area = self.area(name or means.code, part.line, means.code, means.code)
+            area = self.area(name or means.code, means.code, means.code)
         area = area or self.document()
         self.mark(part.line, part.last, imported=False)
         block = []
@@ -191,7 +189,7 @@ class Builder:
         rows = [[cell.strip(" *`") for cell in line.strip().strip("|").split("|")] for line in lines]
         coded = [row for row in rows if len(row) > 2 and re.fullmatch(r"[A-Z]{1,5}\d{0,3}", row[0])]
         for code, name, *said in coded:
-            self.area(name, part.line, code, code).summary = " ".join(said)
+            self.area(name, code, code).summary = " ".join(said)
         text = self.below(part)
         if coded:
             text = "\n".join(line for line, row in zip(lines, rows, strict=True) if len(row) == 1).strip("\n")
@@ -205,7 +203,7 @@ class Builder:
         lead = LEADING.match(title)
         plain = title if tag else (meaning(lead["title"] if lead else title).rest or title)
         code = "" if tag else part.means.code
-        area = self.area(_plain(plain).rstrip("."), part.line, tag[2] if tag else code or _slug(plain), code)
+        area = self.area(_plain(plain).rstrip("."), tag[2] if tag else code or _slug(plain), code)
         self.mark(part.line, part.last)
         if part.role == "category clause":
             self.clause(part, area)

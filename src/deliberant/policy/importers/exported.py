@@ -19,6 +19,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+from deliberant.policy.importers.sources import DOCUMENTS
 from deliberant.policy.importers.types import Count, Imported, in_order
 from deliberant.policy.loader import load_policy
 from deliberant.policy.markdown import Block, heading, mistake, read_document
@@ -55,6 +56,8 @@ def export_policy(policy: Policy) -> str:
 
 def is_exported(file: Path) -> bool:
     """Whether a file is one that `export_policy` wrote."""
+    if file.suffix.lower() in DOCUMENTS:
+        return False
     titles = [heading(match) for match in TOP.finditer(read_document(file)[1].mask)]
     return "STYLES" in titles and any(title.startswith("CATEGORY ") for title in titles)
 
