@@ -89,7 +89,7 @@ def test_rows_keep_what_imitates_us_and_say_where_they_stand(tmp_path: Path) -> 
         ("a.jsonl", '{"a": 1}'.encode("utf-16"), ":1: is not UTF-8 (byte 0xff at 1)"),
         ("a.jsonl", b'{"a": 1, "a": 2}\n', ":1: is not a JSON object (key 'a' is given twice)"),
         ("a.parquet", b"PAR1", ": cannot be read as Parquet"),
-        ("a.xlsx", b"", ": unknown kind of file '.xlsx'"),
+        ("a.pptx", b"", ": unknown kind of file '.pptx'"),
     ],
 )
 def test_a_broken_file_is_named_with_its_line(tmp_path: Path, name: str, data: bytes, words: str) -> None:

@@ -21,6 +21,8 @@ from deliberant.run.recipe import BUILT_IN, DEFAULT, PromptFile, Recipe
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 
+LATER = ("attack", "language")
+"""What cases of older runs did not have."""
 SEEN = "seen"
 """The suite of new wordings of families that are trained on; every other suite is held out by family."""
 
@@ -35,9 +37,8 @@ class PromptSets(NamedTuple):
     @property
     def covered(self) -> tuple[Sequence[Any], ...]:
         """What of them names a run; what none of them has counts for nothing, so that older runs keep their names."""
-        later = ("attack", "language")
         cases = [
-            {name: each for name, each in vars(case).items() if each is not None or name not in later}
+            {name: each for name, each in vars(case).items() if each is not None or name not in LATER}
             for case in self.cases
         ]
         return (*((self.sft,) if self.rl == self.sft else (self.sft, self.rl)), self.helpful, cases)
