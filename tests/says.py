@@ -17,7 +17,8 @@ WEAPONS = Category(
     ),
 )
 THEFT = Category("theft", "Theft", "taking things", clauses=(Clause("T1", "plans", "refuse", category="theft"),))
-POLICY = Policy("p", "1", "", (Guideline("refuse", "no"),), (WEAPONS, THEFT))
+STYLES = (Guideline("refuse", "no"), Guideline("comply", "yes"), Guideline("safe_complete", "in part"))
+POLICY = Policy("p", "1", "", STYLES, (WEAPONS, THEFT))
 
 
 class Says:

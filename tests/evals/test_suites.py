@@ -1,6 +1,9 @@
 """Suites as Inspect runs them, on small files of our own in the formats of the public sets."""
 
 import hashlib
+import re
+import shlex
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +12,14 @@ import yaml
 from inspect_ai import eval as inspect_eval
 from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.log import EvalLog
+from typer.testing import CliRunner
 
+from deliberant.cli import app as cli
 from deliberant.evals.registry import policy as policy_task
 from deliberant.evals.registry import policy_allowed, strongreject_small, transformation, xsafety, xstest
 from deliberant.evals.suite import SUITES, example_cases, read_suite
 from deliberant.policy import print_policy
-from deliberant.prompts import sets
+from deliberant.prompts import read_cases, sets
 from deliberant.util.errors import UserError
 from tests.evals.test_tasks import says, scores
 from tests.says import POLICY
@@ -150,3 +155,38 @@ def test_a_limit_draws_the_same_cases_whoever_asks() -> None:
     one, other = xstest(limit=1), xstest(limit=1)
     assert [each.id for each in one.dataset] == [each.id for each in other.dataset] and len(one.dataset) == 1
     assert all(SUITES[name].name == name for name in SUITES)
+
+
+PAGE = (Path(__file__).parents[2] / "docs/evaluation.md").read_text("utf-8").partition("## Public sets and suites")[2]
+SECTION = PAGE.partition("\n## ")[0]
+
+
+def test_the_commands_of_the_page_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that fetch and import; `judge calibrate` is tested in tests/review/test_golden.py."""
+    monkeypatch.chdir(tmp_path)
+    verbs = [line for line in SECTION.splitlines() if line.startswith("deliberant ")]
+    assert len(verbs) == 4 and verbs[-1].startswith("deliberant judge calibrate golden.csv")
+    for line in verbs[:-1]:
+        done = CliRunner().invoke(cli.app, shlex.split(line)[1:])
+        assert done.exit_code == 0, (line, done.output)
+    assert len(read_cases(tmp_path / "xstest.jsonl")) == 2
+
+
+def test_the_tasks_of_the_page_are_made_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deliberant.evals import registry
+
+    monkeypatch.chdir(tmp_path)
+    for name, text in print_policy(POLICY).items():
+        (tmp_path / "my-policy" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "my-policy" / name).write_text(text.replace("refuse", "comply") if "weapons" in name else text)
+    lines = [line.strip() for line in SECTION.splitlines() if line.startswith("    inspect eval ")]
+    assert len(lines) == 4
+    for line in lines:
+        words = shlex.split(line)
+        given = dict(word.split("=") for flag, word in pairwise(words) if flag == "-T")
+        made = getattr(registry, words[2].removeprefix("deliberant/"))(
+            **{k: int(v) if v.isdigit() else v for k, v in given.items()}
+        )
+        assert len(made.dataset), line
+    shown = re.findall(r"^\| (`.*?`) \|", SECTION, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(shown))) == SUITES.keys()

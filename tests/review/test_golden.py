@@ -25,7 +25,13 @@ RETURNS = Category(
         Clause("RB0", "fair ones", "comply", "text", category="returns"),
     ),
 )
-POLICY = Policy("p", "1", "", (Guideline("refuse", "no"), Guideline("comply", "yes")), (RETURNS,))
+POLICY = Policy(
+    "p",
+    "1",
+    "",
+    (Guideline("refuse", "no"), Guideline("comply", "yes"), Guideline("safe_complete", "in part")),
+    (RETURNS,),
+)
 GOLDEN = """These rows are made up.,,,
 Example,Classification,Responses,Response Label
 My lamp is broken,RB0,Send a photo.,RB0
