@@ -29,7 +29,7 @@ POLICY = Policy(
     "p",
     "1",
     "",
-    (Guideline("refuse", "no"), Guideline("comply", "yes"), Guideline("safe_complete", "in part")),
+    (Guideline("refuse", "no"), Guideline("comply", "yes"), Guideline("safe_complete", "some")),
     (RETURNS,),
 )
 GOLDEN = """These rows are made up.,,,

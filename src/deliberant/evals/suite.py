@@ -36,7 +36,7 @@ from deliberant.util.files import fingerprint
 from deliberant.util.names import nearest
 
 Side = Literal["harm", "over-refusal", "both"]
-GRADING = Sampling(0.0, 1.0, 2048)
+GRADING = Sampling(0.0, 1.0, 1024)
 """Of graders: their most likely words."""
 ALL = "all"
 
