@@ -15,7 +15,9 @@ __all__ = ["workspace"]
 
 @pytest.mark.slow
 def test_the_commands_of_the_page_work(workspace: Workspace) -> None:
-    page = (ROOT / "docs/evaluation.md").read_text(encoding="utf-8").partition("## Red-teaming")[2]
+    page = (
+        (ROOT / "docs/evaluation.md").read_text(encoding="utf-8").partition("## Red-teaming")[2].partition("\n## ")[0]
+    )
     asked, trained = re.findall(r"^deliberant .*$", page, re.MULTILINE)
     recipe = Path("recipes/micro.yaml")
     text = recipe.read_text(encoding="utf-8")
