@@ -26,8 +26,8 @@ def test_the_commands_of_the_page_work(workspace: Workspace) -> None:
     small = ["--most", "2", "--max-new-tokens", "16"]
     shown = workspace.deliberant(*shlex.split(workspace.named(asked))[1:], *small)
     assert "plea-novelist (held out)" in shown
-    assert Path("found.jsonl").exists()
-    write_prompts(Path("found.jsonl"), [_found()])
+    assert Path("recipes/found.jsonl").exists()
+    write_prompts(Path("recipes/found.jsonl"), [_found()])
     workspace.deliberant(*shlex.split(workspace.named(trained))[1:])
     [new] = [path for path in Path("runs").iterdir() if "from" in (path / "run.json").read_text(encoding="utf-8")]
     assert "plea-doctor" in (new / "prompts/sft.jsonl").read_text(encoding="utf-8")

@@ -36,10 +36,10 @@ def redteam(
     """Ask a model a policy's harmful training prompts under attack; write what broke it as prompts to train on.
 
     Attacks that are held out are counted and never written. The next run trains on
-    the file by the recipe key `more`. The same command resumes.
+    the file by the recipe key `more` (a path from the recipe). The same command resumes.
 
     \b
-    deliberant redteam runs/micro-1a2b3c4d/sft+rl/checkpoint --policy micro --to found.jsonl
+    deliberant redteam runs/micro-1a2b3c4d/sft+rl/checkpoint --policy micro --to recipes/found.jsonl
     deliberant redteam micro --policy micro --to found.jsonl --attacks plea,config --most 20 --json
     deliberant run recipes/micro.yaml --set more=found.jsonl --from runs/micro-1a2b3c4d
     """
