@@ -43,8 +43,7 @@ def test_they_work(tmp_path: Path, command: str) -> None:
     shutil.copy(made.name.removeprefix("file://"), tmp_path / "logs/theirs.eval")
     if "run=" in command:
         command = command.replace("runs/micro-1a2b3c4d ", f"{built_in_run(tmp_path)} ")
-    command = re.sub(r"deliberant/runs/\S+/checkpoint", "deliberant/micro", command)
-    command = re.sub(r"(openai|anthropic)/\S+", "mockllm/model", command)
+    command = re.sub(r"deliberant/runs/\S+/checkpoint|(openai|anthropic)/\S+", "deliberant/micro", command)
     command = command.replace("inspect ", f"{Path(sys.executable).with_name('inspect')} ", 1)
     done = subprocess.run(f"{command} --display plain", shell=True, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, (command, done.stdout, done.stderr)
