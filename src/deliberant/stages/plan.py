@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deliberant.evals.thinking import CUTS
 from deliberant.judge import FilterRequest, Judge, RewardRequest
 from deliberant.models.budget import read_prices
 from deliberant.models.cost import Asked, Speed, Work, counter, work
@@ -193,12 +194,19 @@ class _Works(NamedTuple):
         system = (Message(role="system", content=summary_view(self.policy)),) if ARMS[arm].summaries else ()
         prompts = [case.prompt for case in self.sets.cases]
         base = self.recipe.base.model
-        stage = f"evaluate/{arm}"
-        yield self._work(stage, BASE, base, recipe.sampling, [Asked((*system, *each.messages)) for each in prompts])
-        if self.world != BUILT_IN:
-            answer = round(self._output(base, BASE, recipe.sampling))
-            shown = [Asked(self._shown(judge, each), answer, 1, self.recipe.filter.k) for each in prompts]
-            yield self._work(stage, "evaluate", judge.model, judge.sampling, shown)
+        draws = {
+            arm: 1,
+            "thinking": (len(CUTS) + len(recipe.arms) - 1) * recipe.thinking,
+            "budgets": len(recipe.budgets),
+            "worst_of": recipe.worst_of.k if recipe.worst_of else 0,
+        }
+        for stage, times in ((f"evaluate/{name}", times) for name, times in draws.items() if times):
+            asked = [Asked((*system, *each.messages), times=times) for each in prompts]
+            yield self._work(stage, BASE, base, recipe.sampling, asked)
+            if self.world != BUILT_IN:
+                answer = round(self._output(base, BASE, recipe.sampling))
+                shown = [Asked(self._shown(judge, each), answer, times, self.recipe.filter.k) for each in prompts]
+                yield self._work(stage, "evaluate", judge.model, judge.sampling, shown)
 
 
 def judged(recipe: Recipe, policy: Policy, judge: JudgeModel, prompt: Prompt, reasoned: bool) -> tuple[Message, ...]:
