@@ -16,7 +16,7 @@ from deliberant.util.names import one_line
 if TYPE_CHECKING:
     from deliberant.cli.findings import Form
     from deliberant.policy.importers import Imported, Wishes
-    from deliberant.policy.tokens import TokenCounter
+    from deliberant.util.tokens import TokenCounter
 
 policy_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Read, check, compare and convert a policy.")
 
@@ -109,7 +109,7 @@ def lint(
     from deliberant.run.sources import policy_folder, policy_named
 
     forms: dict[Form, bool] = {"github": github, "sarif": sarif, "json": as_json}
-    form = next((name for name, chosen in forms.items() if chosen), "text")
+    form: Form = next((name for name, chosen in forms.items() if chosen), "text")
     folder, count = policy_folder(policy), _counter(tokenizer).count if tokenizer else None
     try:
         loaded = policy_named(policy)
@@ -363,7 +363,7 @@ def export(
 
 def _counter(tokenizer: str | None) -> "TokenCounter":
     from deliberant.micro import MODEL_DIR
-    from deliberant.policy.tokens import token_counter
+    from deliberant.util.tokens import token_counter
 
     if tokenizer == "micro":
         return token_counter(str(MODEL_DIR))._replace(how="counted by micro")

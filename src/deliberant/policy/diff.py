@@ -29,10 +29,9 @@ class CategoryChange:
 
 @dataclass(frozen=True)
 class Diff:
-    """Everything that differs, in the order of the new version (removed: of the old).
+    """Everything that differs, in the order of the new version (removed: of the old); clauses are matched by id.
 
-    Clauses are matched by id: one that got a new id counts as removed and added. `policy` names what of `name`,
-    `version` and `intro` changed; no view holds them. `styles` names guidelines that were added, removed or reworded.
+    `policy`: what of `name`, `version` and `intro` changed, which no view holds; `styles`: which guidelines did.
     """
 
     added: tuple[Clause, ...]
@@ -51,8 +50,6 @@ class Diff:
     def touches(self, category: str) -> bool:
         """Whether the spec view of that category's prompts changed, so that samples drawn under the old one are stale.
 
-        Its clauses, definitions or compressed text changed, or it was removed; or a summary, a guideline or the rules
-        changed anywhere, since every spec view holds all of them.
         UserError for a category that neither version has.
         """
         if category not in self.known:
@@ -67,8 +64,7 @@ class Diff:
     @property
     def empty(self) -> bool:
         """Whether the two are equal."""
-        clauses = self.added or self.removed or self.changed or self.touched
-        return not (clauses or self.categories_changed or self.styles or self.rules or self.policy or self.everywhere)
+        return next(self.lines(), None) is None
 
     def row(self) -> dict[str, Any]:
         """The whole as JSON; clauses by id, category, title and style, `touched` as `reached` has it."""
@@ -76,13 +72,8 @@ class Diff:
         for name in ("added", "removed"):
             row[name] = [{key: clause[key] for key in ("id", "category", "title", "style")} for clause in row[name]]
         row["changed"] = [
-            {
-                "id": each.new.id,
-                "category": each.new.category,
-                "what": each.what,
-                "style": [each.old.style, each.new.style],
-            }
-            for each in self.changed
+            {"id": new.id, "category": new.category, "what": what, "style": [old.style, new.style]}
+            for old, new, what in ((each.old, each.new, each.what) for each in self.changed)
         ]
         row["touched"] = self.reached
         del row["known"]
@@ -108,10 +99,10 @@ class Diff:
 def diff(old: Policy, new: Policy) -> Diff:
     """What it takes to get from `old` to `new`."""
     before, after = ({each.id: each for each in policy.categories} for policy in (old, new))
-    old_clauses, new_clauses = old.clauses, new.clauses
+    was, now = ({id: (in_full(each), each.compressed) for id, each in version.items()} for version in (before, after))
     return Diff(
-        added=tuple(clause for id, clause in new_clauses.items() if id not in old_clauses),
-        removed=tuple(clause for id, clause in old_clauses.items() if id not in new_clauses),
+        added=tuple(clause for id, clause in new.clauses.items() if id not in old.clauses),
+        removed=tuple(clause for id, clause in old.clauses.items() if id not in new.clauses),
         changed=tuple(_changes(old, new)),
         categories_added=tuple(id for id in after if id not in before),
         categories_removed=tuple(id for id in before if id not in after),
@@ -120,14 +111,9 @@ def diff(old: Policy, new: Policy) -> Diff:
         rules=old.rules != new.rules,
         policy=tuple(_differ(old, new, "name", "version", "intro")),
         everywhere=summary_view(old) != summary_view(new),
-        touched=frozenset(id for id in before | after if _view(before.get(id)) != _view(after.get(id))),
+        touched=frozenset(id for id in before | after if was.get(id) != now.get(id)),
         known=frozenset(before | after),
     )
-
-
-def _view(category: Category | None) -> tuple[str, str] | None:
-    """All that spec views show of a category, in full or compressed."""
-    return None if category is None else (in_full(category), category.compressed)
 
 
 def _changes(old: Policy, new: Policy) -> Iterator[Change]:
