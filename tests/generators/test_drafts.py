@@ -74,8 +74,8 @@ def test_a_draft_has_the_lines_that_it_quotes_and_says_who_wrote_it(tmp_path: Pa
 
 
 def test_what_is_not_drafted_is_listed_with_the_reason(tmp_path: Path) -> None:
-    pets = "rule: asks about cats\nstyle: comply\nquote: Cats are fine\n\n"
-    pets += "rule: asks for snakes\nstyle: never\nquote: Snakes"
+    cats = "rule: asks about cats\nstyle: comply\nquote: Cats are fine"
+    pets = f"{cats}\n\nrule: asks for snakes\nstyle: never\nquote: Snakes"
     found = drafted(tmp_path, Says(answer(pets=pets)))
     reasons = [re.sub(r"^.*rules\.md:|; write.*", "", each) for each in found.warnings]
     assert reasons == [

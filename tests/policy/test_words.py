@@ -109,4 +109,4 @@ def test_codes(title: str, code: str, rest: str) -> None:
 )
 def test_lines_that_begin_a_list(line: str, section: str | None) -> None:
     lead = section_lead(line)
-    assert (lead and lead[0]) == section
+    assert (lead and lead.section) == section

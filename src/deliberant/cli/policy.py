@@ -16,7 +16,7 @@ from deliberant.util.names import one_line
 if TYPE_CHECKING:
     from deliberant.cli.findings import Form
     from deliberant.policy.importers import Imported, Wishes
-    from deliberant.util.tokens import TokenCounter
+    from deliberant.policy.tokens import TokenCounter
 
 policy_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Read, check, compare and convert a policy.")
 
@@ -363,7 +363,7 @@ def export(
 
 def _counter(tokenizer: str | None) -> "TokenCounter":
     from deliberant.micro import MODEL_DIR
-    from deliberant.util.tokens import token_counter
+    from deliberant.policy.tokens import token_counter
 
     if tokenizer == "micro":
         return token_counter(str(MODEL_DIR))._replace(how="counted by micro")

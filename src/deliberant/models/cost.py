@@ -16,7 +16,6 @@ from deliberant.models.refs import MICRO, Reference
 from deliberant.models.types import Usage
 from deliberant.prompts.types import Message
 from deliberant.util.files import write_json
-from deliberant.util.tokens import token_counter
 
 PER_WORD = 1.3
 """Tokens a word of English takes in today's vocabularies, about."""
@@ -92,7 +91,10 @@ def counter(reference: Reference) -> tuple[Callable[[str], int], str]:
     file = _tokenizer_file(reference)
     if file is None:
         return cache(lambda text: round(len(text.split()) * PER_WORD)), f"words times {PER_WORD}"
-    return cache(token_counter(str(file)).count), "its tokenizer"
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(file))
+    return cache(lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)), "its tokenizer"
 
 
 def _tokenizer_file(reference: Reference) -> Path | None:

@@ -29,9 +29,10 @@ class CategoryChange:
 
 @dataclass(frozen=True)
 class Diff:
-    """Everything that differs, in the order of the new version (removed: of the old); clauses are matched by id.
+    """Everything that differs, in the order of the new version (removed: of the old).
 
-    `policy`: what of `name`, `version` and `intro` changed, which no view holds; `styles`: which guidelines did.
+    Clauses are matched by id: one that got a new id counts as removed and added. `policy` names what of `name`,
+    `version` and `intro` changed; no view holds them. `styles` names guidelines that were added, removed or reworded.
     """
 
     added: tuple[Clause, ...]
@@ -50,6 +51,8 @@ class Diff:
     def touches(self, category: str) -> bool:
         """Whether the spec view of that category's prompts changed, so that samples drawn under the old one are stale.
 
+        Its clauses, definitions or compressed text changed, or it was removed; or a summary, a guideline or the rules
+        changed anywhere, since every spec view holds all of them.
         UserError for a category that neither version has.
         """
         if category not in self.known:
@@ -64,7 +67,8 @@ class Diff:
     @property
     def empty(self) -> bool:
         """Whether the two are equal."""
-        return next(self.lines(), None) is None
+        clauses = self.added or self.removed or self.changed or self.touched
+        return not (clauses or self.categories_changed or self.styles or self.rules or self.policy or self.everywhere)
 
     def row(self) -> dict[str, Any]:
         """The whole as JSON; clauses by id, category, title and style, `touched` as `reached` has it."""
@@ -72,8 +76,13 @@ class Diff:
         for name in ("added", "removed"):
             row[name] = [{key: clause[key] for key in ("id", "category", "title", "style")} for clause in row[name]]
         row["changed"] = [
-            {"id": new.id, "category": new.category, "what": what, "style": [old.style, new.style]}
-            for old, new, what in ((each.old, each.new, each.what) for each in self.changed)
+            {
+                "id": each.new.id,
+                "category": each.new.category,
+                "what": each.what,
+                "style": [each.old.style, each.new.style],
+            }
+            for each in self.changed
         ]
         row["touched"] = self.reached
         del row["known"]
@@ -99,10 +108,10 @@ class Diff:
 def diff(old: Policy, new: Policy) -> Diff:
     """What it takes to get from `old` to `new`."""
     before, after = ({each.id: each for each in policy.categories} for policy in (old, new))
-    was, now = ({id: (in_full(each), each.compressed) for id, each in version.items()} for version in (before, after))
+    old_clauses, new_clauses = old.clauses, new.clauses
     return Diff(
-        added=tuple(clause for id, clause in new.clauses.items() if id not in old.clauses),
-        removed=tuple(clause for id, clause in old.clauses.items() if id not in new.clauses),
+        added=tuple(clause for id, clause in new_clauses.items() if id not in old_clauses),
+        removed=tuple(clause for id, clause in old_clauses.items() if id not in new_clauses),
         changed=tuple(_changes(old, new)),
         categories_added=tuple(id for id in after if id not in before),
         categories_removed=tuple(id for id in before if id not in after),
@@ -111,9 +120,14 @@ def diff(old: Policy, new: Policy) -> Diff:
         rules=old.rules != new.rules,
         policy=tuple(_differ(old, new, "name", "version", "intro")),
         everywhere=summary_view(old) != summary_view(new),
-        touched=frozenset(id for id in before | after if was.get(id) != now.get(id)),
+        touched=frozenset(id for id in before | after if _view(before.get(id)) != _view(after.get(id))),
         known=frozenset(before | after),
     )
+
+
+def _view(category: Category | None) -> tuple[str, str] | None:
+    """All that spec views show of a category, in full or compressed."""
+    return None if category is None else (in_full(category), category.compressed)
 
 
 def _changes(old: Policy, new: Policy) -> Iterator[Change]:

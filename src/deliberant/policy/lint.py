@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from deliberant.policy.markdown import clip, masked
 from deliberant.policy.passages import Passage, passages
+from deliberant.policy.tokens import ESTIMATE, Count, estimate
 from deliberant.policy.types import CLAUSE_ID, Clause, Policy
 from deliberant.policy.views import in_full
 from deliberant.prompts.census import CONTROL
@@ -24,7 +25,6 @@ from deliberant.prompts.types import STYLES
 from deliberant.util.errors import UserError
 from deliberant.util.files import write_atomically
 from deliberant.util.names import nearest
-from deliberant.util.tokens import ESTIMATE, Count, estimate
 
 SUMMARY = 120
 COMPRESSED = (300, 600)
@@ -82,21 +82,28 @@ def fix(root: Path, policy: Policy, findings: list[Finding]) -> int:
     mended = 0
 
     def right(match: re.Match[str]) -> str:
+        nonlocal mended
         bare = re.sub(r"(?<=[A-Z])0+(?=\d)", "", match[0])
-        return bare if match[0] not in policy.clauses and bare in policy.clauses else match[0]
+        wrong = match[0] not in policy.clauses and bare in policy.clauses
+        mended += wrong
+        return bare if wrong else match[0]
 
     for path in dict.fromkeys(each.path for each in findings if each.rule in ("control-character", "dangling-id")):
         text, unseen = UNSEEN.subn("", (root / path).read_bytes().decode())
-        new = REFERENCE.sub(lambda match: re.sub(CLAUSE_ID, right, match[0]), text)
-        mended += unseen + sum(one != other for one, other in zip(text.split(), new.split(), strict=True))
-        write_atomically(root / path, new.encode())
+        before, mended = mended, mended + unseen
+        text = REFERENCE.sub(lambda match: re.sub(CLAUSE_ID, right, match[0]), text)
+        if mended > before:
+            write_atomically(root / path, text.encode())
     return mended
 
 
 def broken(root: Path, error: UserError) -> Finding:
     """What the loader said of a policy folder that cannot be loaded, as a finding."""
-    path, line, what = re.split(r":(\d+): ", str(error), maxsplit=1)
-    return Finding(Path(path).relative_to(root).as_posix(), int(line), "broken", "error", what)
+    place = re.fullmatch(r"(.*?):(\d+): (.*)", str(error), re.DOTALL)  # a file's name may hold a line feed
+    assert place, f"no place in {error}"
+    path = Path(place[1])
+    shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    return Finding(shown, int(place[2]), "broken", "error", place[3])
 
 
 def _texts(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
@@ -173,9 +180,9 @@ def _whole(policy: Policy) -> Iterator[Finding]:
                 yield Finding(category.file, clause.line, "no-example", "warning", what)
     bare = [clause.id for clause in clauses if not clause.why]
     if 0 < len(bare) < len(clauses):
-        named = ", ".join(bare[:8]) + ", ..." * (len(bare) > 8)
-        what = f"{len(bare)} of {len(clauses)} clauses have no reason ({named}); add a line `Why: ...` below each"
-        yield Finding("policy.md", 1, "no-reason", "note", what)
+        what = f"{len(bare)} of {len(clauses)} clauses have no reason ({', '.join(bare[:8])}"
+        what += ", ...)" if len(bare) > 8 else ")"
+        yield Finding("policy.md", 1, "no-reason", "note", f"{what}; add a line `Why: ...` below each")
 
 
 def _contradictions(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
@@ -194,8 +201,8 @@ def _contradictions(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
             excluded[text.clause, words] = text
         elif text.kind == "example" and words:
             exactly[words].append((text, policy.clauses[text.clause]))
-            content = tuple(word.removesuffix("s") for word in words if word not in FILLERS)
-            nearly[content or words].append((text, policy.clauses[text.clause]))
+            if content := tuple(word.removesuffix("s") for word in words if word not in FILLERS):
+                nearly[content].append((text, policy.clauses[text.clause]))
     for words, places in exactly.items():
         for text, clause in places:
             if other := excluded.get((clause.id, words)):
@@ -225,7 +232,8 @@ def _sizes(policy: Policy, count: Count | None) -> Iterator[Finding]:
     some = any(category.compressed for category in policy.categories)
     for category in policy.categories:
         if (size := tokens(category.summary)) > SUMMARY:
-            what = f"the summary has {about}{size} tokens{how}, more than {SUMMARY}; shorten it: every view has it"
+            what = f"the summary has {about}{size} tokens{how}, more than {SUMMARY}"
+            what += "; shorten it: it stands in every view"
             yield Finding(category.file, category.lines[0], "summary-size", "warning", what)
         if category.compressed and not low <= (size := tokens(category.compressed)) <= high:
             what = f"the compressed text has {about}{size} tokens{how}, not {low} to {high}"

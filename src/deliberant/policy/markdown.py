@@ -8,15 +8,23 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import yaml
 
 from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
-from deliberant.util.yaml import Loader, parsed, place
 
 FRONT_MATTER = re.compile(r"---\n(.*?)^---$", re.DOTALL | re.MULTILINE)
 # A fence may open on a list item's own line; how deep it is indented then depends on the list, so any depth counts.
 FENCE = re.compile(r"^[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*$", re.MULTILINE)
+
+
+class Value(NamedTuple):
+    """A front matter value, on one line, and where it stands."""
+
+    text: str
+    line: int
 
 
 class Block(NamedTuple):
@@ -61,6 +69,11 @@ class Section(NamedTuple):
     body: Block
 
 
+def heading(match: re.Match[str]) -> str:
+    """What group 1 of a heading's match says, without the `##` that may close the line."""
+    return bare(match[1])
+
+
 def bare(title: str | None) -> str:
     """A heading's words without the `##` that may close its line."""
     text = (title or "").strip()
@@ -77,7 +90,7 @@ def clip(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:79] + "…")
 
 
-def read_document(file: Path, keys: Sequence[str] = (), text: str | None = None) -> tuple[dict[str, str], Block]:
+def read_document(file: Path, keys: Sequence[str] = (), text: str | None = None) -> tuple[dict[str, Value], Block]:
     """The front matter, which must hold just these keys (none: the file has no front matter), and the body.
 
     `text` stands in for what the file holds, where that was converted.
@@ -89,7 +102,8 @@ def read_document(file: Path, keys: Sequence[str] = (), text: str | None = None)
     if not found:
         lines = ", ".join(f"`{line}`" for line in ("---", *(f"{key}: ..." for key in keys), "---"))
         raise mistake(file, 1, "no front matter, or one that is not closed", f"start the file with the lines {lines}")
-    return _front_matter(file, found[1], keys), _block(file, 1 + found[0].count("\n"), text[found.end() :])
+    values = _front_matter(file, found[1], keys)
+    return values, _block(file, 1 + found[0].count("\n"), text[found.end() :])
 
 
 def read_sections(block: Block, depth: int, named: str = "") -> list[Section]:
@@ -128,29 +142,37 @@ def _read(file: Path) -> str:
         line = 1 + raw.count(b"\n", 0, error.start)
         raise mistake(file, line, f"byte 0x{raw[error.start]:02x} is not UTF-8", "save the file as UTF-8") from None
     # Universal newlines, and no trailing blanks: neither can be seen, so neither may change the hash.
-    return "\n".join(line.rstrip() for line in re.split("\r\n?|\n", text))
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "\n".join(line.rstrip() for line in lines)
 
 
-class _Texts(Loader):
-    """Every value is a text: a version 1.10 stays "1.10"."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
-
-
-def _front_matter(file: Path, text: str, keys: Sequence[str]) -> dict[str, str]:
-    data, places = parsed(file, f"---\n{text}", _Texts)
-    data = {} if data is None else data
-    if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
-        raise mistake(file, 2, "front matter that is not plain `key: value` lines", f"write `{keys[0]}: ...`")
-    for key in data:
+def _front_matter(file: Path, text: str, keys: Sequence[str]) -> dict[str, Value]:
+    """Lines `key: value`, whose values are YAML's texts: a version 1.10 stays "1.10"."""
+    values: dict[str, Value] = {}
+    for line, said in enumerate(text.split("\n"), start=2):
+        key, _, value = (part.strip() for part in said.partition(":"))
+        if not said.strip() or said.startswith("#"):
+            continue
         if key not in keys:
-            what = f"unknown key {clip(key)} in the front matter"
-            raise UserError(f"{place(places, (key,))}: {what}; {nearest(key, keys)}")
-    for key in keys:
-        if not data.get(key):
-            remedy = f"add a line `{key}: ...` between the `---` lines"
-            raise UserError(f"{place(places, (key,))}: no {key!r} in the front matter; {remedy}")
-    return {key: " ".join(value.split()) for key, value in data.items()}
+            what = f"unknown key {clip(key)} in the front matter, which is lines `key: value`"
+            raise mistake(file, line, what, nearest(key, keys))
+        if key in values:
+            what = f"key {key!r} again (first on line {values[key].line})"
+            raise mistake(file, line, what, "keep one of the two")
+        try:
+            read = yaml.load(value, Loader=yaml.BaseLoader)
+        except (yaml.YAMLError, RecursionError):
+            read = []
+        if isinstance(read, list | dict):
+            what = f"value of {key!r} is not YAML's, in a plain `key: value` line"
+            raise mistake(file, line, what, "put it in quotes if it holds punctuation")
+        values[key] = Value(" ".join((read or "").split()), line)
+    for name in keys:
+        if name not in values or not values[name].text:
+            line = values[name].line if name in values else 1
+            remedy = f"add a line `{name}: ...` between the `---` lines"
+            raise mistake(file, line, f"no {name!r} in the front matter", remedy)
+    return values
 
 
 def masked(text: str) -> str:

@@ -41,8 +41,8 @@ CAPITALS, BOLD_SECTION, BOLD_RULE, LEAD, LIST, LEAF = 7, 7, 8, 50, 100, 1000
 class Part:
     """A part of a text. `line` to `last` are its own lines, `end` is the last one of what stands below it.
 
-    `kind`: document, front, heading, capitals, bold, lead, item, table, html, code, rule or text. `mark`: of a list's
-    item what begins it, of a lead its section. Layouts set `role` and `style`.
+    `kind`: document, front, heading, capitals, bold, lead, item, table, html, code, rule or text. `mark` is what a list
+    begins an item with. Layouts set `role` and `style`.
     """
 
     kind: str
@@ -131,6 +131,7 @@ class _Scan:
         self.stack = [root]
         self.blank = True
         self.headings = any(ATX.match(line) for line in masks)
+        self.graded = {} if self.headings else _graded(masks)
 
     def run(self) -> None:
         place = 0
@@ -192,12 +193,14 @@ class _Scan:
             return self.add(Part("bold", BOLD_RULE if rule else BOLD_SECTION, title, number, number))
         if (found := BOLD_LEAD.match(mask)) and any(each.isdigit() for each in meaning(found[1]).code):
             return self.add(Part("bold", BOLD_RULE, line.strip(), number, number))
+        if place in self.graded:
+            return self.add(Part("capitals", CAPITALS, self.graded[place], number, number))
         if not self.headings and (said := _capitals(mask)):
             return self.add(Part("capitals", CAPITALS, said, number, number))
         if lead := section_lead(mask):
-            inside = lead[0] != "output" and self.stack[-1].kind == "item" and indent >= 2
-            deep = self.stack[-1].level + 0.01 if inside else LEAD
-            return self.add(Part("lead", deep, line.strip(), number, number, lead[0]))
+            inside = lead.section != "output" and any(part.kind == "item" for part in self.stack) and indent >= 2
+            deep = self.stack[-1].level + 0.01 if inside and self.stack[-1].kind == "item" else LEAD
+            return self.add(Part("lead", deep, line.strip(), number, number, lead.section))
         return self.prose(place, indent)
 
     def prose(self, place: int, indent: int) -> Part:
@@ -236,14 +239,29 @@ class _Scan:
 
 
 def _capitals(line: str) -> str | None:
-    """The title of a section: a line in capitals, a label in capitals with words beside, or one with a grade (SP2)."""
-    title = line.strip().strip("*").rstrip(":").strip()
+    """The title, where a line in capitals stands for a section, or a label in capitals has words beside it."""
+    text = line.strip()
+    title = text.rstrip(":").strip()
     words = re.sub(r"\s*[(\[][^()\[\]]*[)\]]", "", title)
     means = meaning(title)
     upper = words == words.upper() and re.search(r"[^\W\d_]{4}", words) and words != words.lower()
     if upper and len(words) <= LONGEST and (means.section or means.style or not SENTENCE.search(words)):
         return title
-    if means.graded and title.endswith(")"):
-        return title
     label = re.match(r"[^a-z:]{4,}(?=:[ \t]+\S)", title)
     return title if label and meaning(label[0]).style else None
+
+
+def _graded(lines: list[str]) -> dict[int, str]:
+    """Lines such as `Likely spam (SP2 - medium)` above rules with that code, where a text has no headings."""
+    found: dict[int, str] = {}
+    below = ""
+    for place in reversed(range(len(lines))):
+        text = lines[place].strip().strip("*").rstrip(":").strip()
+        if rule := re.match(r"(?:[-*+\u2022][ \t]+)?\**([A-Z]{1,4}\d{1,3})\.[A-Za-z]\b", lines[place].strip()):
+            below = rule[1]
+        elif not ITEM.match(lines[place]) and (graded := meaning(text).graded) and graded == below:
+            found[place] = text
+            below = ""
+        elif _capitals(lines[place]):
+            below = ""
+    return found

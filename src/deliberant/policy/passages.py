@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from deliberant.policy.types import Policy
+from deliberant.policy.types import Category, Policy
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,21 @@ def passages(policy: Policy) -> Iterator[Passage]:
         *(Passage("styles.md", style.line, "guideline", style.text) for style in policy.styles),
     ]
     for category in policy.categories:
-        path, (summary, definitions, compressed) = category.file, category.lines
-        everything.append(Passage(path, summary, "summary", category.summary))
-        everything.append(Passage(path, compressed, "compressed", category.compressed))
-        everything.append(Passage(path, definitions, "definitions", category.definitions))
-        for clause in category.clauses:
-            items = [("text", clause.text), *([("why", clause.why)] if clause.why else [])]
-            items += [("example", each) for each in clause.examples]
-            items += [("exclusion", each) for each in clause.exclusions]
-            everything.append(Passage(path, clause.line, "title", clause.title, clause.id))
-            lines = clause.lines or (0,) * len(items)
-            everything += (Passage(path, line, *item, clause.id) for item, line in zip(items, lines, strict=True))
+        everything += _category(category)
     yield from (passage for passage in everything if passage.text)
+
+
+def _category(category: Category) -> Iterator[Passage]:
+    path = category.file
+    summary, definitions, compressed = category.lines
+    yield Passage(path, summary, "summary", category.summary)
+    yield Passage(path, compressed, "compressed", category.compressed)
+    yield Passage(path, definitions, "definitions", category.definitions)
+    for clause in category.clauses:
+        yield Passage(path, clause.line, "title", clause.title, clause.id)
+        items = [("text", clause.text), *([("why", clause.why)] if clause.why else [])]
+        items += [("example", each) for each in clause.examples]
+        items += [("exclusion", each) for each in clause.exclusions]
+        lines = clause.lines or (0,) * len(items)
+        for (kind, text), line in zip(items, lines, strict=True):
+            yield Passage(path, line, kind, text, clause.id)

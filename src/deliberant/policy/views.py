@@ -8,24 +8,25 @@ categories stand in every view: they decide what a category's clauses leave open
 from collections.abc import Callable, Sequence
 
 from deliberant.policy.printer import clause_heading, clause_parts
-from deliberant.policy.types import Category, Policy
+from deliberant.policy.types import Category, Guideline, Policy
 from deliberant.util.errors import UserError
 
 
 def summary_view(policy: Policy) -> str:
-    """All summaries, a line each, the cross-cutting rules as they stand, and all style guidelines, a line each."""
-    lines = ["# summaries", *(f"- {each.id}: {' '.join(each.summary.split())}" for each in policy.categories)]
-    lines += ["# rules", policy.rules, "# styles"] if policy.rules else ["# styles"]
-    for each in policy.styles:
-        topic = f" ({each.category})" if each.category else ""
-        lines.append(f"- {each.style}{topic}: {' '.join(each.text.split())}")
-    return "\n".join(lines)
+    """All summaries, the cross-cutting rules if any, and all style guidelines; no trailing newline.
+
+    Summaries and guidelines are one line each, rules stand as they are written.
+    """
+    summaries = [f"- {category.id}: {_one_line(category.summary)}" for category in policy.categories]
+    rules = ["# rules", policy.rules] if policy.rules else []
+    return "\n".join(["# summaries", *summaries, *rules, "# styles", *map(_style_line, policy.styles)])
 
 
 def spec_view(policy: Policy, categories: Sequence[str], compressed: bool = False) -> str:
-    """`summary_view`, then the named categories in that order, each once, in full or compressed.
+    """`summary_view`, then the named categories in full, in the order named (a repeated name counts once).
 
-    UserError for a category the policy lacks, or one without compressed text.
+    `compressed` shows their compressed text instead. Raises UserError for a category the policy lacks, or one without
+    compressed text.
     """
     block = _in_short if compressed else in_full
     return "\n".join([summary_view(policy), *(block(policy.category(id)) for id in dict.fromkeys(categories))])
@@ -57,6 +58,17 @@ def in_full(category: Category) -> str:
 
 def _in_short(category: Category) -> str:
     if not category.compressed:
-        what = f"category {category.id!r} has no compressed text"
-        raise UserError(f"{what}; add a section `## Compressed` to {category.file}, or ask for the view in full")
+        raise UserError(
+            f"category {category.id!r} has no compressed text; add a section `## Compressed` to its file, "
+            f"{category.file}, or ask for the view in full"
+        )
     return f"# {category.id}\n{category.compressed}"
+
+
+def _style_line(guideline: Guideline) -> str:
+    topic = f" ({guideline.category})" if guideline.category else ""
+    return f"- {guideline.style}{topic}: {_one_line(guideline.text)}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -14,15 +14,22 @@ from deliberant.prompts.types import STYLES, Style
 FILE = Path(__file__).with_name("words.yaml")
 SEPARATOR = re.compile(r"\s+(?:--?|[\u2013\u2014])\s+|\s*[()\[\]\uff08\uff09:\uff1a=|]\s*")
 EDGES = re.compile(r"^[\W\d_]+|[\W_]+$")
+DASH = "(?:--?|[\u2013\u2014])"
 CODE = re.compile(
-    rf"(?:\((?P<bracketed>[A-Z]{{1,5}}\d{{0,3}})\)[ \t]*|(?P<dotted>{CLAUSE_ID}\.[A-Za-z])\b[:.)]?|"
-    rf"(?P<plain>{CLAUSE_ID}|[A-Z]{{1,3}})(?:[:.)]|[ \t]+(?:--?|[\u2013\u2014])(?=[ \t])|(?=[ \t]+\()|(?<=\d)(?=$)))"
-    r"[ \t]*(?P<rest>.*)"
+    rf"(?:\((?P<bracketed>[A-Z]{{1,5}}\d{{0,3}})\)[ \t]*|(?P<dotted>{CLAUSE_ID}\.[A-Za-z])\b[:.)]?"
+    rf"|(?P<plain>{CLAUSE_ID}|[A-Z]{{1,3}})(?:[:.)]|[ \t]+{DASH}(?=[ \t])|(?=[ \t]+\()|(?<=\d)(?=$)))[ \t]*(?P<rest>.*)"
 )
 GRADED = re.compile(
     rf"(?!{CLAUSE_ID}\b)(?=[^()\n]*?[^\W\d_])[^()\n]*\(#?(?P<code>{CLAUSE_ID})(?:\s*[-\u2013\u2014:][^()\n]*)?\)"
 )
 """Words, and in brackets what the codes of the rules below begin with."""
+
+
+class Lead(NamedTuple):
+    """A line such as `Examples:`: its section, and what stands behind the colon."""
+
+    section: str
+    rest: str
 
 
 @dataclass(frozen=True)
@@ -69,10 +76,11 @@ def _pattern(name: str) -> re.Pattern[str]:
     return re.compile(words()[name] if name in words() else words()["sections"][name], re.IGNORECASE)
 
 
-def section_lead(line: str) -> tuple[str, str] | None:
-    """The section that a line such as `Examples:` or `Why: ...` begins, and what stands behind; None for others."""
-    found = _pattern("lead").fullmatch(line)
-    return (next(name for name, text in found.groupdict().items() if text), found["said"]) if found else None
+def section_lead(line: str) -> Lead | None:
+    """The section that a line such as `Examples:` or `Why: ...` begins, None where it begins none."""
+    if not (found := _pattern("lead").fullmatch(line)):
+        return None
+    return Lead(next(name for name, text in found.groupdict().items() if text and name != "said"), found["said"])
 
 
 def style_of(text: str) -> tuple[Style | None, bool]:
@@ -103,7 +111,7 @@ def meaning(title: str) -> Meaning:
     code = None if named and named[0][0] else CODE.match(plain)
     found = GRADED.fullmatch(plain)
     graded = found["code"] if found else ""
-    unnamed = [piece for place, piece in enumerate(pieces) if place >= len(named) or not named[place][0]]
+    unnamed = pieces[len(named) :] + [piece for piece, (style, _) in zip(pieces, named, strict=False) if not style]
     texts = [EDGES.sub("", text) for text in (plain, *pieces[:1])] if not styles else []
     return Meaning(
         styles,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deliberant.policy.importers import Imported, import_policy
-from deliberant.util.documents import text_of
+from deliberant.policy.importers.sources import text_of
 from deliberant.util.errors import UserError
 
 WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'

@@ -11,19 +11,19 @@ from deliberant.policy.importers.exported import export_policy, is_exported, rea
 from deliberant.policy.importers.layouts import NAMES, ROLES, Wishes, assign, check_titles, choose, folded, layout
 from deliberant.policy.importers.sources import open_source
 from deliberant.policy.importers.specbench import import_specbench, scenarios
-from deliberant.policy.importers.types import STARTER, Count, Imported
+from deliberant.policy.importers.types import Count, Imported
 from deliberant.policy.loader import load_policy, outside_policies
 from deliberant.policy.markdown import mistake
 from deliberant.policy.outline import Outline
 from deliberant.policy.printer import print_policy, write_files
 from deliberant.policy.types import Policy
 from deliberant.prompts.types import STYLES, Style
-from deliberant.util.documents import DOCUMENTS
 from deliberant.util.errors import UserError
 from deliberant.util.files import writing
 from deliberant.util.names import nearest
 
 NONE = Wishes()
+STARTER = Path(__file__).parents[1] / "starter"
 STYLED = "--style: this source has its own styles; leave the option out, or override one with --label"
 STYLELESS = "have no response styles; name one for all clauses with --style, or say what a title means with --label"
 
@@ -60,8 +60,7 @@ def import_policy(path: Path, wishes: Wishes = NONE, name: str | None = None) ->
         if wishes.style is None:
             raise UserError(f"{path}:1: SpecBench's files {STYLELESS}")
         return import_specbench(folders, wishes.style)
-    text = path.is_file() and path.suffix.lower() not in DOCUMENTS
-    if text and name is None and not wishes.labels and is_exported(path):
+    if path.is_file() and name is None and not wishes.labels and is_exported(path):
         if wishes.style:
             raise UserError(STYLED)
         return read_exported(path)
@@ -75,7 +74,7 @@ def import_policy(path: Path, wishes: Wishes = NONE, name: str | None = None) ->
         from deliberant.policy.importers.footnotes import broken_links, take_examples
 
         builder.warnings += broken_links(builder)
-        take_examples(builder, path)
+        builder.files = take_examples(builder, path)
     imported = builder.done()
     short = [count for count in imported.counts if count.imported != count.found]
     assert imported.warnings or not short, f"left out in silence: {short}"

@@ -6,14 +6,14 @@ listed. Instructions to a classifier and overviews are kept in policy.md, which 
 
 import re
 import textwrap
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 
-from deliberant.policy.importers.types import WRITTEN, Count, Imported, guidelines, in_order, prefixes
-from deliberant.policy.loader import LABEL, RESERVED
+from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, in_order, prefixes
+from deliberant.policy.loader import RESERVED
 from deliberant.policy.markdown import clip, masked, mistake
 from deliberant.policy.outline import Outline, Part
+from deliberant.policy.parts import LABEL
 from deliberant.policy.types import CLAUSE_ID, Category, Clause, Policy
 from deliberant.policy.words import meaning, section_lead, words
 from deliberant.prompts.types import Style
@@ -21,13 +21,14 @@ from deliberant.prompts.types import Style
 HEADING = re.compile(r"^ {0,3}#{1,3}(?=[ \t]|$)", re.MULTILINE)
 TAG = re.compile(r"\s*(\{#([\w-]+)[^{}]*\})\s*$")
 LEADING = re.compile(
-    r"(\*\*|__)(?P<title>.+?)(?P<end>[:.]?)\1(?P<gap>\s*(?:[:\uff1a]|[-\u2013\u2014](?=\s))?\s*)(?P<rest>.*)$", re.S
+    r"(\*\*|__)(?P<title>.+?)(?P<end>[:.]?)\1(?P<gap>\s*(?:[:\uff1a]|[-\u2013\u2014](?=\s))?\s*)(?P<rest>.*)$",
+    re.DOTALL,
 )
 """An item that begins in bold: `**Truthful**: it asserts nothing false`."""
 QUOTES = ('""', "\u201c\u201d", "\u00ab\u00bb", "\u201e\u201d", "\u201e\u201c", "\u300c\u300d")
 QUOTE = f"(?:{'|'.join(f'{pair[0]}[^{pair}]+{pair[1]}' for pair in QUOTES)})"
 QUOTED = re.compile(
-    rf"(.*?)\s*(?:[:\uff1a\u2013\u2014]|--?)\s*({QUOTE}(?:\s*(?:[;,/\u0648\u6216]|or|and)?\s*{QUOTE})*)\.?$"
+    rf"(.*?)\s*(?::|\uff1a|--?|[\u2013\u2014])\s*({QUOTE}(?:\s*(?:[;,/]|or|and|\u0648|\u6216)?\s*{QUOTE})*)\.?$"
 )
 SAID = re.compile(rf"^\W*(?:content|text|input|prompt|message)\W*[:\uff1a]\W*?({QUOTE})\W*$", re.I | re.M)
 STATED = re.compile(r"\b([A-Z]{1,5}\d{0,3})\"?\s*[:=]\s*1\b")
@@ -58,7 +59,7 @@ class Builder:
         self.areas: dict[str, Area] = {}
         self.intro, self.rules = list[str](), list[str]()
         self.remarks, self.warnings = list[str](), list[str]()
-        self.counts: list[Count] = []
+        self.files = (0, 0)
         self.found = self.examples = self.lines = self.aside = self.listed = 0
 
     def take(self, outline: Outline) -> None:
@@ -189,9 +190,9 @@ class Builder:
         coded = [row for row in rows if len(row) > 2 and re.fullmatch(r"[A-Z]{1,5}\d{0,3}", row[0])]
         for code, name, *said in coded:
             self.area(name, code, code).summary = " ".join(said)
-        prose = "\n".join(line for line, row in zip(lines, rows, strict=True) if len(row) == 1).strip("\n")
-        text = self.below(part) if not coded else prose
-        self.mark(part.line, part.end)
+        text = self.below(part)
+        if coded:
+            text = "\n".join(line for line, row in zip(lines, rows, strict=True) if len(row) == 1).strip("\n")
         if text and (area or self.one):
             (area or self.document()).loose.insert(0, text)
         elif text:
@@ -240,10 +241,15 @@ class Builder:
         lists = _topmost(part, LISTS)
         inner = _topmost(part, ("category", *CLAUSES))
         title, code, text, examples = self.head(part)
+        if not title:
+            what, remedy = (
+                f"rule {code or part.mark} has no condition",
+                f"write `{code or part.mark} <when it applies>`",
+            )
+            raise mistake(self.outline.file, part.line, what, remedy)
         gone = {number for each in lists + inner for number in range(each.line, each.end + 1)}
-        own = enumerate(number for number in range(part.last + 1, part.end + 1) if number not in gone)
-        runs = [[number for _, number in run] for _, run in groupby(own, key=lambda pair: pair[1] - pair[0])]
-        blocks = [self.verbatim(run[0], run[-1]) for run in runs]
+        runs = list(_runs(number for number in range(part.last + 1, part.end + 1) if number not in gone))
+        blocks = [self.verbatim(first, last) for first, last in runs]
         if part.kind == "item":
             blocks = [textwrap.dedent(block).strip("\n") for block in blocks]
         body, why = _reason("\n\n".join(filter(None, [text, *blocks])))
@@ -255,7 +261,7 @@ class Builder:
             title = title if TAG.search(group.title) else f"{_plain(group.title)}: {title}"
         self.mark(part.line, part.last)
         self.examples += len(found["examples"])
-        last = max([part.last, *(run[-1] for run in runs), *(each.end for each in lists)])
+        last = max([part.last, *(last for _, last in runs), *(each.end for each in lists)])
         place = f"{name}:{part.line}" + (f"-{last}" if last > part.line else "")
         shown, excluded, whys = tuple(found["examples"]), tuple(found["exclusions"]), "\n\n".join(found["why"])
         clause = Clause(code, title, style, body, shown, excluded, area.id, whys, f"{place} {code}".strip(), part.line)
@@ -286,7 +292,8 @@ class Builder:
     def items(self, part: Part) -> list[str]:
         """The items of a list of examples, exclusions or reasons; a conversation in code is one with its title."""
         self.mark(part.line, part.end)
-        rest = (section_lead(part.title) or ("", ""))[1]
+        lead = section_lead(part.title)
+        rest = lead.rest if lead else ""
         if any(each.kind == "code" for each in part.inner):
             return [lead_text(self.outline, part)]
         items = [each for each in part.inner if each.kind == "item"]
@@ -305,19 +312,23 @@ class Builder:
             raise mistake(self.outline.file, 1, "no rule in it", "`deliberant policy outline` shows what was found")
         self.name_clauses()
         categories = tuple(map(self.category_of, self.areas.values()))
-        policy = Policy(self.name, "1", _joined(self.intro), guidelines(), in_order(categories), _joined(self.rules))
+        policy = Policy(self.name, "1", _joined(self.intro), GUIDELINES, in_order(categories), _joined(self.rules))
         total = len(policy.clauses)
         if self.style and self.layout != "labelled":
             self.remarks.insert(0, f"{self.style} is the style of all {total} clauses (--style): the source has none")
         if self.layout == "prose":
-            self.remarks.append("titles are headings of prose: say in each when the clause applies, or draft it --with")
+            places = ", ".join(clause.source for clause in policy.clauses.values())
+            self.remarks.append(f"titles are headings of prose: say in each when the clause applies ({places})")
         counts = [
             Count("categories", len(categories), len(categories)),
             Count("clauses", self.found, total),
             Count("examples", self.examples, self.examples),
             Count(f"lines ({self.aside} aside, {self.listed} listed)", self.lines, self.lines - self.listed),
         ]
-        return Imported(policy, (*counts, *self.counts), (*self.remarks, WRITTEN), tuple(self.warnings))
+        if self.files[0]:
+            names = ("example files", "examples in them")
+            counts += (Count(name, number, number) for name, number in zip(names, self.files, strict=True))
+        return Imported(policy, tuple(counts), (*self.remarks, WRITTEN), tuple(self.warnings))
 
     def name_clauses(self) -> None:
         """Give every clause its id: the source's code, or one made of it; else the next free number of its area."""
@@ -354,13 +365,17 @@ class Builder:
 
     def attach(self, area: Area, style: Style | None, text: str) -> None:
         """An example that names no clause goes below the one that shares most words with it; else into definitions."""
-        said = _words(text)
-        fits = [clause for clause in area.clauses if clause.style == style]
-        fits.sort(key=lambda clause: -len(said & _words(f"{clause.title} {clause.text}")))
-        scores = [len(said & _words(f"{clause.title} {clause.text}")) for clause in fits] + [-1]
-        if fits and scores[0] > scores[1]:
-            area.clauses[area.clauses.index(fits[0])] = replace(fits[0], examples=(*fits[0].examples, text))
-            where = f"placed below {fits[0].id} by its words"
+        said = set(re.findall(r"\w{2,}", text.casefold()))
+        shared = {
+            place: len(said & set(re.findall(r"\w{2,}", f"{clause.title} {clause.text}".casefold())))
+            for place, clause in enumerate(area.clauses)
+            if clause.style == style
+        }
+        best = [place for place, score in shared.items() if score == max(shared.values())]
+        if len(best) == 1 and (shared[best[0]] or len(shared) == 1):
+            clause = area.clauses[best[0]]
+            area.clauses[best[0]] = replace(clause, examples=(*clause.examples, text))
+            where = f"placed below {clause.id} by its words"
         else:
             area.loose.append(f"#### Example ({style or 'no label'})\n\n{text}")
             where = f"kept in the definitions of {area.id}"
@@ -384,10 +399,6 @@ def _joined(blocks: list[str]) -> str:
     return re.sub(r"[ \t]+$", "", "\n\n".join(filter(None, blocks)), flags=re.MULTILINE).strip("\n")
 
 
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w{2,}", text.casefold()))
-
-
 def _plain(title: str) -> str:
     return re.sub(r"\*\*|__", "", title).strip()
 
@@ -401,6 +412,18 @@ def _unmarked(text: str, part: Part) -> str:
     if part.kind != "item":
         return text
     return "\n".join(filter(None, [part.title, textwrap.dedent(text.partition("\n")[2])])).strip()
+
+
+def _runs(numbers: Iterator[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of numbers."""
+    run: list[int] = []
+    for number in numbers:
+        if run and number != run[-1] + 1:
+            yield run[0], run[-1]
+            run = []
+        run.append(number)
+    if run:
+        yield run[0], run[-1]
 
 
 def _reason(text: str) -> tuple[str, str]:

@@ -19,9 +19,10 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+from deliberant.policy.importers.sources import DOCUMENTS
 from deliberant.policy.importers.types import Count, Imported, in_order
 from deliberant.policy.loader import load_policy
-from deliberant.policy.markdown import Block, bare, mistake, read_document
+from deliberant.policy.markdown import Block, heading, mistake, read_document
 from deliberant.policy.printer import clause_file_parts, front_matter, guideline_section, write_files
 from deliberant.policy.types import Policy
 from deliberant.util.errors import UserError
@@ -37,7 +38,7 @@ VERSION = re.compile(r"\n*Version: (.*)(?:\n+|$)")
 
 def export_policy(policy: Policy) -> str:
     """The policy in one file, ending in a newline."""
-    # A `#` heading in the introduction would begin a part of the file, so it is escaped.
+    # A `#` heading in the introduction would begin a part of the file; Markdown shows the escape as the heading's `#`.
     intro = re.sub(r"^( {0,3})(\\*#(?:[ \t]|$))", r"\1\\\2", policy.intro, flags=re.MULTILINE)
     blocks = [f"# {policy.name}", f"Version: {policy.version}", intro, "# INSTRUCTIONS", INSTRUCTIONS]
     blocks += ["# RULES", policy.rules] if policy.rules else []
@@ -55,7 +56,9 @@ def export_policy(policy: Policy) -> str:
 
 def is_exported(file: Path) -> bool:
     """Whether a file is one that `export_policy` wrote."""
-    titles = [bare(match[1]) for match in TOP.finditer(read_document(file)[1].mask)]
+    if file.suffix.lower() in DOCUMENTS:
+        return False
+    titles = [heading(match) for match in TOP.finditer(read_document(file)[1].mask)]
     return "STYLES" in titles and any(title.startswith("CATEGORY ") for title in titles)
 
 
@@ -66,9 +69,9 @@ def read_exported(file: Path) -> Imported:
     if str(before) or not found:
         raise mistake(file, 1, "no title, or no line `Version: ...` below it", "write them there")
     intro = re.sub(r"^( {0,3})\\(\\*#(?:[ \t]|$))", r"\1\2", head.text[found.end() :].strip("\n"), flags=re.MULTILINE)
-    files = {"policy.md": f"{front_matter(name=bare(first[1]), version=' '.join(found[1].split()))}\n{intro}\n"}
+    files = {"policy.md": f"{front_matter(name=heading(first), version=' '.join(found[1].split()))}\n{intro}\n"}
     for match, body in others:
-        title = bare(match[1])
+        title = heading(match)
         if named := re.fullmatch(r"CATEGORY (\w[\w-]*):\s*(\S.*)", title):
             files[f"categories/{len(files):04}.md"] = _category(named[1], named[2], body)
         elif title in ("RULES", "STYLES"):
@@ -93,12 +96,12 @@ def _category(id: str, title: str, block: Block) -> str:
     above, sections = block.split(SECOND)
     texts, clauses = [f"---\nid: {id}\n---\n# {title}{above.text}"], ["## Clauses"]
     for match, body in sections:
-        if style := styles.get(bare(match[1])):
+        if style := styles.get(heading(match)):
             before, rules = body.split(THIRD)
             clauses.append(before.text)
             for rule, inner in rules:
-                code, _, words = bare(rule[1]).partition(":")
+                code, _, words = heading(rule).partition(":")
                 clauses.append(f"### {words.strip()} [{code}] {style}{inner.text}")
         else:
-            texts.append(f"## {bare(match[1]).capitalize()}{body.text}")
+            texts.append(f"## {heading(match).capitalize()}{body.text}")
     return "\n".join([*texts, *clauses])

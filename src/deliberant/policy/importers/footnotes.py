@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from deliberant.policy.importers.building import TAG, Builder, lead_text
-from deliberant.policy.importers.types import Count
 from deliberant.policy.markdown import clip, mistake
 from deliberant.policy.outline import read_outline
 
@@ -27,11 +26,11 @@ def read_examples(path: Path, warnings: list[str]) -> tuple[str, list[str]]:
         elif part.kind != "rule":
             what = "text outside the conversations is skipped; move it into one, or into the section"
             warnings.append(f"{path}:{part.line}: {what}")
-    return found[2].replace("\u2019", "'").strip(), shown
+    return found[2], shown
 
 
-def take_examples(builder: Builder, file: Path) -> None:
-    """Give every file's conversations to the clause, or the text, that its footnote is in."""
+def take_examples(builder: Builder, file: Path) -> tuple[int, int]:
+    """Give every file's conversations to the clause, or the text, that its footnote is in; how many there are."""
     paths = {path.stem: path for path in sorted((file.parent / "examples").glob("*.md"))}
     order = dict.fromkeys(re.findall(r"\[\^([\w-]+)\]", "\n".join(builder.outline.lines))) | paths
     titled, count = [], 0
@@ -41,7 +40,7 @@ def take_examples(builder: Builder, file: Path) -> None:
         mark = f"[^{key}]"
         shown = [mark + ("\n\n" if text.startswith(("~", "`")) else " ") + text for text in conversations]
         cited = [(area, place) for area, place in clauses if mark in area.clauses[place].text]
-        named = [one for one in clauses if one[0].clauses[one[1]].title.replace("\u2019", "'") == section]
+        named = [one for one in clauses if _straight(one[0].clauses[one[1]].title) == _straight(section)]
         texts = [builder.intro, *(area.loose for area in builder.areas.values())]
         if cited or named:
             area, place = (cited or named)[0]
@@ -59,8 +58,7 @@ def take_examples(builder: Builder, file: Path) -> None:
         builder.remarks.append(f"no footnote for {', '.join(titled)}: placed by the section title in their first line")
     if not paths:
         builder.remarks.append(f"no folder {file.parent / 'examples'}: only the examples in the text are imported")
-    else:
-        builder.counts += (Count("example files", len(paths), len(paths)), Count("examples in them", count, count))
+    return len(paths), count
 
 
 def broken_links(builder: Builder) -> Iterator[str]:
@@ -71,3 +69,7 @@ def broken_links(builder: Builder) -> Iterator[str]:
         for match in LINK.finditer(line):
             if match[1] not in anchors:
                 yield f"{outline.file}:{number}: link to #{match[1]}, which is no section; is the file whole?"
+
+
+def _straight(title: str) -> str:
+    return title.replace("\u2019", "'").strip()

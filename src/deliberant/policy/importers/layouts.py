@@ -38,6 +38,10 @@ class Wishes:
     category_level: int | None = None
     style: Style | None = None
 
+    def said(self, part: Part) -> str | None:
+        """What the user says of a part."""
+        return self.labels.get(folded(part.title)) or self.labels.get(folded(part.means.rest))
+
 
 @cache
 def layout(name: str) -> dict[str, Any]:
@@ -68,14 +72,12 @@ def choose(outlines: list[Outline], wishes: Wishes) -> str:
 
 def assign(outline: Outline, name: str, wishes: Wishes) -> None:
     """Give every part its role, and labels their style. UserError with file and line where labels contradict."""
-    heads = [part for part in outline.root.inner if part.kind in MARKED]
-    rules_below = len(heads) == 1 and any(each.kind in (*MARKED, "item") for each in heads[0].inner)
-    top = heads[0] if rules_below and not is_label(heads[0]) else None  # the one heading that all else stands below
+    top = _top(outline.root)
     stack = outline.root.inner[::-1]
     outline.root.role = "document"
     while stack:
         part = stack.pop()
-        said = wishes.labels.get(folded(part.title)) or wishes.labels.get(folded(part.means.rest))
+        said = wishes.said(part)
         if said in STYLES:
             part.role, part.style = "label", said
         elif said is not None:
@@ -90,6 +92,14 @@ def assign(outline: Outline, name: str, wishes: Wishes) -> None:
             part.style = _style(part, outline.file)
         if part.role not in CLOSED:
             stack += part.inner[::-1]
+
+
+def _top(root: Part) -> Part | None:
+    """The one heading that all else stands below."""
+    heads = [part for part in root.inner if part.kind in MARKED]
+    if len(heads) == 1 and any(each.kind in (*MARKED, "item") for each in heads[0].inner) and not is_label(heads[0]):
+        return heads[0]
+    return None
 
 
 def is_label(part: Part) -> bool:

@@ -5,20 +5,36 @@ specification is a clause, in order; ids end in S (safety) or B (behavioural) an
 no response styles; the caller names one for all clauses. prompts.json is no part of a policy.
 """
 
-import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from deliberant.policy.importers.types import WRITTEN, Count, Imported, guidelines, prefixes
-from deliberant.policy.markdown import mistake, read_document
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, prefixes
+from deliberant.policy.markdown import read_document
 from deliberant.policy.types import Category, Clause, Policy
 from deliberant.prompts.types import Style
+from deliberant.util.yaml import mistaken, parsed
 
-FILES = {
-    "scenario.json": ("name", "description"),
-    "specifications.json": ("safety_specifications", "behavioral_specifications"),
-}
+FILES = ("scenario.json", "specifications.json")
+
+
+class _Scenario(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str
+    description: str
+
+
+class _Specifications(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    safety_specifications: list[str]
+    behavioral_specifications: list[str]
+
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def scenarios(path: Path) -> list[Path]:
@@ -33,31 +49,29 @@ def import_specbench(folders: list[Path], style: Style) -> Imported:
     letters = prefixes(ids.values(), size=3)
     categories = []
     for folder, id in ids.items():
-        (title, summary), kinds = (_read(folder / name) for name in FILES)
+        scenario, lists = _read(folder / FILES[0], _Scenario), _read(folder / FILES[1], _Specifications)
+        kinds = {"S": lists.safety_specifications, "B": lists.behavioral_specifications}
         clauses = [
-            Clause(f"{letters[id]}{code}", _line(said), style, category=id, source=f"{folder.name}/{name} {code}")
-            for name, letter, said_of in zip(2 * ["specifications.json"], "SB", kinds, strict=True)
-            for code, said in ((f"{letter}{place}", said) for place, said in enumerate(said_of, start=1))
+            Clause(f"{letters[id]}{code}", _line(said), style, category=id, source=f"{folder.name}/{FILES[1]} {code}")
+            for kind, titles in kinds.items()
+            for code, said in ((f"{kind}{place}", said) for place, said in enumerate(titles, start=1))
         ]
-        categories.append(Category(id, _line(title), _line(summary), "", tuple(clauses)))
+        categories.append(Category(id, _line(scenario.name), _line(scenario.description), "", tuple(clauses)))
     total = sum(len(category.clauses) for category in categories)
-    policy = Policy("SpecBench", "imported", "", guidelines(), tuple(sorted(categories, key=lambda each: each.file)))
+    policy = Policy("SpecBench", "imported", "", GUIDELINES, tuple(sorted(categories, key=lambda each: each.file)))
     counts = Count("scenarios", len(folders), len(categories)), Count("specifications", total, total)
     remarks = (f"{style} is the style of all {total} clauses (--style): SpecBench has none", WRITTEN)
     return Imported(policy, counts, (*remarks, "prompts.json: prompts are no part of a policy"))
 
 
-def _line(text: Any) -> str:
-    return " ".join(str(text).split())
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
-def _read(file: Path) -> list[Any]:
-    """What the keys of a file hold, which are all that it has."""
-    keys, text = FILES[file.name], read_document(file)[1].text
+def _read(file: Path, model: type[Model]) -> Model:
+    """A JSON file, read as the YAML that it is, which knows lines and keys given twice."""
+    data, places = parsed(file, re.sub(r"^\t+", " ", read_document(file)[1].text, flags=re.MULTILINE))
     try:
-        data = json.loads(text)
-        assert set(data) == set(keys), f"has {', '.join(data)}"
-    except (ValueError, TypeError, AssertionError) as error:
-        line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
-        raise mistake(file, line, f"is none of SpecBench's ({error})", f"give it {' and '.join(keys)}") from None
-    return [data[key] for key in keys]
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise mistaken(error, model, places) from None

@@ -4,13 +4,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain, product
-from pathlib import Path
 from string import ascii_uppercase
 
-from deliberant.policy.loader import load_policy
 from deliberant.policy.types import Category, Guideline, Policy
-
-STARTER = Path(__file__).parents[1] / "starter"
 
 
 @dataclass(frozen=True)
@@ -32,12 +28,13 @@ class Imported:
     warnings: tuple[str, ...] = ()
 
 
+GUIDELINES = (
+    Guideline("comply", "Answer in full, as helpfully as you can, without warnings that were not asked for."),
+    Guideline("refuse", "Apologise briefly and say that you cannot help with this. Add nothing else."),
+    Guideline("safe_complete", "Give the help that is safe, leave out what is not, and say that you left it out."),
+)
+"""Every policy needs one for each style; these stand in where the source has none, and the importer says so."""
 WRITTEN = "the source has no style guidelines: styles.md holds three of ours, to be edited"
-
-
-def guidelines() -> tuple[Guideline, ...]:
-    """Those of the starter policy, which every policy needs and few sources have; the importer says so."""
-    return load_policy(STARTER).styles
 
 
 def prefixes(names: Iterable[str], taken: Iterable[str] = (), size: int = 4) -> dict[str, str]:

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from deliberant.policy.tokens import estimate, token_counter
 from deliberant.util.errors import UserError
-from deliberant.util.tokens import estimate, token_counter
 from tests.tiny import make_tiny_tokenizer
 
 
