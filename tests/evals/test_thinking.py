@@ -51,7 +51,7 @@ def test_an_arm_is_given_its_own_reasoning_cut_and_that_of_the_others() -> None:
 def test_flips_are_counted_by_side_against_the_arms_own_answer() -> None:
     own = [scored("refuse", reasoning="a", of=HARMFUL), scored("comply", reasoning="a", of=HARMLESS)]
     given_ = [each for each in forced("sft", {"sft": own}) if each.cut in (0.0, 1.0)]
-    answers = {("h", 0.0): "comply", ("h", 1.0): "refuse", ("o", 0.0): None, ("o", 1.0): "comply"}
+    answers = {("h", 0.0): "comply", ("h", 1.0): "refuse", ("o", 0.0): "partial", ("o", 1.0): "comply"}
     drawn = [
         (each, scored(answers[each.case.prompt.id, each.cut], of=each.case, judged=True))  # type: ignore[arg-type, index]
         for each in given_
@@ -60,13 +60,26 @@ def test_flips_are_counted_by_side_against_the_arms_own_answer() -> None:
     assert {key: (row["flips"], row["n"], row["to_comply"], row["to_decline"]) for key, row in found.items()} == {
         ("harmful", 0.0): (1, 1, 1, 0),
         ("harmful", 1.0): (0, 1, 0, 0),
-        ("harmless", 0.0): (1, 1, 0, 0),
+        ("harmless", 0.0): (1, 1, 1, 0),
         ("harmless", 1.0): (0, 1, 0, 0),
     }
     assert found["harmful", 0.0]["value"] == 1 and found["harmful", 0.0]["low"] < 1
 
 
+def test_an_answer_without_a_style_is_no_flip_and_counted() -> None:
+    own = [scored("refuse", reasoning="a", of=HARMFUL)]
+    first = next(forced("sft", {"sft": own}))
+    again = scored(None, answer="", complete=False, of=HARMFUL, judged=True)
+    drawn = [
+        (first, again),
+        (first, scored(None, of=HARMFUL, judged=True)),
+        (first, truncated(of=HARMFUL, judged=True)),
+    ]
+    [row] = rows("sft", own, drawn)
+    assert [row[name] for name in ("flips", "n", "no_style", "rethought", "truncated")] == [0, 0, 3, 1, 1]
+
+
 def test_an_answer_that_nobody_could_read_is_no_flip() -> None:
     own = [scored("refuse", reasoning="a", of=HARMFUL)]
     [row] = rows("sft", own, [(next(forced("sft", {"sft": own})), scored(None, of=HARMFUL))])
-    assert (row["flips"], row["n"], row["value"], row["unscored"]) == (0, 0, None, 1)
+    assert (row["flips"], row["n"], row["value"], row["unscored"], row["no_style"]) == (0, 0, None, 1, 0)

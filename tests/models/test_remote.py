@@ -106,6 +106,25 @@ def test_a_thought_that_is_given_is_sent_closed_and_gone_on_from(llama: str) -> 
         assert any(each.complete for each in drawn)
 
 
+def test_a_provider_that_does_not_go_on_from_a_turn_is_given_no_thought(
+    llama: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import json
+
+    with Proxy(llama) as proxy:
+        forward = proxy.forward
+
+        def unknown(path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+            status, reply = forward(path, body, headers)
+            rows = json.loads(reply)["data"] if "models" in path else []
+            return status, json.dumps({"data": [{**row, "owned_by": "?"} for row in rows]}).encode() if rows else reply
+
+        monkeypatch.setattr(proxy, "forward", unknown)
+        with pytest.raises(UserError, match="does not go on from an unfinished turn"):
+            sampler(proxy.url).sample([Request(requests(1)[0].messages, 0, thought="no")], SHORT)
+    assert proxy.forwarded == []
+
+
 def test_tags_are_split_by_our_rule_and_not_by_inspects(llama: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Inspect cuts the first block out wherever it stands, and shows all of a text that is nothing else."""
     hidden, nothing = "said <think>secret</think> and more", "<think>secret</think>"

@@ -6,12 +6,19 @@ import pytest
 from deliberant.models.types import Completion, Request, Usage
 from deliberant.run.recipe import Evaluate, WorstOf
 from deliberant.stages.evaluate import evaluate, read_samples
-from deliberant.stages.measures import measured
+from deliberant.util.files import read_json
 from tests.completions import completed
 from tests.stages.scripted import Scripted
 from tests.stages.test_evaluate import CASES, JudgedRun, ReadRun, open_run
 
 MORE: dict[str, Any] = {"thinking": True, "budgets": [0, 4], "worst_of": WorstOf(k=3)}
+
+
+def measured(root: Path) -> dict[str, Any]:
+    """The rows of each measurement that a run has."""
+    names = ("retrieval", "thinking", "budgets", "worst_of")
+    files = {name: root / "evaluate" / f"{name}.json" for name in names}
+    return {name: read_json(path, "", list) for name, path in files.items() if path.exists()}
 
 
 def says(request: Request) -> str | Completion:

@@ -12,7 +12,6 @@ below evaluate/ (samples.jsonl); the rows beside it (thinking.json, ...) are cou
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deliberant.evals import retrieval, thinking, worst
@@ -22,12 +21,11 @@ from deliberant.evals.samples import ScoredSample, count, from_row, to_row
 from deliberant.models.types import Sampling
 from deliberant.prompts import Case
 from deliberant.stages.evaluate import DRAWN, SAMPLES, given, graded, read_samples
-from deliberant.util.files import Row, read_json, read_rows, write_json, write_rows
+from deliberant.util.files import Row, read_rows, write_json, write_rows
 
 if TYPE_CHECKING:
     from deliberant.run.run import Run
 
-MEASURES = ("retrieval", "thinking", "budgets", "worst_of")
 BY_BUDGET = ("compliance", "style", "harmful_declined", "harmless_answered", "not_unsafe")
 """The metrics that have a row for each budget."""
 
@@ -59,13 +57,6 @@ def measure(run: "Run") -> None:
         found["worst_of"] = _worst_of(run, recipe.worst_of.k, recipe.worst_of.temperature, options)
     for name, table in found.items():
         write_json(run.root / "evaluate" / f"{name}.json", table)
-
-
-def measured(run_root: Path) -> dict[str, list[Row]]:
-    """The rows of each measure that a run has, by its name."""
-    files = {name: run_root / "evaluate" / f"{name}.json" for name in MEASURES}
-    remedy = "delete it and run `deliberant evaluate` again"
-    return {name: read_json(path, remedy, list) for name, path in files.items() if path.exists()}
 
 
 def _thinking(run: "Run", samples: Mapping[str, list[ScoredSample]], options: Mapping[str, Any]) -> list[Row]:
