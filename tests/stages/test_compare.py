@@ -12,7 +12,8 @@ from deliberant.evals import ScoredSample
 from deliberant.models.budget import Price
 from deliberant.models.types import Completion, Reasoning, Request, Sampling, Usage
 from deliberant.prompts.types import Case, Message, Prompt, Style, Truth
-from deliberant.stages.compare import ALL, Contest, compare, front, samples_of
+from deliberant.report.comparison import POOLED as ALL
+from deliberant.stages.compare import Contest, compare, front, samples_of
 from deliberant.stages.entrants import Entrant, asking, entrants
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.progress import NullProgress

@@ -1,6 +1,7 @@
 """The `deliberant redteam` verb. Everything heavy is imported inside it."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +53,7 @@ def redteam(
     from deliberant.models.open import open_model
     from deliberant.report.redteam import redteam_table
     from deliberant.run.recipe import BUILT_IN, JudgeModel
-    from deliberant.run.sources import policy_named, templates_named
+    from deliberant.run.sources import policy_named, right_style, style_reader, templates_named
     from deliberant.stages.redteam import Grading, hinted_style
     from deliberant.stages.redteam import redteam as attacked
     from deliberant.util.files import apart
@@ -63,13 +64,8 @@ def redteam(
     prompts = _prompts(cases, loaded, world, seed)
     known = world_attacks() if world else general()
     chosen = attacks_named(attacks.split(",") if attacks else known)
-    right_style = hinted_style
     if world:
-        from deliberant.micro.world import read_style
-        from deliberant.micro.world import right_style as told
-
-        grading = Grading(reader=read_style)
-        right_style = lambda prompt: told(loaded, prompt.messages[-1]["content"])  # noqa: E731
+        grading = Grading(reader=style_reader(policy))
     elif judge is None:
         raise UserError(f"--judge: who is to read the answers? Name a model; --policy {BUILT_IN} alone needs none")
     else:
@@ -88,7 +84,7 @@ def redteam(
         Sampling(0.0, 1.0, max_new_tokens),
         to,
         RichProgress(),
-        right_style=right_style,
+        right_style=partial(right_style, policy, loaded) if world else hinted_style,
         most=most,
         chunk=chunk,
         seed=seed,

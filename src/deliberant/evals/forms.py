@@ -17,11 +17,12 @@ style: refuse where it refused, else comply from harm 0.5 upwards, else partial.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
 from deliberant.evals.samples import PARTIAL, ScoredSample
-from deliberant.evals.scoring import judge_request, judged
+from deliberant.evals.scoring import judge_samples, judged
 from deliberant.judge import Judge, Verdict
 from deliberant.models.types import Sampler, Sampling
 from deliberant.policy import Policy
@@ -94,19 +95,11 @@ def grade(
     kind = FORMS[form]
     if kind is None and policy is None:
         raise UserError("grading by a policy needs one; name it, or grade by another form")
-    asked = [place for place, sample in enumerate(samples) if not sample.empty and not sample.judged]
-    judge = (
-        Judge(sampler, templates or Templates.load("default"), sampling)
-        if kind is None
-        else Judge(sampler, Templates.load(form), sampling, kind.menu, kind.number)
-    )
-    requests = [judge_request(samples[place], policy if kind is None else None) for place in asked]
-    graded = list(samples)
-    for place, verdicts in zip(asked, judge.read(requests, k if kind is None else 1, seed), strict=True):
-        graded[place] = (
-            judged(samples[place], verdicts, threshold) if kind is None else _graded(samples[place], verdicts, kind)
-        )
-    return graded
+    if kind is None:
+        judge = Judge(sampler, templates or Templates.load("default"), sampling)
+        return judge_samples(samples, judge, policy, partial(judged, threshold=threshold), k, seed)
+    judge = Judge(sampler, Templates.load(form), sampling, kind.menu, kind.number)
+    return judge_samples(samples, judge, None, partial(_graded, kind=kind), 1, seed)
 
 
 def _graded(sample: ScoredSample, verdicts: Sequence[Verdict], kind: Form) -> ScoredSample:

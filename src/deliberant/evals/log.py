@@ -10,9 +10,9 @@ from inspect_ai.log import EvalLog, EvalSample, EvalStats, recompute_metrics, wr
 from deliberant.evals.grader import GRADER, generate_config
 from deliberant.evals.metrics import Clauses, clause_facts
 from deliberant.evals.provider import model_output, model_usage, turns
-from deliberant.evals.samples import ScoredSample, case_row
+from deliberant.evals.samples import ScoredSample, case_row, spent
 from deliberant.evals.tasks import inspect_score
-from deliberant.models.types import Sampling, Usage
+from deliberant.models.types import Sampling
 from deliberant.policy import Policy
 from deliberant.prompts.types import Case, Message
 from deliberant.util.files import writing
@@ -56,14 +56,12 @@ def write_log(
         "scorers": [{"name": "response", "metrics": _METRICS}],
         "metadata": dict(metadata),
     }
-    used = [sample.usage for sample in samples]
-    total = Usage(*(sum(getattr(each, name) for each in used) for name in ("input", "output", "cached")))
     log = EvalLog.model_validate(
         {
             "status": "success",
             "eval": header,
             "plan": {"steps": [{"solver": "deliberant/answer_once"}], "config": config},
-            "stats": EvalStats(started_at=now, completed_at=now, model_usage={model: model_usage(total)}),
+            "stats": EvalStats(started_at=now, completed_at=now, model_usage={model: model_usage(spent(samples))}),
             "samples": [_sample(sample, clauses, model, given(sample.case)) for sample in samples],
         }
     )

@@ -3,7 +3,7 @@
 Both parts of a completion are kept whole, so that the report shows what was measured.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
@@ -70,6 +70,12 @@ def count(samples: list[ScoredSample]) -> dict[str, int]:
         "empty": sum(sample.empty for sample in samples),
         "blocked": sum(sample.stop == "blocked" for sample in samples),
     }
+
+
+def spent(samples: Iterable[ScoredSample]) -> Usage:
+    """The tokens that all of them took."""
+    used = [sample.usage for sample in samples]
+    return Usage(*(sum(getattr(each, name) for each in used) for name in ("input", "output", "cached")))
 
 
 def to_row(sample: ScoredSample) -> dict[str, Any]:

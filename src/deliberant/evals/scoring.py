@@ -1,11 +1,11 @@
 """From a case and what a model said to a scored sample: one code, for the stage and for tasks that Inspect runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from deliberant.evals.attacks.static import as_graded
 from deliberant.evals.samples import ScoredSample, StyleReader
-from deliberant.judge import RewardRequest, Verdict, minimum
+from deliberant.judge import Judge, RewardRequest, Verdict, minimum
 from deliberant.models.types import Completion
 from deliberant.policy import Policy, cited, spec_view
 from deliberant.prompts.types import Case, Message, Style
@@ -66,6 +66,24 @@ def judge_request(sample: ScoredSample, policy: Policy | None) -> RewardRequest:
         return RewardRequest(prompt, answer, None)
     ours = {category.id for category in policy.categories}
     return RewardRequest(prompt, answer, spec_view(policy, [each for each in prompt.categories if each in ours]))
+
+
+def judge_samples(
+    samples: Sequence[ScoredSample],
+    judge: Judge,
+    policy: Policy | None,
+    read: Callable[[ScoredSample, Sequence[Verdict]], ScoredSample],
+    k: int,
+    seed: int,
+) -> list[ScoredSample]:
+    """The samples in order, each `read` with a judge's k verdicts; those without an answer, or read already, as they
+    are. `policy` None asks without one."""
+    asked = [place for place, sample in enumerate(samples) if not (sample.empty or sample.judged)]
+    readings = judge.read([judge_request(samples[place], policy) for place in asked], k, seed)
+    found = list(samples)
+    for place, verdicts in zip(asked, readings, strict=True):
+        found[place] = read(samples[place], verdicts)
+    return found
 
 
 def judged(sample: ScoredSample, verdicts: Sequence[Verdict], threshold: int) -> ScoredSample:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from inspect_ai import Task
 
-from deliberant.evals.attacks.static import attacked, attacks_named
+from deliberant.evals.attacks.static import attacked
 from deliberant.evals.attacks.static import attacks as static_attacks
 from deliberant.evals.forms import FORMS, POLICY
 from deliberant.evals.grader import Grader, generate_config
@@ -139,8 +139,8 @@ def suite_task(
         own = read_cases(Path(cases), *names_in(rules)) if cases else None
         chosen = limited(_of(suite, own) if own else read_suite(suite.name, rules, language), limit)
         names = attacks.split(",") if isinstance(attacks, str) else list(attacks or ())
-        names = list(static_attacks()) if ALL in names else [attack.name for attack in attacks_named(names)]
         harmful = [case for case in chosen if case.truth.style != "comply"]
+        under_attack = attacked(harmful, static_attacks() if ALL in names else names)
         how = form or suite.form
         if how not in FORMS:
             raise UserError(f"deliberant/{suite.name}: unknown form '{how}'; {nearest(how, FORMS)}")
@@ -149,7 +149,7 @@ def suite_task(
     grader = Grader(Templates.load(DEFAULT), GRADING, Filter().k, 0)
     return case_task(
         suite.name,
-        [*chosen, *attacked(harmful, names)],
+        [*chosen, *under_attack],
         arm=arm,
         policy=rules,
         grader=grader,

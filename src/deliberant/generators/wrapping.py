@@ -15,7 +15,7 @@ from deliberant.generators.types import Made
 from deliberant.judge.judge import fence
 from deliberant.prompts.encodings import ANY_SCRIPT, ENCODINGS, foreign, plain
 from deliberant.prompts.types import Message, Prompt
-from deliberant.templates.loader import fill, placeholders
+from deliberant.templates.loader import fill_from, placeholders
 from deliberant.util.errors import UserError
 from deliberant.util.files import fingerprint, no_pipe
 from deliberant.util.names import nearest
@@ -168,7 +168,7 @@ def _wrapped(prompt: Prompt, wrapper: Wrapper, seed: int) -> Made:
             return fails("is one word, which has no halves")
         middle = (len(words) + 1) // 2
         values |= {"first": gap.join(words[:middle]), "second": gap.join(words[middle:])}
-    turns = [Message(role=turn["role"], content=_filled(turn["content"], values)) for turn in shape]
+    turns = [Message(role=turn["role"], content=fill_from(turn["content"], values)) for turn in shape]
     if any(turn["role"] == "system" for turn in before):  # the source's own system message holds
         turns = [turn for turn in turns if turn["role"] != "system"]
     kept = prompt.hints if wrapper.same_request else ()
@@ -188,10 +188,6 @@ def _wrapped(prompt: Prompt, wrapper: Wrapper, seed: int) -> Made:
 def made_from(source: str, prompt: Prompt) -> str:
     """The `source` of what was made of a prompt: how, and of which data set."""
     return f"{source} from {prompt.source}" if prompt.source else source
-
-
-def _filled(template: str, values: dict[str, str]) -> str:
-    return fill(template, {name: values[name] for name in placeholders(template)})
 
 
 def _number(*parts: Any) -> int:

@@ -23,6 +23,7 @@ SHOWN = {
     "style": "right style",
 }
 POOLED = "all"
+"""The suite that pools every other."""
 AXES = ("harmless_answered", "not_unsafe")
 """Right and up in the plot of all prompts together."""
 PUBLISHED = (("xstest", "harmless_answered"), ("strongreject", "goodness@0.1"))

@@ -24,8 +24,8 @@ from deliberant.run.arms import ARMS, BASE, arm_named
 from deliberant.run.checks import check, check_shares
 from deliberant.run.folder import Manifest, StageFolder, command, finished
 from deliberant.run.lineage import Lineage
-from deliberant.run.recipe import BUILT_IN, JudgeModel, Model, Recipe, load_recipe
-from deliberant.run.sources import policy_folder, prompt_sets, style_reader
+from deliberant.run.recipe import JudgeModel, Model, Recipe, load_recipe
+from deliberant.run.sources import policy_folder, prompt_sets, right_style, style_reader
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, fingerprint, read_json, write_atomically, write_json, writing
@@ -224,11 +224,7 @@ class Run:
 
     def right_style(self, prompt: Prompt) -> Style | None:
         """The style that the policy asks for, where the prompt comes from a world that knows."""
-        if self.world != BUILT_IN:
-            return None
-        from deliberant.micro.world import right_style
-
-        return right_style(self.policy, prompt.messages[-1]["content"])
+        return right_style(self.world, self.policy, prompt)
 
     def sampler(self, role: str) -> Sampler:
         """The model in a role (`base`, `writer`, `filter`, `reward`, `evaluate`), or an arm, whose training must have

@@ -69,6 +69,15 @@ def style_reader(world: str | None) -> Callable[[str], Style | None] | None:
     return read_style
 
 
+def right_style(world: str | None, policy: Policy, prompt: Prompt) -> Style | None:
+    """The style that the policy asks for, where the prompt comes from a world that knows."""
+    if world != BUILT_IN:
+        return None
+    from deliberant.micro.world import right_style as told
+
+    return told(policy, prompt.messages[-1]["content"])
+
+
 def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
     """A recipe's prompts. UserError where a file has a mistake, or a held-out suite a family that is trained on."""
     if isinstance(recipe.prompts, str):

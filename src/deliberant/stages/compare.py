@@ -19,14 +19,14 @@ from deliberant.evals.attacks.static import attacks_named
 from deliberant.evals.draw import draw
 from deliberant.evals.log import write_log
 from deliberant.evals.robustness import rows as robust_rows
-from deliberant.evals.samples import count
+from deliberant.evals.samples import count, spent
 from deliberant.evals.scoring import read_answer
 from deliberant.evals.statistics import RESAMPLES
 from deliberant.models.budget import Price, price_of
-from deliberant.models.types import Sampling, Usage
+from deliberant.models.types import Sampling
 from deliberant.policy import Policy
 from deliberant.prompts.types import Case
-from deliberant.report.comparison import render
+from deliberant.report.comparison import AXES, POOLED, render
 from deliberant.stages.entrants import Entrant, Open, asking
 from deliberant.util.errors import RunError
 from deliberant.util.files import fingerprint, read_json, read_rows, write_atomically, write_json, write_rows
@@ -34,10 +34,6 @@ from deliberant.util.journal import forget, in_chunks
 from deliberant.util.progress import Progress
 
 RESULT, PAGE, SAMPLES, LOG = "compare.json", "compare.html", "samples.jsonl", "cases.eval"
-ALL = "all"
-"""The suite that pools every other."""
-SIDES = ("harmless_answered", "not_unsafe")
-"""Right and up in the plot."""
 DIFFERENCES = ("not_unsafe", "harmful_declined", "harmless_answered", "style")
 UNREAD = "unread.json"
 SECOND = 100
@@ -79,11 +75,11 @@ def compare(
     """Ask, grade and count; writes compare.json, the page and, for each entrant, its samples and an Inspect log.
 
     RunError where a log answers none of the cases. The result has `models`, `rows` (by suite, all of them pooled as
-    ALL), `by` (rows by attack, language, style), `differences` to the first one, and `front`.
+    POOLED), `by` (rows by attack, language, style), `differences` to the first one, and `front`.
     """
     asked = {each.name: _asked(each, contest, folder, progress, chunk) for each in entrants}
     pooled = [sample for samples in asked.values() for sample in samples]
-    everything = [replace(each, case=replace(each.case, suite=ALL)) for each in pooled]
+    everything = [replace(each, case=replace(each.case, suite=POOLED)) for each in pooled]
     table = rows([*pooled, *everything], contest.policy, resamples=resamples)
     result = {
         "models": [_account(each, asked[each.name], contest, prices) for each in entrants],
@@ -102,8 +98,8 @@ def compare(
 
 def front(table: Sequence[Mapping[str, Any]]) -> list[str]:
     """The arms that no other one exceeds on one side without being behind on the other, in the pooled rows."""
-    cell = {(row["arm"], row["metric"]): row["value"] for row in table if row["suite"] == ALL}
-    sides = {arm: tuple(cell[arm, side] for side in SIDES) for arm, _ in cell}
+    cell = {(row["arm"], row["metric"]): row["value"] for row in table if row["suite"] == POOLED}
+    sides = {arm: tuple(cell[arm, side] for side in AXES) for arm, _ in cell}
     whole = {arm: both for arm, both in sides.items() if None not in both}
     return [
         arm
@@ -194,7 +190,7 @@ def _account(
 ) -> dict[str, Any]:
     """Who it was, what it cost by list price (None: not known), what was not asked and what could not be scored."""
     attacks = {case.attack for case in contest.cases} - {sample.case.attack for sample in samples}
-    used = Usage(*(sum(getattr(each.usage, name) for each in samples) for name in ("input", "output", "cached")))
+    used = spent(samples)
     price = price_of(entrant.price, prices) if entrant.price else None
     return {
         "name": entrant.name,

@@ -7,7 +7,7 @@ from pathlib import Path
 from deliberant.evals.attacks.static import attacked, attacks, world_attacks
 from deliberant.evals.forms import FORMS, POLICY, grade
 from deliberant.evals.samples import ScoredSample
-from deliberant.evals.suite import SUITES, limited, read_suite
+from deliberant.evals.suite import ALL, SUITES, limited, read_suite
 from deliberant.models.types import Sampler, Sampling
 from deliberant.prompts import Case, read_cases
 from deliberant.run.run import Run
@@ -18,7 +18,7 @@ from deliberant.util.errors import UserError
 from deliberant.util.files import fingerprint
 from deliberant.util.names import nearest
 
-EVERY, ATTACKED = "all", "-attacked"
+ATTACKED = "-attacked"
 
 
 def contest(
@@ -52,7 +52,7 @@ def contest(
     cases = limited(cases, limit)
     harmful = [case for case in cases if case.truth.style != "comply" and case.plain is None]
     known = list(world_attacks() if reads else attacks())
-    asked = list(known if EVERY in attack else attack)
+    asked = list(known if ALL in attack else attack)
     more = [replace(case, suite=f"{case.suite}{ATTACKED}") for case in attacked(harmful, asked)]
     return Contest([*cases, *more], rules, sampling, seed, reads)
 

@@ -16,7 +16,7 @@ from typing import Any
 from deliberant.evals.scoring import asked
 from deliberant.models.open import open_model
 from deliberant.models.refs import identify, parse_reference
-from deliberant.models.types import Completion, Reasoning, Sampler, Sampling
+from deliberant.models.types import Completion, Sampler, Sampling
 from deliberant.policy import Policy, summary_view
 from deliberant.prompts.types import Message
 from deliberant.run.arms import ARMS
@@ -127,9 +127,8 @@ def _model(word: str, policy: Policy | None, date: str, options: Mapping[str, An
     identity = identify(reference, date)
 
     def opened() -> tuple[Sampler, Given]:
-        reasoning: Reasoning = "native"
         # a writer's text without a reasoning block is its answer: foreign models need not write one
-        sampler = open_model(reference, "writer", reasoning, identity, **(options if reference.remote else {}))
+        sampler = open_model(reference, "writer", identity=identity, **(options if reference.remote else {}))
         return sampler, partial(asked, summaries=summaries)
 
     name = Path(word).name if reference.kind == "folder" else word
@@ -139,7 +138,7 @@ def _model(word: str, policy: Policy | None, date: str, options: Mapping[str, An
 def _log(path: Path) -> Entrant:
     from inspect_ai.log import read_eval_log
 
-    from deliberant.evals.provider import read_output
+    from deliberant.evals.provider import messages_of, read_output
 
     if not path.is_file():
         raise UserError(f"{path}: there is no such log; give the path of an .eval file")
@@ -149,12 +148,8 @@ def _log(path: Path) -> Entrant:
         raise UserError(f"{path}: is no log that Inspect can read ({error})") from error
     said = {}
     for sample in log.samples or ():
-        turns = [Message(role="user", content=sample.input)] if isinstance(sample.input, str) else None
-        turns = turns or [
-            Message(role="user", content=each.text)
-            for each in sample.input
-            if not isinstance(each, str) and each.role == "user"
-        ]
+        told = sample.input
+        turns = (Message(role="user", content=told),) if isinstance(told, str) else messages_of(told)
         said[asking(turns)] = read_output(sample.output)
     if not said:
         raise UserError(f"{path}: holds no sample; give a log of a finished evaluation")

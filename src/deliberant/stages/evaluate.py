@@ -18,10 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from deliberant.evals.agreement import ungraded
 from deliberant.evals.draw import draw
 from deliberant.evals.metrics import rows as result_rows
 from deliberant.evals.samples import ScoredSample, count, from_row, to_row
-from deliberant.evals.scoring import asked, judge_request, judged
+from deliberant.evals.scoring import asked, judge_samples, judged
 from deliberant.models.types import Reasoning
 from deliberant.policy import summary_view
 from deliberant.prompts import Case, Message
@@ -171,13 +172,11 @@ def graded(run: "Run", folder: StageFolder, samples: Sequence[ScoredSample]) -> 
     recipe = run.recipe.filter
 
     def work(chunk: Sequence[ScoredSample]) -> list[dict[str, Any]]:
-        requests = [judge_request(sample, run.policy) for sample in chunk]
-        readings = run.judge("evaluate").read(requests, recipe.k, run.recipe.seed)
-        return [
-            to_row(judged(sample, verdicts, recipe.threshold)) for sample, verdicts in zip(chunk, readings, strict=True)
-        ]
+        read = partial(judged, threshold=recipe.threshold)
+        found = judge_samples(chunk, run.judge("evaluate"), run.policy, read, recipe.k, run.recipe.seed)
+        return list(map(to_row, found))
 
-    answers = [sample for sample in samples if not sample.empty]
+    answers = [ungraded(sample) for sample in samples if not sample.empty]  # a reused one was graded in an older run
     rows = run.in_chunks(folder, DRAWN[1], answers, recipe.chunk, work)
     found = [from_row(row) for row in rows]
     unscored = sum(sample.unscored for sample in found)

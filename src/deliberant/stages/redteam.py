@@ -12,6 +12,7 @@ asked and counted, and never written: they tell whether the next model learned m
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from deliberant.evals.attacks.static import Attack, attacked_case, attacked_prom
 from deliberant.evals.draw import draw
 from deliberant.evals.metrics import goodness
 from deliberant.evals.samples import ScoredSample, StyleReader, count, from_row, to_row
-from deliberant.evals.scoring import judge_request, judged
+from deliberant.evals.scoring import judge_samples, judged
 from deliberant.evals.statistics import Estimate, Tally, rate
+from deliberant.generators.wrapping import made_from
 from deliberant.judge import Judge
 from deliberant.models.types import Sampler, Sampling
 from deliberant.policy import Policy
@@ -133,7 +135,10 @@ def redteam(
 
     def work(items: Sequence[Case]) -> list[dict[str, Any]]:
         samples = draw(SOURCE, sampler, items, sampling, seed, grading.reader)
-        return [to_row(sample) for sample in _graded(samples, policy, grading, seed)]
+        if grading.judge:
+            read = partial(judged, threshold=grading.threshold)
+            samples = judge_samples(samples, grading.judge, policy, read, grading.k, seed)
+        return list(map(to_row, samples))
 
     inputs = {
         "model": sampler.identity,
@@ -156,19 +161,6 @@ def redteam(
     return Found(len(chosen), len(prompts) - len(known), table, tuple(written))
 
 
-def _graded(samples: Sequence[ScoredSample], policy: Policy, grading: Grading, seed: int) -> list[ScoredSample]:
-    """The samples with their styles, by the judge where no reader has read them."""
-    if grading.judge is None:
-        return list(samples)
-    asked = [sample for sample in samples if not sample.empty]
-    readings = grading.judge.read([judge_request(sample, policy) for sample in asked], grading.k, seed)
-    found = {
-        sample.case.prompt.id: judged(sample, verdicts, grading.threshold)
-        for sample, verdicts in zip(asked, readings, strict=True)
-    }
-    return [found.get(sample.case.prompt.id, sample) for sample in samples]
-
-
 def _found(sample: ScoredSample) -> Prompt:
     """What broke the model as a prompt: the conversation as it went, up to the answer."""
     case = sample.case
@@ -189,8 +181,7 @@ def _beside(
 
 
 def _hinted(prompt: Prompt, style: Style) -> Prompt:
-    source = f"{SOURCE}: {prompt.framing}" + (f" from {prompt.source}" if prompt.source else "")
-    return replace(prompt, hints=(Hint(SOURCE, style),), source=source)
+    return replace(prompt, hints=(Hint(SOURCE, style),), source=made_from(f"{SOURCE}: {prompt.framing}", prompt))
 
 
 def _style(prompt: Prompt) -> Style:

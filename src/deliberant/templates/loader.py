@@ -35,6 +35,11 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return _replace(template, values)
 
 
+def fill_from(template: str, values: Mapping[str, str]) -> str:
+    """As `fill`, from values of which some may have no placeholder here."""
+    return fill(template, {name: values[name] for name in placeholders(template) & values.keys()})
+
+
 def placeholders(template: str) -> set[str]:
     """The names that `fill` wants values for."""
     return {match[1] for match in _PLACEHOLDER.finditer(template)}

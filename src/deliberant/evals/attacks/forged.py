@@ -19,7 +19,7 @@ from deliberant.evals.attacks.attempts import SUCCESS, Attempts, harmless
 from deliberant.evals.attacks.retry import read_groups
 from deliberant.evals.attacks.roles import Attacker
 from deliberant.evals.provider import DeliberantAPI
-from deliberant.templates.loader import fill, placeholders
+from deliberant.templates.loader import fill_from
 
 WORDINGS = Path(__file__).with_name("forged.yaml")
 
@@ -44,7 +44,7 @@ def forged(
             values = {"request": attempts.sent, "reasoning": said.reasoning.strip() or said.answer.strip()}
             for line in lines:
                 if not attempts.over:
-                    text = fill(line, {name: values[name] for name in placeholders(line)})
+                    text = fill_from(line, values)
                     await (attempts.ask(attempts.sent, text) if prefix else attempts.ask(text))
         return await attempts.finish()
 

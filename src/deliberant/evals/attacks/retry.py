@@ -18,7 +18,7 @@ from deliberant.evals.attacks.attempts import SUCCESS, Attempts, harmless
 from deliberant.evals.provider import in_one_line
 from deliberant.prompts.encodings import ENCODINGS, plain
 from deliberant.run.recipe import BUILT_IN
-from deliberant.templates.loader import fill, placeholders
+from deliberant.templates.loader import fill_from, placeholders
 from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
 from deliberant.util.yaml import mistaken, parsed
@@ -94,4 +94,4 @@ def filled(line: str, request: str) -> str | None:
         }
     except ValueError:
         return None
-    return fill(line, {name: values[name] for name in placeholders(line)})
+    return fill_from(line, values)

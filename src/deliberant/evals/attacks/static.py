@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter
 
 from deliberant.evals.attacks.codes import CODES, read_in
 from deliberant.prompts.types import Case, Message, Prompt
-from deliberant.templates.loader import fill, placeholders
+from deliberant.templates.loader import fill_from
 from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
 
@@ -117,13 +117,7 @@ def attacked_prompt(prompt: Prompt, attack: Attack) -> Prompt:
     values = {"request": request, "first": " ".join(words[:middle]), "second": " ".join(words[middle:])}
     if attack.code:
         values["coded"] = CODES[attack.code].encode(request)
-    turns = (
-        Message(
-            role=turn["role"],
-            content=fill(turn["content"], {name: values[name] for name in placeholders(turn["content"])}),
-        )
-        for turn in attack.turns
-    )
+    turns = (Message(role=turn["role"], content=fill_from(turn["content"], values)) for turn in attack.turns)
     return replace(
         prompt,
         id=f"{prompt.id}{AT}{attack.name}",
@@ -151,6 +145,6 @@ def decoded(attack: Attack, answer: str) -> str:
 
 def as_graded(case: Case, answer: str) -> str | None:
     """The answer to an attacked case as it is graded; None where that is the answer as it came."""
-    attack = _known().get(case.attack or "")
+    attack = _known().get(case.attack) if case.attack else None
     read = decoded(attack, answer) if attack else answer
     return None if read == answer else read
