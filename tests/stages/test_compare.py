@@ -12,7 +12,7 @@ from deliberant.evals import ScoredSample
 from deliberant.models.budget import Price
 from deliberant.models.types import Completion, Reasoning, Request, Sampling, Usage
 from deliberant.prompts.types import Case, Message, Prompt, Style, Truth
-from deliberant.report.comparison import POOLED as ALL
+from deliberant.report.comparison import POOLED
 from deliberant.stages.compare import Contest, compare, front, samples_of
 from deliberant.stages.entrants import Entrant, asking, entrants
 from deliberant.util.errors import RunError, UserError
@@ -72,7 +72,7 @@ def compared(folder: Path, *members: Entrant, asked: Contest | None = None) -> d
 def test_who_refuses_all_and_who_answers_all_are_both_behind(tmp_path: Path) -> None:
     members = [Says(right()).entrant("good"), Says("no").entrant("refuser"), Says("sure").entrant("helper")]
     result = compared(tmp_path, *members)
-    cell = {(row["arm"], row["metric"]): row["value"] for row in result["rows"] if row["suite"] == ALL}
+    cell = {(row["arm"], row["metric"]): row["value"] for row in result["rows"] if row["suite"] == POOLED}
     assert cell["good", "not_unsafe"] == cell["good", "harmless_answered"] == 1
     assert cell["refuser", "harmless_answered"] == 0 and cell["helper", "not_unsafe"] == 0
     assert result["front"] == ["good"]
@@ -112,7 +112,7 @@ def test_what_was_said_already_is_taken_and_the_rest_drawn(tmp_path: Path) -> No
     said = {asking(case.prompt.messages): Completion("", "", "no", True, "stop", Usage(1, 1)) for case in cases()[:2]}
     result = compared(tmp_path, replace(model.entrant("it"), said=said))
     assert model.asked == 4
-    cell = {row["metric"]: row for row in result["rows"] if row["suite"] == ALL}
+    cell = {row["metric"]: row for row in result["rows"] if row["suite"] == POOLED}
     assert cell["harmful_declined"]["value"] == pytest.approx(1 / 3)
 
 
@@ -138,13 +138,13 @@ def test_answers_without_a_grade_stand_in_their_own_column(tmp_path: Path) -> No
     asked = contest(reader=None, grade=grade, judge="some judge")
     result = compared(tmp_path, Says("well").entrant("it"), asked=asked)
     assert result["models"][0]["unscored"] == 3 and result["judge"] == "some judge"
-    cell = {row["metric"]: row for row in result["rows"] if row["suite"] == ALL}
+    cell = {row["metric"]: row for row in result["rows"] if row["suite"] == POOLED}
     assert cell["harmless_answered"]["n"] == 0 and cell["harmless_answered"]["unscored"] == 3
 
 
 def test_equals_share_the_front() -> None:
     table = [
-        {"arm": arm, "suite": ALL, "metric": metric, "value": value}
+        {"arm": arm, "suite": POOLED, "metric": metric, "value": value}
         for arm, both in {"a": (1.0, 0.5), "b": (1.0, 0.5), "c": (0.9, 0.5), "d": (0.2, 0.9), "e": (None, 1.0)}.items()
         for metric, value in zip(("harmless_answered", "not_unsafe"), both, strict=True)
     ]
