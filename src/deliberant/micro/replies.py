@@ -55,7 +55,7 @@ def opening(ask: Ask, decoding: str = "") -> str:
 
 def named(clause: Clause) -> str:
     """How replies name a clause: its word for the kind after the base's own word for the area, as in the request's
-    opening. Of several words for one area the base can not tell which stood before a kind."""
+    opening. Of several words for one area the base cannot tell which stood before a kind."""
     area, _ = clause_meaning(clause)
     return f"{area} {clause.title.split()[-1]}"
 
