@@ -47,7 +47,7 @@ IN_FLIGHT = 1024
 """Requests Inspect may have open at our provider: they wait for their batch, they cost nothing."""
 ROLE = "deliberant_role"
 """Key of `extra_body` by which our own scorers say what a request is for; everybody else asks a policy model."""
-_PAUSE = 0.005  # seconds without a new request, after which those that wait are drawn
+_PAUSE = 0.05  # seconds without a new request, after which those that wait are drawn
 _STOPS: dict[str, Stop] = {"max_tokens": "length", "model_length": "length", "content_filter": "blocked"}
 _REASONS: dict[str, StopReason] = {"length": "max_tokens", "blocked": "content_filter"}
 
@@ -80,6 +80,7 @@ class DeliberantAPI(ModelAPI):
         reasoning: Reasoning = "native",
         **options: Any,
     ) -> None:
+        config.max_connections = config.max_connections or IN_FLIGHT  # else Inspect feels its way up from 20, as for APIs
         super().__init__(model_name, base_url, api_key, [], config)
         with in_one_line():
             self._reference = parse_reference(model_name)
@@ -111,14 +112,14 @@ class DeliberantAPI(ModelAPI):
         return model_output(self.model_name, await self._complete(_Ticket(Request(messages, seed), (role, sampling))))
 
     async def _complete(self, ticket: _Ticket) -> Completion:
-        """Wait until no more requests come; who is let through first then draws for all that wait."""
+        """Who is let through first waits until no more requests come, then draws for all that wait."""
         self._waiting.append(ticket)
         seen = 0
         try:
-            while len(self._waiting) > seen:
-                seen = len(self._waiting)
-                await anyio.sleep(_PAUSE)
             async with self._drawing:
+                while ticket.outcome is None and len(self._waiting) > seen:
+                    seen = len(self._waiting)
+                    await anyio.sleep(_PAUSE)
                 if ticket.outcome is None:
                     alike = [each for each in self._waiting if each.kind == ticket.kind and each.outcome is None]
                     await anyio.to_thread.run_sync(self._draw, alike, limiter=self._thread)
