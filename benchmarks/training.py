@@ -1,84 +1,49 @@
-"""What the training stages cost beside the plainest code that does the same: `python -m benchmarks.training`.
+"""What our training stages cost beside stock TRL on the same work: `python -m benchmarks.training RUN`.
 
-A random Llama of about 3M parameters, one thread. Step times are medians without the first step, which warms
-caches. Ratios are what counts: above 1, ours is faster. Expect about 1 for sft and 1.5 to 2 for grpo.
+RUN is a run that has been through filter and sft. One thread; ratios are what counts: above 1, ours is faster.
 
-- sft: our stage against a plain torch loop over the same batches, same autocast.
-- grpo: our stage (rollouts from LocalSampler) against the same stage with TRL's own generation (model.generate).
+- sft: tokens a second of our stage on the run's rows, which are of mixed length, against `SFTTrainer` with best-fit
+  packing (padding-free, which TRL recommends) at each pack length of `--packs`, about as many tokens a step as ours.
+- rl: seconds a step from the checkpoint of `--start`, against `GRPOTrainer` as it comes: its own generation
+  (`model.generate`), the same prompts in the same order, rate, loss and reward function. Both call the run's judge, and
+  both have it read only once what was answered twice; the stock trainer's time is shown without the judge, too.
+  Rewards and groups of one reward stand beside the times, with 95% intervals over the steps: they should be the same.
+
+Both multiply in bf16 where the processor does. Medians over the steps without the first two, which warm caches and
+prove that the sampler has the trainer's weights.
 """
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import argparse
 import statistics
-import tempfile
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
-from trl import GRPOTrainer
-from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+from datasets import Dataset
+from transformers import AutoModelForCausalLM, PrinterCallback, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
-from deliberant.judge import Judge
-from deliberant.models.local.sampler import LocalSampler
-from deliberant.models.types import Completion, Usage
-from deliberant.policy import Policy
-from deliberant.prompts.types import Message, Prompt
-from deliberant.run.recipe import Recipe, Rl, Sft
-from deliberant.run.run import NullProgress
+from deliberant.evals.statistics import Tally, rate
+from deliberant.prompts import Prompt
+from deliberant.run.run import NullProgress, Run
+from deliberant.run.schedule import planned
 from deliberant.stages import rl, sft
-from deliberant.templates.loader import Templates
 from deliberant.training import trainers as training
-from deliberant.training.rows import RowBuilder, TrainingRow
-from tests.tiny import make_tiny_tokenizer
+from deliberant.training.rollouts import Rollouts
+from deliberant.training.rows import TrainingRow
+from deliberant.util.files import Row, read_rows
 
-EMPTY = Policy("none", "0", "", (), ())
-STEPS = 8
-RECIPE = Recipe(
-    name="benchmark",
-    policy="micro",
-    base="micro",
-    judge="micro",
-    prompts="micro",
-    sft=Sft(epochs=1, batch_size=16, save_steps=1000, learning_rate=1e-3),
-    rl=Rl(
-        steps=4, prompts_per_step=4, group_size=8, batch_size=32, max_new_tokens=96, helpful_share=0.0, save_steps=1000
-    ),
-)
-
-
-class Generated(training.SampledGRPOTrainer):
-    """The same trainer with the hook taken out again: completions come from model.generate."""
-
-    def _generate_single_turn(self, *arguments: Any) -> Any:
-        ids, logprobs = GRPOTrainer._generate_single_turn(self, *arguments)
-        rollouts: Any = getattr(self.draw, "__self__")  # noqa: B009
-        rollouts.completions = [Completion("", "", "", False, "length", Usage(0, len(row)), tuple(row)) for row in ids]
-        return ids, logprobs
-
-
-def make_sampler() -> LocalSampler:
-    tokenizer = make_tiny_tokenizer()
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=192,
-        intermediate_size=512,
-        num_hidden_layers=6,
-        num_attention_heads=6,
-        num_key_value_heads=6,
-        max_position_embeddings=1024,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=None,
-        tie_word_embeddings=True,
-    )
-    torch.manual_seed(0)
-    return LocalSampler(LlamaForCausalLM(config), tokenizer, identity="benchmark")
+WARM = 2
+"""Steps at the start that do not count."""
 
 
 class Clock(NullProgress):
@@ -90,91 +55,176 @@ class Clock(NullProgress):
     def advance(self, n: int = 1) -> None:
         self.times.append(time.perf_counter())
 
-    def take(self) -> float:
-        """Median seconds of the steps since the last call, the first of them left out."""
-        seconds = [after - before for before, after in pairwise(self.times[1:])]
+    def take(self) -> list[float]:
+        """Seconds of each step but the first since the last call."""
+        seconds = [after - before for before, after in pairwise(self.times)]
         self.times.clear()
-        return statistics.median(seconds)
+        return seconds
 
 
-def make_run(sampler: LocalSampler, clock: Clock) -> Any:
-    return SimpleNamespace(
-        recipe=RECIPE,
-        style_reader=None,
-        policy=EMPTY,
-        templates=Templates.load("default"),
-        progress=clock,
-        sampler=lambda role: sampler,
-        judge=lambda role: Judge(sampler, Templates.load("default"), RECIPE.judge.filter.sampling),
-        lineage=None,
-        sft_prompts=list,
-        rl_prompts=list,
-        helpful_prompts=list,
+class Steps(TrainerCallback):  # type: ignore[misc]
+    """The same for a stock trainer."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        self.clock.advance()
+
+
+def stock_settings(run: Run, folder: Path) -> dict[str, Any]:
+    return {**training.common_settings(folder, run.recipe.seed, 10_000), "save_strategy": "no"}
+
+
+def stage_folder(folder: Path, name: str) -> Any:
+    (folder / name).mkdir()
+    return SimpleNamespace(dir=folder / name, name=name)
+
+
+def tokens_per_second(steps: Sequence[float], tokens: Sequence[int]) -> float:
+    return sum(tokens[WARM:]) / sum(steps[WARM - 1 :])
+
+
+def ours_sft(run: Run, folder: Path, rows: list[TrainingRow], clock: Clock) -> float:
+    stage = stage_folder(folder, "sft")
+    sft.fit(run, stage, run.trainable(), rows)
+    return tokens_per_second(clock.take()[1:], [row["tokens"] for row in read_rows(stage.dir / "metrics.jsonl")])
+
+
+def stock_sft(run: Run, folder: Path, rows: list[TrainingRow], clock: Clock, pack: int, a_step: int) -> float:
+    """`a_step`: tokens of a step of ours, which the packs of a step come to as well."""
+    model, tokenizer = training.trainable(run.trainable(), run.recipe.sft.train_embeddings, None, run.recipe.seed)
+    trainer = SFTTrainer(
+        model=model,
+        processing_class=tokenizer,
+        train_dataset=Dataset.from_list([{"input_ids": row.input_ids, "labels": row.labels} for row in rows]),
+        args=SFTConfig(
+            **stock_settings(run, folder),
+            gradient_checkpointing=False,
+            packing=True,
+            max_length=pack,
+            per_device_train_batch_size=1,
+            gradient_accumulation_steps=max(1, round(a_step / pack)),
+            num_train_epochs=1,
+            learning_rate=run.recipe.sft.learning_rate,
+        ),
+        callbacks=[Steps(clock)],
     )
+    trainer.remove_callback(PrinterCallback)
+    packed = [sum(each) for each in trainer.train_dataset["seq_lengths"]]
+    trainer.train()
+    steps = clock.take()
+    return statistics.fmean(packed) * trainer.args.gradient_accumulation_steps / statistics.fmean(steps[WARM - 1 :])
 
 
-def prompt(number: int) -> Prompt:
-    return Prompt(
-        f"{number}", (Message(role="user", content=f"question {number}: " + "w" * 40),), ("none",), f"{number}"
+def ours_rl(run: Run, folder: Path, start: str, plan: list[Prompt], clock: Clock) -> tuple[list[float], list[Row]]:
+    stage = stage_folder(folder, "sft+rl")
+    rl.fit(run, stage, run.trainable(start), run.judge("reward"), list(plan))
+    return clock.take()[WARM:], read_rows(stage.dir / "metrics.jsonl")
+
+
+def stock_rl(
+    run: Run, folder: Path, start: str, plan: list[Prompt], clock: Clock
+) -> tuple[list[float], list[Row], list[float]]:
+    """Seconds of each step, its account, and seconds of the judge in it."""
+    recipe, begun = run.recipe.rl, run.trainable(start)
+    model = AutoModelForCausalLM.from_pretrained(begun.source, dtype=torch.float32)
+    for matrix in (model.get_input_embeddings(), model.get_output_embeddings()):
+        matrix.weight.requires_grad_(recipe.train_embeddings)
+    sampler = run.trainable(start)
+    rollouts = Rollouts(sampler, recipe.sampling, run.judge("reward"), run.policy, plan, recipe.judge_k, 0)
+    judged: list[float] = []
+    accounts: list[Row] = []
+
+    def reward(completion_ids: list[list[int]], place: list[int], trainer_state: Any, **_: Any) -> list[float | None]:
+        began = time.perf_counter()
+        rollouts.completions = [sampler.read((), *sampler.cut(list(ids))) for ids in completion_ids]
+        earned = rollouts.reward(place, trainer_state)
+        judged.append(time.perf_counter() - began)
+        accounts.append(rollouts.account)
+        return earned
+
+    trainer = GRPOTrainer(
+        model=model,
+        processing_class=begun.tokenizer,
+        reward_funcs=[reward],
+        train_dataset=Dataset.from_list(
+            [{"prompt": [dict(turn) for turn in prompt.messages], "place": i} for i, prompt in enumerate(plan)]
+        ),
+        args=GRPOConfig(
+            **stock_settings(run, folder),
+            max_steps=recipe.steps,
+            shuffle_dataset=False,
+            num_generations=recipe.group_size,
+            gradient_checkpointing=False,
+            per_device_train_batch_size=recipe.batch_size,
+            gradient_accumulation_steps=recipe.prompts_per_step * recipe.group_size // recipe.batch_size,
+            learning_rate=recipe.learning_rate,
+            lr_scheduler_type="constant",
+            temperature=recipe.temperature,
+            top_k=0,
+            max_completion_length=recipe.max_new_tokens,
+            beta=0.0,
+            loss_type="dapo",
+            scale_rewards="batch",
+            disable_dropout=True,
+        ),
+        callbacks=[Steps(clock)],
     )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    return clock.take()[WARM - 1 :], accounts, judged[WARM:]
 
 
-def plain_sft_seconds(sampler: LocalSampler, rows: list[TrainingRow]) -> float:
-    model, tokenizer = training.trainable(sampler, embeddings=True, lora=None, seed=0)
-    collate = DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id)
-    bf16 = training.common_settings(Path(), 0, 1)["bf16"]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    size = RECIPE.sft.batch_size
-    order = training.batch_order([row.tokens for row in rows], size, RECIPE.seed)
-    seconds = []
-    for start in range(0, len(order), size):
-        begin = time.perf_counter()
-        batch = collate(
-            [{"input_ids": rows[i].input_ids, "labels": rows[i].labels} for i in order[start : start + size]]
-        )
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss = model(**batch).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        seconds.append(time.perf_counter() - begin)
-    return statistics.median(seconds[1:])
+def told(accounts: Sequence[Row], groups: int) -> str:
+    """Rewards and groups of one reward, in percent with a 95% interval over the steps."""
+    said = []
+    for name, share in (("reward", "reward"), ("uniform", "groups of one reward")):
+        parts = [each[name] / (groups if name == "uniform" else 1) for each in accounts]
+        found = rate([Tally(part, 1) for part in parts], [f"{step}" for step in range(len(parts))])
+        assert found.value is not None and found.low is not None and found.high is not None
+        said.append(f"{share} {100 * found.value:.1f} [{100 * found.low:.1f}, {100 * found.high:.1f}]")
+    return ", ".join(said)
 
 
 def main() -> None:
-    torch.set_num_threads(1)
-    sampler = make_sampler()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--steps", type=int, default=12, help="of RL")
+    parser.add_argument("--start", default="sft", help="arm that RL starts from; sft+rl for groups of late training")
+    parser.add_argument("--packs", type=int, nargs="+", default=[512, 1024, 2048])
+    parser.add_argument("--rows", type=int, default=960, help="that sft trains on, once")
+    given = parser.parse_args()
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     clock = Clock()
-    run = make_run(sampler, clock)
-    print(
-        f"{sampler.model.num_parameters() / 1e6:.1f}M parameters, {RECIPE.sft.batch_size} rows per sft step, "
-        f"{RECIPE.rl.prompts_per_step * RECIPE.rl.group_size} completions of up to {RECIPE.rl.max_new_tokens} tokens "
-        "per grpo step"
-    )
-    builder = RowBuilder(EMPTY, sampler)
-    samples = [
-        {"id": f"{n}", "complete": True, "reasoning": "r" * (100 + 17 * n % 90), "answer": "a" * 60}
-        for n in range(STEPS * RECIPE.sft.batch_size)
-    ]
-    rows = [builder.row(prompt(n), "policy", sample) for n, sample in enumerate(samples)]
-    plan = [prompt(number) for number in range(RECIPE.rl.steps * RECIPE.rl.prompts_per_step)]
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = {name: Path(scratch, name) for name in ("sft", "ours", "generate")}
-        for path in folder.values():
-            path.mkdir()
-        stage: Any = {
-            name: SimpleNamespace(dir=path, name="sft" if name == "sft" else "rl") for name, path in folder.items()
-        }
-        sft.fit(run, stage["sft"], sampler, rows)
-        ours, plain = clock.take(), plain_sft_seconds(sampler, rows)
-        print(f"sft   plain {plain:.2f} s  ours {ours:.2f} s  plain/ours {plain / ours:.2f}")
-        rl.fit(run, stage["ours"], sampler, run.judge("reward"), plan)
-        ours = clock.take()
-        training.SampledGRPOTrainer = Generated  # type: ignore[misc]
-        rl.fit(run, stage["generate"], sampler, run.judge("reward"), plan)
-        stock = clock.take()
-        print(f"grpo  generate {stock:.2f} s  ours {ours:.2f} s  generate/ours {stock / ours:.2f}")
+    run = Run.reopen(given.run, clock)
+    update: dict[str, Any] = {"steps": given.steps, "held_out": 0, "save_steps": 10_000}
+    rl_recipe = run.recipe.rl.model_copy(update=update)
+    sft_recipe = run.recipe.sft.model_copy(update={"epochs": 1, "blend": 1.0, "save_steps": 10_000})
+    run.recipe = run.recipe.model_copy(update={"rl": rl_recipe, "sft": sft_recipe})
+    rows = sft.collect(run, "sft").rows[: given.rows]
+    lengths = sorted(row.tokens for row in rows)
+    print(f"sft: {len(rows)} rows of {lengths[0]} to {lengths[-1]} tokens, median {lengths[len(lengths) // 2]}")
+    with TemporaryDirectory() as name, training.quiet():
+        folder = Path(name)
+        mine = ours_sft(run, folder, rows, clock)
+        a_step = sum(lengths) * sft_recipe.batch_size // len(rows)
+        print(f"  ours {mine:.0f} tokens/s, {a_step} a step")
+        best = 0.0
+        for pack in given.packs:
+            theirs = stock_sft(run, folder, rows, clock, pack, a_step)
+            best = max(best, theirs)
+            print(f"  stock, packs of {pack}: {theirs:.0f} tokens/s")
+        print(f"  ours/stock at its best: {mine / best:.2f}", flush=True)
+        plan = planned(run)
+        steps, mine_told = ours_rl(run, folder, given.start, plan, clock)
+        theirs_steps, theirs_told, judge = stock_rl(run, folder, given.start, plan, clock)
+        ours, stock, judging = (statistics.median(each) for each in (steps, theirs_steps, judge))
+        groups = rl_recipe.prompts_per_step
+        print(f"rl: {given.steps} steps of {groups} x {rl_recipe.group_size} from {given.start}")
+        print(f"  ours {ours:.2f} s a step, judge included; {told(mine_told, groups)}")
+        print(f"  stock {stock:.2f} s, {judging:.2f} of them judge; {told(theirs_told, groups)}")
+        print(f"  stock/ours {stock / ours:.2f}; without the judge of stock's {(stock - judging) / ours:.2f}")
 
 
 if __name__ == "__main__":
