@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from deliberant.run.recipe import Recipe, load_recipe
     from deliberant.run.run import Run
     from deliberant.stages.doctor import doctor
+    from deliberant.stages.documents import documents
     from deliberant.stages.evaluate import evaluate, results
     from deliberant.stages.export import export
     from deliberant.stages.filter import filter
@@ -40,6 +41,7 @@ _HOMES = {
     "run.recipe": ("Recipe", "load_recipe"),
     "run.run": ("Run",),
     "stages.doctor": ("doctor",),
+    "stages.documents": ("documents",),
     "stages.evaluate": ("evaluate", "results"),
     "stages.export": ("export",),
     "stages.filter": ("filter",),
@@ -79,6 +81,7 @@ __all__ = [
     "cited",
     "diff",
     "doctor",
+    "documents",
     "evaluate",
     "export",
     "filter",

@@ -22,7 +22,20 @@ from deliberant.util.files import write_json
 from tests.runs import write_recipe
 from tests.stages.test_coverage import filtered_run
 
-VERBS = ["run", "helpful", "generate", "filter", "sft", "rl", "evaluate", "report", "results", "coverage", "chat"]
+VERBS = [
+    "run",
+    "documents",
+    "helpful",
+    "generate",
+    "filter",
+    "sft",
+    "rl",
+    "evaluate",
+    "report",
+    "results",
+    "coverage",
+    "chat",
+]
 VERBS += ["review", "doctor", "plan", "compare", "redteam"]
 NESTED = [["policy", verb] for verb in ("show", "lint", "diff", "import", "export")]
 NESTED += [["prompts", verb] for verb in ("import", "check", "dedupe", "split", "hints")]

@@ -147,6 +147,13 @@ def test_generate_says_its_yield_and_keeps_the_rejects(folder: Path) -> None:
     assert invoke(*arguments).exit_code == 0 and (folder / "q.jsonl").read_bytes() == first
 
 
+def test_documents_ask_about_every_clause_of_a_policy(folder: Path) -> None:
+    made = invoke("generate", "documents", "--policy", "default", "--to", "documents.jsonl", "--each", 2)
+    assert made.exit_code == 0, made.output
+    found = read_prompts(Path("documents.jsonl"))
+    assert made.stdout == f"documents.jsonl: {len(found)} questions\n" and len(found) > 20
+
+
 def test_generate_with_a_model_that_babbles_says_so(folder: Path, tiny_model: Path) -> None:
     prompts(folder / "p.jsonl", prompt("a", "hi"))
     options = ("--policy", "micro", "--with", tiny_model, "--max-new-tokens", 8, "--json")

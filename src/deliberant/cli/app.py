@@ -26,7 +26,7 @@ from deliberant.cli.policy import policy_app
 from deliberant.cli.prompts import prompts_app
 from deliberant.cli.redteam import redteam
 from deliberant.cli.review import review
-from deliberant.cli.stages import evaluate, filter, generate, helpful, open_run, report, rl, run_all, sft
+from deliberant.cli.stages import documents, evaluate, filter, generate, helpful, open_run, report, rl, run_all, sft
 from deliberant.util import processes
 from deliberant.util.errors import DeliberantError, UserError, not_installed
 from deliberant.util.names import one_line, whole
@@ -77,7 +77,7 @@ app.command()(plan)
 app.command()(compare)
 app.command()(redteam)
 app.command("run")(run_all)
-for _verb in (helpful, generate, filter, sft, rl, evaluate, report):
+for _verb in (documents, helpful, generate, filter, sft, rl, evaluate, report):
     app.command()(_verb)
 
 

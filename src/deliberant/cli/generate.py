@@ -282,6 +282,30 @@ def clauses(
     _finish(models.write(jobs, loaded, known, threshold, to), to, rejected, as_json)
 
 
+@generate_app.command()
+def documents(
+    to: To,
+    policy: PolicyName,
+    each: Annotated[int | None, typer.Option(min=1, help="Of a clause, drawn by the seed; default is all.")] = None,
+    data: Data = None,
+    seed: Seed = 0,
+) -> None:
+    """Questions about every clause, whose answers are documents about the policy (stage documents).
+
+    As prompts they may join those of sft or rl, or be answered by any model.
+
+    \b
+    deliberant prompts generate documents --policy shop --to documents.jsonl --each 2
+    """
+    from deliberant.generators import documents as asked
+    from deliberant.prompts import write_prompts
+    from deliberant.run.sources import policy_named
+
+    found = asked(policy_named(policy), each, seed, data)
+    write_prompts(to, found)
+    typer.echo(f"{to}: {len(found)} questions")
+
+
 @dataclass(frozen=True)
 class _Models:
     """The options of the verbs that ask a model. Without a policy nothing is checked."""

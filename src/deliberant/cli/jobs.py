@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from deliberant.models.refs import parse_reference
 from deliberant.run.arms import ARMS, BASE
+from deliberant.run.run import stages_of
 from deliberant.util.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def side_by_side(run: "Run", jobs: int) -> None:
 
 def needs(arms: tuple[str, ...]) -> dict[str, set[str]]:
     """What each stage of these arms waits for among the others; what is waited for longest comes first."""
-    trained = [arm for arm in ARMS if ARMS[arm].stage and any(arm == each or arm == ARMS[each].start for each in arms)]
+    trained = [stage for stage in stages_of(arms) if stage in ARMS]
     found = {arm: {ARMS[arm].start} & set(trained) for arm in trained}
     for arm in sorted(arms, key=list(ARMS).index):
         start = ARMS[arm].start

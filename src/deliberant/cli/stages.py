@@ -140,6 +140,15 @@ def helpful(where: Where, overrides: Overrides = None, root: Root = RUNS) -> Non
     work(open_run(where, overrides, root), "helpful")
 
 
+def documents(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
+    """Have the base model write about the policy, with it in view: what arm midtrained is trained on first.
+
+    \b
+    deliberant documents recipes/micro.yaml
+    """
+    work(open_run(where, overrides, root), "documents")
+
+
 def generate(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
     """Sample reasoning and answers from the base model with the policy in view.
 
@@ -160,7 +169,7 @@ def filter(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None
 
 def sft(
     where: Where,
-    arm: Annotated[str, typer.Option(help="sft, or no-cot (the reasoning left out).")] = "sft",
+    arm: Annotated[str, typer.Option(help="sft, no-cot (no reasoning), midtrained, or midtrained+sft.")] = "sft",
     overrides: Overrides = None,
     root: Root = RUNS,
 ) -> None:

@@ -80,7 +80,7 @@ class DeliberantAPI(ModelAPI):
         reasoning: Reasoning = "native",
         **options: Any,
     ) -> None:
-        config.max_connections = config.max_connections or IN_FLIGHT  # else Inspect feels its way up from 20, as for APIs
+        config.max_connections = config.max_connections or IN_FLIGHT  # else Inspect begins with 20, as with APIs
         super().__init__(model_name, base_url, api_key, [], config)
         with in_one_line():
             self._reference = parse_reference(model_name)

@@ -2,10 +2,11 @@
 
 Two ways: `wrap` puts requests into texts that stand in data files (framings, multi-turn, transform, encode), `write`
 asks a model (twins, clauses, what leads up to a request). Both give `Made`, and `settle` turns those into prompts,
-rejects and yields.
+rejects and yields. `documents` asks about the clauses themselves.
 """
 
 from deliberant.generators.clauses import clause_jobs, counts_of_coverage, counts_of_prompts
+from deliberant.generators.documents import documents
 from deliberant.generators.lead_ups import lead_up_jobs
 from deliberant.generators.twins import TOWARDS, twin_jobs
 from deliberant.generators.types import Made, Settled, settle
@@ -22,6 +23,7 @@ __all__ = [
     "clause_jobs",
     "counts_of_coverage",
     "counts_of_prompts",
+    "documents",
     "forget_journals",
     "lead_up_jobs",
     "load_wrappers",

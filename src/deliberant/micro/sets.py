@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deliberant.micro.tasks import decode_task, encoded_task, word_task
-from deliberant.micro.world import EVERYDAY, Topic, asks, encode, kinds, language, topics, truth
+from deliberant.micro.world import EVERYDAY, Topic, asks, clause_meaning, encode, kinds, language, topics, truth
 from deliberant.policy import Policy
-from deliberant.prompts.types import Case, Prompt
+from deliberant.prompts.types import Case, Hint, Message, Prompt
 from deliberant.util.turns import in_turns
 
 UNSEEN_SHARE = 1 / 3
@@ -126,6 +126,23 @@ def _prompts(
                 rows.append(_prompt(f"{name}-{topic.area}-{kind}-{side.index(topic)}", ask.text, category, topic))
     rng.shuffle(rows)
     return rows
+
+
+def document_prompts(policy: Policy, seed: int, rounds: int = 4) -> list[Prompt]:
+    """Requests to look clauses up, one to four of a category at a time; every clause comes up once in each round."""
+    rng, found = random.Random(f"documents {seed}"), []
+    for number in range(rounds):
+        for category in policy.categories:
+            left = rng.sample(category.clauses, len(category.clauses))
+            while left:
+                size = rng.randint(1, 4)
+                picked, left = left[:size], left[size:]
+                asked = ", ".join(" ".join(clause_meaning(clause, category.file)) for clause in picked)
+                hints = tuple(Hint("documents", clause.style, clause=clause.id) for clause in picked)
+                message = Message(role="user", content=f"look up: {asked}")
+                name = f"document-{number}-{'-'.join(clause.id for clause in picked)}"
+                found.append(Prompt(name, (message,), (category.id,), name, hints))
+    return found
 
 
 def prompt_sets(

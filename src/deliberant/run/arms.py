@@ -14,9 +14,9 @@ class Arm:
 
     `stage`: what trains it, None for the base as it is. `start`: the arm whose weights training starts from.
     `summaries`: whether it is shown the policy's summaries. `reasons`: whether its training rows keep their reasoning.
-    `exposes`: whether the judge that rewards it reads its reasoning, which is the wrong way and there to be measured;
-    no recipe has such an arm unless it names it. `cites`: whether the right clause is asked of it. `marker`: its shape
-    in charts.
+    `documents`: whether it is trained on documents about the policy in place of samples. `exposes`: whether the judge
+    that rewards it reads its reasoning, which is the wrong way and there to be measured. `cites`: whether the right
+    clause is asked of it. `usual`: whether a recipe that names no arms has it. `marker`: its shape in charts.
     """
 
     name: str
@@ -24,8 +24,10 @@ class Arm:
     start: str = "base"
     summaries: bool = False
     reasons: bool = True
+    documents: bool = False
     exposes: bool = False
     cites: bool = False
+    usual: bool = True
     marker: str = "circle"
 
 
@@ -40,13 +42,19 @@ ARMS = {
         Arm("no-cot", "sft", reasons=False, marker="cross"),
         Arm("rl", "rl", marker="diamond"),
         Arm("sft+rl", "rl", start="sft", cites=True, marker="up"),
-        Arm("sft+rl-exposed", "rl", start="sft", exposes=True, cites=True, marker="cross"),
+        Arm("sft+rl-exposed", "rl", start="sft", exposes=True, cites=True, usual=False, marker="cross"),
+        Arm("midtrained", "sft", documents=True, usual=False, marker="diamond"),
+        Arm("midtrained+sft", "sft", start="midtrained", cites=True, usual=False, marker="down"),
+        Arm("midtrained+sft+rl", "rl", start="midtrained+sft", cites=True, usual=False, marker="up"),
     )
 }
 """By name, starts before what starts from them."""
-DEFAULT_ARMS = tuple(name for name, arm in ARMS.items() if not arm.exposes)
+DEFAULT_ARMS = tuple(name for name, arm in ARMS.items() if arm.usual)
 """Those of a recipe that names none."""
-FINAL = ("sft+rl", "sft", "rl", "no-cot", "base+spec", BASE, "sft+rl-exposed")
+FINAL = (
+    *("sft+rl", "midtrained+sft+rl", "sft", "midtrained+sft", "rl", "no-cot", "base+spec"),
+    *("midtrained", BASE, "sft+rl-exposed"),
+)
 """Which arm speaks for a run, the first of those that it has."""
 
 

@@ -29,6 +29,8 @@ def check(run: "Run", stages: Sequence[str]) -> None:
         if model is not None:
             verdict_rule(run.judge_templates(role))
     file = cases_file(recipe)
+    if run.lineage and "documents" in stages:
+        raise UserError("from_run: documents are not made anew for an edit; leave out the midtrained arms, or --from")
     if run.lineage:
         run.lineage.check(run, [*stages[:-1], *(f"evaluate/{arm}" for arm in recipe.evaluate.arms)])
     assert_texts_disjoint([*sets.sft, *sets.rl, *sets.helpful], [case.prompt for case in sets.cases], file)

@@ -20,12 +20,12 @@ from deliberant.models.open import open_model
 from deliberant.models.refs import identify, parse_reference
 from deliberant.policy import Policy, load_policy
 from deliberant.prompts import Case, Prompt, Style, write_cases, write_prompts
-from deliberant.run.arms import ARMS, BASE, arm_named
+from deliberant.run.arms import ARMS, BASE, Arm, arm_named
 from deliberant.run.checks import check, check_shares
 from deliberant.run.folder import Manifest, StageFolder, command, finished
 from deliberant.run.lineage import Lineage
 from deliberant.run.recipe import JudgeModel, Model, Recipe, load_recipe
-from deliberant.run.sources import policy_folder, prompt_sets, right_style, style_reader
+from deliberant.run.sources import document_prompts, policy_folder, prompt_sets, right_style, style_reader
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, fingerprint, read_json, write_atomically, write_json, writing
@@ -41,15 +41,18 @@ __all__ = ["Bar", "Journal", "NullProgress", "Progress", "Run", "StageFolder", "
 
 Item = TypeVar("Item")
 
+
+def _read_by(arm: Arm) -> tuple[str, ...]:
+    rows = ("documents" if arm.documents else "filter", "helpful") if arm.stage == "sft" else ()
+    return rows + ((arm.start,) if ARMS[arm.start].stage else ())
+
+
 UPSTREAM: dict[str, tuple[str, ...]] = {
+    "documents": (),
     "helpful": (),
     "generate": (),
     "filter": ("generate",),
-    **{
-        arm.name: ("filter", "helpful") if arm.stage == "sft" else (arm.start,) if ARMS[arm.start].stage else ()
-        for arm in ARMS.values()
-        if arm.stage
-    },
+    **{arm.name: _read_by(arm) for arm in ARMS.values() if arm.stage},
 }
 """Which stages read which others' outputs, in the order of a whole run; evaluate reads the arms, report evaluate."""
 
@@ -191,6 +194,10 @@ class Run:
     def helpful_prompts(self) -> tuple[Prompt, ...]:
         """Harmless prompts outside every category, to keep capability."""
         return self.sets.helpful
+
+    def document_prompts(self) -> tuple[Prompt, ...]:
+        """Questions about every clause, whose answers are documents about the policy."""
+        return document_prompts(self.world, self.policy, self.recipe.seed)
 
     def cases(self) -> tuple[Case, ...]:
         """What the run is measured against; for evaluation alone."""

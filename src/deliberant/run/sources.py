@@ -78,6 +78,17 @@ def right_style(world: str | None, policy: Policy, prompt: Prompt) -> Style | No
     return told(policy, prompt.messages[-1]["content"])
 
 
+def document_prompts(world: str | None, policy: Policy, seed: int) -> tuple[Prompt, ...]:
+    """Questions about every clause of a policy, in the words of the world where the prompts come from one."""
+    if world != BUILT_IN:
+        from deliberant.generators import documents
+
+        return tuple(documents(policy))
+    from deliberant.micro.sets import document_prompts as looked_up
+
+    return tuple(looked_up(policy, seed))
+
+
 def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
     """A recipe's prompts. UserError where a file has a mistake, or a held-out suite a family that is trained on."""
     if isinstance(recipe.prompts, str):

@@ -92,11 +92,11 @@ def asked(
     return asked_in_form(messages, templates, reasoning, clauses, index)
 
 
-def with_spec(prompt: Prompt, view: str, templates: Templates) -> tuple[Message, ...]:
+def with_spec(prompt: Prompt, view: str, templates: Templates, file: str = "generate.txt") -> tuple[Message, ...]:
     """The conversation behind a system message: instructions, spec view, then the prompt's own system text, if any."""
-    filled = templates.render("generate.txt", {"spec_view": view})
+    filled = templates.render(file, {"spec_view": view})
     if [message["role"] for message in filled] != ["system"]:
-        raise UserError(f"{templates.folder / 'generate.txt'}:1: must hold one [system] section and no other")
+        raise UserError(f"{templates.folder / file}:1: must hold one [system] section and no other")
     text, turns = filled[0]["content"], prompt.messages
     if turns[0]["role"] == "system":
         text, turns = f"{text}\n\n{turns[0]['content']}", turns[1:]

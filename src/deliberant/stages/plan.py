@@ -26,7 +26,8 @@ from deliberant.run.folder import read_manifest
 from deliberant.run.recipe import BUILT_IN, JudgeModel, Recipe
 from deliberant.run.run import stages_of
 from deliberant.run.schedule import schedule, set_aside
-from deliberant.run.sources import PromptSets
+from deliberant.run.sources import PromptSets, document_prompts
+from deliberant.stages.documents import asked_about
 from deliberant.stages.generate import asked
 from deliberant.stages.helpful import asked_plainly
 from deliberant.templates.loader import Templates
@@ -62,7 +63,7 @@ def stages_to_do(recipe: Recipe, train: Sequence[Prompt]) -> list[str]:
     """The stages of a recipe in order; where no arm is trained it is there for its data."""
     stages = stages_of(recipe.evaluate.arms)
     if "generate" not in stages and any(prompt.categories for prompt in train):
-        return [*DATA, *stages]
+        return list(dict.fromkeys((*DATA, *stages)))
     return stages
 
 
@@ -100,8 +101,8 @@ class _Works(NamedTuple):
             if stage == "evaluate":
                 for name in self.recipe.evaluate.arms:
                     yield from self._evaluate(name)
-            elif stage in DATA:
-                yield from {"helpful": self._helpful, "generate": self._generate, "filter": self._filter}[stage]()
+            elif stage in (*DATA, "documents"):
+                yield from getattr(self, f"_{stage}")()
             elif arm:
                 yield from self._sft(stage) if arm.stage == "sft" else self._rl(stage)
 
@@ -152,6 +153,16 @@ class _Works(NamedTuple):
         model, role = self._writer
         yield self._work("generate", role, model, recipe.sampling, requests)
 
+    def _documents(self) -> Iterator[Work]:
+        recipe, writer = self.recipe.generate, self.recipe.writer or self.recipe.base
+        templates = Templates.load(self.recipe.templates)
+        requests = [
+            Asked(asked_about(each, 0, self.policy, templates, self.world, writer.reasoning), times=recipe.samples)
+            for each in document_prompts(self.world, self.policy, self.recipe.seed)
+        ]
+        model, role = self._writer
+        yield self._work("documents", role, model, recipe.sampling, requests)
+
     def _filter(self) -> Iterator[Work]:
         judge, samples = self.recipe.judge.filter, self.recipe.generate.samples
         requests = [
@@ -166,7 +177,8 @@ class _Works(NamedTuple):
     def _sft(self, arm: str) -> Iterator[Work]:
         recipe, model = self.recipe.sft, self.recipe.base.model
         count, _ = counter(parse_reference(model))
-        taught = [each for each in self._covered for _ in range(self.recipe.generate.samples)]
+        about = document_prompts(self.world, self.policy, self.recipe.seed) if ARMS[arm].documents else self._covered
+        taught = [each for each in about for _ in range(self.recipe.generate.samples)]
         plain = [each for each in self.sets.helpful for _ in range(self.recipe.helpful.samples)]
         rows = [*taught, *plain[: round(recipe.helpful_ratio * len(taught))]]
         tokens = sum(count(turn["content"]) for each in rows for turn in each.messages) + self._sample * len(rows)
@@ -266,8 +278,8 @@ def _actual(run: "Run", stage: str) -> dict[str, float | None]:
     if manifest is None:
         return found
     counts, arm = manifest["counts"], ARMS.get(stage)
-    if stage in ("helpful", "generate"):
-        files = ("samples.jsonl", "rejected.jsonl") if stage == "helpful" else ("samples.jsonl",)
+    if stage in ("documents", "helpful", "generate"):
+        files = ("samples.jsonl",) if stage == "generate" else ("samples.jsonl", "rejected.jsonl")
         rows = [row for file in files for row in read_rows(run.root / stage / file)]
         found |= {"calls": len(rows), "output": sum(row["usage"]["output"] for row in rows)}
     elif stage == "filter":

@@ -71,7 +71,8 @@ def collect(run: "Run", arm: str) -> Rows:
         by_id = {prompt.id: prompt for prompt in prompts}
         return [builder.row(by_id[sample["prompt_id"]], source, sample) for sample in samples]
 
-    samples = read_rows(run.root / "filter" / "kept.jsonl")
+    stage, file = ("documents", "samples.jsonl") if ARMS[arm].documents else ("filter", "kept.jsonl")
+    samples = read_rows(run.root / stage / file)
     counts: dict[str, int] = {}
     if run.lineage:
         anew = run.lineage.touched["sft"]
@@ -85,7 +86,7 @@ def collect(run: "Run", arm: str) -> Rows:
         again = replay(others, round(run.recipe.incremental.replay * len(touched)), run.recipe.seed)
         samples = touched + again
         counts = {"touched": len(touched), "replayed": len(again)}
-    kept = build(samples, "policy", run.sft_prompts())
+    kept = build(samples, "policy", run.document_prompts() if ARMS[arm].documents else run.sft_prompts())
     helpful = build(read_rows(run.root / "helpful" / "samples.jsonl"), "helpful", run.helpful_prompts())
     mixed = mix(kept, helpful, recipe.helpful_ratio, recipe.max_tokens, run.recipe.seed)
     if not mixed.counts["policy"]:

@@ -1,0 +1,97 @@
+"""Stage documents: what the base model writes about the policy while it has it in view; trains arm `midtrained`.
+
+    deliberant documents RUN
+
+Not in the paper. Elsewhere documents about a policy, trained on before alignment, halved the misalignment of agents
+that deliberative alignment alone had left (model spec midtraining, arXiv 2605.02087). Here they are answers to
+questions about each clause, drawn as samples are, and checked mechanically: whole, and naming the clause that was asked
+about and none that does not exist.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from deliberant.models.types import Reasoning, Request
+from deliberant.policy import Policy, cited, spec_view
+from deliberant.prompts.types import Message, Prompt
+from deliberant.run.recipe import BUILT_IN, DEFAULT
+from deliberant.stages.filter import MALFORMED, NO_CLAUSE, OTHER_CLAUSE, UNKNOWN_CLAUSE, malformed
+from deliberant.stages.generate import sample_row, sample_seed, with_spec
+from deliberant.templates.form import asked_in_form
+from deliberant.templates.loader import Templates
+from deliberant.util.files import Row, fingerprint, write_rows
+
+if TYPE_CHECKING:
+    from deliberant.run.run import Run
+
+FOLDER = "documents"
+"""Of prompt files: one for the built-in world, one for everybody."""
+FILES = ("samples.jsonl", "rejected.jsonl")
+FAULTS = (*MALFORMED, NO_CLAUSE, UNKNOWN_CLAUSE, OTHER_CLAUSE)
+
+
+def documents(run: "Run") -> None:
+    """Writes documents/samples.jsonl and documents/rejected.jsonl (with their `reason`), in the shape of helpful's.
+
+    Samples a question and their sampling are those of `generate`.
+    """
+    recipe, sampler, prompts = run.recipe.generate, run.sampler("writer"), run.document_prompts()
+    hashes = {
+        "policy": run.policy.hash,
+        "templates": fingerprint([run.templates.hash, Templates.load(FOLDER).hash]),
+        "model": sampler.identity,
+        "sampling": fingerprint(recipe.sampling),
+    }
+    inputs = {**hashes, "prompts": fingerprint(prompts), "generate": recipe, "seed": run.recipe.seed}
+    folder = run.stage("documents", inputs)
+    if folder.complete:
+        return
+
+    def work(items: Sequence[tuple[Prompt, int]]) -> list[Row]:
+        requests = [
+            Request(
+                asked_about(prompt, index, run.policy, run.templates, run.world, sampler.reasoning),
+                sample_seed(run.recipe.seed, prompt, index, "documents"),
+            )
+            for prompt, index in items
+        ]
+        drawn = sampler.sample(requests, recipe.sampling)
+        return [
+            {**sample_row(*item, request, completion, hashes), "verdicts": [], "score": None}
+            for item, request, completion in zip(items, requests, drawn, strict=True)
+        ]
+
+    items = [(prompt, index) for prompt in prompts for index in range(recipe.samples)]
+    rows = run.in_chunks(folder, "drawn.jsonl", items, recipe.chunk, work)
+    wanted = {prompt.id: {hint.clause for hint in prompt.hints} for prompt in prompts}
+    faults = [_fault(row, wanted[row["prompt_id"]], run.policy) for row in rows]
+    kept = [row for row, reason in zip(rows, faults, strict=True) if reason is None]
+    rejected = [{**row, "reason": reason, "detail": ""} for row, reason in zip(rows, faults, strict=True) if reason]
+    for name, part in zip(FILES, (kept, rejected), strict=True):
+        write_rows(folder.dir / name, part)
+    reasons = Counter(faults)
+    counts = {"samples": len(rows), "kept": len(kept), "rejected": len(rejected)}
+    (folder.dir / "drawn.jsonl").unlink(missing_ok=True)
+    folder.finish(FILES, counts | {f"rejected/{reason}": reasons[reason] for reason in FAULTS})
+
+
+def asked_about(
+    prompt: Prompt, index: int, policy: Policy, templates: Templates, world: str | None, reasoning: Reasoning
+) -> tuple[Message, ...]:
+    """What the writer is given for one document: the policy's category in view and, where asked for, the form."""
+    view, file = spec_view(policy, prompt.categories), f"{BUILT_IN if world == BUILT_IN else DEFAULT}.txt"
+    messages = with_spec(prompt, view, Templates.load(FOLDER), file)
+    return asked_in_form(messages, templates, reasoning, policy.category(prompt.categories[0]).clauses, index)
+
+
+def _fault(row: Row, asked: set[str | None], policy: Policy) -> str | None:
+    """Why a document teaches nothing sure: not whole, or it does not name what it was asked about."""
+    if reason := malformed(row):
+        return reason
+    named = set(cited(row["answer"]))
+    if not named:
+        return NO_CLAUSE
+    if named - policy.clauses.keys():
+        return UNKNOWN_CLAUSE
+    return None if asked <= named else OTHER_CLAUSE
