@@ -8,7 +8,6 @@ questions about each clause, drawn as samples are, and checked mechanically: who
 about and none that does not exist.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,16 +17,16 @@ from deliberant.prompts.types import Message, Prompt
 from deliberant.run.recipe import BUILT_IN, DEFAULT
 from deliberant.stages.filter import MALFORMED, NO_CLAUSE, OTHER_CLAUSE, UNKNOWN_CLAUSE, malformed
 from deliberant.stages.generate import sample_row, sample_seed, with_spec
+from deliberant.stages.helpful import finish
 from deliberant.templates.form import asked_in_form
 from deliberant.templates.loader import Templates
-from deliberant.util.files import Row, fingerprint, write_rows
+from deliberant.util.files import Row, fingerprint
 
 if TYPE_CHECKING:
     from deliberant.run.run import Run
 
 FOLDER = "documents"
 """Of prompt files: one for the built-in world, one for everybody."""
-FILES = ("samples.jsonl", "rejected.jsonl")
 FAULTS = (*MALFORMED, NO_CLAUSE, UNKNOWN_CLAUSE, OTHER_CLAUSE)
 
 
@@ -65,15 +64,7 @@ def documents(run: "Run") -> None:
     items = [(prompt, index) for prompt in prompts for index in range(recipe.samples)]
     rows = run.in_chunks(folder, "drawn.jsonl", items, recipe.chunk, work)
     wanted = {prompt.id: {hint.clause for hint in prompt.hints} for prompt in prompts}
-    faults = [_fault(row, wanted[row["prompt_id"]], run.policy) for row in rows]
-    kept = [row for row, reason in zip(rows, faults, strict=True) if reason is None]
-    rejected = [{**row, "reason": reason, "detail": ""} for row, reason in zip(rows, faults, strict=True) if reason]
-    for name, part in zip(FILES, (kept, rejected), strict=True):
-        write_rows(folder.dir / name, part)
-    reasons = Counter(faults)
-    counts = {"samples": len(rows), "kept": len(kept), "rejected": len(rejected)}
-    (folder.dir / "drawn.jsonl").unlink(missing_ok=True)
-    folder.finish(FILES, counts | {f"rejected/{reason}": reasons[reason] for reason in FAULTS})
+    finish(folder, rows, [_fault(row, wanted[row["prompt_id"]], run.policy) for row in rows], FAULTS, {})
 
 
 def asked_about(

@@ -8,15 +8,16 @@ say which. Ours comes from the base model itself, so the mix teaches nothing but
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deliberant.models.types import Reasoning, Request
 from deliberant.prompts.types import Message, Prompt
+from deliberant.run.folder import StageFolder
 from deliberant.stages.filter import MALFORMED, malformed
 from deliberant.stages.generate import sample_id, sample_row, sample_seed
 from deliberant.templates.form import asked_in_form
 from deliberant.templates.loader import Templates
-from deliberant.util.files import fingerprint, write_rows
+from deliberant.util.files import Row, fingerprint, write_rows
 
 if TYPE_CHECKING:
     from deliberant.run.run import Run
@@ -42,7 +43,7 @@ def helpful(run: "Run") -> None:
         return
     reused = run.lineage.rows("helpful", *FILES) if run.lineage else {}
 
-    def work(items: Sequence[tuple[Prompt, int]]) -> list[dict[str, Any]]:
+    def work(items: Sequence[tuple[Prompt, int]]) -> list[Row]:
         requests = [
             Request(
                 asked_plainly(prompt, index, run.templates, sampler.reasoning),
@@ -61,15 +62,21 @@ def helpful(run: "Run") -> None:
     drawn = run.in_chunks(folder, "drawn.jsonl", anew, recipe.chunk, work)
     by_id = {**reused, **{row["id"]: row for row in drawn}}
     rows = [by_id[sample_id(prompt, index)] for prompt, index in items]
-    kept = [row for row in rows if malformed(row) is None]
-    rejected = [{**row, "reason": reason, "detail": ""} for row in rows if (reason := malformed(row)) is not None]
+    extra = {"reused": len(reused), "made": len(drawn)} if run.lineage else {}
+    finish(folder, rows, [malformed(row) for row in rows], MALFORMED, extra)
+
+
+def finish(
+    folder: StageFolder, rows: Sequence[Row], faults: Sequence[str | None], known: Sequence[str], extra: dict[str, int]
+) -> None:
+    """Write the rows without a fault, and the others with it as their `reason`; counts for each of the `known` ones."""
+    kept = [row for row, fault in zip(rows, faults, strict=True) if fault is None]
+    rejected = [{**row, "reason": fault, "detail": ""} for row, fault in zip(rows, faults, strict=True) if fault]
     for file, part in zip(FILES, (kept, rejected), strict=True):
         write_rows(folder.dir / file, part)
-    reasons = Counter(row["reason"] for row in rejected)
+    reasons = Counter(faults)
     counts = {"samples": len(rows), "kept": len(kept), "rejected": len(rejected)}
-    counts |= {f"rejected/{reason}": reasons[reason] for reason in MALFORMED}
-    if run.lineage:
-        counts |= {"reused": len(reused), "made": len(drawn)}
+    counts |= {f"rejected/{reason}": reasons[reason] for reason in known} | extra
     (folder.dir / "drawn.jsonl").unlink(missing_ok=True)
     folder.finish(FILES, counts)
 
