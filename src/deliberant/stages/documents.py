@@ -11,12 +11,12 @@ about and none that does not exist.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from deliberant.models.types import Reasoning, Request
+from deliberant.models.types import Reasoning
 from deliberant.policy import Policy, cited, spec_view
 from deliberant.prompts.types import Message, Prompt
 from deliberant.run.recipe import BUILT_IN, DEFAULT
 from deliberant.stages.filter import MALFORMED, NO_CLAUSE, OTHER_CLAUSE, UNKNOWN_CLAUSE, malformed
-from deliberant.stages.generate import sample_row, sample_seed, with_spec
+from deliberant.stages.generate import draw, with_spec
 from deliberant.stages.helpful import finish
 from deliberant.templates.form import asked_in_form
 from deliberant.templates.loader import Templates
@@ -48,18 +48,13 @@ def documents(run: "Run") -> None:
         return
 
     def work(items: Sequence[tuple[Prompt, int]]) -> list[Row]:
-        requests = [
-            Request(
-                asked_about(prompt, index, run.policy, run.templates, run.world, sampler.reasoning),
-                sample_seed(run.recipe.seed, prompt, index, "documents"),
-            )
-            for prompt, index in items
-        ]
-        drawn = sampler.sample(requests, recipe.sampling)
         return [
-            {**sample_row(*item, request, completion, hashes), "verdicts": [], "score": None}
-            for item, request, completion in zip(items, requests, drawn, strict=True)
+            {**row, "verdicts": [], "score": None}
+            for row in draw(run, folder.name, sampler, recipe.sampling, items, ask, hashes)
         ]
+
+    def ask(prompt: Prompt, index: int) -> tuple[Message, ...]:
+        return asked_about(prompt, index, run.policy, run.templates, run.world, sampler.reasoning)
 
     items = [(prompt, index) for prompt in prompts for index in range(recipe.samples)]
     rows = run.in_chunks(folder, "drawn.jsonl", items, recipe.chunk, work)

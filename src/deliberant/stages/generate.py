@@ -8,17 +8,17 @@ message, so that all prompts of a category share their longest prefix and a prom
 prompt of several categories is shown each of them in full.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from deliberant.models.types import Completion, Reasoning, Request
+from deliberant.models.types import Completion, Reasoning, Request, Sampler, Sampling
 from deliberant.policy import Policy, cited, spec_view
 from deliberant.prompts.types import Message, Prompt
 from deliberant.templates.form import asked_in_form
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
-from deliberant.util.files import fingerprint, seed_of, write_rows
+from deliberant.util.files import Row, fingerprint, seed_of, write_rows
 
 if TYPE_CHECKING:
     from deliberant.run.run import Run
@@ -51,25 +51,14 @@ def generate(run: "Run") -> None:
     reused = run.lineage.rows("generate", SAMPLES) if run.lineage else {}
     views = {named: spec_view(run.policy, named) for named in dict.fromkeys(prompt.categories for prompt in prompts)}
 
-    def work(items: Sequence[tuple[Prompt, int]]) -> list[dict[str, Any]]:
-        requests = [
-            Request(
-                asked(prompt, index, run.policy, run.templates, sampler.reasoning),
-                sample_seed(run.recipe.seed, prompt, index, "generate"),
-            )
-            for prompt, index in items
-        ]
-        drawn = sampler.sample(requests, recipe.sampling)
-        return [
-            sample_row(
-                prompt,
-                index,
-                request,
-                completion,
-                {**hashes, "spec_view": fingerprint(views[prompt.categories])},
-            )
-            for (prompt, index), request, completion in zip(items, requests, drawn, strict=True)
-        ]
+    def work(items: Sequence[tuple[Prompt, int]]) -> list[Row]:
+        rows = draw(run, folder.name, sampler, recipe.sampling, items, ask, hashes)
+        for (prompt, _), row in zip(items, rows, strict=True):
+            row["hashes"] = {**hashes, "spec_view": fingerprint(views[prompt.categories])}
+        return rows
+
+    def ask(prompt: Prompt, index: int) -> tuple[Message, ...]:
+        return asked(prompt, index, run.policy, run.templates, sampler.reasoning)
 
     items = [(prompt, index) for prompt in prompts for index in range(recipe.samples)]
     anew = [(prompt, index) for prompt, index in items if sample_id(prompt, index) not in reused]
@@ -81,6 +70,26 @@ def generate(run: "Run") -> None:
         write_rows(folder.dir / SAMPLES, rows)
         counts |= {"reused": len(reused), "made": len(drawn)}
     folder.finish([SAMPLES], counts)
+
+
+def draw(
+    run: "Run",
+    stage: str,
+    sampler: Sampler,
+    sampling: Sampling,
+    items: Sequence[tuple[Prompt, int]],
+    ask: Callable[[Prompt, int], tuple[Message, ...]],
+    hashes: dict[str, str],
+) -> list[Row]:
+    """A row (see `sample_row`) for each prompt and sample number, drawn in one batch."""
+    requests = [
+        Request(ask(prompt, index), sample_seed(run.recipe.seed, prompt, index, stage)) for prompt, index in items
+    ]
+    drawn = sampler.sample(requests, sampling)
+    return [
+        sample_row(*item, request, completion, hashes)
+        for item, request, completion in zip(items, requests, drawn, strict=True)
+    ]
 
 
 def asked(

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from deliberant.models.types import Reasoning, Request
+from deliberant.models.types import Reasoning
 from deliberant.prompts.types import Message, Prompt
 from deliberant.run.folder import StageFolder
 from deliberant.stages.filter import MALFORMED, malformed
-from deliberant.stages.generate import sample_id, sample_row, sample_seed
+from deliberant.stages.generate import draw, sample_id
 from deliberant.templates.form import asked_in_form
 from deliberant.templates.loader import Templates
 from deliberant.util.files import Row, fingerprint, write_rows
@@ -44,18 +44,13 @@ def helpful(run: "Run") -> None:
     reused = run.lineage.rows("helpful", *FILES) if run.lineage else {}
 
     def work(items: Sequence[tuple[Prompt, int]]) -> list[Row]:
-        requests = [
-            Request(
-                asked_plainly(prompt, index, run.templates, sampler.reasoning),
-                sample_seed(run.recipe.seed, prompt, index, "helpful"),
-            )
-            for prompt, index in items
-        ]
-        drawn = sampler.sample(requests, recipe.sampling)
         return [
-            {**sample_row(*item, request, completion, hashes), "verdicts": [], "score": None}
-            for item, request, completion in zip(items, requests, drawn, strict=True)
+            {**row, "verdicts": [], "score": None}
+            for row in draw(run, folder.name, sampler, recipe.sampling, items, ask, hashes)
         ]
+
+    def ask(prompt: Prompt, index: int) -> tuple[Message, ...]:
+        return asked_plainly(prompt, index, run.templates, sampler.reasoning)
 
     items = [(prompt, index) for prompt in prompts for index in range(recipe.samples)]
     anew = [(prompt, index) for prompt, index in items if sample_id(prompt, index) not in reused]
