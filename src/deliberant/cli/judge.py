@@ -20,6 +20,13 @@ def calibrate(
     labels: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Labels from a file, too; may be repeated.")
     ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Hold the judge that evaluates against a table of answers; made if not there."
+        ),
+    ] = None,
+    number: Annotated[int, typer.Option("--n", min=1, help="Answers in a new table.")] = 120,
     k: Annotated[
         int | None, typer.Option("--k", min=1, help="Read labelled samples again, this often; default: as recorded.")
     ] = None,
@@ -45,6 +52,9 @@ def calibrate(
     reject), optionally reviewer and clause; without a reviewer, the file's name is one. Without --k and
     --wrong-hints no model is loaded.
 
+    --answers is about what the arms answered when they were evaluated: the first call writes a table, you fill
+    in its column decision, the same command then compares.
+
     A golden set is a table of requests, replies and a label of each reply: a clause's id, or what the ids of
     several begin with. Where these say comply the reply keeps the policy.
 
@@ -52,12 +62,15 @@ def calibrate(
     deliberant judge calibrate runs/micro-1a2b3c4d
     deliberant judge calibrate runs/micro-1a2b3c4d --labels labels.csv --json
     deliberant judge calibrate runs/micro-1a2b3c4d --k 5 --wrong-hints
+    deliberant judge calibrate runs/mine-1a2b3c4d --answers answers.csv
     deliberant judge calibrate golden.csv --skip-lines 1 --policy my-policy/ --with MODEL
     """
     if where.is_file():
         return _golden(where, policy, with_, templates, mapped, skip_lines, k, as_json)
     if stray := [name for name, given in (("--policy", policy), ("--with", with_), ("--map", mapped)) if given]:
         raise UserError(f"{stray[0]}: is for golden sets, and {where} is no file")
+    if answers is not None:
+        return _answers(where, answers, number, as_json)
     from deliberant.cli.console import RichProgress, print_table
     from deliberant.review import Labels, Samples, news, read_labels
     from deliberant.review.calibrate import calibrate as calibrated
@@ -105,6 +118,25 @@ def calibrate(
         print_table(table)
     if effects:
         print_table(hinted_table(effects))
+
+
+def _answers(where: Path, file: Path, number: int, as_json: bool) -> None:
+    from deliberant.cli.console import print_table
+    from deliberant.review.answers import calibrate_answers, write_answers
+    from deliberant.review.tables import calibration_tables
+    from deliberant.run.run import Run
+
+    run = Run.reopen(where)
+    if not file.exists():
+        typer.echo(f"{file}: {write_answers(run, file, number)} answers; write accept or reject into column decision")
+        return
+    found = calibrate_answers(run, file)
+    if as_json:
+        typer.echo(json.dumps(found.json(), ensure_ascii=False, indent=1))
+        return
+    typer.echo(f"{found.counts['samples']} labelled answers; {found.counts['without_decision']} have no decision")
+    for table in calibration_tables(found):
+        print_table(table)
 
 
 def _golden(
