@@ -5,7 +5,7 @@ from deliberant.evals.attacks.forged import forged
 from deliberant.evals.attacks.pair import pair
 from deliberant.evals.attacks.retry import retry
 from deliberant.evals.attacks.tap import tap
-from deliberant.evals.probes import awareness
+from deliberant.evals.probes import awareness, thoughts
 from deliberant.evals.provider import deliberant
 from deliberant.evals.suites.agentic import agentic
 from deliberant.evals.suites.coconot import coconot
@@ -40,6 +40,7 @@ __all__ = [
     "strongreject",
     "strongreject_small",
     "tap",
+    "thoughts",
     "transformation",
     "xsafety",
     "xstest",
