@@ -33,8 +33,8 @@ def planned(run: "Run") -> list[Prompt]:
 def replanned(run: "Run", plan: Sequence[Prompt], step: int, resting: Collection[str]) -> list[Prompt]:
     """The same plan up to `step`, and from there on anew, without the `resting` prompts (ids) while others are left.
 
-    A curriculum by what still varies: a group of one reward teaches nothing, and its prompt rests until the next
-    checkpoint.
+    A curriculum by what still varies: a group of one reward teaches nothing, and its prompt rests while there are
+    others.
     """
     recipe = run.recipe.rl
     _, prompts = sides(run)

@@ -111,10 +111,13 @@ def fit(
     )
 
     def rest(step: int) -> None:
-        """Replans what comes after `step` by the groups since the checkpoint before it."""
-        since = [row for row in done if row["step"] > step - recipe.save_steps]
-        uniform = from_leader([id for row in since for id in row["uniform_ids"]])
-        plan[:] = replanned(run, plan, step, frozenset(uniform))
+        """Replans what comes after `step` by the last group of every prompt so far."""
+        uniform: dict[str, bool] = {}
+        for row in done:
+            drawn = plan[(row["step"] - 1) * recipe.prompts_per_step :][: recipe.prompts_per_step]
+            uniform |= {prompt.id: prompt.id in row["uniform_ids"] for prompt in drawn}
+        resting = from_leader([id for id, rests in uniform.items() if rests])
+        plan[:] = replanned(run, plan, step, frozenset(resting))
 
     if recipe.curriculum:
         past, done = done, []
