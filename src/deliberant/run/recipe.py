@@ -247,7 +247,7 @@ class Rl(_Sampled, _Training, validate_default=True):
     `helpful_share` of the prompts are harmless ones outside the policy, `batch_size` is the number of completions in
     one forward pass; `train_embeddings` as in `sft`.
 
-    `curriculum`: a prompt whose last rewards were all the same rests from the next checkpoint on, while others are left.
+    `curriculum`: a prompt whose last rewards were all the same rests from the next checkpoint on, if others are left.
 
     `held_out` prompts are not trained on: the arm's checkpoint is the trained one only where their rewards rose by more
     than chance, else its start. At 0 whatever training left is kept.
