@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from deliberant.cli import app as cli
 from deliberant.policy import load_policy
+from deliberant.review.golden import read_golden
 from deliberant.run.recipe import load_recipe
 from deliberant.run.sources import prompt_sets
 from tests.completions import completed
@@ -100,6 +101,11 @@ def test_it_is_examined(name: str, recipes: Path, tiny: Path, llama: str) -> Non
         assert not found["passed"], "random models write no verdicts"
         stops = [each["message"] for each in found["findings"] if each["severity"] == "stop"]
         assert all(each.startswith(("0 of 8 verdicts can be read", "0 of 8 samples")) for each in stops), stops
+
+
+def test_the_shops_golden_set_can_be_read() -> None:
+    rows, without = read_golden(ROOT / "shop" / "golden.csv", load_policy(ROOT / "shop" / "policy"))
+    assert (len(rows), sum(row.good for row in rows), without) == (112, 19, 0)
 
 
 def test_the_shop_is_taught_and_tested_apart() -> None:
