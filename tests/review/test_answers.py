@@ -1,4 +1,5 @@
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from typer.testing import CliRunner
 from deliberant.cli import app as cli
 from deliberant.review.answers import COLUMNS, calibrate_answers, write_answers
 from deliberant.stages.evaluate import evaluate, read_samples
+from deliberant.stages.report import gather
 from deliberant.util.errors import UserError
 from tests.stages.scripted import Scripted
 from tests.stages.test_evaluate import JudgedRun, ReadRun, answer, open_run
@@ -71,3 +73,5 @@ def test_the_verb_makes_the_table_and_then_compares(run: ReadRun, tmp_path: Path
     filled(file, {"sorry": "accept", "sure": "reject"})
     shown = CliRunner().invoke(cli.app, command)
     assert shown.exit_code == 0 and "Cohen's kappa" in shown.output and "1.00" in shown.output, shown.output
+    assert json.loads((run.root / "evaluate" / "calibration.json").read_text())["confusion"]["accept"]["accept"] == 1
+    assert "People agree with it on 100.0% of" in gather(run).notes[0]

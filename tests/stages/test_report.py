@@ -29,6 +29,7 @@ def test_the_page_says_when_a_judge_read_the_styles(tmp_path: Path) -> None:
     run = open_run(tmp_path, Scripted(answer), Scripted(lambda request: "<think>a</think>score: 5"), JudgedRun)
     evaluate(run)
     report(run)
+    assert "Nobody has held it against people yet" in gather(run).notes[0]
     assert "scored each answer against the policy" in (run.root / "report.html").read_text(encoding="utf-8")
 
 

@@ -53,7 +53,7 @@ def calibrate(
     --wrong-hints no model is loaded.
 
     --answers is about what the arms answered when they were evaluated: the first call writes a table, you fill
-    in its column decision, the same command then compares.
+    in its column decision, the same command then compares. The run's next report says what came of it.
 
     A golden set is a table of requests, replies and a label of each reply: a clause's id, or what the ids of
     several begin with. Where these say comply the reply keeps the policy.
@@ -125,12 +125,15 @@ def _answers(where: Path, file: Path, number: int, as_json: bool) -> None:
     from deliberant.review.answers import calibrate_answers, write_answers
     from deliberant.review.tables import calibration_tables
     from deliberant.run.run import Run
+    from deliberant.stages.report import CALIBRATION
+    from deliberant.util.files import write_json
 
     run = Run.reopen(where)
     if not file.exists():
         typer.echo(f"{file}: {write_answers(run, file, number)} answers; write accept or reject into column decision")
         return
     found = calibrate_answers(run, file)
+    write_json(run.root / "evaluate" / CALIBRATION, found.json())
     if as_json:
         typer.echo(json.dumps(found.json(), ensure_ascii=False, indent=1))
         return

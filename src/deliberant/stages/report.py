@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from deliberant.run.run import Run
 
 STAGES = tuple(UPSTREAM)
+CALIBRATION = "calibration.json"
+"""In evaluate/: how far the judge that evaluates agrees with people (`judge calibrate --answers`)."""
 BUDGETS, WORST, RETRIEVAL, THINKING = "budgets.json", "worst_of.json", "retrieval.json", "thinking.json"
 """What else some runs have in evaluate/: rows by budget and number of draws, and of what the reasoning does."""
 LIBRARIES = ("torch", "transformers", "trl", "inspect_ai")
@@ -50,10 +52,7 @@ def gather(run: "Run") -> Evidence:
     notes, held_out = [], read_gains(run.root)
     copied = [arm for arm in arms if "reused" in run.manifest(f"evaluate/{arm}")["counts"]]
     if run.style_reader is None:
-        notes.append(
-            "Styles were not read mechanically: the recipe's judge scored each answer against the policy. The same "
-            "judge filtered the training samples and gave the rewards, so these rates favour what pleases it."
-        )
+        notes.append(_of_judge(run))
     notes += [
         f"{arm} holds the weights that it started from: reinforcement learning did not raise the rewards of held-out "
         "prompts by more than chance."
@@ -109,6 +108,26 @@ def gather(run: "Run") -> Evidence:
         thinking=_rows(run, THINKING),
         coverage=coverage(run.root) if read_manifest(run.root / "filter") is not None else None,
     )
+
+
+def _of_judge(run: "Run") -> str:
+    """What to believe of rates that a model read."""
+    judges = run.recipe.judge
+    said = [f"No mechanical reading: {judges.evaluate.model} scored each answer against the policy."]
+    if judges.filter.model == judges.evaluate.model:
+        said.append("It filtered the training samples, too, so these rates favour what pleases it.")
+    path = run.root / "evaluate" / CALIBRATION
+    if not path.exists():
+        said.append("Nobody has held it against people yet: deliberant judge calibrate RUN --answers FILE.")
+        return " ".join(said)
+    found = {row["figure"]: row for row in read_json(path, "delete it and calibrate again")["judge"]}
+    right, kappa = found["accuracy"], found["Cohen's kappa"]
+    ends = [kappa[each] for each in ("value", "low", "high")]
+    agreed = "none to tell" if None in ends else "{:.2f} [{:.2f}, {:.2f}], where 0 is chance".format(*ends)
+    said.append(
+        f"People agree with it on {100 * right['value']:.1f}% of {right['n']} answers; Cohen's kappa: {agreed}."
+    )
+    return " ".join(said)
 
 
 def _rows(run: "Run", name: str) -> list[dict[str, Any]]:
