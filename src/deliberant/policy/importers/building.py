@@ -6,8 +6,10 @@ listed. Instructions to a classifier and overviews are kept in policy.md, which 
 
 import re
 import textwrap
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, in_order, prefixes
 from deliberant.policy.loader import RESERVED
@@ -35,6 +37,8 @@ STATED = re.compile(r"\b([A-Z]{1,5}\d{0,3})\"?\s*[:=]\s*1\b")
 """A label that an example has, such as `G: 1`."""
 CLAUSES = ("clause", "category clause")
 LISTS = ("examples", "exclusions", "why")
+Fate = Literal["imported", "aside", "listed"]
+"""What becomes of a line."""
 
 
 @dataclass
@@ -59,13 +63,14 @@ class Builder:
         self.areas: dict[str, Area] = {}
         self.intro, self.rules = list[str](), list[str]()
         self.remarks, self.warnings = list[str](), list[str]()
-        self.files = (0, 0)
-        self.found = self.examples = self.lines = self.aside = self.listed = 0
+        self.found = self.examples = 0
+        self.lines: Counter[Fate] = Counter()
+        self.others: list[Count] = []
 
     def take(self, outline: Outline) -> None:
         """Everything that an outline holds. UserError with file and line for what makes no policy."""
         self.outline = outline
-        self.kept: dict[int, bool] = {}
+        self.fates: dict[int, Fate] = {}
         self.here: list[Area] = []
         self.unplaced: list[list[str]] = []
         parts = list(outline.root.walk())
@@ -88,15 +93,15 @@ class Builder:
             else:
                 self.rules.append("\n\n".join(block).replace("#### ", "## ", 1))
         for number, line in enumerate(outline.lines, start=1):
-            self.lines += bool(line.strip())
-            if line.strip() and number not in self.kept:
-                self.listed += 1
+            if not line.strip():
+                continue
+            self.lines[self.fates.get(number, "listed")] += 1
+            if number not in self.fates:
                 what = f"{clip(line.strip())} is no part of the policy; say what it is with --label"
                 self.warnings.append(f"{outline.file}:{number}: {what}")
-            self.aside += bool(line.strip()) and not self.kept.get(number, True)
 
-    def mark(self, first: int, last: int, imported: bool = True) -> None:
-        self.kept |= dict.fromkeys(range(first, last + 1), imported)
+    def mark(self, first: int, last: int, fate: Fate = "imported") -> None:
+        self.fates |= dict.fromkeys(range(first, last + 1), fate)
 
     def verbatim(self, first: int, last: int) -> str:
         """Lines as they stand, save that headings are deep enough to be text, and no list of a clause begins."""
@@ -117,13 +122,13 @@ class Builder:
         """A part below an area, None above the first one."""
         match part.role:
             case "aside" if part.kind in ("rule", "front", "html"):
-                self.mark(part.line, part.end, imported=False)
+                self.mark(part.line, part.end, "aside")
             case "aside":
                 title = f"## {part.title}" + (f" ({self.outline.file.name})" if self.several else "")
                 body = self.below(part)
                 self.intro.append(f"{title}\n\n{body}" if body else part.title)
             case "title" | "group":
-                self.mark(part.line, part.last, imported=False)
+                self.mark(part.line, part.last, "aside")
                 if TAG.search(part.title):
                     self.place(area, [self.verbatim(part.line, part.last)])
                 for each in part.inner:
@@ -172,7 +177,7 @@ class Builder:
             name = re.sub(r"\s*[-\u2013\u2014:][^()]*$", "", means.rest).strip("() ")
             area = self.area(name or means.code, means.code, means.code)
         area = area or self.document()
-        self.mark(part.line, part.last, imported=False)
+        self.mark(part.line, part.last, "aside")
         block = []
         for each in part.inner:
             if each.role == "text" and each.kind != "rule":
@@ -214,7 +219,7 @@ class Builder:
     def cases(self, part: Part, area: Area | None) -> None:
         """A section of examples: each with the label that it states, else with that of the label above."""
         cases = [each for each in part.inner if each.kind in ("heading", "bold", "item", "capitals")] or [part]
-        self.mark(part.line, part.last, imported=False)
+        self.mark(part.line, part.last, "aside")
         for each in part.inner:
             if each not in cases:
                 self.place(area, [self.verbatim(each.line, each.end)])
@@ -238,8 +243,8 @@ class Builder:
         if style is None:
             what = f"rule {clip(part.title)} stands below no label"
             raise mistake(self.outline.file, part.line, what, "give its style with --style")
-        lists = _topmost(part, LISTS)
-        inner = _topmost(part, ("category", *CLAUSES))
+        lists = list(_topmost(part, LISTS))
+        inner = list(_topmost(part, ("category", *CLAUSES)))
         title, code, text, examples = self.head(part)
         if not title:
             what, remedy = (
@@ -247,8 +252,7 @@ class Builder:
                 f"write `{code or part.mark} <when it applies>`",
             )
             raise mistake(self.outline.file, part.line, what, remedy)
-        gone = {number for each in lists + inner for number in range(each.line, each.end + 1)}
-        runs = list(_runs(number for number in range(part.last + 1, part.end + 1) if number not in gone))
+        runs = list(_between(sorted(lists + inner, key=lambda each: each.line), part.last + 1, part.end))
         blocks = [self.verbatim(first, last) for first, last in runs]
         if part.kind == "item":
             blocks = [textwrap.dedent(block).strip("\n") for block in blocks]
@@ -319,16 +323,14 @@ class Builder:
         if self.layout == "prose":
             places = ", ".join(clause.source for clause in policy.clauses.values())
             self.remarks.append(f"titles are headings of prose: say in each when the clause applies ({places})")
-        counts = [
+        aside, listed, lines = self.lines["aside"], self.lines["listed"], self.lines.total()
+        counts = (
             Count("categories", len(categories), len(categories)),
             Count("clauses", self.found, total),
             Count("examples", self.examples, self.examples),
-            Count(f"lines ({self.aside} aside, {self.listed} listed)", self.lines, self.lines - self.listed),
-        ]
-        if self.files[0]:
-            names = ("example files", "examples in them")
-            counts += (Count(name, number, number) for name, number in zip(names, self.files, strict=True))
-        return Imported(policy, tuple(counts), (*self.remarks, WRITTEN), tuple(self.warnings))
+            Count(f"lines ({aside} aside, {listed} listed)", lines, lines - listed),
+        )
+        return Imported(policy, (*counts, *self.others), (*self.remarks, WRITTEN), tuple(self.warnings))
 
     def name_clauses(self) -> None:
         """Give every clause its id: the source's code, or one made of it; else the next free number of its area."""
@@ -382,11 +384,13 @@ class Builder:
         self.remarks.append(f"example {clip(text[:60])} names no clause: {where}")
 
 
-def _topmost(part: Part, roles: Collection[str]) -> list[Part]:
+def _topmost(part: Part, roles: Collection[str]) -> Iterator[Part]:
     """The parts below one that have these roles, save those below another such part."""
-    return [each for each in part.inner if each.role in roles] + [
-        found for each in part.inner if each.role not in roles for found in _topmost(each, roles)
-    ]
+    for each in part.inner:
+        if each.role in roles:
+            yield each
+        else:
+            yield from _topmost(each, roles)
 
 
 def lead_text(outline: Outline, part: Part) -> str:
@@ -414,16 +418,14 @@ def _unmarked(text: str, part: Part) -> str:
     return "\n".join(filter(None, [part.title, textwrap.dedent(text.partition("\n")[2])])).strip()
 
 
-def _runs(numbers: Iterator[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each run of numbers."""
-    run: list[int] = []
-    for number in numbers:
-        if run and number != run[-1] + 1:
-            yield run[0], run[-1]
-            run = []
-        run.append(number)
-    if run:
-        yield run[0], run[-1]
+def _between(parts: Iterable[Part], first: int, last: int) -> Iterator[tuple[int, int]]:
+    """First and last line of each stretch, of those from `first` to `last`, that none of the parts holds."""
+    for part in parts:
+        if part.line > first:
+            yield first, part.line - 1
+        first = max(first, part.end + 1)
+    if first <= last:
+        yield first, last
 
 
 def _reason(text: str) -> tuple[str, str]:
