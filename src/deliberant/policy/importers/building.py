@@ -20,7 +20,8 @@ from deliberant.policy.types import CLAUSE_ID, Category, Clause, Policy
 from deliberant.policy.words import meaning, section_lead, words
 from deliberant.prompts.types import Style
 
-HEADING = re.compile(r"^ {0,3}#{1,3}(?=[ \t]|$)", re.MULTILINE)
+TAKEN = re.compile(rf"(?P<heading>^ {{0,3}}#{{1,3}}(?=[ \t]|$))|{LABEL.pattern}", re.MULTILINE)
+"""What would begin a section, or a list of a clause."""
 TAG = re.compile(r"\s*(\{#([\w-]+)[^{}]*\})\s*$")
 LEADING = re.compile(
     r"(\*\*|__)(?P<title>.+?)(?P<end>[:.]?)\1(?P<gap>\s*(?:[:\uff1a]|[-\u2013\u2014](?=\s))?\s*)(?P<rest>.*)$",
@@ -107,10 +108,9 @@ class Builder:
         """Lines as they stand, save that headings are deep enough to be text, and no list of a clause begins."""
         self.mark(first, last)
         text = self.outline.text(first, last)
-        for match in reversed(list(HEADING.finditer(masked(text)))):
-            text = text[: match.start()] + "####" + text[match.end() :]
-        for match in reversed(list(LABEL.finditer(masked(text)))):
-            text = f"{text[: match.start()]} {text[match.start() :]}"
+        for match in reversed(list(TAKEN.finditer(masked(text)))):
+            start = match.end("heading") if match["heading"] else match.start()
+            text = text[: match.start()] + ("####" if match["heading"] else " ") + text[start:]
         return re.sub(r"\A(?:\s*---\n)+|(?:\n\s*---)+\s*\Z", "", text).strip("\n")
 
     def below(self, part: Part) -> str:
@@ -180,7 +180,7 @@ class Builder:
         self.mark(part.line, part.last, "aside")
         block = []
         for each in part.inner:
-            if each.role == "text" and each.kind != "rule":
+            if each.role == "text":
                 block.append(self.verbatim(each.line, each.end))
             else:
                 self.part(each, area)
@@ -239,19 +239,16 @@ class Builder:
 
     def clause(self, part: Part, area: Area) -> None:
         """A rule: its title, text, reason, examples and exclusions, and where it stands."""
-        name, style = self.outline.file.name, part.asked or self.style
+        file, style = self.outline.file, part.asked or self.style
         if style is None:
             what = f"rule {clip(part.title)} stands below no label"
-            raise mistake(self.outline.file, part.line, what, "give its style with --style")
+            raise mistake(file, part.line, what, "give its style with --style")
         lists = list(_topmost(part, LISTS))
         inner = list(_topmost(part, ("category", *CLAUSES)))
         title, code, text, examples = self.head(part)
         if not title:
-            what, remedy = (
-                f"rule {code or part.mark} has no condition",
-                f"write `{code or part.mark} <when it applies>`",
-            )
-            raise mistake(self.outline.file, part.line, what, remedy)
+            name = code or part.mark
+            raise mistake(file, part.line, f"rule {name} has no condition", f"write `{name} <when it applies>`")
         runs = list(_between(sorted(lists + inner, key=lambda each: each.line), part.last + 1, part.end))
         blocks = [self.verbatim(first, last) for first, last in runs]
         if part.kind == "item":
@@ -266,10 +263,21 @@ class Builder:
         self.mark(part.line, part.last)
         self.examples += len(found["examples"])
         last = max([part.last, *(last for _, last in runs), *(each.end for each in lists)])
-        place = f"{name}:{part.line}" + (f"-{last}" if last > part.line else "")
-        shown, excluded, whys = tuple(found["examples"]), tuple(found["exclusions"]), "\n\n".join(found["why"])
-        clause = Clause(code, title, style, body, shown, excluded, area.id, whys, f"{place} {code}".strip(), part.line)
-        area.clauses.append(clause)
+        place = f"{file.name}:{part.line}" + (f"-{last}" if last > part.line else "")
+        area.clauses.append(
+            Clause(
+                code,
+                title,
+                style,
+                text=body,
+                examples=tuple(found["examples"]),
+                exclusions=tuple(found["exclusions"]),
+                category=area.id,
+                why="\n\n".join(found["why"]),
+                source=f"{place} {code}".strip(),
+                line=part.line,
+            )
+        )
         for each in inner if part.role == "clause" else ():
             self.part(each, area)
 
@@ -335,26 +343,26 @@ class Builder:
     def name_clauses(self) -> None:
         """Give every clause its id: the source's code, or one made of it; else the next free number of its area."""
         taken = {area.code: area.id for area in self.areas.values() if not area.clauses[0].id}
+        bare: dict[str, int] = {}
         for area in self.areas.values():
             for place, clause in enumerate(area.clauses):
-                stem, dot, letter = clause.id.partition(".")
-                code = f"{stem}{ord(letter[0].lower()) - ord('a') + 1:02}" if dot else clause.id
-                id = code if re.fullmatch(CLAUSE_ID, code) else ""
-                if id and id in taken:
+                id = _clause_id(clause.id)
+                area.clauses[place] = replace(clause, id=id)
+                if not id:
+                    bare[area.id] = bare.get(area.id, 0) + 1
+                elif id in taken:
                     what = f"code {clause.id} is already taken at {taken[id]}"
                     raise mistake(self.outline.file, clause.line, what, "give one of the two another code")
-                taken |= {id: clause.source} if id else {}
-                area.clauses[place] = replace(clause, id=id)
-        bare = [area for area in self.areas.values() if not all(clause.id for clause in area.clauses)]
-        letters = {area.id: area.code for area in bare if re.fullmatch("[A-Z]{1,4}", area.code)}
-        letters |= prefixes((area.id for area in bare if area.id not in letters), letters.values())
-        for area in bare:
-            ids = [id for number in range(1, 1000) if (id := f"{letters[area.id]}{number}") not in taken]
-            number = sum(not clause.id for clause in area.clauses)
-            what = f"category {area.id}: {number} clauses have no code that can be an id; numbered from {ids[0]}"
+                else:
+                    taken[id] = clause.source
+        letters = {id: code for id in bare if re.fullmatch("[A-Z]{1,4}", code := self.areas[id].code)}
+        letters |= prefixes((id for id in bare if id not in letters), letters.values())
+        for id, number in bare.items():
+            free = [f"{letters[id]}{n}" for n in range(1, 1000) if f"{letters[id]}{n}" not in taken]
+            what = f"category {id}: {number} clauses have no code that can be an id; numbered from {free[0]}"
             self.remarks.append(what)
-            free = iter(ids)
-            area.clauses = [clause if clause.id else replace(clause, id=next(free)) for clause in area.clauses]
+            names, clauses = iter(free), self.areas[id].clauses
+            clauses[:] = [clause if clause.id else replace(clause, id=next(names)) for clause in clauses]
 
     def category_of(self, area: Area) -> Category:
         for style, text in area.cases:
@@ -405,6 +413,13 @@ def _joined(blocks: list[str]) -> str:
 
 def _plain(title: str) -> str:
     return re.sub(r"\*\*|__", "", title).strip()
+
+
+def _clause_id(code: str) -> str:
+    """A code as the id of a clause, `SP2.a` as SP201; "" where it can be none."""
+    stem, dot, letter = code.partition(".")
+    id = f"{stem}{ord(letter[0].lower()) - ord('a') + 1:02}" if dot else code
+    return id if re.fullmatch(CLAUSE_ID, id) else ""
 
 
 def _slug(name: str) -> str:
