@@ -8,15 +8,16 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Literal
 
-from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, in_order, prefixes
+from deliberant.policy.importers.areas import Area, clause_id, joined, number_clauses
+from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, in_order
 from deliberant.policy.loader import RESERVED
 from deliberant.policy.markdown import clip, masked, mistake
 from deliberant.policy.outline import Outline, Part
 from deliberant.policy.parts import LABEL
-from deliberant.policy.types import CLAUSE_ID, Category, Clause, Policy
+from deliberant.policy.types import Clause, Policy
 from deliberant.policy.words import meaning, section_lead, words
 from deliberant.prompts.types import Style
 
@@ -42,26 +43,13 @@ Fate = Literal["imported", "aside", "listed"]
 """What becomes of a line."""
 
 
-@dataclass
-class Area:
-    """A category in the making. `clauses` have the source's codes for ids; `cases`: examples that name no clause."""
-
-    id: str
-    title: str
-    code: str = ""
-    summary: str = ""
-    compressed: str = ""
-    loose: list[str] = field(default_factory=list)
-    clauses: list[Clause] = field(default_factory=list)
-    cases: list[tuple[Style | None, str]] = field(default_factory=list)
-
-
 class Builder:
     """Takes outlines in, one after the other; `done` gives the policy."""
 
     def __init__(self, name: str, layout: str, style: Style | None, several: bool) -> None:
         self.name, self.layout, self.style, self.several = name, layout, style, several
         self.areas: dict[str, Area] = {}
+        self.taken: dict[str, str] = {}
         self.intro, self.rules = list[str](), list[str]()
         self.remarks, self.warnings = list[str](), list[str]()
         self.found = self.examples = 0
@@ -264,20 +252,14 @@ class Builder:
         self.examples += len(found["examples"])
         last = max([part.last, *(last for _, last in runs), *(each.end for each in lists)])
         place = f"{file.name}:{part.line}" + (f"-{last}" if last > part.line else "")
-        area.clauses.append(
-            Clause(
-                code,
-                title,
-                style,
-                text=body,
-                examples=tuple(found["examples"]),
-                exclusions=tuple(found["exclusions"]),
-                category=area.id,
-                why="\n\n".join(found["why"]),
-                source=f"{place} {code}".strip(),
-                line=part.line,
-            )
-        )
+        id, source = clause_id(code), f"{place} {code}".strip()
+        if id in self.taken:
+            what = f"code {code} is already taken at {self.taken[id]}"
+            raise mistake(file, part.line, what, "give one of the two another code")
+        self.taken |= {id: source} if id else {}
+        lists = {name: tuple(items) for name, items in found.items()}
+        clause = Clause(id, title, style, body, lists["examples"], lists["exclusions"], area.id, line=part.line)
+        area.clauses.append(replace(clause, why="\n\n".join(lists["why"]), source=source))
         for each in inner if part.role == "clause" else ():
             self.part(each, area)
 
@@ -322,9 +304,12 @@ class Builder:
             del self.areas[area.id]
         if not self.areas:
             raise mistake(self.outline.file, 1, "no rule in it", "`deliberant policy outline` shows what was found")
-        self.name_clauses()
-        categories = tuple(map(self.category_of, self.areas.values()))
-        policy = Policy(self.name, "1", _joined(self.intro), GUIDELINES, in_order(categories), _joined(self.rules))
+        areas = list(self.areas.values())
+        self.remarks += number_clauses(areas)
+        for area in areas:
+            self.remarks += area.settle()
+        categories = tuple(area.category() for area in areas)
+        policy = Policy(self.name, "1", joined(self.intro), GUIDELINES, in_order(categories), joined(self.rules))
         total = len(policy.clauses)
         if self.style and self.layout != "labelled":
             self.remarks.insert(0, f"{self.style} is the style of all {total} clauses (--style): the source has none")
@@ -339,57 +324,6 @@ class Builder:
             Count(f"lines ({aside} aside, {listed} listed)", lines, lines - listed),
         )
         return Imported(policy, (*counts, *self.others), (*self.remarks, WRITTEN), tuple(self.warnings))
-
-    def name_clauses(self) -> None:
-        """Give every clause its id: the source's code, or one made of it; else the next free number of its area."""
-        taken = {area.code: area.id for area in self.areas.values() if not area.clauses[0].id}
-        bare: dict[str, int] = {}
-        for area in self.areas.values():
-            for place, clause in enumerate(area.clauses):
-                id = _clause_id(clause.id)
-                area.clauses[place] = replace(clause, id=id)
-                if not id:
-                    bare[area.id] = bare.get(area.id, 0) + 1
-                elif id in taken:
-                    what = f"code {clause.id} is already taken at {taken[id]}"
-                    raise mistake(self.outline.file, clause.line, what, "give one of the two another code")
-                else:
-                    taken[id] = clause.source
-        letters = {id: code for id in bare if re.fullmatch("[A-Z]{1,4}", code := self.areas[id].code)}
-        letters |= prefixes((id for id in bare if id not in letters), letters.values())
-        for id, number in bare.items():
-            free = [f"{letters[id]}{n}" for n in range(1, 1000) if f"{letters[id]}{n}" not in taken]
-            what = f"category {id}: {number} clauses have no code that can be an id; numbered from {free[0]}"
-            self.remarks.append(what)
-            names, clauses = iter(free), self.areas[id].clauses
-            clauses[:] = [clause if clause.id else replace(clause, id=next(names)) for clause in clauses]
-
-    def category_of(self, area: Area) -> Category:
-        for style, text in area.cases:
-            self.attach(area, style, text)
-        if not area.summary:
-            area.summary = "; ".join(clause.title.rstrip(".:;\u3002") for clause in area.clauses) + "."
-            self.remarks.append(f"category {area.id} has no summary: the titles of its clauses are written")
-        texts = area.id, area.title, area.summary, _joined(area.loose)
-        return Category(*texts, tuple(area.clauses), compressed=area.compressed)
-
-    def attach(self, area: Area, style: Style | None, text: str) -> None:
-        """An example that names no clause goes below the one that shares most words with it; else into definitions."""
-        said = set(re.findall(r"\w{2,}", text.casefold()))
-        shared = {
-            place: len(said & set(re.findall(r"\w{2,}", f"{clause.title} {clause.text}".casefold())))
-            for place, clause in enumerate(area.clauses)
-            if clause.style == style
-        }
-        best = [place for place, score in shared.items() if score == max(shared.values())]
-        if len(best) == 1 and (shared[best[0]] or len(shared) == 1):
-            clause = area.clauses[best[0]]
-            area.clauses[best[0]] = replace(clause, examples=(*clause.examples, text))
-            where = f"placed below {clause.id} by its words"
-        else:
-            area.loose.append(f"#### Example ({style or 'no label'})\n\n{text}")
-            where = f"kept in the definitions of {area.id}"
-        self.remarks.append(f"example {clip(text[:60])} names no clause: {where}")
 
 
 def _topmost(part: Part, roles: Collection[str]) -> Iterator[Part]:
@@ -406,20 +340,8 @@ def lead_text(outline: Outline, part: Part) -> str:
     return re.sub(r"^.*?:(?:\*\*)?[ \t]*", "", outline.text(part.line, part.end), count=1).strip()
 
 
-def _joined(blocks: list[str]) -> str:
-    """Blocks with a blank line between them; blanks at the ends of lines are nothing that a file keeps."""
-    return re.sub(r"[ \t]+$", "", "\n\n".join(filter(None, blocks)), flags=re.MULTILINE).strip("\n")
-
-
 def _plain(title: str) -> str:
     return re.sub(r"\*\*|__", "", title).strip()
-
-
-def _clause_id(code: str) -> str:
-    """A code as the id of a clause, `SP2.a` as SP201; "" where it can be none."""
-    stem, dot, letter = code.partition(".")
-    id = f"{stem}{ord(letter[0].lower()) - ord('a') + 1:02}" if dot else code
-    return id if re.fullmatch(CLAUSE_ID, id) else ""
 
 
 def _slug(name: str) -> str:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from deliberant.policy.importers.building import TAG, Builder, lead_text
@@ -45,8 +44,7 @@ def take_examples(builder: Builder, file: Path) -> None:
         texts = [builder.intro, *(area.loose for area in builder.areas.values())]
         if cited or named:
             area, place = (cited or named)[0]
-            clause = area.clauses[place]
-            area.clauses[place] = replace(clause, examples=(*clause.examples, *shown))
+            area.show(place, *shown)
             titled += [key] * (not cited)
         elif text := next((text for text in texts if any(mark in block for block in text)), None):
             text += [f"**Example**: {one}" for one in shown]
