@@ -69,10 +69,10 @@ class Builder:
             part.mark == "examples" and part.role in ("", "text") and any(each.kind == "code" for each in part.inner)
             for part in parts
         )
-        self.main = next((part for part in outline.root.inner if part.role == "title"), outline.root)
-        front = outline.root.inner[0] if outline.root.inner and outline.root.inner[0].kind == "front" else None
-        named = re.search(r"^(?:title|name):[ \t]*(.+)$", outline.text(1, front.last), re.M) if front else None
-        self.title = _plain(named[1].strip("\"' ") if named else self.main.title)
+        main = next((part for part in outline.root.inner if part.role == "title"), outline.root)
+        front = "".join(outline.text(part.line, part.last) for part in outline.root.inner if part.kind == "front")
+        named = re.search(r"^(?:title|name):[ \t]*(.+)$", front, re.MULTILINE)
+        self.title = _plain(named[1].strip("\"' ") if named else main.title)
         self.name = self.name if self.several else self.title
         for part in outline.root.inner:
             self.part(part, None)
@@ -200,9 +200,9 @@ class Builder:
         self.mark(part.line, part.last)
         if part.role == "category clause":
             self.clause(part, area)
+            return
         for each in part.inner:
-            if part.role == "category" or each.role in ("category", *CLAUSES):
-                self.part(each, area)
+            self.part(each, area)
 
     def cases(self, part: Part, area: Area | None) -> None:
         """A section of examples: each with the label that it states, else with that of the label above."""
@@ -231,18 +231,18 @@ class Builder:
         if style is None:
             what = f"rule {clip(part.title)} stands below no label"
             raise mistake(file, part.line, what, "give its style with --style")
-        lists = list(_topmost(part, LISTS))
-        inner = list(_topmost(part, ("category", *CLAUSES)))
-        title, code, text, examples = self.head(part)
+        below = list(_topmost(part, (*LISTS, "category", *CLAUSES)))
+        lists = [each for each in below if each.role in LISTS]
+        title, code, text, quoted = self.head(part)
         if not title:
             name = code or part.mark
             raise mistake(file, part.line, f"rule {name} has no condition", f"write `{name} <when it applies>`")
-        runs = list(_between(sorted(lists + inner, key=lambda each: each.line), part.last + 1, part.end))
+        runs = list(_between(below, part.last + 1, part.end))
         blocks = [self.verbatim(first, last) for first, last in runs]
         if part.kind == "item":
             blocks = [textwrap.dedent(block).strip("\n") for block in blocks]
         body, why = _reason("\n\n".join(filter(None, [text, *blocks])))
-        found = {"examples": examples, "exclusions": [], "why": [why] if why else []}
+        found = {"examples": quoted, "exclusions": [], "why": [why] if why else []}
         for each in lists:
             found[each.role] += self.items(each)
         group = next((each for each in part.parents() if each.role != "clause"), part)
@@ -257,11 +257,12 @@ class Builder:
             what = f"code {code} is already taken at {self.taken[id]}"
             raise mistake(file, part.line, what, "give one of the two another code")
         self.taken |= {id: source} if id else {}
-        lists = {name: tuple(items) for name, items in found.items()}
-        clause = Clause(id, title, style, body, lists["examples"], lists["exclusions"], area.id, line=part.line)
-        area.clauses.append(replace(clause, why="\n\n".join(lists["why"]), source=source))
-        for each in inner if part.role == "clause" else ():
-            self.part(each, area)
+        examples, exclusions = tuple(found["examples"]), tuple(found["exclusions"])
+        clause = Clause(id, title, style, body, examples, exclusions, area.id, line=part.line)
+        area.clauses.append(replace(clause, why="\n\n".join(found["why"]), source=source))
+        for each in below:
+            if each.role not in LISTS:
+                self.part(each, area)
 
     def head(self, part: Part) -> tuple[str, str, str, list[str]]:
         """Title, code, the rest of its first line, and the examples in it."""
