@@ -80,6 +80,10 @@ def bare(title: str | None) -> str:
     return short.strip() if not short or short[-1].isspace() else text
 
 
+def on_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def mistake(file: Path, line: int, what: str, remedy: str) -> UserError:
     return UserError(f"{file}:{line}: {what}; {remedy}")
 
@@ -169,7 +173,7 @@ def _front_matter(file: Path, text: str, keys: Sequence[str]) -> dict[str, Value
         if isinstance(read, list | dict):
             what = f"value of {key!r} is not YAML's, in a plain `key: value` line"
             raise mistake(file, line, what, "put it in quotes if it holds punctuation")
-        values[key] = Value(" ".join((read or "").split()), line)
+        values[key] = Value(on_one_line(read or ""), line)
     for name in keys:
         if name not in values or not values[name].text:
             line = values[name].line if name in values else 1

@@ -14,7 +14,7 @@ from typing import Literal
 from deliberant.policy.importers.areas import Area, clause_id, joined, number_clauses
 from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, in_order
 from deliberant.policy.loader import RESERVED
-from deliberant.policy.markdown import clip, masked, mistake
+from deliberant.policy.markdown import clip, masked, mistake, on_one_line
 from deliberant.policy.outline import Outline, Part
 from deliberant.policy.parts import LABEL
 from deliberant.policy.types import Clause, Policy
@@ -267,7 +267,7 @@ class Builder:
     def head(self, part: Part) -> tuple[str, str, str, list[str]]:
         """Title, code, the rest of its first line, and the examples in it."""
         if tag := TAG.search(part.title):
-            return " ".join(TAG.sub("", part.title).split()), "", f"`{tag[1]}`", []
+            return on_one_line(TAG.sub("", part.title)), "", f"`{tag[1]}`", []
         means = part.means
         coded = any(each.isdigit() for each in means.code) and not means.graded
         title, code, text = (means.rest, means.code, "") if coded else (part.title, "", "")
@@ -282,7 +282,7 @@ class Builder:
             title, examples = quoted[1], [each[1:-1] for each in re.findall(QUOTE, quoted[2])]
         elif part.kind == "bold":
             title = title.rstrip(".")
-        return " ".join(_plain(title).split()), code, text, examples
+        return on_one_line(_plain(title)), code, text, examples
 
     def items(self, part: Part) -> list[str]:
         """The items of a list of examples, exclusions or reasons; a conversation in code is one with its title."""

@@ -22,7 +22,7 @@ from pathlib import Path
 from deliberant.policy.importers.sources import DOCUMENTS
 from deliberant.policy.importers.types import Count, Imported, in_order
 from deliberant.policy.loader import load_policy
-from deliberant.policy.markdown import Block, bare, mistake, read_document
+from deliberant.policy.markdown import Block, bare, mistake, on_one_line, read_document
 from deliberant.policy.printer import clause_parts, front_matter, guideline_section, write_files
 from deliberant.policy.types import Policy
 from deliberant.util.errors import UserError
@@ -69,7 +69,7 @@ def read_exported(file: Path) -> Imported:
     if str(before) or not found:
         raise mistake(file, 1, "no title, or no line `Version: ...` below it", "write them there")
     intro = re.sub(r"^( {0,3})\\(\\*#(?:[ \t]|$))", r"\1\2", head.text[found.end() :].strip("\n"), flags=re.MULTILINE)
-    files = {"policy.md": f"{front_matter(name=bare(first[1]), version=' '.join(found[1].split()))}\n{intro}\n"}
+    files = {"policy.md": f"{front_matter(name=bare(first[1]), version=on_one_line(found[1]))}\n{intro}\n"}
     for match, body in others:
         title = bare(match[1])
         if named := re.fullmatch(r"CATEGORY (\w[\w-]*):\s*(\S.*)", title):
