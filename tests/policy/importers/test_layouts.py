@@ -184,6 +184,12 @@ def test_a_coded_rule_below_a_plain_heading_in_a_coded_one_is_a_rule(tmp_path: P
     assert not found.warnings
 
 
+def test_more_rules_without_a_code_than_ids_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"policy\.md:1002: category p has 1000 clauses without a code, and ids"):
+        imported(tmp_path, "# P\n## VIOLATES\n" + "- x\n" * 1000)
+    assert len(rules(imported(tmp_path, "# P\n## VIOLATES\n" + "- x\n" * 999))) == 999
+
+
 def test_sources_without_styles_ask_for_one(tmp_path: Path) -> None:
     for text in (TAXONOMY, NUMBERED, PROSE):
         with pytest.raises(UserError, match="have no response styles; name one for all clauses with --style"):
