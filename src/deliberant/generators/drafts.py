@@ -16,7 +16,8 @@ from pathlib import Path
 from deliberant.judge.judge import fence
 from deliberant.models.types import Completion, Request, Sampler, Sampling
 from deliberant.policy.importers import Imported, Wishes
-from deliberant.policy.importers.building import Area, Builder
+from deliberant.policy.importers.areas import Area
+from deliberant.policy.importers.building import Builder
 from deliberant.policy.importers.layouts import CLOSED, MARKED, assign, check_titles
 from deliberant.policy.importers.sources import open_source
 from deliberant.policy.markdown import clip

@@ -1,7 +1,7 @@
 """What changed between two versions of a policy, and which categories' spec views it reaches."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from deliberant.policy.types import Category, Clause, Policy
@@ -33,6 +33,7 @@ class Diff:
 
     Clauses are matched by id: one that got a new id counts as removed and added. `policy` names what of `name`,
     `version` and `intro` changed; no view holds them. `styles` names guidelines that were added, removed or reworded.
+    `everywhere`: what stands in every view changed. `reached`: the `known` categories whose spec view did, sorted.
     """
 
     added: tuple[Clause, ...]
@@ -44,9 +45,9 @@ class Diff:
     styles: tuple[str, ...]
     rules: bool
     policy: tuple[str, ...]
-    everywhere: bool = field(repr=False)
-    touched: frozenset[str] = field(repr=False)
-    known: frozenset[str] = field(repr=False)
+    everywhere: bool
+    reached: tuple[str, ...]
+    known: tuple[str, ...]
 
     def touches(self, category: str) -> bool:
         """Whether the spec view of that category's prompts changed, so that samples drawn under the old one are stale.
@@ -56,35 +57,25 @@ class Diff:
         UserError for a category that neither version has.
         """
         if category not in self.known:
-            raise UserError(f"neither policy has a category {category!r}; {nearest(category, sorted(self.known))}")
-        return self.everywhere or category in self.touched
-
-    @property
-    def reached(self) -> list[str]:
-        """The categories of either version that `touches` is true of, sorted."""
-        return [id for id in sorted(self.known) if self.touches(id)]
+            raise UserError(f"neither policy has a category {category!r}; {nearest(category, self.known)}")
+        return category in self.reached
 
     @property
     def empty(self) -> bool:
         """Whether the two are equal."""
-        clauses = self.added or self.removed or self.changed or self.touched
-        return not (clauses or self.categories_changed or self.styles or self.rules or self.policy or self.everywhere)
+        return not any(self.lines())
 
     def row(self) -> dict[str, Any]:
-        """The whole as JSON; clauses by id, category, title and style, `touched` as `reached` has it."""
+        """The whole as JSON; clauses by id, category, title and style, what is `reached` as `touched`."""
         row = asdict(self)
         for name in ("added", "removed"):
             row[name] = [{key: clause[key] for key in ("id", "category", "title", "style")} for clause in row[name]]
         row["changed"] = [
-            {
-                "id": each.new.id,
-                "category": each.new.category,
-                "what": each.what,
-                "style": [each.old.style, each.new.style],
-            }
+            {"id": new.id, "category": new.category, "what": each.what, "style": [old.style, new.style]}
             for each in self.changed
+            for old, new in [(each.old, each.new)]
         ]
-        row["touched"] = self.reached
+        row["touched"] = row.pop("reached")
         del row["known"]
         return row
 
@@ -108,10 +99,10 @@ class Diff:
 def diff(old: Policy, new: Policy) -> Diff:
     """What it takes to get from `old` to `new`."""
     before, after = ({each.id: each for each in policy.categories} for policy in (old, new))
-    old_clauses, new_clauses = old.clauses, new.clauses
+    known, everywhere = sorted(before | after), summary_view(old) != summary_view(new)
     return Diff(
-        added=tuple(clause for id, clause in new_clauses.items() if id not in old_clauses),
-        removed=tuple(clause for id, clause in old_clauses.items() if id not in new_clauses),
+        added=tuple(clause for id, clause in new.clauses.items() if id not in old.clauses),
+        removed=tuple(clause for id, clause in old.clauses.items() if id not in new.clauses),
         changed=tuple(_changes(old, new)),
         categories_added=tuple(id for id in after if id not in before),
         categories_removed=tuple(id for id in before if id not in after),
@@ -119,9 +110,9 @@ def diff(old: Policy, new: Policy) -> Diff:
         styles=tuple(_style_changes(old, new)),
         rules=old.rules != new.rules,
         policy=tuple(_differ(old, new, "name", "version", "intro")),
-        everywhere=summary_view(old) != summary_view(new),
-        touched=frozenset(id for id in before | after if _view(before.get(id)) != _view(after.get(id))),
-        known=frozenset(before | after),
+        everywhere=everywhere,
+        reached=tuple(id for id in known if everywhere or _view(before.get(id)) != _view(after.get(id))),
+        known=tuple(known),
     )
 
 
@@ -131,10 +122,10 @@ def _view(category: Category | None) -> tuple[str, str] | None:
 
 
 def _changes(old: Policy, new: Policy) -> Iterator[Change]:
-    stayed = [id for id, clause in old.clauses.items() if id in new.clauses]
-    stayed = [id for id in stayed if new.clauses[id].category == old.clauses[id].category]
+    homes = {id: clause.category for id, clause in old.clauses.items()}
     for category in new.categories:
-        moved = _moved((id for id in stayed if old.clauses[id].category == category.id), category.clauses)
+        stayed = {each.id: each for each in category.clauses if homes.get(each.id) == category.id}
+        moved = _moved((id for id in homes if id in stayed), stayed)
         for clause in category.clauses:
             if was := old.clauses.get(clause.id):
                 what = ["restyled"] * (was.style != clause.style) + ["moved"] * (was.category != clause.category)
@@ -148,16 +139,15 @@ def _differ(old: object, new: object, *names: str) -> list[str]:
     return [name for name in names if getattr(old, name) != getattr(new, name)]
 
 
-def _moved(before: Iterable[str], after: Iterable[Clause | Category]) -> set[str]:
-    """The ids that another one of the two versions' common ids stands in the place of."""
-    old = list(before)
-    return {now for now, was in zip((each.id for each in after if each.id in old), old, strict=True) if now != was}
+def _moved(before: Iterable[str], after: Iterable[str]) -> set[str]:
+    """Of the same ids in two orders, those that stand in another place."""
+    return {now for was, now in zip(before, after, strict=True) if now != was}
 
 
 def _category_changes(before: dict[str, Category], after: dict[str, Category]) -> Iterator[CategoryChange]:
-    both = [id for id in before if id in after]
-    moved = _moved(both, after.values())
-    for id in (id for id in after if id in before):
+    both = [id for id in after if id in before]
+    moved = _moved((id for id in before if id in after), both)
+    for id in both:
         what = _differ(before[id], after[id], "title", "summary", "definitions", "compressed")
         if what := what + ["reordered"] * (id in moved):
             yield CategoryChange(id, tuple(what))

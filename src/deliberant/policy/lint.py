@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from deliberant.policy.markdown import clip, masked
 from deliberant.policy.passages import Passage, passages
 from deliberant.policy.tokens import ESTIMATE, Count, estimate
-from deliberant.policy.types import CLAUSE_ID, Clause, Policy
+from deliberant.policy.types import CLAUSE_ID, Policy
 from deliberant.policy.views import in_full
 from deliberant.prompts.census import CONTROL
 from deliberant.prompts.types import STYLES
@@ -89,10 +89,11 @@ def fix(root: Path, policy: Policy, findings: list[Finding]) -> int:
         return bare if wrong else match[0]
 
     for path in dict.fromkeys(each.path for each in findings if each.rule in ("control-character", "dangling-id")):
-        text, unseen = UNSEEN.subn("", (root / path).read_bytes().decode())
-        before, mended = mended, mended + unseen
+        before = (root / path).read_bytes().decode()
+        text, unseen = UNSEEN.subn("", before)
         text = REFERENCE.sub(lambda match: re.sub(CLAUSE_ID, right, match[0]), text)
-        if mended > before:
+        mended += unseen
+        if text != before:
             write_atomically(root / path, text.encode())
     return mended
 
@@ -192,32 +193,33 @@ def _contradictions(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
     a second time without FILLERS and plural endings. Nothing looser: "make a bath bomb" is one word away from "make a
     bomb" and is its harmless twin, not a copy.
     """
-    exactly: dict[tuple[str, ...], list[tuple[Passage, Clause]]] = defaultdict(list)
-    nearly: dict[tuple[str, ...], list[tuple[Passage, Clause]]] = defaultdict(list)
+    exactly: dict[tuple[str, ...], list[Passage]] = defaultdict(list)
+    nearly: dict[tuple[str, ...], list[Passage]] = defaultdict(list)
     excluded: dict[tuple[str, tuple[str, ...]], Passage] = {}
     for text in texts:
         words = tuple(re.findall(r"\w+", unicodedata.normalize("NFKC", text.text).casefold()))
         if text.kind == "exclusion":
             excluded[text.clause, words] = text
         elif text.kind == "example" and words:
-            exactly[words].append((text, policy.clauses[text.clause]))
+            exactly[words].append(text)
             if content := tuple(word.removesuffix("s") for word in words if word not in FILLERS):
-                nearly[content].append((text, policy.clauses[text.clause]))
-    for words, places in exactly.items():
-        for text, clause in places:
-            if other := excluded.get((clause.id, words)):
-                what = f"clause {clause.id} has {clip(text.text)} among its exclusions, too (line {other.line})"
+                nearly[content].append(text)
+    for words, shown in exactly.items():
+        for text in shown:
+            if other := excluded.get((text.clause, words)):
+                what = f"clause {text.clause} has {clip(text.text)} among its exclusions, too (line {other.line})"
                 yield Finding(text.path, text.line, "contradiction", "error", f"{what}; delete one of the two")
     told: set[Passage] = set()
     for word, groups in (("same", exactly), ("nearly the same", nearly)):
-        for (before, first), *later in groups.values():
-            for text, clause in later:
-                if clause.id == first.id or text in told:
+        for first, *later in groups.values():
+            for text in later:
+                if text.clause == first.clause or text in told:
                     continue
                 told.add(text)
-                what = f"{clip(text.text)} is the {word} example as that of {first.id} at {before.path}:{before.line}"
-                if clause.style != first.style:
-                    what += f", but {clause.id} asks for {clause.style} and {first.id} for {first.style}"
+                what = f"{clip(text.text)} is the {word} example as that of {first.clause} at {first.path}:{first.line}"
+                style, other_style = policy.clauses[text.clause].style, policy.clauses[first.clause].style
+                if style != other_style:
+                    what += f", but {text.clause} asks for {style} and {first.clause} for {other_style}"
                     what += "; keep it below one of the two"
                     yield Finding(text.path, text.line, "contradiction", "error", what)
                 elif word == "same":

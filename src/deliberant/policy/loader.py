@@ -8,7 +8,7 @@ import os
 import re
 from pathlib import Path
 
-from deliberant.policy.markdown import Block, clip, mistake, read_document, read_sections
+from deliberant.policy.markdown import NOTHING, Block, clip, mistake, read_document, read_sections
 from deliberant.policy.parts import read_body, read_guidelines, read_style
 from deliberant.policy.types import CLAUSE_ID, Category, Clause, Policy
 from deliberant.util.errors import UserError
@@ -35,7 +35,7 @@ def load_policy(path: str | Path) -> Policy:
     styles = read_guidelines(root / "styles.md", sections, [category.id for category in categories])
     rules = _load_rules(root / "rules.md")
     name, version = front["name"].text, front["version"].text
-    return Policy(name, version, str(intro), styles, categories, str(rules or ""), (_line(intro), _line(rules)))
+    return Policy(name, version, str(intro), styles, categories, str(rules), (intro.first_line, rules.first_line))
 
 
 def outside_policies(path: Path) -> None:
@@ -54,18 +54,13 @@ def _check_names(root: Path) -> None:
             raise mistake(entry, 1, f"unknown {kind} in a policy folder", remedy)
 
 
-def _load_rules(file: Path) -> Block | None:
+def _load_rules(file: Path) -> Block:
     if not os.path.lexists(file):  # a link to nothing is a mistake, and no rules
-        return None
+        return NOTHING
     [page] = read_sections(read_document(file)[1], depth=1, named="Rules")
     if not str(page.body):
-        raise mistake(file, page.body.line, "no rules below the title", "write them, or delete the file")
+        raise page.body.mistake("no rules below the title", "write them, or delete the file")
     return page.body
-
-
-def _line(block: Block | None) -> int:
-    """Where a text starts, 0 where there is none."""
-    return block.first_line if block and str(block) else 0
 
 
 def _load_categories(folder: Path) -> tuple[Category, ...]:
@@ -82,9 +77,8 @@ def _load_categories(folder: Path) -> tuple[Category, ...]:
         named = [(f"category id {category.id!r}", id_line)]
         for name, line in [*named, *((f"clause id {clause.id!r}", clause.line) for clause in category.clauses)]:
             if name in places:
-                raise mistake(
-                    file, line, f"{name} is already taken at {places[name]}", "give one of the two another id"
-                )
+                what = f"{name} is already taken at {places[name]}"
+                raise mistake(file, line, what, "give one of the two another id")
             places[name] = f"{file}:{line}"
         categories.append(category)
     if not categories:
@@ -107,36 +101,33 @@ def _load_category(file: Path) -> tuple[Category, int]:
             clauses.append(_load_clause(name, block, id))
         elif level == 3:
             what = f"`###` heading {clip(name)} outside `## Clauses`"
-            raise mistake(file, block.line, what, "move it below `## Clauses` or use `####`")
+            raise block.mistake(what, "move it below `## Clauses` or use `####`")
         elif name not in SECTIONS:
-            raise mistake(file, block.line, f"unknown section {clip(name)}", nearest(name, SECTIONS))
+            raise block.mistake(f"unknown section {clip(name)}", nearest(name, SECTIONS))
         elif name in found:
-            what = f"section {name!r} again (first on line {found[name].line})"
-            raise mistake(file, block.line, what, "merge the two")
+            raise block.mistake(f"section {name!r} again (first on line {found[name].line})", "merge the two")
         else:
             found[name] = block
-    summary, compressed, definitions, rules = map(found.get, SECTIONS)
-    line = body.first_line
-    if not str(summary or ""):
-        remedy = "write one short paragraph below `## Summary`"
-        raise mistake(file, summary.line if summary else line, f"category {id!r} has no summary", remedy)
-    if rules and str(rules):
-        raise mistake(file, rules.first_line, "text in `## Clauses` above the first clause", HEADING_FORM)
+    summary, compressed, definitions, rules = (found.get(name, NOTHING) for name in SECTIONS)
+    if not str(summary):
+        where, what = found.get("Summary", title.body), f"category {id!r} has no summary"
+        raise where.mistake(what, "write one short paragraph below `## Summary`")
+    if str(rules):
+        raise rules.mistake("text in `## Clauses` above the first clause", HEADING_FORM, rules.first_line)
     if not clauses:
-        remedy = f"below `## Clauses` {HEADING_FORM}"
-        raise mistake(file, rules.line if rules else line, f"category {id!r} has no clauses", remedy)
-    if compressed and not str(compressed):
-        remedy = "write the short form of the category, or delete it"
-        raise mistake(file, compressed.line, "`## Compressed` is empty", remedy)
-    texts = str(summary), str(definitions or ""), tuple(clauses), f"{file.parent.name}/{file.name}"
-    lines = _line(summary), _line(definitions), _line(compressed)
-    return Category(id, title.title, *texts, str(compressed or ""), lines), id_line
+        where, what = found.get("Clauses", title.body), f"category {id!r} has no clauses"
+        raise where.mistake(what, f"below `## Clauses` {HEADING_FORM}")
+    if "Compressed" in found and not str(compressed):
+        raise compressed.mistake("`## Compressed` is empty", "write the short form of the category, or delete it")
+    texts = str(summary), str(definitions), tuple(clauses), f"{file.parent.name}/{file.name}", str(compressed)
+    lines = summary.first_line, definitions.first_line, compressed.first_line
+    return Category(id, title.title, *texts, lines), id_line
 
 
 def _load_clause(title: str, block: Block, category: str) -> Clause:
     words = title.rsplit(maxsplit=2)
     if len(words) != 3 or not re.fullmatch(rf"\[{CLAUSE_ID}\]", words[1]):
         what = f"clause heading {clip(title)} lacks its condition, an id such as [W1] or a style"
-        raise mistake(block.file, block.line, what, HEADING_FORM)
-    style = read_style(block.file, block.line, words[2])
+        raise block.mistake(what, HEADING_FORM)
+    style = read_style(words[2], block)
     return read_body(block, Clause(words[1][1:-1], words[0], style, category=category, line=block.line))

@@ -42,10 +42,14 @@ class Block(NamedTuple):
         """The line of a place in the text, or in the mask."""
         return self.line + self.text.count("\n", 0, offset)
 
+    def mistake(self, what: str, remedy: str, line: int = 0) -> UserError:
+        """What is wrong where it starts, or on the line named."""
+        return mistake(self.file, line or self.line, what, remedy)
+
     @property
     def first_line(self) -> int:
-        """The line of the first text in it."""
-        return self.line + len(self.text) - len(self.text.lstrip("\n"))
+        """The line of the first text in it, 0 where there is none."""
+        return self.line + len(self.text) - len(self.text.lstrip("\n")) if str(self) else 0
 
     def split(self, pattern: re.Pattern[str]) -> tuple["Block", list[tuple[re.Match[str], "Block"]]]:
         """What stands before the first match, then each match with all that follows it up to the next."""
@@ -69,16 +73,15 @@ class Section(NamedTuple):
     body: Block
 
 
-def heading(match: re.Match[str]) -> str:
-    """What group 1 of a heading's match says, without the `##` that may close the line."""
-    return bare(match[1])
-
-
 def bare(title: str | None) -> str:
     """A heading's words without the `##` that may close its line."""
     text = (title or "").strip()
     short = text.rstrip("#")
     return short.strip() if not short or short[-1].isspace() else text
+
+
+def on_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def mistake(file: Path, line: int, what: str, remedy: str) -> UserError:
@@ -88,6 +91,10 @@ def mistake(file: Path, line: int, what: str, remedy: str) -> UserError:
 def clip(text: str) -> str:
     """A user's words fit for a one-line error message."""
     return repr(text if len(text) <= 80 else text[:79] + "…")
+
+
+NOTHING = Block(Path(), 0, "", "")
+"""What stands where a file, or a section, need not be."""
 
 
 def read_document(file: Path, keys: Sequence[str] = (), text: str | None = None) -> tuple[dict[str, Value], Block]:
@@ -116,16 +123,16 @@ def read_sections(block: Block, depth: int, named: str = "") -> list[Section]:
     sections = [Section(len(match[1]), (match[2] or "").strip(), body) for match, body in parts]
     wanted = f"write `# {named or '<title>'}` first"
     if str(before) or not sections:
-        raise mistake(block.file, before.first_line, "text above the title, or no title", wanted)
+        raise block.mistake("text above the title, or no title", wanted, before.first_line)
     title, *rest = sections
     if title.level != 1 or not title.title or named not in ("", title.title):
-        raise mistake(block.file, title.body.line, f"no title here, but {clip(title.title)}", wanted)
+        raise title.body.mistake(f"no title here, but {clip(title.title)}", wanted)
     if depth > 1 and str(title.body):
-        line = title.body.first_line
-        raise mistake(block.file, line, "text between title and first section", "move it into a section")
+        what = "text between title and first section"
+        raise block.mistake(what, "move it into a section", title.body.first_line)
     if again := next((section for section in rest if section.level == 1), None):
         what = f"a second title, {clip(again.title)} (the first is on line {title.body.line})"
-        raise mistake(block.file, again.body.line, what, "use `##` or deeper, or put it in a ``` fence")
+        raise again.body.mistake(what, "use `##` or deeper, or put it in a ``` fence")
     return sections
 
 
@@ -166,7 +173,7 @@ def _front_matter(file: Path, text: str, keys: Sequence[str]) -> dict[str, Value
         if isinstance(read, list | dict):
             what = f"value of {key!r} is not YAML's, in a plain `key: value` line"
             raise mistake(file, line, what, "put it in quotes if it holds punctuation")
-        values[key] = Value(" ".join((read or "").split()), line)
+        values[key] = Value(on_one_line(read or ""), line)
     for name in keys:
         if name not in values or not values[name].text:
             line = values[name].line if name in values else 1

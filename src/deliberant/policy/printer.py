@@ -34,16 +34,13 @@ def clause_heading(clause: Clause) -> str:
     return f"### {clause.title} [{clause.id}] {clause.style}"
 
 
-def clause_parts(clause: Clause) -> list[str]:
-    """The parts of the body that are there, in order: text, reason, examples, exclusions."""
+def clause_parts(clause: Clause, source: bool = False) -> list[str]:
+    """The parts of the body that are there: text, reason, examples, exclusions; and the source, for files alone."""
     why = clause.why and ("Why:\n" if "\n" in clause.why else "Why: ") + clause.why  # a fence needs its own line
     parts = [clause.text, why, _listing("Examples", clause.examples), _listing("Exclusions", clause.exclusions)]
+    if source and clause.source:
+        parts.append(f"Source: {clause.source}")
     return [part for part in parts if part]
-
-
-def clause_file_parts(clause: Clause) -> list[str]:
-    """`clause_parts`, and the source, which files alone hold."""
-    return clause_parts(clause) + [f"Source: {clause.source}"] * bool(clause.source)
 
 
 def _category(category: Category) -> str:
@@ -54,7 +51,7 @@ def _category(category: Category) -> str:
         blocks.append(f"## Definitions\n{category.definitions}")
     blocks.append("## Clauses")
     for clause in category.clauses:
-        blocks.append("\n".join([clause_heading(clause), "\n\n".join(clause_file_parts(clause))]).rstrip("\n"))
+        blocks.append("\n".join([clause_heading(clause), "\n\n".join(clause_parts(clause, source=True))]).rstrip("\n"))
     return front_matter(id=category.id) + "\n\n".join(blocks) + "\n"
 
 

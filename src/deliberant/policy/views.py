@@ -7,6 +7,7 @@ categories stand in every view: they decide what a category's clauses leave open
 
 from collections.abc import Callable, Sequence
 
+from deliberant.policy.markdown import on_one_line
 from deliberant.policy.printer import clause_heading, clause_parts
 from deliberant.policy.types import Category, Guideline, Policy
 from deliberant.util.errors import UserError
@@ -17,7 +18,7 @@ def summary_view(policy: Policy) -> str:
 
     Summaries and guidelines are one line each, rules stand as they are written.
     """
-    summaries = [f"- {category.id}: {_one_line(category.summary)}" for category in policy.categories]
+    summaries = [f"- {category.id}: {on_one_line(category.summary)}" for category in policy.categories]
     rules = ["# rules", policy.rules] if policy.rules else []
     return "\n".join(["# summaries", *summaries, *rules, "# styles", *map(_style_line, policy.styles)])
 
@@ -67,8 +68,4 @@ def _in_short(category: Category) -> str:
 
 def _style_line(guideline: Guideline) -> str:
     topic = f" ({guideline.category})" if guideline.category else ""
-    return f"- {guideline.style}{topic}: {_one_line(guideline.text)}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return f"- {guideline.style}{topic}: {on_one_line(guideline.text)}"

@@ -170,6 +170,26 @@ def test_bold_codes_with_lists_that_are_text_and_a_reason(tmp_path: Path) -> Non
     assert (bulk.text, bulk.why, bulk.examples) == ("The same twice.", "it floods.", ("Fifty posts, like:\n- this",))
 
 
+def test_examples_are_those_of_the_innermost_rule_alone(tmp_path: Path) -> None:
+    text = "# Help\n\n## Health\n\nCare.\n\n### Doses\n\nBe exact.\n\nExamples:\n- how much?\n"
+    outer, inner = imported(tmp_path, text, "comply").policy.clauses.values()
+    assert (outer.title, outer.examples, outer.source) == ("Health", (), "policy.md:3-6")
+    assert (inner.title, inner.examples, inner.source) == ("Doses", ("how much?",), "policy.md:7-12")
+
+
+def test_a_coded_rule_below_a_plain_heading_in_a_coded_one_is_a_rule(tmp_path: Path) -> None:
+    text = "# H\n\n## K1 - Burns\n\nHot.\n\n### More\n\n**K2 - Cuts**\n\nSharp.\n"
+    found = imported(tmp_path, text, "refuse")
+    assert [(id, found.policy.clause(id).category) for id, *_ in rules(found)] == [("K1", "K1"), ("K2", "K2")]
+    assert not found.warnings
+
+
+def test_more_rules_without_a_code_than_ids_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"policy\.md:1002: category p has 1000 clauses without a code, and ids"):
+        imported(tmp_path, "# P\n## VIOLATES\n" + "- x\n" * 1000)
+    assert len(rules(imported(tmp_path, "# P\n## VIOLATES\n" + "- x\n" * 999))) == 999
+
+
 def test_sources_without_styles_ask_for_one(tmp_path: Path) -> None:
     for text in (TAXONOMY, NUMBERED, PROSE):
         with pytest.raises(UserError, match="have no response styles; name one for all clauses with --style"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deliberant.policy.importers.building import Builder
 from deliberant.policy.importers.exported import export_policy, is_exported, read_exported
+from deliberant.policy.importers.footnotes import broken_links, take_examples
 from deliberant.policy.importers.layouts import NAMES, ROLES, Wishes, assign, check_titles, choose, folded, layout
 from deliberant.policy.importers.sources import open_source
 from deliberant.policy.importers.specbench import import_specbench, scenarios
@@ -71,10 +72,8 @@ def import_policy(path: Path, wishes: Wishes = NONE, name: str | None = None) ->
     for outline in found:
         builder.take(outline)
     if chosen == "model-spec":
-        from deliberant.policy.importers.footnotes import broken_links, take_examples
-
         builder.warnings += broken_links(builder)
-        builder.files = take_examples(builder, path)
+        take_examples(builder, path)
     imported = builder.done()
     short = [count for count in imported.counts if count.imported != count.found]
     assert imported.warnings or not short, f"left out in silence: {short}"

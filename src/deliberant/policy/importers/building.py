@@ -6,19 +6,23 @@ listed. Instructions to a classifier and overviews are kept in policy.md, which 
 
 import re
 import textwrap
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from typing import Literal
 
-from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, in_order, prefixes
+from deliberant.policy.importers.areas import Area, clause_id, joined, number_clauses
+from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, in_order
 from deliberant.policy.loader import RESERVED
-from deliberant.policy.markdown import clip, masked, mistake
+from deliberant.policy.markdown import clip, masked, mistake, on_one_line
 from deliberant.policy.outline import Outline, Part
 from deliberant.policy.parts import LABEL
-from deliberant.policy.types import CLAUSE_ID, Category, Clause, Policy
+from deliberant.policy.types import Clause, Policy
 from deliberant.policy.words import meaning, section_lead, words
 from deliberant.prompts.types import Style
 
-HEADING = re.compile(r"^ {0,3}#{1,3}(?=[ \t]|$)", re.MULTILINE)
+TAKEN = re.compile(rf"(?P<heading>^ {{0,3}}#{{1,3}}(?=[ \t]|$))|{LABEL.pattern}", re.MULTILINE)
+"""What would begin a section, or a list of a clause."""
 TAG = re.compile(r"\s*(\{#([\w-]+)[^{}]*\})\s*$")
 LEADING = re.compile(
     r"(\*\*|__)(?P<title>.+?)(?P<end>[:.]?)\1(?P<gap>\s*(?:[:\uff1a]|[-\u2013\u2014](?=\s))?\s*)(?P<rest>.*)$",
@@ -35,20 +39,8 @@ STATED = re.compile(r"\b([A-Z]{1,5}\d{0,3})\"?\s*[:=]\s*1\b")
 """A label that an example has, such as `G: 1`."""
 CLAUSES = ("clause", "category clause")
 LISTS = ("examples", "exclusions", "why")
-
-
-@dataclass
-class Area:
-    """A category in the making. `clauses` have the source's codes for ids; `cases`: examples that name no clause."""
-
-    id: str
-    title: str
-    code: str = ""
-    summary: str = ""
-    compressed: str = ""
-    loose: list[str] = field(default_factory=list)
-    clauses: list[Clause] = field(default_factory=list)
-    cases: list[tuple[Style | None, str]] = field(default_factory=list)
+Fate = Literal["imported", "aside", "listed"]
+"""What becomes of a line."""
 
 
 class Builder:
@@ -57,15 +49,17 @@ class Builder:
     def __init__(self, name: str, layout: str, style: Style | None, several: bool) -> None:
         self.name, self.layout, self.style, self.several = name, layout, style, several
         self.areas: dict[str, Area] = {}
+        self.taken: dict[str, str] = {}
         self.intro, self.rules = list[str](), list[str]()
         self.remarks, self.warnings = list[str](), list[str]()
-        self.files = (0, 0)
-        self.found = self.examples = self.lines = self.aside = self.listed = 0
+        self.found = self.examples = 0
+        self.lines: Counter[Fate] = Counter()
+        self.others: list[Count] = []
 
     def take(self, outline: Outline) -> None:
         """Everything that an outline holds. UserError with file and line for what makes no policy."""
         self.outline = outline
-        self.kept: dict[int, bool] = {}
+        self.fates: dict[int, Fate] = {}
         self.here: list[Area] = []
         self.unplaced: list[list[str]] = []
         parts = list(outline.root.walk())
@@ -75,10 +69,10 @@ class Builder:
             part.mark == "examples" and part.role in ("", "text") and any(each.kind == "code" for each in part.inner)
             for part in parts
         )
-        self.main = next((part for part in outline.root.inner if part.role == "title"), outline.root)
-        front = outline.root.inner[0] if outline.root.inner and outline.root.inner[0].kind == "front" else None
-        named = re.search(r"^(?:title|name):[ \t]*(.+)$", outline.text(1, front.last), re.M) if front else None
-        self.title = _plain(named[1].strip("\"' ") if named else self.main.title)
+        main = next((part for part in outline.root.inner if part.role == "title"), outline.root)
+        front = "".join(outline.text(part.line, part.last) for part in outline.root.inner if part.kind == "front")
+        named = re.search(r"^(?:title|name):[ \t]*(.+)$", front, re.MULTILINE)
+        self.title = _plain(named[1].strip("\"' ") if named else main.title)
         self.name = self.name if self.several else self.title
         for part in outline.root.inner:
             self.part(part, None)
@@ -88,24 +82,23 @@ class Builder:
             else:
                 self.rules.append("\n\n".join(block).replace("#### ", "## ", 1))
         for number, line in enumerate(outline.lines, start=1):
-            self.lines += bool(line.strip())
-            if line.strip() and number not in self.kept:
-                self.listed += 1
+            if not line.strip():
+                continue
+            self.lines[self.fates.get(number, "listed")] += 1
+            if number not in self.fates:
                 what = f"{clip(line.strip())} is no part of the policy; say what it is with --label"
                 self.warnings.append(f"{outline.file}:{number}: {what}")
-            self.aside += bool(line.strip()) and not self.kept.get(number, True)
 
-    def mark(self, first: int, last: int, imported: bool = True) -> None:
-        self.kept |= dict.fromkeys(range(first, last + 1), imported)
+    def mark(self, first: int, last: int, fate: Fate = "imported") -> None:
+        self.fates |= dict.fromkeys(range(first, last + 1), fate)
 
     def verbatim(self, first: int, last: int) -> str:
         """Lines as they stand, save that headings are deep enough to be text, and no list of a clause begins."""
         self.mark(first, last)
         text = self.outline.text(first, last)
-        for match in reversed(list(HEADING.finditer(masked(text)))):
-            text = text[: match.start()] + "####" + text[match.end() :]
-        for match in reversed(list(LABEL.finditer(masked(text)))):
-            text = f"{text[: match.start()]} {text[match.start() :]}"
+        for match in reversed(list(TAKEN.finditer(masked(text)))):
+            start = match.end("heading") if match["heading"] else match.start()
+            text = text[: match.start()] + ("####" if match["heading"] else " ") + text[start:]
         return re.sub(r"\A(?:\s*---\n)+|(?:\n\s*---)+\s*\Z", "", text).strip("\n")
 
     def below(self, part: Part) -> str:
@@ -117,13 +110,13 @@ class Builder:
         """A part below an area, None above the first one."""
         match part.role:
             case "aside" if part.kind in ("rule", "front", "html"):
-                self.mark(part.line, part.end, imported=False)
+                self.mark(part.line, part.end, "aside")
             case "aside":
                 title = f"## {part.title}" + (f" ({self.outline.file.name})" if self.several else "")
                 body = self.below(part)
                 self.intro.append(f"{title}\n\n{body}" if body else part.title)
             case "title" | "group":
-                self.mark(part.line, part.last, imported=False)
+                self.mark(part.line, part.last, "aside")
                 if TAG.search(part.title):
                     self.place(area, [self.verbatim(part.line, part.last)])
                 for each in part.inner:
@@ -172,10 +165,10 @@ class Builder:
             name = re.sub(r"\s*[-\u2013\u2014:][^()]*$", "", means.rest).strip("() ")
             area = self.area(name or means.code, means.code, means.code)
         area = area or self.document()
-        self.mark(part.line, part.last, imported=False)
+        self.mark(part.line, part.last, "aside")
         block = []
         for each in part.inner:
-            if each.role == "text" and each.kind != "rule":
+            if each.role == "text":
                 block.append(self.verbatim(each.line, each.end))
             else:
                 self.part(each, area)
@@ -207,14 +200,14 @@ class Builder:
         self.mark(part.line, part.last)
         if part.role == "category clause":
             self.clause(part, area)
+            return
         for each in part.inner:
-            if part.role == "category" or each.role in ("category", *CLAUSES):
-                self.part(each, area)
+            self.part(each, area)
 
     def cases(self, part: Part, area: Area | None) -> None:
         """A section of examples: each with the label that it states, else with that of the label above."""
         cases = [each for each in part.inner if each.kind in ("heading", "bold", "item", "capitals")] or [part]
-        self.mark(part.line, part.last, imported=False)
+        self.mark(part.line, part.last, "aside")
         for each in part.inner:
             if each not in cases:
                 self.place(area, [self.verbatim(each.line, each.end)])
@@ -234,26 +227,22 @@ class Builder:
 
     def clause(self, part: Part, area: Area) -> None:
         """A rule: its title, text, reason, examples and exclusions, and where it stands."""
-        name, style = self.outline.file.name, part.asked or self.style
+        file, style = self.outline.file, part.asked or self.style
         if style is None:
             what = f"rule {clip(part.title)} stands below no label"
-            raise mistake(self.outline.file, part.line, what, "give its style with --style")
-        lists = _topmost(part, LISTS)
-        inner = _topmost(part, ("category", *CLAUSES))
-        title, code, text, examples = self.head(part)
+            raise mistake(file, part.line, what, "give its style with --style")
+        below = list(_topmost(part, (*LISTS, "category", *CLAUSES)))
+        lists = [each for each in below if each.role in LISTS]
+        title, code, text, quoted = self.head(part)
         if not title:
-            what, remedy = (
-                f"rule {code or part.mark} has no condition",
-                f"write `{code or part.mark} <when it applies>`",
-            )
-            raise mistake(self.outline.file, part.line, what, remedy)
-        gone = {number for each in lists + inner for number in range(each.line, each.end + 1)}
-        runs = list(_runs(number for number in range(part.last + 1, part.end + 1) if number not in gone))
+            name = code or part.mark
+            raise mistake(file, part.line, f"rule {name} has no condition", f"write `{name} <when it applies>`")
+        runs = list(_between(below, part.last + 1, part.end))
         blocks = [self.verbatim(first, last) for first, last in runs]
         if part.kind == "item":
             blocks = [textwrap.dedent(block).strip("\n") for block in blocks]
         body, why = _reason("\n\n".join(filter(None, [text, *blocks])))
-        found = {"examples": examples, "exclusions": [], "why": [why] if why else []}
+        found = {"examples": quoted, "exclusions": [], "why": [why] if why else []}
         for each in lists:
             found[each.role] += self.items(each)
         group = next((each for each in part.parents() if each.role != "clause"), part)
@@ -262,17 +251,23 @@ class Builder:
         self.mark(part.line, part.last)
         self.examples += len(found["examples"])
         last = max([part.last, *(last for _, last in runs), *(each.end for each in lists)])
-        place = f"{name}:{part.line}" + (f"-{last}" if last > part.line else "")
-        shown, excluded, whys = tuple(found["examples"]), tuple(found["exclusions"]), "\n\n".join(found["why"])
-        clause = Clause(code, title, style, body, shown, excluded, area.id, whys, f"{place} {code}".strip(), part.line)
-        area.clauses.append(clause)
-        for each in inner if part.role == "clause" else ():
-            self.part(each, area)
+        place = f"{file.name}:{part.line}" + (f"-{last}" if last > part.line else "")
+        id, source = clause_id(code), f"{place} {code}".strip()
+        if id in self.taken:
+            what = f"code {code} is already taken at {self.taken[id]}"
+            raise mistake(file, part.line, what, "give one of the two another code")
+        self.taken |= {id: source} if id else {}
+        examples, exclusions = tuple(found["examples"]), tuple(found["exclusions"])
+        clause = Clause(id, title, style, body, examples, exclusions, area.id, line=part.line)
+        area.clauses.append(replace(clause, why="\n\n".join(found["why"]), source=source))
+        for each in below:
+            if each.role not in LISTS:
+                self.part(each, area)
 
     def head(self, part: Part) -> tuple[str, str, str, list[str]]:
         """Title, code, the rest of its first line, and the examples in it."""
         if tag := TAG.search(part.title):
-            return " ".join(TAG.sub("", part.title).split()), "", f"`{tag[1]}`", []
+            return on_one_line(TAG.sub("", part.title)), "", f"`{tag[1]}`", []
         means = part.means
         coded = any(each.isdigit() for each in means.code) and not means.graded
         title, code, text = (means.rest, means.code, "") if coded else (part.title, "", "")
@@ -287,7 +282,7 @@ class Builder:
             title, examples = quoted[1], [each[1:-1] for each in re.findall(QUOTE, quoted[2])]
         elif part.kind == "bold":
             title = title.rstrip(".")
-        return " ".join(_plain(title).split()), code, text, examples
+        return on_one_line(_plain(title)), code, text, examples
 
     def items(self, part: Part) -> list[str]:
         """The items of a list of examples, exclusions or reasons; a conversation in code is one with its title."""
@@ -310,93 +305,40 @@ class Builder:
             del self.areas[area.id]
         if not self.areas:
             raise mistake(self.outline.file, 1, "no rule in it", "`deliberant policy outline` shows what was found")
-        self.name_clauses()
-        categories = tuple(map(self.category_of, self.areas.values()))
-        policy = Policy(self.name, "1", _joined(self.intro), GUIDELINES, in_order(categories), _joined(self.rules))
+        areas = list(self.areas.values())
+        self.remarks += number_clauses(areas, self.outline.file)
+        for area in areas:
+            self.remarks += area.settle()
+        categories = tuple(area.category() for area in areas)
+        policy = Policy(self.name, "1", joined(self.intro), GUIDELINES, in_order(categories), joined(self.rules))
         total = len(policy.clauses)
         if self.style and self.layout != "labelled":
             self.remarks.insert(0, f"{self.style} is the style of all {total} clauses (--style): the source has none")
         if self.layout == "prose":
             places = ", ".join(clause.source for clause in policy.clauses.values())
             self.remarks.append(f"titles are headings of prose: say in each when the clause applies ({places})")
-        counts = [
+        aside, listed, lines = self.lines["aside"], self.lines["listed"], self.lines.total()
+        counts = (
             Count("categories", len(categories), len(categories)),
             Count("clauses", self.found, total),
             Count("examples", self.examples, self.examples),
-            Count(f"lines ({self.aside} aside, {self.listed} listed)", self.lines, self.lines - self.listed),
-        ]
-        if self.files[0]:
-            names = ("example files", "examples in them")
-            counts += (Count(name, number, number) for name, number in zip(names, self.files, strict=True))
-        return Imported(policy, tuple(counts), (*self.remarks, WRITTEN), tuple(self.warnings))
-
-    def name_clauses(self) -> None:
-        """Give every clause its id: the source's code, or one made of it; else the next free number of its area."""
-        taken = {area.code: area.id for area in self.areas.values() if not area.clauses[0].id}
-        for area in self.areas.values():
-            for place, clause in enumerate(area.clauses):
-                stem, dot, letter = clause.id.partition(".")
-                code = f"{stem}{ord(letter[0].lower()) - ord('a') + 1:02}" if dot else clause.id
-                id = code if re.fullmatch(CLAUSE_ID, code) else ""
-                if id and id in taken:
-                    what = f"code {clause.id} is already taken at {taken[id]}"
-                    raise mistake(self.outline.file, clause.line, what, "give one of the two another code")
-                taken |= {id: clause.source} if id else {}
-                area.clauses[place] = replace(clause, id=id)
-        bare = [area for area in self.areas.values() if not all(clause.id for clause in area.clauses)]
-        letters = {area.id: area.code for area in bare if re.fullmatch("[A-Z]{1,4}", area.code)}
-        letters |= prefixes((area.id for area in bare if area.id not in letters), letters.values())
-        for area in bare:
-            ids = [id for number in range(1, 1000) if (id := f"{letters[area.id]}{number}") not in taken]
-            number = sum(not clause.id for clause in area.clauses)
-            what = f"category {area.id}: {number} clauses have no code that can be an id; numbered from {ids[0]}"
-            self.remarks.append(what)
-            free = iter(ids)
-            area.clauses = [clause if clause.id else replace(clause, id=next(free)) for clause in area.clauses]
-
-    def category_of(self, area: Area) -> Category:
-        for style, text in area.cases:
-            self.attach(area, style, text)
-        if not area.summary:
-            area.summary = "; ".join(clause.title.rstrip(".:;\u3002") for clause in area.clauses) + "."
-            self.remarks.append(f"category {area.id} has no summary: the titles of its clauses are written")
-        texts = area.id, area.title, area.summary, _joined(area.loose)
-        return Category(*texts, tuple(area.clauses), compressed=area.compressed)
-
-    def attach(self, area: Area, style: Style | None, text: str) -> None:
-        """An example that names no clause goes below the one that shares most words with it; else into definitions."""
-        said = set(re.findall(r"\w{2,}", text.casefold()))
-        shared = {
-            place: len(said & set(re.findall(r"\w{2,}", f"{clause.title} {clause.text}".casefold())))
-            for place, clause in enumerate(area.clauses)
-            if clause.style == style
-        }
-        best = [place for place, score in shared.items() if score == max(shared.values())]
-        if len(best) == 1 and (shared[best[0]] or len(shared) == 1):
-            clause = area.clauses[best[0]]
-            area.clauses[best[0]] = replace(clause, examples=(*clause.examples, text))
-            where = f"placed below {clause.id} by its words"
-        else:
-            area.loose.append(f"#### Example ({style or 'no label'})\n\n{text}")
-            where = f"kept in the definitions of {area.id}"
-        self.remarks.append(f"example {clip(text[:60])} names no clause: {where}")
+            Count(f"lines ({aside} aside, {listed} listed)", lines, lines - listed),
+        )
+        return Imported(policy, (*counts, *self.others), (*self.remarks, WRITTEN), tuple(self.warnings))
 
 
-def _topmost(part: Part, roles: Collection[str]) -> list[Part]:
+def _topmost(part: Part, roles: Collection[str]) -> Iterator[Part]:
     """The parts below one that have these roles, save those below another such part."""
-    return [each for each in part.inner if each.role in roles] + [
-        found for each in part.inner if each.role not in roles for found in _topmost(each, roles)
-    ]
+    for each in part.inner:
+        if each.role in roles:
+            yield each
+        else:
+            yield from _topmost(each, roles)
 
 
 def lead_text(outline: Outline, part: Part) -> str:
     """What stands below a lead such as `**Example**: a title`, the title with it."""
     return re.sub(r"^.*?:(?:\*\*)?[ \t]*", "", outline.text(part.line, part.end), count=1).strip()
-
-
-def _joined(blocks: list[str]) -> str:
-    """Blocks with a blank line between them; blanks at the ends of lines are nothing that a file keeps."""
-    return re.sub(r"[ \t]+$", "", "\n\n".join(filter(None, blocks)), flags=re.MULTILINE).strip("\n")
 
 
 def _plain(title: str) -> str:
@@ -414,16 +356,14 @@ def _unmarked(text: str, part: Part) -> str:
     return "\n".join(filter(None, [part.title, textwrap.dedent(text.partition("\n")[2])])).strip()
 
 
-def _runs(numbers: Iterator[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each run of numbers."""
-    run: list[int] = []
-    for number in numbers:
-        if run and number != run[-1] + 1:
-            yield run[0], run[-1]
-            run = []
-        run.append(number)
-    if run:
-        yield run[0], run[-1]
+def _between(parts: Iterable[Part], first: int, last: int) -> Iterator[tuple[int, int]]:
+    """First and last line of each stretch, of those from `first` to `last`, that none of the parts holds."""
+    for part in parts:
+        if part.line > first:
+            yield first, part.line - 1
+        first = max(first, part.end + 1)
+    if first <= last:
+        yield first, last
 
 
 def _reason(text: str) -> tuple[str, str]:

@@ -22,8 +22,8 @@ from pathlib import Path
 from deliberant.policy.importers.sources import DOCUMENTS
 from deliberant.policy.importers.types import Count, Imported, in_order
 from deliberant.policy.loader import load_policy
-from deliberant.policy.markdown import Block, heading, mistake, read_document
-from deliberant.policy.printer import clause_file_parts, front_matter, guideline_section, write_files
+from deliberant.policy.markdown import Block, bare, mistake, on_one_line, read_document
+from deliberant.policy.printer import clause_parts, front_matter, guideline_section, write_files
 from deliberant.policy.types import Policy
 from deliberant.util.errors import UserError
 
@@ -50,7 +50,7 @@ def export_policy(policy: Policy) -> str:
         for style, clauses in groupby(category.clauses, key=lambda clause: clause.style):
             blocks.append(f"## {LABELS[style]} ({style})")
             for clause in clauses:
-                blocks += [f"### {clause.id}: {clause.title}", *clause_file_parts(clause)]
+                blocks += [f"### {clause.id}: {clause.title}", *clause_parts(clause, source=True)]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -58,7 +58,7 @@ def is_exported(file: Path) -> bool:
     """Whether a file is one that `export_policy` wrote."""
     if file.suffix.lower() in DOCUMENTS:
         return False
-    titles = [heading(match) for match in TOP.finditer(read_document(file)[1].mask)]
+    titles = [bare(match[1]) for match in TOP.finditer(read_document(file)[1].mask)]
     return "STYLES" in titles and any(title.startswith("CATEGORY ") for title in titles)
 
 
@@ -69,15 +69,15 @@ def read_exported(file: Path) -> Imported:
     if str(before) or not found:
         raise mistake(file, 1, "no title, or no line `Version: ...` below it", "write them there")
     intro = re.sub(r"^( {0,3})\\(\\*#(?:[ \t]|$))", r"\1\2", head.text[found.end() :].strip("\n"), flags=re.MULTILINE)
-    files = {"policy.md": f"{front_matter(name=heading(first), version=' '.join(found[1].split()))}\n{intro}\n"}
+    files = {"policy.md": f"{front_matter(name=bare(first[1]), version=on_one_line(found[1]))}\n{intro}\n"}
     for match, body in others:
-        title = heading(match)
+        title = bare(match[1])
         if named := re.fullmatch(r"CATEGORY (\w[\w-]*):\s*(\S.*)", title):
             files[f"categories/{len(files):04}.md"] = _category(named[1], named[2], body)
         elif title in ("RULES", "STYLES"):
             files[f"{title.lower()}.md"] = f"# {title.capitalize()}{body.text}"
         elif title != "INSTRUCTIONS" or str(body) != INSTRUCTIONS:
-            raise mistake(file, body.line, f"section {title!r} is none of an exported policy", "put it below `# RULES`")
+            raise body.mistake(f"section {title!r} is none of an exported policy", "put it below `# RULES`")
     with tempfile.TemporaryDirectory() as folder:
         write_files(files, Path(folder))
         try:
@@ -96,12 +96,12 @@ def _category(id: str, title: str, block: Block) -> str:
     above, sections = block.split(SECOND)
     texts, clauses = [f"---\nid: {id}\n---\n# {title}{above.text}"], ["## Clauses"]
     for match, body in sections:
-        if style := styles.get(heading(match)):
+        if style := styles.get(bare(match[1])):
             before, rules = body.split(THIRD)
             clauses.append(before.text)
             for rule, inner in rules:
-                code, _, words = heading(rule).partition(":")
+                code, _, words = bare(rule[1]).partition(":")
                 clauses.append(f"### {words.strip()} [{code}] {style}{inner.text}")
         else:
-            texts.append(f"## {heading(match).capitalize()}{body.text}")
+            texts.append(f"## {bare(match[1]).capitalize()}{body.text}")
     return "\n".join([*texts, *clauses])

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from deliberant.policy.importers.building import TAG, Builder, lead_text
+from deliberant.policy.importers.types import Count
 from deliberant.policy.markdown import clip, mistake
 from deliberant.policy.outline import read_outline
 
@@ -29,8 +29,8 @@ def read_examples(path: Path, warnings: list[str]) -> tuple[str, list[str]]:
     return found[2], shown
 
 
-def take_examples(builder: Builder, file: Path) -> tuple[int, int]:
-    """Give every file's conversations to the clause, or the text, that its footnote is in; how many there are."""
+def take_examples(builder: Builder, file: Path) -> None:
+    """Give every file's conversations to the clause, or the text, that its footnote is in."""
     paths = {path.stem: path for path in sorted((file.parent / "examples").glob("*.md"))}
     order = dict.fromkeys(re.findall(r"\[\^([\w-]+)\]", "\n".join(builder.outline.lines))) | paths
     titled, count = [], 0
@@ -44,8 +44,7 @@ def take_examples(builder: Builder, file: Path) -> tuple[int, int]:
         texts = [builder.intro, *(area.loose for area in builder.areas.values())]
         if cited or named:
             area, place = (cited or named)[0]
-            clause = area.clauses[place]
-            area.clauses[place] = replace(clause, examples=(*clause.examples, *shown))
+            area.show(place, *shown)
             titled += [key] * (not cited)
         elif text := next((text for text in texts if any(mark in block for block in text)), None):
             text += [f"**Example**: {one}" for one in shown]
@@ -56,9 +55,11 @@ def take_examples(builder: Builder, file: Path) -> tuple[int, int]:
         count += len(shown)
     if titled:
         builder.remarks.append(f"no footnote for {', '.join(titled)}: placed by the section title in their first line")
-    if not paths:
+    if paths:
+        numbers = {"example files": len(paths), "examples in them": count}
+        builder.others += [Count(what, number, number) for what, number in numbers.items()]
+    else:
         builder.remarks.append(f"no folder {file.parent / 'examples'}: only the examples in the text are imported")
-    return len(paths), count
 
 
 def broken_links(builder: Builder) -> Iterator[str]:

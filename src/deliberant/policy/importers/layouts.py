@@ -161,7 +161,8 @@ def _fits(rule: Mapping[str, Any], part: Part, wishes: Wishes) -> bool:
 
 def check_titles(outlines: list[Outline], wishes: Wishes) -> None:
     """UserError for a title that --label names and no part has, with the nearest."""
-    titles = {folded(text) for each in outlines for part in each.root.walk() for text in (part.title, part.means.rest)}
+    parts = [part for outline in outlines for part in outline.root.walk()]
+    titles = dict.fromkeys(folded(text) for part in parts for text in (part.title, part.means.rest))
     for title in wishes.labels:
         if title not in titles:
             raise UserError(f"--label {title}: no part of the source has that title; {nearest(title, titles)}")

@@ -12,7 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, prefixes
-from deliberant.policy.markdown import read_document
+from deliberant.policy.markdown import on_one_line, read_document
 from deliberant.policy.types import Category, Clause, Policy
 from deliberant.prompts.types import Style
 from deliberant.util.yaml import mistaken, parsed
@@ -51,21 +51,18 @@ def import_specbench(folders: list[Path], style: Style) -> Imported:
     for folder, id in ids.items():
         scenario, lists = _read(folder / FILES[0], _Scenario), _read(folder / FILES[1], _Specifications)
         kinds = {"S": lists.safety_specifications, "B": lists.behavioral_specifications}
-        clauses = [
-            Clause(f"{letters[id]}{code}", _line(said), style, category=id, source=f"{folder.name}/{FILES[1]} {code}")
-            for kind, titles in kinds.items()
-            for code, said in ((f"{kind}{place}", said) for place, said in enumerate(titles, start=1))
-        ]
-        categories.append(Category(id, _line(scenario.name), _line(scenario.description), "", tuple(clauses)))
+        clauses = []
+        for kind, titles in kinds.items():
+            for code, said in ((f"{kind}{place}", said) for place, said in enumerate(titles, start=1)):
+                source = f"{folder.name}/{FILES[1]} {code}"
+                clauses.append(Clause(f"{letters[id]}{code}", on_one_line(said), style, category=id, source=source))
+        title, summary = on_one_line(scenario.name), on_one_line(scenario.description)
+        categories.append(Category(id, title, summary, "", tuple(clauses)))
     total = sum(len(category.clauses) for category in categories)
     policy = Policy("SpecBench", "imported", "", GUIDELINES, tuple(sorted(categories, key=lambda each: each.file)))
     counts = Count("scenarios", len(folders), len(categories)), Count("specifications", total, total)
     remarks = (f"{style} is the style of all {total} clauses (--style): SpecBench has none", WRITTEN)
     return Imported(policy, counts, (*remarks, "prompts.json: prompts are no part of a policy"))
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _read(file: Path, model: type[Model]) -> Model:
