@@ -24,7 +24,7 @@ OURS = [line for line in COMMANDS if line.startswith("inspect ") and "inspect_ev
 
 
 def test_they_are_shown() -> None:
-    assert len(OURS) == 5 and any("inspect_evals/gsm8k" in line for line in COMMANDS)
+    assert len(OURS) == 6 and any("inspect_evals/gsm8k" in line for line in COMMANDS)
 
 
 @pytest.mark.slow
