@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from deliberant.evals import ScoredSample
 from deliberant.prompts.tables import open_table
-from deliberant.review.agreement import Pair, confusion, judge_alpha, kappa, rates
-from deliberant.review.calibrate import Calibration, accepted
+from deliberant.review.agreement import Pair
+from deliberant.review.calibrate import Calibration, accepted, of_pairs
 from deliberant.stages.evaluate import read_samples
 from deliberant.util.errors import UserError
 from deliberant.util.files import fingerprint, write_atomically
@@ -69,9 +69,7 @@ def calibrate_answers(run: "Run", file: Path) -> Calibration:
         blank += not decision
     if not pairs:
         raise UserError(f"{file}: no row has a decision; write accept or reject into that column")
-    figures = [*rates(pairs), kappa(pairs), judge_alpha(pairs)]
-    counts = {"samples": len(pairs), "without_decision": blank}
-    return Calibration(threshold, counts, confusion(pairs), figures, [], [], [], [])
+    return of_pairs(pairs, threshold, {"samples": len(pairs), "without_decision": blank})
 
 
 def _judged(run: "Run") -> Iterator[ScoredSample]:

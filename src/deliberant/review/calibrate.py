@@ -129,6 +129,12 @@ def calibrate(
     )
 
 
+def of_pairs(pairs: Sequence[Pair], threshold: int, counts: dict[str, int]) -> Calibration:
+    """The judge's figures alone: of pairs that no filter and no several reviewers stand behind."""
+    figures = [*rates(pairs), kappa(pairs), judge_alpha(pairs)]
+    return Calibration(threshold, counts, confusion(pairs), figures, [], [], [], [])
+
+
 def pair(each: Labelled, judge: bool | None, weight: Mapping[Entry, float]) -> Pair:
     """A labelled sample beside a decision of the judge or the filter."""
     return Pair(each.prompt.family, each.people, judge, weight[each.entry])

@@ -14,8 +14,8 @@ from deliberant.judge import Judge, RewardRequest, minimum
 from deliberant.policy import Clause, Policy, spec_view
 from deliberant.prompts.tables import open_table
 from deliberant.prompts.types import Message, Prompt
-from deliberant.review.agreement import Pair, confusion, judge_alpha, kappa, rates
-from deliberant.review.calibrate import Calibration
+from deliberant.review.agreement import Pair
+from deliberant.review.calibrate import Calibration, of_pairs
 from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
 
@@ -77,7 +77,6 @@ def calibrate_golden(rows: list[Golden], judge: Judge, k: int, threshold: int, s
         Pair(row.request.prompt.family, row.good, None if score is None else score >= threshold)
         for row, score in zip(rows, scores, strict=True)
     ]
-    figures = [*rates(pairs), kappa(pairs), judge_alpha(pairs)]
     unscored = sum(verdict.unscored is not None for verdicts in readings for verdict in verdicts)
     counts = {"samples": len(rows), "readings": k * len(rows), "readings_unscored": unscored}
-    return Calibration(threshold, counts, confusion(pairs), figures, [], [], [], [])
+    return of_pairs(pairs, threshold, counts)
