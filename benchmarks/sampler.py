@@ -6,11 +6,12 @@
 The workload is data generation in small: every prompt opens with the same `--view` tokens (0: nothing is shared), then
 has 15 to 40 of its own; several samples a prompt, and ends of turn switched off for both. Contenders run in the same
 process and take turns, the best of `--rounds` counts. `generate` gets batches of each size in `--batches`, sorted by
-length, with a dynamic and a static cache; both multiply in fp32 (on a CPU with bf16 units, ours from 100M parameters on
-in bf16: the sampler's choice there). `--clock cpu` counts CPU time, for a machine that is busy with something else.
+length, with a dynamic and a static cache, in fp32 and, on a CPU with bf16 units, in bf16, which is what our sampler
+takes there from 100M parameters on. `--clock cpu` counts CPU time, for a machine that is busy with something else.
 """
 
 import argparse
+import copy
 import random
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from typing import Any
 import torch
 
 from deliberant.micro import MODEL_DIR
+from deliberant.models.local.hardware import multiplies_bf16
 from deliberant.models.local.sampler import LocalSampler
 from deliberant.models.types import Sampling
 
@@ -59,6 +61,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--batches", type=int, nargs="+", default=[8, 16, 32, 64])
     parser.add_argument("--caches", nargs="+", default=["dynamic", "static"])
+    parser.add_argument("--dtypes", nargs="+", default=["fp32", "bf16"], help="of generate's weights")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
 
@@ -68,9 +71,12 @@ def main() -> None:
     sampler._ends = set()
     model = sampler.model.float()
     model.generation_config = GenerationConfig(do_sample=True, top_k=0, pad_token_id=0)
+    peers = {"fp32": model} | ({"bf16": copy.deepcopy(model).bfloat16()} if multiplies_bf16() else {})
+    peers = {name: peer for name, peer in peers.items() if name in options.dtypes}
     rows = prompts(options.prompts, options.samples, options.view, model.config.vocab_size)
     contenders: dict[str, Callable[[], object]] = {
-        f"generate, {cache}, {size}": partial(generate, model, rows, options.new, size, cache)
+        f"generate, {name}, {cache}, {size}": partial(generate, peer, rows, options.new, size, cache)
+        for name, peer in peers.items()
         for cache in options.caches
         for size in options.batches
     }
@@ -87,7 +93,7 @@ def main() -> None:
     print(f"{model.num_parameters() / 1e6:.1f}M parameters, {len(rows)} rows of {options.view} shared tokens", end="")
     print(f", {options.new} new ones, {options.clock} time; x: against generate at its best")
     for name, seconds in took.items():
-        print(f"{name:24} {len(rows) * options.new / seconds:9.1f} tokens/s  x{best / seconds:.2f}", flush=True)
+        print(f"{name:30} {len(rows) * options.new / seconds:9.1f} tokens/s  x{best / seconds:.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -114,13 +114,13 @@ def _healthy(address: str) -> bool:
 class Proxy:
     """Forwards to `server`. `fault(n)` says what becomes of the n-th chat (from 0); None: nothing.
 
-    `forwarded`: the bodies of the chats that the server was given; `headers`: of each chat that came.
+    `forwarded`: the bodies of the chats that the server was given; `busy`: how many of them it has not answered yet.
     """
 
     def __init__(self, server: str, fault: Callable[[int], Fault | None] = lambda n: None, delay: float = 0) -> None:
         self.server, self.fault, self.delay = server, fault, delay
         self.forwarded = list[dict[str, Any]]()
-        self.asked = 0
+        self.asked = self.busy = 0
         self.lock = threading.Lock()
         proxy = self
 
@@ -151,8 +151,11 @@ class Proxy:
                 else:
                     with proxy.lock:
                         proxy.forwarded.append(json.loads(body))
+                        proxy.busy += 1
                     time.sleep(proxy.delay)
                     status, reply = proxy.forward(self.path, body, dict(self.headers))
+                    with proxy.lock:
+                        proxy.busy -= 1
                     if kind == "blank":
                         whole = json.loads(reply)
                         whole["choices"][0]["message"]["content"] = ""
