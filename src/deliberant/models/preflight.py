@@ -98,7 +98,7 @@ class Checkpoint:
             yield Finding("ok", role, "the tokenizer has no pad token; its end of turn is used instead")
         if opened := opened_by(chat_prompt(tokenizer)):
             yield Finding("ok", role, f"the chat template opens the reasoning ({opened.open})")
-        if "strftime_now" in tokenizer.chat_template:
+        if "strftime_now" in str(tokenizer.chat_template):
             yield Finding(
                 "warn",
                 role,

@@ -44,17 +44,16 @@ LENGTH_WINDOW = 50  # batches among which rows of similar length are brought tog
 @contextmanager
 def quiet() -> Iterator[None]:
     """Mute what the training libraries say below an error; the metrics files tell it better."""
-    loggers = [logging.getLogger(name) for name in CHATTY]
-    levels = [logger.level for logger in loggers]
+    levels = {logger: logger.level for logger in map(logging.getLogger, CHATTY)}
     try:
-        for logger in loggers:
+        for logger in levels:
             logger.setLevel(logging.ERROR)
         with without_bars(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             warnings.filterwarnings("ignore", message="fan_in_fan_out is set")  # peft sets it right by itself
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
+        for logger, level in levels.items():
             logger.setLevel(level)
 
 

@@ -154,9 +154,9 @@ class LocalSampler:
         if True in forced:
             sampling = replace(sampling, max_reasoning_tokens=None)
         drawn = self.sample_ids(prompts, [request.seed for request in requests], sampling)
-        thoughts = [request.thought for request in requests]
         return [
-            self.read(prompt, *each, thought) for prompt, each, thought in zip(prompts, drawn, thoughts, strict=True)
+            self.read(prompt, *each, request.thought)
+            for prompt, each, request in zip(prompts, drawn, requests, strict=True)
         ]
 
     def _thought(self, thought: str | None) -> list[int]:
