@@ -32,7 +32,7 @@ from benchmarks.results import (
 from deliberant.policy import load_policy
 from deliberant.report import moved_lines
 from deliberant.run.lineage import seconds
-from deliberant.run.recipe import load_recipe
+from deliberant.run.loader import load_recipe
 from deliberant.stages.evaluate import results
 from deliberant.stages.moved import cost, read_moved
 from deliberant.util.errors import UserError

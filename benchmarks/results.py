@@ -25,12 +25,14 @@ from deliberant.policy import Policy, load_policy
 from deliberant.prompts import Style, read_cases, write_cases
 from deliberant.run.arms import trained_by
 from deliberant.run.folder import read_manifest
-from deliberant.run.recipe import Recipe, load_recipe
-from deliberant.run.run import NullProgress, Run
+from deliberant.run.loader import load_recipe
+from deliberant.run.recipe import Recipe
+from deliberant.run.run import Run
 from deliberant.run.sources import policy_folder
 from deliberant.training.held_out import READINGS
 from deliberant.util.errors import UserError
 from deliberant.util.files import read_rows
+from deliberant.util.progress import NullProgress
 
 RECIPE = Path("recipes/micro.yaml")
 HELD_OUT = ("unseen", "encoded", "practised", "practised-encoded")

@@ -34,13 +34,14 @@ from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
 from deliberant.evals.statistics import Tally, rate
 from deliberant.prompts import Prompt
-from deliberant.run.run import NullProgress, Run
+from deliberant.run.run import Run
 from deliberant.run.schedule import planned
 from deliberant.stages import rl, sft
 from deliberant.training import trainers as training
 from deliberant.training.rollouts import Rollouts
 from deliberant.training.rows import TrainingRow
 from deliberant.util.files import Row, read_rows
+from deliberant.util.progress import NullProgress
 
 WARM = 2
 """Steps at the start that do not count."""

@@ -13,7 +13,7 @@ import pytest
 from deliberant.cli.stages import work
 from deliberant.models.types import Request
 from deliberant.prompts import write_cases, write_prompts
-from deliberant.run.recipe import load_recipe
+from deliberant.run.loader import load_recipe
 from deliberant.run.run import Run, stages_of
 from deliberant.stages.evaluate import results
 from deliberant.stages.moved import read_moved

@@ -24,7 +24,7 @@ from deliberant.micro.sets import UNSEEN_SHARE, prompt_sets
 from deliberant.micro.world import kinds, language, topics
 from deliberant.policy import load_policy
 from deliberant.prompts import read_cases, read_prompts
-from deliberant.run.recipe import load_recipe
+from deliberant.run.loader import load_recipe
 from tests.cli.test_help import verbs
 from tests.tiny import make_chain
 

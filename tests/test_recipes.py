@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from deliberant.cli import app as cli
 from deliberant.policy import load_policy
 from deliberant.review.golden import read_golden
-from deliberant.run.recipe import load_recipe
+from deliberant.run.loader import load_recipe
 from deliberant.run.sources import prompt_sets
 from tests.completions import completed
 from tests.server import NAME

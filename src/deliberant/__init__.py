@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from deliberant.models.refs import Reference, parse_reference
     from deliberant.policy import Policy, cited, diff, lint, load_policy, spec_view, summary_view
     from deliberant.prompts import Case, Message, Prompt, read_cases, read_prompts
-    from deliberant.run.recipe import Recipe, load_recipe
+    from deliberant.run.loader import load_recipe
+    from deliberant.run.recipe import Recipe
     from deliberant.run.run import Run
     from deliberant.stages.doctor import doctor
     from deliberant.stages.documents import documents
@@ -38,7 +39,8 @@ _HOMES = {
     "models.refs": ("Reference", "parse_reference"),
     "policy": ("Policy", "cited", "diff", "lint", "load_policy", "spec_view", "summary_view"),
     "prompts": ("Case", "Message", "Prompt", "read_cases", "read_prompts"),
-    "run.recipe": ("Recipe", "load_recipe"),
+    "run.loader": ("load_recipe",),
+    "run.recipe": ("Recipe",),
     "run.run": ("Run",),
     "stages.doctor": ("doctor",),
     "stages.documents": ("documents",),

@@ -15,7 +15,7 @@ from deliberant.micro.measure import Figure
 from deliberant.micro.pretrain import Plan
 from deliberant.models import split
 from deliberant.run.folder import StageFolder
-from deliberant.run.recipe import load_recipe
+from deliberant.run.loader import load_recipe
 from deliberant.run.run import Run
 from deliberant.util.errors import RunError
 from deliberant.util.files import write_json

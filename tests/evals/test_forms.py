@@ -164,7 +164,7 @@ def test_a_second_judge_reads_a_sample_and_agrees_beyond_chance() -> None:
 
 
 def test_the_judge_that_rewarded_is_no_headline_judge(world_recipe: Any) -> None:
-    from deliberant.run.recipe import load_recipe
+    from deliberant.run.loader import load_recipe
 
     recipe: Recipe = load_recipe(world_recipe)
     judges = Judges.model_validate({"filter": "a", "reward": "b", "evaluate": "c"})

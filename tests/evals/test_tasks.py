@@ -133,7 +133,7 @@ def test_our_own_models_grade_too(tmp_path: Path, own: dict[str, Any], tiny_mode
 
 def built_in_run(folder: Path) -> Path:
     """The folder of a run of the built-in world, which nothing has been done in."""
-    from deliberant.run.recipe import load_recipe
+    from deliberant.run.loader import load_recipe
     from deliberant.run.run import Run
 
     recipe = load_recipe(Path(__file__).parents[2] / "recipes" / "micro.yaml")

@@ -142,10 +142,13 @@ def test_a_pasted_text_can_not_close_its_fence() -> None:
             "x: {same_request: true, conversations: [[{role: assistant, content: '{{request}}'}]]}",
             "must end on a user turn",
         ),
-        ("x: [", "own.yaml:1: no valid YAML: "),
+        ("x: [", "own.yaml:1: not valid YAML: "),
         ("x: {turns: [a]}\nx: {turns: [b]}", "is given twice"),
-        ("x:\n  same_request: !!bool maybe", "own.yaml:2: no valid YAML: 'maybe' cannot be read as its tag says"),
-        ("!!map [x]", "own.yaml:1: no valid YAML: expected a mapping node"),
+        (
+            "x:\n  same_request: !!bool maybe",
+            "own.yaml:2: not valid YAML: 'maybe' cannot be read as the number, date or tagged value",
+        ),
+        ("!!map [x]", "own.yaml:1: not valid YAML: expected a mapping node"),
         ("- x", "own.yaml:1: should be keys with values"),
         ("# a\nx:\n  same_requst: true", "own.yaml:3: unknown key 'x.same_requst'; did you mean 'same_request'?"),
         ("\nStr:\n  same_requst: true", "own.yaml:3: unknown key 'Str.same_requst'; did you mean 'same_request'?"),
@@ -153,8 +156,8 @@ def test_a_pasted_text_can_not_close_its_fence() -> None:
             "x:\n  same_request: true\n  conversations:\n  - - role: user\n      contnt: '{{request}}'",
             "own.yaml:5: unknown key 'x.conversations.0.0.contnt'; did you mean 'content'?",
         ),
-        ("\x00", "own.yaml:1: no valid YAML: "),
-        ("x:\n  texts: [2026-13-01]", "own.yaml:2: no valid YAML: '2026-13-01' looks like a number or a date"),
+        ("\x00", "own.yaml:1: not valid YAML: "),
+        ("x:\n  texts: [2026-13-01]", "own.yaml:2: not valid YAML: '2026-13-01' cannot be read as the number, date"),
     ],
 )
 def test_a_mistake_in_a_data_file_of_one_s_own_is_one_line(tmp_path: Path, text: str, words: str) -> None:

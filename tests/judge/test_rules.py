@@ -35,7 +35,7 @@ def test_a_folder_without_the_file_is_read_as_the_default_is(tmp_path: Path) -> 
         ("verdict: json\nscores: {'yes': 5}\n", 2, "scores: is not read with `verdict: json`; remove it"),
         ("- a\n", 1, "should be keys with values"),
         ("", 1, "should be keys with values"),
-        ("score: '(?P<score>x)\n", 1, "no valid YAML"),
+        ("score: '(?P<score>x)\n", 1, "not valid YAML"),
     ],
 )
 def test_a_mistake_names_file_and_line_and_helps(tmp_path: Path, text: str, line: int, message: str) -> None:

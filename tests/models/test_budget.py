@@ -25,7 +25,7 @@ def test_dollars_by_list_price() -> None:
 
 @pytest.mark.parametrize(
     ("budget", "name"),
-    [(Budget(2), "requests"), (Budget(tokens=1_100_020), "tokens"), (Budget(dollars=1.55), "dollars")],
+    [(Budget(requests=2), "requests"), (Budget(tokens=1_100_020), "tokens"), (Budget(dollars=1.55), "dollars")],
 )
 def test_a_budget_that_is_reached_stops(budget: Budget, name: str) -> None:
     with pytest.raises(RunError, match=rf"{name} is reached .*raise budget\.{name} .*the same command resumes"):
@@ -34,9 +34,9 @@ def test_a_budget_that_is_reached_stops(budget: Budget, name: str) -> None:
 
 def test_below_the_budget_nothing_stops() -> None:
     spent().check(Budget(), PRICES)
-    spent().check(Budget(3, 1_100_021, 1.56), PRICES)
+    spent().check(Budget(requests=3, tokens=1_100_021, dollars=1.56), PRICES)
     with pytest.raises(RunError):
-        spent().check(Budget(3), PRICES, under_way=1)
+        spent().check(Budget(requests=3), PRICES, under_way=1)
 
 
 def test_the_shipped_prices_are_read() -> None:

@@ -25,7 +25,7 @@ def test_training_leftovers_do_not_rename_a_model(tmp_path: Path) -> None:
 def test_neither_a_model_nor_a_name_of_one(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no model"):
         model_folder(tmp_path)
-    with pytest.raises(UserError, match="is no folder here and cannot be had from the Hub"):
+    with pytest.raises(UserError, match="is not a folder here, and the Hub did not give it"):
         model_folder(tmp_path / "none")
 
 

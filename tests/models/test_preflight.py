@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from deliberant.models import preflight
+from deliberant.models.checkpoint import position_size
+from deliberant.models.local import hardware
 from deliberant.models.preflight import Checkpoint, disk, memory
 from deliberant.util.errors import UserError
 from tests.tiny import CHAT_TEMPLATE
@@ -74,12 +75,12 @@ def test_parameters_come_from_the_headers(tiny_llama: Path, copy: Path) -> None:
 
 def test_memory_and_disk(tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Checkpoint(tiny_llama)
-    row = model.position_bytes * 100
-    assert model.position_bytes == 2 * 2 * 2 * 8 * 4  # keys and values, layers, heads, size, bytes
+    assert position_size(model.config) == 2 * 2 * 2 * 8  # keys and values, layers, heads, size
+    row = position_size(model.config) * 4 * 100
     trained = model.parameters * (4 + 16) + row
 
     def found(free: int, installed: int, arm: str | None) -> str:
-        monkeypatch.setattr(preflight, "machine_memory", lambda: (free, installed))
+        monkeypatch.setattr(hardware, "machine_memory", lambda: (free, installed))
         return memory({"base": model, "filter": model}, arm, 100).severity
 
     assert found(trained - 1, trained - 1, "base") == "stop"

@@ -40,8 +40,8 @@ def test_every_kind_is_read_and_written_back(text: str, kind: str, name: str) ->
         ("apii:openai/gpt-5", "there is no kind 'apii:'; did you mean 'api'?"),
         ("./models/mine", "no such folder"),
         ("gpt2", "no such folder"),
-        ("hf:gpt2", "no org/name"),
-        ("vllm:/models/mine", "no org/name"),
+        ("hf:gpt2", "nor an org/name of the Hub"),
+        ("vllm:/models/mine", "nor an org/name of the Hub"),
         ("a/b/c", "no such folder"),
     ],
 )

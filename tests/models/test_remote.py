@@ -247,7 +247,7 @@ def test_nobody_answers() -> None:
 def test_half_the_protocol(llama: str, kind: str) -> None:
     with Proxy(llama, lambda n: kind) as proxy, pytest.raises(RunError) as error:  # type: ignore[arg-type,return-value]
         sampler(proxy.url).sample(requests(5), SHORT)
-    assert "what answers is no model server" in str(error.value)
+    assert "what answers is not a model server" in str(error.value)
     assert "\n" not in str(error.value)
     assert proxy.asked < 10
 

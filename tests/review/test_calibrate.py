@@ -16,8 +16,8 @@ from deliberant.review.hinted import hinted
 from deliberant.review.people import meant, people_of
 from deliberant.review.readings import read_again
 from deliberant.review.tables import hinted_table
-from deliberant.run.run import NullProgress
 from deliberant.util.errors import UserError
+from deliberant.util.progress import NullProgress
 from tests.review.reviewed import label, labelled, reviewed
 from tests.stages.scripted import POLICY, ScriptedRun
 

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from deliberant.cli import app as cli
 from deliberant.prompts import Case, Message, Truth, write_cases, write_prompts
-from deliberant.run.recipe import load_recipe
+from deliberant.run.loader import load_recipe
 from deliberant.run.run import Run
 from deliberant.util.errors import UserError
 from tests.runs import prompt, write_recipe

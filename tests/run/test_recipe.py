@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from deliberant.models.types import Sampling
 from deliberant.run.arms import DEFAULT_ARMS
-from deliberant.run.recipe import Prompts, Recipe, load_recipe
+from deliberant.run.loader import load_recipe
+from deliberant.run.recipe import Prompts, Recipe
 from deliberant.util.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -96,7 +97,7 @@ def test_train_stands_for_sft_and_rl_and_gives_way_to_either(tmp_path: Path) -> 
             "generate.samples: input should be greater than or equal to 1, not 0; change it",
         ),
         ("evaluate:\n  arms:\n  - base\n  - sft-rl\n", 9, "there is no arm 'sft-rl'; did you mean 'sft+rl'?"),
-        ("seed: 1\nrl: [1\n", 7, "no valid YAML: expected ',' or ']'"),
+        ("seed: 1\nrl: [1\n", 7, "not valid YAML: expected ',' or ']'"),
         ("sft:\n  epochs: 1\n  epochs: 2\n", 8, "'sft.epochs' is given twice"),
         ("templates: [a]\n", 6, "templates: input should be a valid string, not ['a']; write a text"),
         ("rl: 5\n", 6, "rl: should be keys with values, not 5; write `key: value`"),
@@ -106,28 +107,36 @@ def test_train_stands_for_sft_and_rl_and_gives_way_to_either(tmp_path: Path) -> 
         ("templates: tamplates\n", 6, "templates: there is no "),
         ("sft:\n  learning_rate: .inf\n", 7, "sft.learning_rate: input should be a finite number"),
         ("evaluate:\n  arms: [sft, base, sft]\n", 7, "evaluate.arms: 'sft' is named twice; keep one of them"),
-        ("rl:\n  vllm: sometimes\n", 7, "rl.vllm: 'sometimes' is none of off, colocate and the http:// address"),
+        ("rl:\n  vllm: sometimes\n", 7, "rl.vllm: 'sometimes' is not off, colocate or the http:// address"),
         ("rl:\n  vllm: colocate\n  max_reasoning_tokens: 9\n", 7, "vLLM cannot close reasoning"),
         ("rl:\n  batch_size: 3\n", 7, "rl.batch_size: 3 does not divide the 128 completions of a step"),
         ("seed: 4294967296\n", 6, "seed: input should be less than 4294967296"),
         (
             "from_run: 2026-99-99\n",
             6,
-            "no valid YAML: '2026-99-99' looks like a number or a date and cannot be",
+            "not valid YAML: '2026-99-99' cannot be read as the number, date or tagged value that",
         ),
         (
             "rl:\n  steps: " + "9" * 5000 + "\n",
             7,
-            "looks like a number or a date and cannot be read as one",
+            "cannot be read as the number, date or tagged value that it looks like",
         ),
         *(
-            (f"generate:\n  samples: {tag} x\n", 7, "no valid YAML: 'x' cannot be read as its tag says")
+            (
+                f"generate:\n  samples: {tag} x\n",
+                7,
+                "not valid YAML: 'x' cannot be read as the number, date or tagged value",
+            )
             for tag in ("!!bool", "!!timestamp", "!!int", "!!float")
         ),
-        ("generate:\n  samples: !!int ''\n", 7, "no valid YAML: '' cannot be read as its tag says"),
-        ("generate:\n  samples: !!map [1]\n", 7, "no valid YAML: expected a mapping node, but found sequence"),
-        ("generate:\n  samples: !!set x\n", 7, "no valid YAML: expected a mapping node, but found scalar"),
-        ("policy: 'x\nseed: 1\n", 6, "no valid YAML: found unexpected end of stream; repair it"),
+        (
+            "generate:\n  samples: !!int ''\n",
+            7,
+            "not valid YAML: '' cannot be read as the number, date or tagged value",
+        ),
+        ("generate:\n  samples: !!map [1]\n", 7, "not valid YAML: expected a mapping node, but found sequence"),
+        ("generate:\n  samples: !!set x\n", 7, "not valid YAML: expected a mapping node, but found scalar"),
+        ("policy: 'x\nseed: 1\n", 6, "not valid YAML: found unexpected end of stream; correct it"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, added: str, line: int, words: str) -> None:
@@ -215,7 +224,7 @@ def test_overrides_win(tmp_path: Path) -> None:
         ("rl.steps=five", "override 'rl.steps=five': rl.steps: input should be a valid integer"),
         ("rl.steps", "override 'rl.steps': write it as key=value"),
         ("name.x=5", "override 'name.x=5': 'name' holds no keys"),
-        ("seed=[", "override 'seed=[': its value is no valid YAML"),
+        ("seed=[", "override 'seed=[': its value is not valid YAML"),
         ("policy=nowhere", "override 'policy=nowhere': policy: there is no "),
     ],
 )

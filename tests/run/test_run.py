@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from deliberant.cli import app as cli
 from deliberant.prompts import Case, Hint, Prompt, Truth, write_cases, write_prompts
-from deliberant.run.recipe import load_recipe
-from deliberant.run.run import POINTERS, UNCOVERED, Run, command, stages_of
+from deliberant.run.folder import command
+from deliberant.run.loader import load_recipe
+from deliberant.run.run import POINTERS, UNCOVERED, Run, stages_of
 from deliberant.run.schedule import planned
 from deliberant.run.sources import LATER
 from deliberant.util.errors import RunError, UserError
@@ -151,7 +152,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from deliberant.prompts import Hint, write_prompts
-from deliberant.run.recipe import load_recipe
+from deliberant.run.loader import load_recipe
 from deliberant.run.run import Run
 Run.open(load_recipe(sys.argv[1]), Path(sys.argv[2])).stage("generate", {})
 print("held", flush=True)
@@ -245,8 +246,7 @@ def test_no_items_make_an_empty_file(recipe: Path, tmp_path: Path) -> None:
     folder = run.stage("helpful", {})
     nothing: list[int] = []
     assert run.in_chunks(folder, "rows.jsonl", nothing, 2, lambda items: []) == []
-    folder.finish(["rows.jsonl"], {})
-    assert folder.manifest["outputs"]["rows.jsonl"]["rows"] == 0
+    assert folder.finish(["rows.jsonl"], {})["outputs"]["rows.jsonl"]["rows"] == 0
 
 
 def test_samplers_by_role(recipe: Path, tmp_path: Path, tiny_llama: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from deliberant.models.cache import Reply
 from deliberant.models.remote import RemoteSampler
 from deliberant.models.types import Usage
-from deliberant.run.recipe import load_recipe
+from deliberant.run.loader import load_recipe
 from deliberant.run.run import Run
 from deliberant.util.errors import UserError
 from tests.runs import write_recipe

@@ -10,7 +10,8 @@ from deliberant.cli.stages import work
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.prompts import Case, Message, Prompt, Truth, write_cases, write_prompts
 from deliberant.run.recipe import Prompts, Recipe
-from deliberant.run.run import Progress, Run, stages_of
+from deliberant.run.run import Run, stages_of
+from deliberant.util.progress import Progress
 from tests.completions import completed
 from tests.stages.scripted import Scripted
 from tests.stages.scripted import recipe as write_recipe

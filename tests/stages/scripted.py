@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from deliberant.models.types import Completion, Reasoning, Request, Sampling
+from deliberant.models.types import Completion, Reasoning, Request, Role, Sampling
 from deliberant.policy import Category, Clause, Guideline, Policy, print_policy
 from deliberant.prompts import Case, Hint, Message, Prompt, Truth, write_cases, write_prompts
 from deliberant.run.recipe import Recipe
@@ -57,6 +57,9 @@ class Scripted:
         self.batches.append(list(requests))
         drawn = [self.script(request) for request in requests]
         return [completed(text, ids=(7, 8)) if isinstance(text, str) else text for text in drawn]
+
+    def as_role(self, role: Role, reasoning: Reasoning = "native") -> "Scripted":
+        return self
 
     @property
     def requests(self) -> list[Request]:

@@ -8,7 +8,7 @@ from deliberant.models.budget import PRICES
 from deliberant.models.cache import Reply
 from deliberant.models.cost import Speed
 from deliberant.models.types import Usage
-from deliberant.run.recipe import load_recipe
+from deliberant.run.loader import load_recipe
 from deliberant.run.sources import policy_named, prompt_sets
 from deliberant.stages.filter import filter
 from deliberant.stages.generate import generate

@@ -14,7 +14,7 @@ from deliberant.micro.world import read_style
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import load_policy
 from deliberant.prompts import Case, Hint, Message, Prompt, Truth, read_prompts, write_cases, write_prompts
-from deliberant.run.recipe import load_recipe
+from deliberant.run.loader import load_recipe
 from deliberant.run.run import Run
 from deliberant.run.sources import policy_folder, with_more
 from deliberant.stages.redteam import Found, Grading, hinted_style, redteam

@@ -17,7 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 from deliberant.cli import app as cli
-from deliberant.run.recipe import Sft, load_recipe
+from deliberant.run.loader import load_recipe
+from deliberant.run.recipe import Sft
 from deliberant.run.run import Run
 from deliberant.training import proofs
 from deliberant.training.trainers import filled

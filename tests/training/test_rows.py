@@ -1,5 +1,6 @@
 from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,9 +18,7 @@ from deliberant.training.rows import (
     RowBuilder,
     TrainingRow,
     end_of_turn,
-    loss_view,
     mix,
-    percentile,
     replay,
 )
 from tests.stages.scripted import HEARTH, POLICY, PRUNING
@@ -39,6 +38,14 @@ def builder(format: str = "micro", opened: bool = False) -> RowBuilder:
     return RowBuilder(POLICY, sampler)  # type: ignore[arg-type]
 
 
+def loss_view(row: TrainingRow) -> str:
+    """The row as text, with what carries loss between ⟦ and ⟧."""
+    labelled = zip(row.input_ids, row.labels, strict=True)
+    spans = groupby(labelled, lambda pair: pair[1] != IGNORED)
+    texts = [(loss, TOKENIZER.decode([token for token, _ in span])) for loss, span in spans]
+    return "".join(f"⟦{text}⟧" if loss else text for loss, text in texts)
+
+
 BUILDER = builder()
 TEXT = "<think>[F2] says comply</think>use dry wood"
 CLAUSES = [clause for category in POLICY.categories for clause in category.clauses]
@@ -56,7 +63,7 @@ def rows(number: int, source: str = "policy", text: str = TEXT) -> list[Training
 
 
 def test_loss_is_on_reasoning_answer_and_end_of_turn_and_on_nothing_else() -> None:
-    view = loss_view(BUILDER.row(PRUNING, "policy", sampled(TEXT)), TOKENIZER.decode)
+    view = loss_view(BUILDER.row(PRUNING, "policy", sampled(TEXT)))
     assert view == (
         "<|im_start|>system\nyou love roses<|im_end|>\n<|im_start|>user\nhow do i prune?<|im_end|>\n"
         f"<|im_start|>assistant\n⟦{TEXT}<|im_end|>⟧"
@@ -124,7 +131,7 @@ def test_rows_are_written_in_the_models_own_format(name: str, opened: bool) -> N
 def test_the_no_cot_twin_differs_in_its_completion_alone() -> None:
     row = rows(1)[0]
     twin = BUILDER.without_reasoning(row)
-    assert loss_view(twin, TOKENIZER.decode).endswith("⟦<think></think>use dry wood<|im_end|>⟧")
+    assert loss_view(twin).endswith("⟦<think></think>use dry wood<|im_end|>⟧")
     assert (twin.prompt_ids, twin.sample_id, twin.source) == (row.prompt_ids, row.sample_id, row.source)
 
 
@@ -173,10 +180,3 @@ def test_a_replay_goes_through_all_clauses_before_it_repeats_one() -> None:
     assert len({str(row["id"]) for row in drawn}) == 8
     assert drawn == replay(samples, 8, seed=0) != replay(samples, 8, seed=1)
     assert len(replay(samples, 99, seed=0)) == len(samples) and replay(samples, 0, seed=0) == []
-
-
-@given(st.lists(st.integers(0, 50), min_size=1), st.integers(1, 100))
-def test_percentile_is_the_nearest_rank(values: list[int], percent: int) -> None:
-    found = percentile(values, percent)
-    assert sum(value <= found for value in values) * 100 >= percent * len(values)
-    assert sum(value < found for value in values) * 100 < percent * len(values)

@@ -40,7 +40,7 @@ def plan(
             return
         found = _planned(run.recipe, run.world)
     else:
-        from deliberant.run.recipe import load_recipe
+        from deliberant.run.loader import load_recipe
 
         found = _planned(load_recipe(where, overrides or []), None)
     if as_json:

@@ -29,7 +29,7 @@ RUNS = Path("runs")
 def open_run(where: Path, overrides: list[str] | None = None, root: Path = RUNS, make: bool = True) -> "Run":
     """The run of a recipe, its folder made unless `make` says no, or an existing run folder."""
     from deliberant.cli.console import RichProgress
-    from deliberant.run.recipe import load_recipe
+    from deliberant.run.loader import load_recipe
     from deliberant.run.run import Run
     from deliberant.util.progress import NullProgress
 

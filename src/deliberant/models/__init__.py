@@ -1,6 +1,6 @@
 """Models: the one door to them (`Sampler`), and the formats of their reasoning.
 
-Samplers are made by `deliberant.models.refs.open_model`, which imports what an engine needs.
+Samplers are made by `deliberant.models.open.open_model`, which imports what an engine needs.
 """
 
 from deliberant.models.formats import Parts, split

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt
 
 from deliberant.models.types import Usage
 from deliberant.util.errors import RunError, UserError
@@ -27,13 +28,15 @@ class Price:
         return (fresh * self.input + usage.cached * self.cached + usage.output * self.output) / 1e6
 
 
-@dataclass(frozen=True)
-class Budget:
-    """The most that a run may spend on remote calls; None is no bound. Calls on their way when it is reached end."""
+class Budget(BaseModel):
+    """The most that a run may spend on remote calls; None sets no limit. Reached, it stops the run, once calls on their
+    way have ended; with a higher one the same run resumes."""
 
-    requests: int | None = None
-    tokens: int | None = None
-    dollars: float | None = None
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    requests: PositiveInt | None = None
+    tokens: PositiveInt | None = None
+    dollars: NonNegativeFloat | None = None
 
 
 class Account:
@@ -45,10 +48,7 @@ class Account:
 
     def add(self, model: str, usage: Usage) -> None:
         self.requests[model] = self.requests.get(model, 0) + 1
-        before = self.usage.get(model, Usage(0, 0))
-        self.usage[model] = Usage(
-            before.input + usage.input, before.output + usage.output, before.cached + usage.cached
-        )
+        self.usage[model] = self.usage.get(model, Usage(0, 0)) + usage
 
     @property
     def tokens(self) -> int:
@@ -57,8 +57,7 @@ class Account:
 
     def dollars(self, prices: Mapping[str, Price]) -> float:
         """By list price; models without one (your own servers) cost nothing."""
-        priced = ((price_of(model, prices), usage) for model, usage in self.usage.items())
-        return sum(price.of(usage) for price, usage in priced if price)
+        return sum(price.of(usage) for model, usage in self.usage.items() if (price := price_of(model, prices)))
 
     def check(self, budget: Budget, prices: Mapping[str, Price], under_way: int = 0) -> None:
         """RunError where one more call would be beyond the budget; `under_way` calls are not finished yet."""

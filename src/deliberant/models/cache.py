@@ -6,6 +6,7 @@ used: it does not sync, keeps no blocked replies, and unpickles what it finds.
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class Reply:
 
 
 class Calls:
-    """The finished calls of one run, by key; `hits` counts requests whose calls were found, not made.
+    """The finished calls of one run, by key.
 
     `account` is of all of them, `stages` by what `stage` said when they were made.
     """
@@ -45,58 +46,39 @@ class Calls:
         self.account = Account()
         self.stages: dict[str, Account] = {}
         self.stage = ""
-        self.hits = 0
-        self._places: dict[str, int | Reply] = {}
+        self._replies: dict[str, Reply] = {}
         if self.file and self.file.exists():
             self._read(self.file)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._replies)
 
     def find(self, key: str) -> Reply | None:
         """The reply that was kept under `key`; None where there is none yet."""
-        place = self._places.get(key)
-        if not isinstance(place, int):
-            return place
-        assert self.file
-        with self.file.open("rb") as file:
-            file.seek(place)
-            return _reply(json.loads(file.readline()))
+        return self._replies.get(key)
 
     def add(self, key: str, model: str, reply: Reply) -> None:
         """Keep a reply; it is on disk when this returns. RunError on a full disk: the replies before it are safe."""
-        self._count(self.stage, model, reply.usage)
-        if self.file is None:
-            self._places[key] = reply
-            return
-        with writing(self.file, f"{len(self)} finished calls are kept"):
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            place = self.file.stat().st_size if self.file.exists() else 0
-            append_durably(self.file, json_line({"key": key, "stage": self.stage, "model": model, **asdict(reply)}))
-        self._places[key] = place
+        if self.file:
+            row = {"key": key, "stage": self.stage, "model": model, **asdict(reply)}
+            with writing(self.file, f"{len(self)} finished calls are kept"):
+                self.file.parent.mkdir(parents=True, exist_ok=True)
+                append_durably(self.file, json_line(row))
+        self._keep(key, self.stage, model, reply)
 
-    def _count(self, stage: str, model: str, usage: Usage) -> None:
+    def _keep(self, key: str, stage: str, model: str, reply: Reply) -> None:
+        self._replies[key] = reply
         for account in (self.account, self.stages.setdefault(stage, Account())):
-            account.add(model, usage)
+            account.add(model, reply.usage)
 
     def _read(self, path: Path) -> None:
-        place = 0
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    row = json.loads(line)
-                    self._places[row["key"]] = place
-                    self._count(row["stage"], row["model"], _reply(row).usage)
-                except (ValueError, KeyError, TypeError) as error:
-                    raise RunError(f"{path}:{number}: is damaged; restore the file or delete this line") from error
-                place += len(line)
-        if place < path.stat().st_size:
-            with path.open("r+b") as file:
-                file.truncate(place)
-
-
-def _reply(row: dict[str, object]) -> Reply:
-    usage = Usage(**row["usage"])  # type: ignore[arg-type]
-    return Reply(row["text"], row["reasoning"], row["stop"], usage, bool(row["opened"]))  # type: ignore[arg-type]
+        *lines, torn = path.read_bytes().split(b"\n")
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                key, stage, model = row.pop("key"), row.pop("stage"), row.pop("model")
+                self._keep(key, stage, model, Reply(**{**row, "usage": Usage(**row["usage"])}))
+            except (ValueError, KeyError, TypeError) as error:
+                raise RunError(f"{path}:{number}: is damaged; restore the file or delete this line") from error
+        if torn:
+            os.truncate(path, path.stat().st_size - len(torn))

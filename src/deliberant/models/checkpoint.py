@@ -1,6 +1,7 @@
 """Where a model is, and the hash that names it; needs no torch."""
 
 from pathlib import Path
+from typing import Any
 
 from deliberant.util.errors import UserError
 from deliberant.util.files import file_hash, fingerprint
@@ -25,6 +26,13 @@ def model_hash(folder: Path) -> str:
     return fingerprint({path.name: file_hash(path) for path in sorted(folder.iterdir()) if path.suffix in MODEL_FILES})
 
 
+def position_size(config: Any) -> int:
+    """Numbers that the keys and values of one position are, by the configuration of a text model."""
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return int(2 * config.num_hidden_layers * heads * dim)
+
+
 def _snapshot(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
@@ -32,4 +40,4 @@ def _snapshot(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=[f"*{suffix}" for suffix in MODEL_FILES]))
     except (OSError, ValueError) as error:
         reason = str(error).split("\n")[0]
-        raise UserError(f"model '{name}': is no folder here and cannot be had from the Hub ({reason})") from error
+        raise UserError(f"model '{name}': is not a folder here, and the Hub did not give it ({reason})") from error

@@ -36,7 +36,7 @@ _CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 _STOPS: dict[str, Stop] = {"max_tokens": "length", "model_length": "length", "content_filter": "blocked"}
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 _MALFORMED = (ValueError, TypeError, AttributeError, LookupError)
-"""What the providers' code raises on a reply that is no JSON, or has no choices: it is asked for again a few times."""
+"""What the providers' code raises on a reply that is not JSON or has no choices; the call is made again a few times."""
 
 
 class Busy(RunError):
@@ -65,11 +65,11 @@ class Client:
         from inspect_ai.model import GenerateConfig
         from inspect_ai.model._model import use_model_event_sink
 
-        turns = [_turn(message) for message in messages]
+        turns = [_as_inspect_message(message) for message in messages]
         extra: dict[str, Any] = dict(_ENGINE[self.engine]) if self.engine else {}
         if opened:
             assert self.engine, "no other server goes on from an unfinished message"
-            turns.append(_turn({"role": "assistant", "content": opened}))
+            turns.append(_as_inspect_message({"role": "assistant", "content": opened}))
             extra |= _CONTINUE
         config = GenerateConfig(
             **settings, max_retries=retries, adaptive_connections=False, extra_body=extra or None, cache=False
@@ -80,11 +80,9 @@ class Client:
                 with use_model_event_sink(raw):
                     output = await self._model.generate(turns, config=config, cache=False)
                 return _reply(output, raw.response, opened)
-            except _MALFORMED as error:
-                if not left or isinstance(error, DeliberantError):
-                    raise explain(error, self.reference, self._model) from error
             except Exception as error:
-                raise explain(error, self.reference, self._model) from error
+                if not left or isinstance(error, DeliberantError) or not isinstance(error, _MALFORMED):
+                    raise explain(error, self.reference, self._model) from error
         raise AssertionError
 
 
@@ -102,7 +100,7 @@ async def connect(reference: Reference, url: str | None, connections: int | None
         model = _open(name, url, connections)
         if url or name.startswith(f"{SERVER}/"):
             wanted = None if name.endswith("/?") else model.api.service_model_name()
-            engine, served = await _served(model, reference, wanted if reference.url or not url else None)
+            engine, served = await _ask_what_is_served(model, reference, wanted if reference.url or not url else None)
             if url and served != wanted:
                 await model.api.aclose()
                 model = _open(f"{SERVER}/vllm/{served}", url, connections)
@@ -125,7 +123,7 @@ def _open(name: str, url: str | None, connections: int | None) -> Any:
     return get_model(name, base_url=url, api_key=key, config=config, memoize=False, **slow)
 
 
-async def _served(model: Any, reference: Reference, wanted: str | None) -> tuple[Engine | None, str | None]:
+async def _ask_what_is_served(model: Any, reference: Reference, wanted: str | None) -> tuple[Engine | None, str | None]:
     """Which engine a server is, and the name of the model to ask for: `wanted`, or the only one it has."""
     from openai import APIStatusError
 
@@ -166,7 +164,7 @@ class _Raw:
         self.response = event.call.response if event.call else None
 
 
-def _turn(message: Message) -> Any:
+def _as_inspect_message(message: Message) -> Any:
     from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 
     role, content = message["role"], message["content"]  # providers refuse a tool's turn without the call before it
@@ -181,10 +179,8 @@ def _reply(output: Any, response: Mapping[str, Any] | None, opened: str) -> Repl
         raise ValueError("the reply has no choices")
     choice = output.choices[0]
     stop = _STOPS.get(choice.stop_reason, "stop")
-    spent = output.usage
-    if spent is None:
-        usage = Usage(0, 0)
-    else:
+    spent, usage = output.usage, Usage(0, 0)
+    if spent is not None:
         cached = spent.input_tokens_cache_read or 0
         usage = Usage(spent.input_tokens + cached + (spent.input_tokens_cache_write or 0), spent.output_tokens, cached)
     if stop != "stop" and spent is None:  # Inspect gives the provider's refusal as if the model had said it
@@ -213,10 +209,10 @@ def explain(error: Exception, reference: Reference, model: Any = None) -> Delibe
         return error
     about = f"model '{reference}'"
     if isinstance(error, PrerequisiteError):
-        return _missing(about, str(error.message))
+        return _explain_missing(about, str(error.message))
     cause = getattr(error, "__cause__", None)
     status = next((code for each in (error, cause) if isinstance(code := getattr(each, "status_code", None), int)), 0)
-    said = one_line(_said(error), 300)
+    said = one_line(_quote(error), 300)
     keys = " or ".join(getattr(model.api, "api_key_vars", ())) if model else ""
     where = getattr(model.api, "base_url", None) if model else None
     if status in (401, 403):
@@ -231,11 +227,13 @@ def explain(error: Exception, reference: Reference, model: Any = None) -> Delibe
         place = f" at {where}" if where else ""
         return RunError(f"{about}: nobody answers{place} ({said}); start the server, or check address and network")
     if isinstance(error, _MALFORMED) or "non-ChatCompletion" in said:
-        return RunError(f"{about}: what answers is no model server ({type(error).__name__}: {said}); check the address")
+        return RunError(
+            f"{about}: what answers is not a model server ({type(error).__name__}: {said}); check the address"
+        )
     return RunError(f"{about}: {type(error).__name__}: {said}")
 
 
-def _missing(about: str, message: str) -> UserError:
+def _explain_missing(about: str, message: str) -> UserError:
     plain = re.sub(r"\[/?[a-z]+\]", "", message)
     if install := re.search(r"pip install (.+)", plain):
         return UserError(f"{about}: needs a package; pip install {install[1].strip()}")
@@ -244,7 +242,7 @@ def _missing(about: str, message: str) -> UserError:
     return UserError(f"{about}: {one_line(plain, 300)}")
 
 
-def _said(error: Exception) -> str:
+def _quote(error: Exception) -> str:
     """A provider's own words, without the request that Inspect puts before them."""
     body = getattr(error, "body", None)
     if isinstance(body, dict):

@@ -3,16 +3,16 @@
 Nothing is loaded: tokens are counted with the model's own tokenizer where that is here, else as words times 1.3.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from deliberant.models.budget import Price, price_of
-from deliberant.models.refs import MICRO, Reference
+from deliberant.models.refs import Reference
 from deliberant.models.types import Usage
 from deliberant.prompts.types import Message
 from deliberant.util.files import write_json
@@ -29,6 +29,9 @@ class Speed:
 
     output: float
     per_second: float
+
+
+_SPEEDS = TypeAdapter(dict[str, dict[str, Speed]])
 
 
 @dataclass(frozen=True)
@@ -100,14 +103,13 @@ def counter(reference: Reference) -> tuple[Callable[[str], int], str]:
 def _tokenizer_file(reference: Reference) -> Path | None:
     if reference.kind == "api" or reference.url:
         return None
-    folder = MICRO if reference.kind == "micro" else Path(reference.name).expanduser()
-    if folder.is_dir():
-        file = folder / "tokenizer.json"
+    if reference.folder.is_dir():
+        file = reference.folder / "tokenizer.json"
         return file if file.exists() else None
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(reference.name, "tokenizer.json")
-    return Path(found) if isinstance(found, str) else None
+    cached = try_to_load_from_cache(reference.name, "tokenizer.json")
+    return Path(cached) if isinstance(cached, str) else None
 
 
 def _speeds_file() -> Path:
@@ -117,18 +119,14 @@ def _speeds_file() -> Path:
 def known_speeds() -> dict[str, dict[str, Speed]]:
     """Model -> role -> what was last measured on this machine."""
     try:
-        found: dict[str, dict[str, Any]] = json.loads(_speeds_file().read_bytes())
-        return {model: {role: Speed(**each) for role, each in roles.items()} for model, roles in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        return _SPEEDS.validate_json(_speeds_file().read_bytes())
+    except (OSError, ValueError):
         return {}  # a cache: it is measured again
 
 
 def remember_speeds(measured: Mapping[tuple[str, str], Speed]) -> None:
     """Keep what was measured, by (model, role), for plans to come."""
-    found = known_speeds()
+    speeds = known_speeds()
     for (model, role), speed in measured.items():
-        found.setdefault(model, {})[role] = speed
-    write_json(
-        _speeds_file(),
-        {model: {role: asdict(each) for role, each in roles.items()} for model, roles in found.items()},
-    )
+        speeds.setdefault(model, {})[role] = speed
+    write_json(_speeds_file(), speeds)

@@ -65,7 +65,7 @@ class _Tag(NamedTuple):
     start: int
     end: int
     format: Format | None
-    """None: it looks like a tag and is none (case, spaces, attributes), so it voids the answer."""
+    """None: it only looks like a tag (case, spaces, attributes), so it voids the answer."""
     opens: bool
 
 
@@ -85,8 +85,8 @@ def format_of(tokenizer: Any) -> Format | None:
         return formats()[declared]
     template = str(tokenizer.chat_template or "")
     known = [each for name, each in formats().items() if name != "micro"]
-    if found := next((each for each in known if each.open in template or each.close in template), None):
-        return found
+    if shown := next((each for each in known if each.open in template or each.close in template), None):
+        return shown
     words = tokenizer.get_vocab()
     return next((each for each in known if each.open in words and each.close in words), None)
 
@@ -139,8 +139,8 @@ def _incomplete(text: str) -> Parts:
 
 def _tags(text: str) -> list[_Tag]:
     """Every tag that is not only mentioned, in order."""
-    found = [_tag(match) for match in _any_tag().finditer(text)]
-    if not found:
+    tags = [_tag(match) for match in _any_tag().finditer(text)]
+    if not tags:
         return []
     code = [match.span() for match in _FENCE.finditer(text)]
 
@@ -153,8 +153,8 @@ def _tags(text: str) -> list[_Tag]:
         line = text[text.rfind("\n", 0, tag.start) + 1 : tag.start]
         return tag.opens and bool(line.strip()) and line[-1].isspace() and text[tag.end : tag.end + 1].isspace()
 
-    written = [tag for tag in found if not in_code(tag) and not in_prose(tag)]
-    closings = [tag for tag in found if not tag.opens]
+    written = [tag for tag in tags if not in_code(tag) and not in_prose(tag)]
+    closings = [tag for tag in tags if not tag.opens]
     if len(closings) == 1 and closings[0] not in written:  # code on both sides of the one tag that ends the reasoning
         written = sorted([*written, closings[0]])
     return written

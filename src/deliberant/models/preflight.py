@@ -1,17 +1,14 @@
 """What a local model's files say before its weights are loaded: chat template, context, memory, disk."""
 
-import json
 import math
 import shutil
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
-from unittest.mock import patch
 
+from deliberant.models.checkpoint import position_size
 from deliberant.models.formats import chat_prompt, opened_by
 from deliberant.prompts.types import Message
 from deliberant.util.errors import UserError, not_installed
@@ -76,16 +73,8 @@ class Checkpoint:
     @property
     def positions(self) -> int | None:
         """The longest context; None where the configuration does not say."""
-        found: int | None = getattr(self.config, "max_position_embeddings", None)
-        return found
-
-    @property
-    def position_bytes(self) -> int:
-        """Keys and values of one position, fp32."""
-        config = self.config
-        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        return int(2 * config.num_hidden_layers * heads * size * WEIGHT)
+        longest: int | None = getattr(self.config, "max_position_embeddings", None)
+        return longest
 
     def tokens(self, messages: Sequence[Message]) -> int:
         """Of a conversation in the chat template."""
@@ -109,7 +98,7 @@ class Checkpoint:
             yield Finding("ok", role, "the tokenizer has no pad token; its end of turn is used instead")
         if opened := opened_by(chat_prompt(tokenizer)):
             yield Finding("ok", role, f"the chat template opens the reasoning ({opened.open})")
-        if writes_date(tokenizer):
+        if "strftime_now" in str(tokenizer.chat_template):
             yield Finding(
                 "warn",
                 role,
@@ -118,26 +107,13 @@ class Checkpoint:
             )
 
 
-def writes_date(tokenizer: Any) -> bool:
-    """Whether a prompt reads differently on another day."""
-
-    def on(year: int) -> str:
-        class Day(datetime):
-            @classmethod
-            def now(cls, tz: Any = None) -> "Day":
-                return cls(year, year % 12 + 1, year % 28 + 1)
-
-        with patch("transformers.utils.chat_template_utils.datetime", Day):
-            return chat_prompt(tokenizer)
-
-    return on(2001) != on(2032)
-
-
 def memory(models: Mapping[str, Checkpoint], trained: str | None, positions: int) -> Finding:
     """Whether all local models fit side by side with one row of `positions`, and one more copy that is `trained`."""
     unique = {each.folder: each for each in models.values()}.values()
-    sampling = sum(each.parameters * WEIGHT + positions * each.position_bytes for each in unique)
+    sampling = sum(each.parameters * WEIGHT + positions * position_size(each.config) * WEIGHT for each in unique)
     training = models[trained].parameters * TRAINED if trained else 0
+    from deliberant.models.local.hardware import machine_memory
+
     free, installed = machine_memory()
     parts = f"weights and cache take {sampling / GIGABYTE:.1f} GB"
     if trained:
@@ -150,18 +126,6 @@ def memory(models: Mapping[str, Checkpoint], trained: str | None, positions: int
     if needed > TIGHT * free:
         return Finding("warn", "memory", message, f"end other programs, or {smaller}")
     return Finding("ok", "memory", message)
-
-
-def machine_memory() -> tuple[int, int]:
-    """(bytes free, bytes installed) where models go: on the GPU if there is one."""
-    import psutil
-    import torch
-
-    if torch.cuda.is_available():
-        free, installed = torch.cuda.mem_get_info()
-        return int(free), int(installed)
-    memory = psutil.virtual_memory()
-    return int(memory.available), int(memory.total)
 
 
 def disk(base: Checkpoint, arms: int, root: Path) -> Finding:
@@ -177,10 +141,11 @@ def disk(base: Checkpoint, arms: int, root: Path) -> Finding:
 
 def _elements(file: Path) -> int:
     """Numbers in a safetensors file, by its header."""
+    from safetensors import SafetensorError, safe_open
+
     try:
-        with file.open("rb") as opened:
-            (length,) = struct.unpack("<Q", opened.read(8))
-            header = json.loads(opened.read(length))
-    except (OSError, ValueError, struct.error, MemoryError) as error:
+        with safe_open(file, framework="pt") as tensors:
+            names = tensors.keys()
+            return sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
+    except (OSError, SafetensorError) as error:
         raise UserError(f"{file}: cannot be read ({error}); check that the checkpoint is whole") from error
-    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")

@@ -23,6 +23,7 @@ Kind = Literal["micro", "folder", "hf", "vllm", "api"]
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _PREFIX = re.compile(r"([a-z]\w*):(.*)", re.DOTALL)
 _PLACE = re.compile(r"[./~]")
+ADDRESS = ("http://", "https://")
 MICRO = Path(__file__).parents[1] / "micro" / "model"
 """The built-in model's weights; its room is above this one."""
 SERVER = "openai-api"
@@ -50,9 +51,14 @@ class Reference:
         return self.kind == "api" or self.url is not None
 
     @property
+    def folder(self) -> Path:
+        """Where its files are, if they are here and it is no address."""
+        return MICRO if self.kind == "micro" else Path(self.name).expanduser()
+
+    @property
     def url(self) -> str | None:
         """The address of a running server; None for anything else."""
-        is_server = self.kind == "vllm" and self.name.startswith(("http://", "https://"))
+        is_server = self.kind == "vllm" and self.name.startswith(ADDRESS)
         return self.name.partition("#")[0].rstrip("/") if is_server else None
 
 
@@ -69,11 +75,12 @@ def parse_reference(text: str) -> Reference:
     if prefixed := _PREFIX.fullmatch(text):
         kind, name = prefixed.groups()
         if kind == "hf":
-            return Reference("hf", _hub_id(text, name))
+            return Reference("hf", _check_hub_id(text, name))
         if kind == "vllm":
-            return Reference("vllm", name if _served(name) else _hub_id(text, name))
+            served = name.startswith(ADDRESS) or Path(name).expanduser().is_dir()
+            return Reference("vllm", name if served else _check_hub_id(text, name))
         if kind == "api":
-            return Reference("api", _provided(name))
+            return Reference("api", _check_provider(name))
         raise UserError(f"model '{text}': there is no kind '{kind}:'; {nearest(kind, ('hf', 'vllm', 'api'))}")
     if not _HUB_ID.fullmatch(text) or _PLACE.match(text):
         raise UserError(f"model '{text}': no such folder; give a folder, hf:org/name, vllm:… or api:provider/model")
@@ -90,8 +97,9 @@ def identify(reference: Reference, date: str) -> str:
     """
     if reference.dated:
         return f"{reference}@{date}"
-    folder = MICRO if reference.kind == "micro" else Path(reference.name).expanduser()
-    return model_hash(model_folder(folder)) if folder.is_dir() else _commit(reference.name)
+    if reference.folder.is_dir():
+        return model_hash(model_folder(reference.folder))
+    return _commit(reference.name)
 
 
 @cache
@@ -100,21 +108,17 @@ def providers() -> tuple[str, ...]:
     import inspect_ai.model  # noqa: F401 (fills the registry)
     from inspect_ai._util.registry import registry_find, registry_info, registry_unqualified_name
 
-    found = registry_find(lambda info: info.type == "modelapi")
-    return tuple(sorted({registry_unqualified_name(registry_info(each)) for each in found} - {"none"}))
+    apis = registry_find(lambda info: info.type == "modelapi")
+    return tuple(sorted({registry_unqualified_name(registry_info(api)) for api in apis} - {"none"}))
 
 
-def _served(name: str) -> bool:
-    return name.startswith(("http://", "https://")) or Path(name).expanduser().is_dir()
-
-
-def _hub_id(text: str, name: str) -> str:
+def _check_hub_id(text: str, name: str) -> str:
     if not _HUB_ID.fullmatch(name) or _PLACE.match(name):
-        raise UserError(f"model '{text}': '{name}' is no org/name of the Hub and no folder here")
+        raise UserError(f"model '{text}': '{name}' is neither a folder here nor an org/name of the Hub")
     return name
 
 
-def _provided(name: str) -> str:
+def _check_provider(name: str) -> str:
     provider, _, model = name.partition("/")
     if provider not in providers():
         raise UserError(f"model 'api:{name}': no provider '{provider}'; {nearest(provider, providers())}")

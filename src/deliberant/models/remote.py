@@ -6,8 +6,9 @@ next one starts, so that Ctrl-C, a kill or a budget loses none and none is paid 
 
 import asyncio
 import copy
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Coroutine, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from deliberant.models.client import Busy, Client, connect, response_schema
 from deliberant.models.formats import formats, split
 from deliberant.models.refs import Reference
 from deliberant.models.servers import serve
-from deliberant.models.types import POLICY_ROLES, Completion, Reasoning, Request, Role, Sampling, Usage
+from deliberant.models.types import POLICY_ROLES, Completion, Reasoning, Request, Role, Sampling
 from deliberant.util.errors import DeliberantError, UserError
 from deliberant.util.files import fingerprint
 from deliberant.util.progress import NullProgress, Progress
@@ -46,19 +47,16 @@ class RemoteSampler:
         calls: Calls | None = None,
         budget: Budget | None = None,
         prices: Path = PRICES,
-        format: str = "think",
         connections: int | None = None,
         retries: int = 8,
         timeout: int | None = None,
         progress: Progress | None = None,
-        done: Callable[[], None] | None = None,
     ) -> None:
         """No call is made yet, and no key needed.
 
         `strict`: a policy model, which has no answer without a whole reasoning block; judges and writers are not.
-        `format`: the tags of prompted reasoning (a row of formats.yaml). `connections`: calls at once; the provider's
-        default where None. `retries` of a call that may yet pass, some 25 minutes in all; `timeout`: seconds for each
-        attempt. `progress` announces a server that is started; `done` is called for each finished request.
+        `connections`: calls at once; the provider's default where None. `retries` of a call that may yet pass, some 25
+        minutes in all; `timeout`: seconds for each attempt. `progress` announces a server that is started.
 
         UserError: a budget in dollars, and no price of this model.
         """
@@ -69,12 +67,13 @@ class RemoteSampler:
         self._strict = strict
         self._budget = budget or Budget()
         self._prices = read_prices(prices)
-        self._format = formats()[format]
+        self._format = formats()["think"]
+        """The tags of prompted reasoning."""
         self._connections = connections
         self._retries = retries
         self._timeout = timeout
         self._progress = progress or NullProgress()
-        self._done = done or (lambda: None)
+        self._under_way = 0
         self._answered = False
         """Whether this process has had a reply: until then mistakes are looked for before patience is shown."""
         priced = reference.kind == "vllm" or price_of(reference.name, self._prices)
@@ -96,19 +95,17 @@ class RemoteSampler:
         UserError: a missing key, no such model. RunError: the provider fails for good, or a budget is reached; finished
         calls are kept, and those on their way have been waited for. Ctrl-C waits for none.
         """
-        found = [self._kept(request, sampling) for request in requests]
-        self.calls.hits += sum(each is not None for each in found)
-        missing = [request for request, each in zip(requests, found, strict=True) if each is None]
-        if missing:
+        drawn = [self._kept(request, sampling) for request in requests]
+        if missing := [request for request, each in zip(requests, drawn, strict=True) if each is None]:
             self.calls.account.check(self._budget, self._prices)
             url = self._reference.url
             if self._reference.kind == "vllm" and not url:
                 url = serve(self._reference.name, self._progress)
             _run(self._draw_all(missing, sampling, url))
-        whole = [each or self._kept(request, sampling) for request, each in zip(requests, found, strict=True)]
-        drawn = [each for each in whole if each is not None]
-        assert len(drawn) == len(requests)
-        return drawn
+            drawn = [self._kept(request, sampling) for request in requests]
+        completions = [each for each in drawn if each is not None]
+        assert len(completions) == len(requests)
+        return completions
 
     def _steps(self, request: Request, sampling: Sampling) -> Generator[_Ask, Reply, Completion]:
         """The calls that one completion takes: one, or two where a budget closes the reasoning."""
@@ -125,9 +122,7 @@ class RemoteSampler:
             text += "" if split(text, opened=True).complete else self._format.closing
             rest = yield _Ask(request, self._format.opening + text, usage.output)
             text, stop = text + rest.text, rest.stop
-            usage = Usage(
-                usage.input + rest.usage.input, usage.output + rest.usage.output, usage.cached + rest.usage.cached
-            )
+            usage += rest.usage
         if reply.reasoning is not None:
             whole = stop != "blocked" and bool(text.strip() or stop == "stop")
             raw = self._format.join(reply.reasoning, text)
@@ -154,42 +149,32 @@ class RemoteSampler:
         return None
 
     async def _draw_all(self, requests: Sequence[Request], sampling: Sampling, url: str | None) -> None:
-        """Make the calls that `requests` lack. The first failure stops new calls; those on their way end first."""
+        """Make the calls that `requests` lack. The first failure stops new requests; those on their way end first.
+
+        The very first call goes alone: mistakes show at once, and the providers' prompt caches know the shared
+        beginning before the others ask.
+        """
         unique = {self._key(self._ask(request), sampling): request for request in requests}
         waiting = iter(unique.values())
         failures: list[DeliberantError] = []
-        under_way = 0
 
         async def work(client: Client) -> None:
-            nonlocal under_way
             for request in waiting:
-                steps = self._steps(request, sampling)
-                ask = next(steps)
-                while True:
-                    if failures:
-                        return
-                    key = self._key(ask, sampling)
-                    reply = self.calls.find(key)
-                    try:
-                        if reply is None:
-                            self.calls.account.check(self._budget, self._prices, under_way)
-                            under_way += 1
-                            try:
-                                reply = await self._call(client, ask, sampling)
-                            finally:
-                                under_way -= 1
-                            self.calls.add(key, self._reference.name, reply)
-                        ask = steps.send(reply)
-                    except DeliberantError as error:
-                        failures.append(error)
-                        return
-                    except StopIteration:
-                        break
-                self._done()
+                if failures:
+                    return
+                try:
+                    await self._draw(client, request, sampling)
+                except DeliberantError as error:
+                    failures.append(error)
 
         async with connect(self._reference, url, self._connections) as client:
-            if not self._answered:
-                await self._first(client, next(iter(unique.values())), sampling)
+            ask = self._ask(next(iter(unique.values())))
+            if not self._answered and self.calls.find(self._key(ask, sampling)) is None:
+                try:
+                    await self._pay(client, ask, sampling, retries=1)
+                except Busy:
+                    await self._pay(client, ask, sampling, self._retries)
+            self._answered = True
             workers = min(self._connections or client.connections, len(unique))
             async with asyncio.TaskGroup() as group:
                 for _ in range(workers):
@@ -197,20 +182,27 @@ class RemoteSampler:
         if failures:
             raise failures[0]
 
-    async def _first(self, client: Client, request: Request, sampling: Sampling) -> None:
-        """The first call goes alone: mistakes show at once, and the providers' prompt caches know the shared beginning
-        before the others ask."""
-        ask = self._ask(request)
-        key = self._key(ask, sampling)
-        if self.calls.find(key) is None:
-            try:
-                reply = await self._call(client, ask, sampling, retries=1)
-            except Busy:
-                reply = await self._call(client, ask, sampling)
-            self.calls.add(key, self._reference.name, reply)
-        self._answered = True
+    async def _draw(self, client: Client, request: Request, sampling: Sampling) -> None:
+        """Make the calls of one request that are not kept yet."""
+        steps = self._steps(request, sampling)
+        ask = next(steps)
+        with suppress(StopIteration):
+            while True:
+                reply = self.calls.find(self._key(ask, sampling))
+                ask = steps.send(reply or await self._pay(client, ask, sampling, self._retries))
 
-    async def _call(self, client: Client, ask: _Ask, sampling: Sampling, retries: int | None = None) -> Reply:
+    async def _pay(self, client: Client, ask: _Ask, sampling: Sampling, retries: int) -> Reply:
+        """Make one call and keep its reply. RunError where it would be beyond the budget."""
+        self.calls.account.check(self._budget, self._prices, self._under_way)
+        self._under_way += 1
+        try:
+            reply = await self._call(client, ask, sampling, retries)
+        finally:
+            self._under_way -= 1
+        self.calls.add(self._key(ask, sampling), self._reference.name, reply)
+        return reply
+
+    async def _call(self, client: Client, ask: _Ask, sampling: Sampling, retries: int) -> Reply:
         request, budget = ask.request, sampling.max_reasoning_tokens
         opened, most = ask.said, sampling.max_new_tokens - ask.spent
         if opened and not client.engine:
@@ -228,7 +220,7 @@ class RemoteSampler:
         if request.schema is not None and (self.reasoning == "off" or not client.engine):
             settings["response_schema"] = response_schema(request.schema)
         settings |= {"max_tokens": most, "attempt_timeout": self._timeout}
-        return await client.generate(request.messages, opened, settings, self._retries if retries is None else retries)
+        return await client.generate(request.messages, opened, settings, retries)
 
     def _key(self, ask: _Ask, sampling: Sampling) -> str:
         request = ask.request

@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from deliberant.util.errors import RunError, UserError
@@ -75,7 +74,7 @@ def _wait(server: subprocess.Popen[bytes], health: str, log: Path) -> None:
         try:
             with urlopen(health, timeout=5):
                 return
-        except (URLError, OSError):
+        except OSError:
             time.sleep(1)
     raise RunError(f"the model server did not answer within {PATIENCE // 60} minutes; its log: {log}")
 

@@ -52,6 +52,9 @@ class Usage:
     output: int
     cached: int = 0
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(self.input + other.input, self.output + other.output, self.cached + other.cached)
+
 
 @dataclass(frozen=True)
 class Completion:

@@ -31,7 +31,7 @@ from deliberant.review.people import Labelled, People
 from deliberant.review.samples import Entry, Samples
 
 if TYPE_CHECKING:
-    from deliberant.run.run import Progress
+    from deliberant.util.progress import Progress
 
 Verdicts = Mapping[str, Sequence[Verdict]]
 """Sample -> the judge's readings of it."""

@@ -1,6 +1,6 @@
 """What would stop a run hours later, or make its figures wrong: looked for before its folder is made.
 
-Not where prompts are read: a run that is there was made of them, maybe by a version that did not look yet.
+These checks are not made where prompts are read: a run that exists was made of them, perhaps by a version without them.
 """
 
 from collections.abc import Sequence
@@ -36,16 +36,16 @@ def check(run: "Run", stages: Sequence[str]) -> None:
     assert_texts_disjoint([*sets.sft, *sets.rl, *sets.helpful], [case.prompt for case in sets.cases], file)
     check_truths(sets.cases, run.policy, file)
     if sets.rl != sets.sft:
-        _check_apart(run)
+        _check_families(run)
     for name, prompts in (("sft", sets.sft), ("rl", sets.rl), ("helpful", sets.helpful)):
-        _no_policy_text(run, name, prompts)
+        _check_no_policy_text(run, name, prompts)
     if "generate" in stages and not any(prompt.categories for prompt in sets.sft):
         raise UserError(
             "prompts.sft: no prompt has a category, so there is nothing to fine-tune on; name some of the policy's, "
             "or leave the arms that sft trains out of evaluate.arms"
         )
     if {*trained_by("rl")} & {*stages}:
-        planned(run)  # too few prompts for it are a mistake to know of now
+        planned(run)  # raises where there are too few prompts
 
 
 def sequences_each(recipe: Sft) -> int:
@@ -97,8 +97,8 @@ def check_truths(cases: Sequence[Case], policy: Policy, file: Path | None) -> No
         )
 
 
-def _check_apart(run: "Run") -> None:
-    """What was fine-tuned on is no practice: UserError for the first family that both sets have."""
+def _check_families(run: "Run") -> None:
+    """UserError for the first family in both sets: RL cannot practise on what was fine-tuned on."""
     known = {prompt.family: prompt.id for prompt in run.sft_prompts()}
     for prompt in run.rl_prompts():
         if (same := known.get(prompt.family)) is not None:
@@ -108,11 +108,11 @@ def _check_apart(run: "Run") -> None:
             )
 
 
-def _no_policy_text(run: "Run", name: str, prompts: Sequence[Prompt]) -> None:
-    """What is fine-tuned on must not hold what it is to be remembered without."""
-    found = traces(run.policy)
+def _check_no_policy_text(run: "Run", name: str, prompts: Sequence[Prompt]) -> None:
+    """UserError for the first prompt with text of the policy, which the model is to recall without it."""
+    passages = traces(run.policy)
     for prompt in prompts:
-        if trace := next((each for each in found for turn in prompt.messages if each in turn["content"]), None):
+        if trace := next((each for each in passages for turn in prompt.messages if each in turn["content"]), None):
             raise UserError(
                 f"{_place_in(run, name, prompt)}: prompt '{prompt.id}' holds text of the policy "
                 f"({trace.splitlines()[-1]!r}), which must not come into training; leave that prompt out"

@@ -64,22 +64,17 @@ def again(stage: str, run_root: Path) -> str:
     return f"delete {gone} and run `{command(stage, run_root)}` again"
 
 
-def verify(run_root: Path, manifest: Manifest) -> None:
-    """RunError naming the first output that is missing or no longer has the bytes the manifest names."""
-    stage = manifest["stage"]
-    folder = run_root / stage
-    for name, output in manifest["outputs"].items():
-        path = folder / name
+def finished(run_root: Path, stage: str) -> Manifest | None:
+    """The manifest of a stage, None where it has not finished.
+
+    RunError naming the first output that is missing or no longer has the bytes that the manifest names.
+    """
+    manifest = read_manifest(run_root / stage)
+    for name, output in manifest["outputs"].items() if manifest else ():
+        path = run_root / stage / name
         wrong = "is missing" if not path.is_file() else "was changed" if file_hash(path) != output["sha256"] else None
         if wrong:
             raise RunError(f"{path}: {wrong} since {stage} finished; restore it, or {again(stage, run_root)}")
-
-
-def finished(run_root: Path, stage: str) -> Manifest | None:
-    """The manifest of a stage, its outputs checked; None where it has not finished. RunError as in `verify`."""
-    manifest = read_manifest(run_root / stage)
-    if manifest is not None:
-        verify(run_root, manifest)
     return manifest
 
 
@@ -100,18 +95,17 @@ class StageFolder:
         self._root = run_root
         self.key = fingerprint({"stage": name, "inputs": self.inputs})
         self._started = time.monotonic()
-        self._verified = False
         begun = self.dir / BEGUN
         if not begun.exists():
             write_json(begun, {"stage": name, "key": self.key, "inputs": self.inputs})
             return
-        found = read_json(begun, again(name, run_root))
-        if found.get("key") != self.key:
-            before = found.get("inputs", {})
+        note = read_json(begun, again(name, run_root))
+        if note.get("key") != self.key:
+            before = note.get("inputs", {})
             changed = [
-                each
-                for each in sorted(self.inputs.keys() | before.keys())
-                if fingerprint(self.inputs.get(each)) != fingerprint(before.get(each))
+                key
+                for key in sorted(self.inputs.keys() | before.keys())
+                if fingerprint(self.inputs.get(key)) != fingerprint(before.get(key))
             ]
             raise UserError(
                 f"{self.dir}: was begun with other inputs ({', '.join(changed)}); use a new run folder, or "
@@ -121,22 +115,10 @@ class StageFolder:
     @property
     def complete(self) -> bool:
         """Whether the stage has finished, here and with these inputs. RunError where an output was changed since."""
-        manifest = read_manifest(self.dir)
-        if manifest is None:
+        if finished(self._root, self.name) is None:
             return False
-        if not self._verified:
-            verify(self._root, manifest)
-            self._drop_scrap()
-            self._verified = True
+        self._drop_scrap()
         return True
-
-    @property
-    def manifest(self) -> Manifest:
-        """The manifest of the finished stage; RunError before that."""
-        manifest = read_manifest(self.dir)
-        if manifest is None:
-            raise RunError(f"{self.dir}: {self.name} has not finished; run it first")
-        return manifest
 
     def journal(self, file: str) -> Journal:
         """The journal behind one output file of this stage."""

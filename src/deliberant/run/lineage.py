@@ -38,13 +38,12 @@ class Lineage:
         self.old = old
         self.diff = diff(old.policy, run.policy)
         self.untouched = {
-            "sft": self._untouched(run.sft_prompts(), old.sft_prompts()),
-            "rl": self._untouched(run.rl_prompts(), old.rl_prompts()),
-            "helpful": self._untouched(run.helpful_prompts(), old.helpful_prompts()),
+            name: self._list_untouched(getattr(run.sets, name), getattr(old.sets, name))
+            for name in ("sft", "rl", "helpful")
         }
         self.touched = {
-            name: frozenset(each.id for each in prompts if each.categories) - self.untouched[name]
-            for name, prompts in (("sft", run.sft_prompts()), ("rl", run.rl_prompts()))
+            name: frozenset(prompt.id for prompt in getattr(run.sets, name) if prompt.categories) - self.untouched[name]
+            for name in ("sft", "rl")
         }
 
     def check(self, run: "Run", stages: Sequence[str]) -> None:
@@ -81,14 +80,14 @@ class Lineage:
         """The old rows, by sample id, that hold in this run. RunError where a file was changed since."""
         self.old.manifest(stage)
         holds = self.untouched[_prompts_of(stage)]
-        found = (row for file in files for row in read_rows(self.old.root / stage / file))
-        return {row["id"]: row for row in found if row["prompt_id"] in holds}
+        rows = (row for file in files for row in read_rows(self.old.root / stage / file))
+        return {row["id"]: row for row in rows if row["prompt_id"] in holds}
 
     def inputs(self, stage: str, *files: str) -> dict[str, Any]:
         """What `rows` adds to a stage's inputs: the old files, and which prompts' rows are taken from them."""
         outputs = self.old.manifest(stage)["outputs"]
-        found: dict[str, Any] = {f"from/{stage}/{file}": outputs[file]["sha256"] for file in files}
-        return {**found, "untouched": fingerprint(sorted(self.untouched[_prompts_of(stage)]))}
+        hashes = {f"from/{stage}/{file}": outputs[file]["sha256"] for file in files}
+        return {**hashes, "untouched": fingerprint(sorted(self.untouched[_prompts_of(stage)]))}
 
     def training(self, run: "Run", name: str) -> dict[str, Any]:
         """What decides which prompts of a set (`sft`, `rl`) a training stage takes for touched, and its settings."""
@@ -96,8 +95,8 @@ class Lineage:
 
     def same_cases(self, run: "Run") -> bool:
         """Whether both runs ask their arms the same, in the same order; what the policy says to it may differ."""
-        asked, before = ([(case.prompt.id, case.prompt.messages) for case in each.cases()] for each in (run, self.old))
-        return asked == before
+        now, before = ([(case.prompt.id, case.prompt.messages) for case in each.cases()] for each in (run, self.old))
+        return now == before
 
     def touches(self, case: Case) -> bool:
         """Whether the spec view of a case's categories changed."""
@@ -109,7 +108,7 @@ class Lineage:
         full = {"full": self.old.root.name, "seconds": dict(seconds(self.old.root))}
         return {"name": self.old.root.name, **({key: before[key] for key in full} if before else full)}
 
-    def _untouched(self, now: Sequence[Prompt], before: Sequence[Prompt]) -> frozenset[str]:
+    def _list_untouched(self, now: Sequence[Prompt], before: Sequence[Prompt]) -> frozenset[str]:
         known = {prompt.id: prompt for prompt in before}
         return frozenset(
             prompt.id
@@ -140,5 +139,5 @@ def _differing(old: "Run", new: "Run") -> Iterator[str]:
         if not isinstance(before, Mapping):
             before, now = {"": before}, {"": now}
         for key in before:
-            if before[key] != now[key] and key not in ("arms", *Evaluate.MORE):
+            if before[key] != now[key] and key not in ("arms", *Evaluate.UNNAMED):
                 yield f"{name}{'.' * bool(key)}{key} ({before[key]}, here {now[key]})"

@@ -1,16 +1,16 @@
-"""One YAML file that determines a run: what to train, on what, with which settings.
+"""What a recipe holds: one YAML file that determines a run, what to train, on what, with which settings.
 
 The paper gives no hyperparameters; the defaults are sensible ones for an open-weight reasoning model of a few billion
-parameters. `recipes/micro.yaml` has the settings of the built-in world.
+parameters. `recipes/micro.yaml` has the settings of the built-in world. `loader` reads the file; where it does, paths
+are checked and made absolute, while a recipe that is made in Python keeps its own.
 """
 
 import os
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -18,7 +18,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
     ValidationInfo,
     field_validator,
 )
@@ -26,12 +28,9 @@ from pydantic import (
 from deliberant.models.budget import PRICES, Budget
 from deliberant.models.refs import parse_reference
 from deliberant.models.types import Reasoning, Sampling
-from deliberant.run.arms import ARMS, DEFAULT_ARMS
+from deliberant.run.arms import ARMS, BASE, DEFAULT_ARMS
 from deliberant.templates.loader import built_in
-from deliberant.util.errors import UserError
-from deliberant.util.files import no_pipe
 from deliberant.util.names import nearest, repeated
-from deliberant.util.yaml import Loader, Places, mistaken, parsed, place
 
 BUILT_IN = "micro"
 """The word for the built-in world, wherever a recipe names a policy, a model, templates or prompts."""
@@ -43,15 +42,58 @@ DATA_SET = re.compile(r"^[A-Za-z0-9][\w.-]*(/[\w.-]+)?$", re.ASCII)
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Temperature = Annotated[float, Field(ge=0)]
-Rate = Annotated[float, Field(gt=0)]
 
 
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
+    UNNAMED: ClassVar[frozenset[str]] = frozenset()
+    """Keys that are no part of a run's name, because they change no row that it has already."""
 
-def _folder_name(name: str) -> str:
+    @property
+    def shaping(self) -> dict[str, Any]:
+        """All other keys, which do shape what the run makes."""
+        return self.model_dump(mode="json", exclude=set(self.UNNAMED))
+
+
+def _path(words: Callable[[], Collection[str]] = tuple, data_sets: bool = False) -> AfterValidator:
+    """A path, absolute; `words` stand for what is built in. ValueError where there is nothing."""
+
+    def locate(value: Any, info: ValidationInfo) -> Any:
+        folder: Path | None = info.context
+        if folder is None or not isinstance(value, str) or value in words():
+            return value
+        path = folder / value
+        if value and path.exists():
+            return str(path.resolve())
+        if data_sets and DATA_SET.match(value):
+            return value
+        remedy = f"; built in are {', '.join(words())}" if words() else ""
+        raise ValueError(f"there is no {path}; paths start from the recipe's folder{remedy}")
+
+    return AfterValidator(locate)
+
+
+def _locate_model(value: str, info: ValidationInfo) -> str:
+    """A model reference, a folder's absolute. UserError, which is a ValueError, where it cannot be one."""
+    folder: Path | None = info.context
+    if folder is None:
+        return value
+    if value != BUILT_IN and (folder / value).is_dir():
+        return str((folder / value).resolve())
+    return str(parse_reference(value))
+
+
+def _locate_run(value: str, info: ValidationInfo) -> str:
+    """Absolute, and perhaps gone: results and report do without it."""
+    return value if info.context is None else os.path.abspath(info.context / value)
+
+
+ModelReference = Annotated[str, AfterValidator(_locate_model)]
+TemplatesFolder = Annotated[str, _path(built_in)]
+
+
+def _check_name(name: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
         raise ValueError(f"{name!r} cannot begin a folder's name; use small letters, digits, dots and hyphens")
     return name
@@ -61,7 +103,7 @@ class _Sampled(_Settings):
     """Settings of whatever draws completions. With `max_reasoning_tokens` longer reasoning is closed there and the
     answer drawn; both together stay below `max_new_tokens`."""
 
-    temperature: Temperature = 1.0
+    temperature: NonNegativeFloat = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_new_tokens: Count = 4096
     max_reasoning_tokens: Count | None = None
@@ -78,7 +120,7 @@ class _Drawing(_Sampled):
     chunk: Count = 64
 
 
-def _model(value: Any) -> Any:
+def _as_model(value: Any) -> Any:
     """A bare reference stands for a model with all its settings at their defaults."""
     return {"model": value} if isinstance(value, str) else value
 
@@ -93,7 +135,7 @@ class Model(_Settings):
     `trust_remote_code`: run the code that comes with its files. Read it before.
     """
 
-    model: str
+    model: ModelReference
     reasoning: Annotated[Reasoning, BareOff] = "native"
     trust_remote_code: bool = False
 
@@ -104,13 +146,13 @@ class JudgeModel(_Sampled):
     Beside `default`, `json` asks for JSON, and `safeguard`, `dynaguard` and `cope` are for policy judges of that name.
     """
 
-    model: str
-    templates: str | None = None
-    temperature: Temperature = 0.7
+    model: ModelReference
+    templates: TemplatesFolder | None = None
+    temperature: NonNegativeFloat = 0.7
     max_new_tokens: Count = 2048
 
 
-Judging = Annotated[JudgeModel, BeforeValidator(_model)]
+Judging = Annotated[JudgeModel, BeforeValidator(_as_model)]
 
 
 class Judges(_Settings):
@@ -122,9 +164,9 @@ class Judges(_Settings):
     evaluate: Judging
 
 
-def _judges(value: Any) -> Any:
-    """One model given for all of them."""
-    one = _model(value)
+def _as_judges(value: Any) -> Any:
+    """One model stands for all of them."""
+    one = _as_model(value)
     return {"filter": one, "reward": one, "evaluate": one} if isinstance(one, dict) and "model" in one else one
 
 
@@ -138,7 +180,7 @@ class PromptFile(_Settings):
     `split` and `config` are for data sets; the fields are those of `deliberant prompts import`.
     """
 
-    file: str
+    file: Annotated[str, _path(data_sets=True)]
     map: dict[str, str] = {}
     set: dict[str, str] = {}
     values: dict[str, dict[str, str]] = {}
@@ -154,10 +196,17 @@ class Prompts(_Settings):
     may serve as both, and the key `train` names it so; of two no family is in both.
     """
 
-    sft: Annotated[str | PromptFile, _OR_TRAIN["sft"]]
-    rl: Annotated[str | PromptFile, _OR_TRAIN["rl"]]
-    helpful: str | PromptFile
-    cases: str
+    sft: Annotated[str | PromptFile, _path(), _OR_TRAIN["sft"]]
+    rl: Annotated[str | PromptFile, _path(), _OR_TRAIN["rl"]]
+    helpful: Annotated[str | PromptFile, _path()]
+    cases: Annotated[str, _path()]
+
+
+def _check_prompts(value: Any) -> Any:
+    if value == BUILT_IN or isinstance(value, dict | Prompts):
+        return value
+    remedy = f"write the word {BUILT_IN}, or the keys train (or sft and rl), helpful and cases with a file each"
+    raise ValueError(f"unknown value {value!r}; {remedy}")
 
 
 class Generate(_Drawing):
@@ -187,17 +236,12 @@ class Helpful(_Drawing):
 
 
 class _Training(_Settings):
-    """`gradient_checkpointing` computes a layer's activations twice and keeps few of them: slower, in less memory."""
+    """`gradient_checkpointing` computes a layer's activations twice and keeps few of them: slower, in less memory.
 
-    MEMORY: ClassVar[frozenset[str]]
-    """Keys that fit a step into memory. They change no row and are no part of a run's name, so that a run which did not
-    fit goes on with others."""
+    The keys that fit a step into memory are `UNNAMED`, so that a run which did not fit goes on with others.
+    """
+
     gradient_checkpointing: bool = False
-
-    @property
-    def shaping(self) -> dict[str, Any]:
-        """All other settings, which do shape what is trained."""
-        return self.model_dump(mode="json", exclude=set(self.MEMORY))
 
 
 class Sft(_Training):
@@ -211,13 +255,13 @@ class Sft(_Training):
     in `passes` parts of equal size, whose gradients are summed over tokens: more of them take less memory.
     """
 
-    MEMORY = frozenset({"passes", "gradient_checkpointing"})
+    UNNAMED = frozenset({"passes", "gradient_checkpointing"})
 
     epochs: Count = 3
-    learning_rate: Rate = 1e-5
+    learning_rate: PositiveFloat = 1e-5
     batch_size: Count = 16
     passes: Count = 1
-    helpful_ratio: Annotated[float, Field(ge=0)] = 1.0
+    helpful_ratio: NonNegativeFloat = 1.0
     max_tokens: Count = 8192
     warmup_ratio: Share = 0.05
     packing: Count = 1
@@ -234,7 +278,7 @@ class Lora(_Settings):
     """
 
     rank: Count = 16
-    alpha: Annotated[float, Field(gt=0)] = 32
+    alpha: PositiveFloat = 32
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     targets: Literal["all-linear"] | Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = "all-linear"
     merge: bool = True
@@ -256,17 +300,17 @@ class Rl(_Sampled, _Training, validate_default=True):
     train; or the address of a server (`trl vllm-serve`). vLLM is faster, and draws others when a run resumes.
     """
 
-    MEMORY = frozenset({"batch_size", "gradient_checkpointing"})
+    UNNAMED = frozenset({"batch_size", "gradient_checkpointing"})
 
     steps: Count = 100
     prompts_per_step: Count = 16
     group_size: Annotated[int, Field(ge=2)] = 8
-    learning_rate: Rate = 1e-6
-    beta: Annotated[float, Field(ge=0)] = 0.0
-    temperature: Rate = 1.0
+    learning_rate: PositiveFloat = 1e-6
+    beta: NonNegativeFloat = 0.0
+    temperature: PositiveFloat = 1.0
     helpful_share: Share = 0.25
     judge_k: Count = 1
-    held_out: Annotated[int, Field(ge=0)] = 0
+    held_out: NonNegativeInt = 0
     curriculum: bool = False
     train_embeddings: bool = True
     save_steps: Count = 10
@@ -275,18 +319,16 @@ class Rl(_Sampled, _Training, validate_default=True):
 
     @field_validator("vllm")
     @classmethod
-    def _draws(cls, where: str, info: ValidationInfo) -> str:
+    def _check_vllm(cls, where: str, info: ValidationInfo) -> str:
         if where not in ("off", "colocate") and not where.startswith(("http://", "https://")):
-            raise ValueError(
-                f"'{where}' is none of off, colocate and the http:// address of a server; write one of them"
-            )
+            raise ValueError(f"'{where}' is not off, colocate or the http:// address of a server; write one of them")
         if where != "off" and info.data.get("max_reasoning_tokens"):
             raise ValueError("vLLM cannot close reasoning at max_reasoning_tokens; leave one of them out")
         return where
 
     @field_validator("batch_size")
     @classmethod
-    def _divides(cls, size: int, info: ValidationInfo) -> int:
+    def _check_batch(cls, size: int, info: ValidationInfo) -> int:
         rows = info.data.get("prompts_per_step", size) * info.data.get("group_size", 1)
         if rows % size:
             raise ValueError(
@@ -296,17 +338,20 @@ class Rl(_Sampled, _Training, validate_default=True):
         return size
 
 
-def _arm(name: str) -> str:
+def _check_arm(name: str) -> str:
     if name not in ARMS:
         raise ValueError(f"there is no arm '{name}'; {nearest(name, ARMS)}")
     return name
+
+
+ArmName = Annotated[str, AfterValidator(_check_arm)]
 
 
 class WorstOf(_Settings):
     """`k` draws of each case at `temperature`."""
 
     k: Annotated[int, Field(ge=2)] = 8
-    temperature: Rate = 1.0
+    temperature: PositiveFloat = 1.0
 
 
 class Evaluate(_Drawing):
@@ -317,23 +362,18 @@ class Evaluate(_Drawing):
     They shape nothing else and are no part of a run's name, so that the same command with one of them adds it.
     """
 
-    MORE: ClassVar[frozenset[str]] = frozenset({"thinking", "budgets", "worst_of"})
+    UNNAMED = frozenset({"thinking", "budgets", "worst_of"})
 
-    arms: Annotated[tuple[Annotated[str, AfterValidator(_arm)], ...], Field(strict=False, min_length=1)] = DEFAULT_ARMS
-    temperature: Temperature = 0.0
+    arms: Annotated[tuple[ArmName, ...], Field(strict=False, min_length=1)] = DEFAULT_ARMS
+    temperature: NonNegativeFloat = 0.0
     bootstrap: Count = 10_000
     thinking: bool = False
-    budgets: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False)] = ()
+    budgets: Annotated[tuple[NonNegativeInt, ...], Field(strict=False)] = ()
     worst_of: WorstOf | None = None
-
-    @property
-    def shaping(self) -> dict[str, Any]:
-        """All other settings, which shape what every run measures."""
-        return self.model_dump(mode="json", exclude=set(self.MORE))
 
     @field_validator("arms")
     @classmethod
-    def _once(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_arms(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
         if twice := repeated(arms):
             raise ValueError(f"'{twice}' is named twice; keep one of them")
         return arms
@@ -346,7 +386,7 @@ class Incremental(_Settings):
     as ever. `epochs` takes the place of `sft.epochs`, and `rl_share` of `rl.steps` (at least one) is taken.
     """
 
-    replay: Annotated[float, Field(ge=0)] = 3.0
+    replay: NonNegativeFloat = 3.0
     epochs: Count = 2
     rl_share: Annotated[float, Field(gt=0, le=1)] = 0.25
 
@@ -363,19 +403,6 @@ class BuiltIn(_Settings):
     helpful: Count = 480
     suite: Count = 240
     practised: Annotated[float, Field(ge=0, lt=1)] = 0.3
-
-
-class Limits(_Settings):
-    """The most that a run may spend on remote calls; reached, it stops, and with a higher one the same run resumes."""
-
-    requests: Count | None = None
-    tokens: Count | None = None
-    dollars: Rate | None = None
-
-    @property
-    def budget(self) -> Budget:
-        """The same limits as a sampler takes them."""
-        return Budget(self.requests, self.tokens, self.dollars)
 
 
 class Recipe(_Settings):
@@ -397,19 +424,19 @@ class Recipe(_Settings):
     training continues from that run's checkpoints.
     """
 
-    name: Annotated[str, AfterValidator(_folder_name)]
+    name: Annotated[str, AfterValidator(_check_name)]
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    policy: str
-    base: Annotated[Model, BeforeValidator(_model)]
-    judge: Annotated[Judges, BeforeValidator(_judges)]
-    writer: Annotated[Model, BeforeValidator(_model)] | None = None
-    templates: str = DEFAULT
-    prompts: Literal["micro"] | Prompts
-    more: str | None = None
-    from_run: str | None = None
+    policy: Annotated[str, _path(lambda: (BUILT_IN, DEFAULT))]
+    base: Annotated[Model, BeforeValidator(_as_model)]
+    judge: Annotated[Judges, BeforeValidator(_as_judges)]
+    writer: Annotated[Model, BeforeValidator(_as_model)] | None = None
+    templates: TemplatesFolder = DEFAULT
+    prompts: Annotated[Literal["micro"] | Prompts, BeforeValidator(_check_prompts)]
+    more: Annotated[str, _path()] | None = None
+    from_run: Annotated[str, AfterValidator(_locate_run)] | None = None
     built_in: BuiltIn = BuiltIn()
-    budget: Limits = Limits()
-    prices: str | None = None
+    budget: Budget = Budget()
+    prices: Annotated[str, _path()] | None = None
     generate: Generate = Generate()
     filter: Filter = Filter()
     helpful: Helpful = Helpful()
@@ -420,150 +447,12 @@ class Recipe(_Settings):
     incremental: Incremental = Incremental()
 
     @property
+    def models(self) -> dict[str, Model | JudgeModel]:
+        """Every model by its role; who writes the samples is the base where nobody else is named."""
+        judges = {role: judge for role, judge in self.judge if judge is not None}
+        return {BASE: self.base, "writer": self.writer or self.base, **judges}
+
+    @property
     def price_list(self) -> Path:
         """Where prices are looked up."""
         return PRICES if self.prices is None else Path(self.prices)
-
-
-def load_recipe(path: Path | str, overrides: Sequence[str] = (), settled: bool = False) -> Recipe:
-    """Read a recipe; each override is `key.key=value`, its value read as YAML.
-
-    `settled`: it is that of a run, whose world no longer shows in it. Paths that exist relative to the recipe file come
-    back absolute. Every mistake is a UserError that names file and line (or the override) and the nearest valid key.
-    """
-    path = Path(path)
-    data, places = _read(path)
-    for override in overrides:
-        _override(data, places, override)
-    data = _absolute(data, path.parent, places)
-    try:
-        recipe = Recipe.model_validate(data)
-    except ValidationError as error:
-        raise mistaken(error, Recipe, places) from error
-    if not settled:
-        _check_judges(recipe, places)
-    return recipe
-
-
-def _check_judges(recipe: Recipe, places: Places) -> None:
-    """UserError where RL has no judge, or the judge that rewards also evaluates: it would grade its own teaching."""
-    trained = [arm for arm in recipe.evaluate.arms if ARMS[arm].stage == "rl"]
-    rewards, evaluates = recipe.judge.reward, recipe.judge.evaluate
-    if trained and rewards is None:
-        raise UserError(
-            f"{place(places, ('judge',))}: judge.reward is missing, and {trained[0]} needs it; name a model"
-        )
-    if trained and rewards and rewards.model == evaluates.model and recipe.prompts != BUILT_IN:
-        raise UserError(
-            f"{place(places, ('judge',))}: judge.reward and judge.evaluate are one model, which would grade what it "
-            "taught; name another for one of them"
-        )
-
-
-FOLDERS: dict[str, Callable[[], Collection[str]]] = {
-    "policy": lambda: (BUILT_IN, DEFAULT),
-    "templates": built_in,
-}
-"""Keys that hold a folder, and the words for the built-in ones."""
-ROLES = ("base", "judge", "writer")
-MODELS = ("model", *Judges.model_fields)
-"""Keys below a role that hold a reference, or settings with one."""
-
-
-class _Loader(Loader):
-    """YAML 1.1 reads `1e-5` as text; a learning rate is a number."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
-def _read(path: Path) -> tuple[dict[str, Any], Places]:
-    no_pipe(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the recipe ({error.strerror}); check the path") from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}:{line}: is not UTF-8; save it as UTF-8") from error
-    data, places = parsed(path, text, _Loader)
-    if not isinstance(data, dict):
-        raise UserError(f"{path}:1: a recipe is a mapping of keys; start with `name: ...`")
-    return data, places
-
-
-def _override(data: dict[str, Any], places: Places, override: str) -> None:
-    here = f"override '{override}'"
-    key, equals, value = override.partition("=")
-    *above, last = where = tuple(key.strip().split("."))
-    if not equals or not all(where):
-        raise UserError(f"{here}: write it as key=value, e.g. rl.steps=5")
-    for part in above:
-        data = data.setdefault(part, {})
-        if not isinstance(data, dict):
-            raise UserError(f"{here}: '{part}' holds no keys; override it as a whole")
-    try:
-        data[last] = yaml.load(value, _Loader)
-    except yaml.YAMLError as error:
-        raise UserError(f"{here}: its value is no valid YAML; repair it") from error
-    for length in range(1, len(where) + 1):
-        if length == len(where) or where[:length] not in places:
-            places[where[:length]] = here
-    for inner in [each for each in places if each[: len(where)] == where]:
-        places[inner] = here
-
-
-def _absolute(data: dict[str, Any], folder: Path, places: Places) -> dict[str, Any]:
-    """Paths as seen from the recipe file; UserError where a policy, a prompt file or a model's folder is not there."""
-
-    def found(where: tuple[str, ...], value: Any, words: Collection[str], hub: bool = False) -> Any:
-        if not isinstance(value, str) or value in words:
-            return value  # whatever is no text is a mistake that validation words better
-        path = folder / value
-        if value and path.exists():
-            return str(path.resolve())
-        if hub and DATA_SET.match(value):
-            return value
-        remedy = f"; built in are {', '.join(words)}" if words else ""
-        what = f"{'.'.join(where)}: there is no {path}; paths start from the recipe's folder{remedy}"
-        raise UserError(f"{places[where]}: {what}")
-
-    def model(where: tuple[str, ...], value: Any) -> Any:
-        """Every reference below a role, checked, folders absolute."""
-        if isinstance(value, dict):
-            return {
-                key: model((*where, key), each)
-                if key in MODELS
-                else found((*where, key), each, FOLDERS[key]())
-                if key in FOLDERS
-                else each
-                for key, each in value.items()
-            }
-        if not isinstance(value, str):
-            return value
-        if (folder / value).is_dir() and value != BUILT_IN:
-            return str((folder / value).resolve())
-        try:
-            return str(parse_reference(value))
-        except UserError as error:
-            raise UserError(f"{place(places, where)}: {'.'.join(where)}: {error}") from None
-
-    changed: dict[str, Any] = {key: found((key,), data[key], words()) for key, words in FOLDERS.items() if key in data}
-    changed |= {key: model((key,), data[key]) for key in ROLES if key in data}
-    changed |= {key: found((key,), data[key], ()) for key in ("prices", "more") if key in data}
-    prompts = data.get("prompts", BUILT_IN)
-    if isinstance(prompts, dict):
-        changed["prompts"] = {
-            key: {**given, "file": found(("prompts", key, "file"), given["file"], (), hub=True)}
-            if isinstance(given, dict) and "file" in given
-            else found(("prompts", key), given, ())
-            for key, given in prompts.items()
-        }
-    elif prompts != BUILT_IN:
-        remedy = f"write the word {BUILT_IN}, or the keys train (or sft and rl), helpful and cases with a file each"
-        raise UserError(f"{places['prompts',]}: prompts: unknown value {prompts!r}; {remedy}")
-    if isinstance(old := data.get("from_run"), str):
-        changed["from_run"] = os.path.abspath(folder / old)  # results and report do without, so it may be gone
-    return {**data, **changed}

@@ -24,20 +24,18 @@ from deliberant.run.arms import ARMS, BASE, Arm, arm_named
 from deliberant.run.checks import check, check_shares
 from deliberant.run.folder import Manifest, StageFolder, command, finished
 from deliberant.run.lineage import Lineage
-from deliberant.run.recipe import JudgeModel, Model, Recipe, load_recipe
+from deliberant.run.loader import load_recipe
+from deliberant.run.recipe import JudgeModel, Model, Recipe
 from deliberant.run.sources import document_prompts, policy_folder, prompt_sets, right_style, style_reader
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, fingerprint, read_json, write_atomically, write_json, writing
-from deliberant.util.journal import Journal
 from deliberant.util.locks import lock
 from deliberant.util.processes import leader_first, leads, rank
-from deliberant.util.progress import Bar, NullProgress, Progress
+from deliberant.util.progress import NullProgress, Progress
 
 if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
-
-__all__ = ["Bar", "Journal", "NullProgress", "Progress", "Run", "StageFolder", "command", "fingerprint", "stages_of"]
 
 Item = TypeVar("Item")
 
@@ -89,14 +87,6 @@ def _common(settings: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str,
     }
 
 
-def _models(recipe: Recipe) -> dict[str, Model | JudgeModel]:
-    """The models of a recipe by role."""
-    judge = recipe.judge
-    found = {BASE: recipe.base, "writer": recipe.writer or recipe.base}
-    judges = {"filter": judge.filter, "reward": judge.reward, "evaluate": judge.evaluate}
-    return {**found, **{role: model for role, model in judges.items() if model is not None}}
-
-
 class Run:
     """One run folder, open: what stages read (recipe, policy, templates, prompts) and where they write."""
 
@@ -119,15 +109,19 @@ class Run:
         self.policy: Policy = load_policy(self.policy_folder)
         self.templates = Templates.load(recipe.templates)
         self.sets = prompt_sets(recipe, self.policy)
-        self.models = _models(recipe)
-        self.identities: dict[str, str] = {}
+        self.models = recipe.models
         self.date = note["date"] if note else datetime.date.today().isoformat()
         self.world = note["world"] if note else recipe.prompts if isinstance(recipe.prompts, str) else None
+        known = note["identities"] if note else {}
+        self.identities = {
+            role: known.get(role) or identify(parse_reference(model.model), self.date)
+            for role, model in self.models.items()
+        }
         self.covers = {
             "policy": self.policy.hash,
             "templates": self.templates.hash,
             "prompts": fingerprint(self.sets.covered),
-            **{role: self._covered(role, model, note) for role, model in self.models.items()},
+            **{role: self._cover(role, model) for role, model in self.models.items()},
         }
         unread = set() if recipe.from_run else {"incremental"}
         if recipe.from_run and note:
@@ -140,7 +134,7 @@ class Run:
             settings = _common(settings, stated)
         self.hash: str = fingerprint({"settings": settings, "world": self.world, "covers": self.covers})
         self.root = parent / f"{recipe.name}-{self.hash[:8]}"
-        self._samplers: dict[str, Sampler] = {}
+        self._samplers: dict[str, Any] = {}
         self._manifests: dict[str, Manifest] = {}
 
     @classmethod
@@ -239,16 +233,16 @@ class Run:
         """
         if role not in self.models and arm_named(role).stage is None:
             role = BASE
-        if role in self.models:
-            model = self.models[role]
-            reasoning = model.reasoning if isinstance(model, Model) else "off"
-            judges, trusted = isinstance(model, JudgeModel), isinstance(model, Model) and model.trust_remote_code
-            return self._opened(model.model, role if judges else BASE, reasoning, self.identities[role], trusted)
+        model = self.models.get(role)
+        if isinstance(model, JudgeModel):
+            return self._open(model.model, role, "off", self.identities[role])
+        if model is not None:
+            return self._open(model.model, BASE, model.reasoning, self.identities[role], model.trust_remote_code)
         self.manifest(role)
-        known = {each.model for each in self.models.values()}
-        self._samplers = {name: sampler for name, sampler in self._samplers.items() if name in known}
+        named = {model.model for model in self.models.values()}
+        self._samplers = {name: sampler for name, sampler in self._samplers.items() if name in named}
         trusted = self.recipe.base.trust_remote_code
-        return self._opened(str(self.root / role / "checkpoint"), BASE, "native", None, trusted)
+        return self._open(str(self.root / role / "checkpoint"), BASE, "native", None, trusted)
 
     def trainable(self, arm: str = BASE) -> "LocalSampler":
         """The base model, or an arm, to train on or from. UserError where it is not local."""
@@ -274,18 +268,17 @@ class Run:
         own = getattr(self.recipe.judge, role).templates
         return self.templates if own is None else Templates.load(own)
 
-    def _opened(
+    def _open(
         self, model: str, role: str, reasoning: Reasoning, identity: str | None, trusted: bool = False
     ) -> Sampler:
         if model not in self._samplers:
             options: dict[str, Any] = {"trust_remote_code": trusted}
             if parse_reference(model).remote:
-                limits, prices = self.recipe.budget.budget, self.recipe.price_list
-                options = {"calls": self.calls, "budget": limits, "prices": prices, "progress": self.progress}
+                budget, prices = self.recipe.budget, self.recipe.price_list
+                options = {"calls": self.calls, "budget": budget, "prices": prices, "progress": self.progress}
             self._samplers[model] = open_model(model, cast(Role, role), reasoning, identity, **options)
-        sampler = self._samplers[model]
-        as_role = getattr(sampler, "as_role", None)
-        return cast(Sampler, as_role(role, reasoning)) if as_role else sampler
+        sampler: Sampler = self._samplers[model].as_role(role, reasoning)
+        return sampler
 
     def stage(self, name: str, inputs: Mapping[str, Any]) -> StageFolder:
         """Begin or resume a stage; what it reads of earlier stages joins its inputs, file by file.
@@ -295,12 +288,12 @@ class Run:
         if leads():
             lock(self.root / LOCK, self.root)
         self.calls.stage = name
-        found = {
+        read = {
             f"{stage}/{file}": output["sha256"]
             for stage in self._upstream(name)
             for file, output in self.manifest(stage)["outputs"].items()
         }
-        return StageFolder(self.root, name, {**found, **inputs})
+        return StageFolder(self.root, name, {**read, **inputs})
 
     def manifest(self, stage: str) -> Manifest:
         """The manifest of a finished stage, its outputs checked once; UserError with the command where it has not."""
@@ -339,10 +332,9 @@ class Run:
             return tuple(each for each in UPSTREAM if each == arm or (not arm and each in self.recipe.evaluate.arms))
         return UPSTREAM[stage]
 
-    def _covered(self, role: str, model: Model | JudgeModel, note: Mapping[str, Any] | None) -> str:
+    def _cover(self, role: str, model: Model | JudgeModel) -> str:
         """All that shapes what a model says in a role, as one hash; the model's own identity is kept beside it."""
-        reference, known = parse_reference(model.model), (note or {}).get("identities", {})
-        self.identities[role] = known.get(role) or identify(reference, self.date)
+        reference = parse_reference(model.model)
         own = Templates.load(model.templates).hash if isinstance(model, JudgeModel) and model.templates else None
         identity = str(reference) if reference.dated else self.identities[role]  # tomorrow the same command resumes
         return fingerprint([identity, model.model_dump(exclude={"model", "templates"}), own])
@@ -359,16 +351,16 @@ class Run:
             shutil.copytree(self.policy_folder, copy, ignore=shutil.ignore_patterns(".*"))
             copy.replace(policy)
         assert load_policy(policy).hash == self.policy.hash
-        write_prompts(self.root / "prompts" / "sft.jsonl", self.sets.sft)
-        write_prompts(self.root / "prompts" / "rl.jsonl", self.sets.rl)
-        write_prompts(self.root / "prompts" / "helpful.jsonl", self.sets.helpful)
+        files = {name: f"prompts/{name}.jsonl" for name in ("sft", "rl", "helpful")}
+        for name, file in files.items():
+            write_prompts(self.root / file, getattr(self.sets, name))
         write_cases(self.root / "cases.jsonl", self.sets.cases)
         resolved = {
             **self.recipe.model_dump(mode="json"),
             "prices": self.recipe.prices and PRICE_LIST,
             "policy": "policy",
             "more": None,
-            "prompts": {**{name: f"prompts/{name}.jsonl" for name in ("sft", "rl", "helpful")}, "cases": "cases.jsonl"},
+            "prompts": {**files, "cases": "cases.jsonl"},
         }
         if self.recipe.prices:
             write_atomically(self.root / PRICE_LIST, self.recipe.price_list.read_bytes())

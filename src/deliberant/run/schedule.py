@@ -33,17 +33,12 @@ def planned(run: "Run") -> list[Prompt]:
 def replanned(run: "Run", plan: Sequence[Prompt], step: int, resting: Collection[str]) -> list[Prompt]:
     """The same plan up to `step`, and from there on anew, without the `resting` prompts (ids) while others are left.
 
-    A curriculum by what still varies: a group of one reward teaches nothing, and its prompt rests while there are
-    others.
+    A curriculum by what still varies: a group of one reward teaches nothing.
     """
     recipe = run.recipe.rl
     _, prompts = sides(run)
-    awake = [
-        prompt
-        for prompt in prompts
-        if prompt.id not in resting
-        or not any(bool(each.categories) == bool(prompt.categories) and each.id not in resting for each in prompts)
-    ]
+    left = {bool(prompt.categories) for prompt in prompts if prompt.id not in resting}
+    awake = [prompt for prompt in prompts if prompt.id not in resting or bool(prompt.categories) not in left]
     done = step * recipe.prompts_per_step
     steps = (len(plan) - done) // recipe.prompts_per_step
     seed = seed_of([run.recipe.seed, "curriculum", step])

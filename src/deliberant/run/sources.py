@@ -22,7 +22,7 @@ from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 
 LATER = ("attack", "language")
-"""What cases of older runs did not have."""
+"""Fields that the cases of older runs did not have."""
 SEEN = "seen"
 """The suite of new wordings of families that are trained on; every other suite is held out by family."""
 
@@ -36,7 +36,7 @@ class PromptSets(NamedTuple):
 
     @property
     def covered(self) -> tuple[Sequence[Any], ...]:
-        """What of them names a run; what none of them has counts for nothing, so that older runs keep their names."""
+        """What of them names a run; `LATER` fields that a case does not set are left out, for older runs."""
         cases = [
             {name: each for name, each in vars(case).items() if each is not None or name not in LATER}
             for case in self.cases
@@ -73,9 +73,9 @@ def right_style(world: str | None, policy: Policy, prompt: Prompt) -> Style | No
     """The style that the policy asks for, where the prompt comes from a world that knows."""
     if world != BUILT_IN:
         return None
-    from deliberant.micro.world import right_style as told
+    from deliberant.micro.world import right_style as right_style_of
 
-    return told(policy, prompt.messages[-1]["content"])
+    return right_style_of(policy, prompt.messages[-1]["content"])
 
 
 def document_prompts(world: str | None, policy: Policy, seed: int) -> tuple[Prompt, ...]:
@@ -84,9 +84,9 @@ def document_prompts(world: str | None, policy: Policy, seed: int) -> tuple[Prom
         from deliberant.generators import documents
 
         return tuple(documents(policy))
-    from deliberant.micro.sets import document_prompts as looked_up
+    from deliberant.micro.sets import document_prompts as built_in_prompts
 
-    return tuple(looked_up(policy, seed))
+    return tuple(built_in_prompts(policy, seed))
 
 
 def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
@@ -104,8 +104,8 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
             tuple(prompts_of(files.helpful, policy)),
             tuple(read_cases(Path(files.cases), *names_in(policy))),
         )
-        for name, found in (("sft", sets.sft), ("rl", sets.rl), ("cases", sets.cases)):
-            if not found:
+        for name in ("sft", "rl", "cases"):
+            if not getattr(sets, name):
                 source = getattr(files, name)
                 raise UserError(
                     f"{source if isinstance(source, str) else source.file}: holds no row; prompts.{name} needs some"
@@ -139,11 +139,11 @@ class Names(NamedTuple):
 
 def names_in(*policies: Policy | None) -> Names:
     """The categories and clauses of all these policies, in order; without one, any name will do."""
-    given = [policy for policy in policies if policy is not None]
-    if not given:
+    known = [policy for policy in policies if policy is not None]
+    if not known:
         return Names(None, None)
-    categories = dict.fromkeys(category.id for policy in given for category in policy.categories)
-    return Names(list(categories), list(dict.fromkeys(id for policy in given for id in policy.clauses)))
+    categories = dict.fromkeys(category.id for policy in known for category in policy.categories)
+    return Names(list(categories), list(dict.fromkeys(id for policy in known for id in policy.clauses)))
 
 
 def prompts_of(source: str | PromptFile, policy: Policy) -> list[Prompt]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from deliberant.models.checkpoint import model_folder
 from deliberant.models.cost import Speed, remember_speeds
 from deliberant.models.preflight import Checkpoint, Finding, disk, memory
-from deliberant.models.refs import MICRO, parse_reference
+from deliberant.models.refs import parse_reference
 from deliberant.prompts.types import Prompt
 from deliberant.run.arms import ARMS, BASE
 from deliberant.run.recipe import BUILT_IN, JudgeModel, Model
@@ -127,7 +127,7 @@ def _read_files(run: "Run", roles: Sequence[str], stages: Sequence[str], found: 
             continue
         trusted = isinstance(model, Model) and model.trust_remote_code
         try:
-            checkpoint = Checkpoint(MICRO if reference.kind == "micro" else model_folder(reference.name), trusted)
+            checkpoint = Checkpoint(model_folder(reference.folder), trusted)
         except DeliberantError as error:
             found.findings.append(Finding("stop", role, str(error)))
             continue

@@ -22,7 +22,7 @@ from deliberant.run.checks import completions_each
 from deliberant.run.folder import TRAINER, StageFolder
 from deliberant.run.schedule import planned, replanned, sides
 from deliberant.training import held_out
-from deliberant.training.rollouts import Rollouts, draw_rewards
+from deliberant.training.rollouts import Rollouts
 from deliberant.util.errors import RunError
 from deliberant.util.files import fingerprint, write_json
 from deliberant.util.processes import from_leader, leader_first, leads
@@ -148,18 +148,14 @@ def fit(
         rollouts.sampler.refresh()
         if judge is None:
             return
-        drawn = draw_rewards(
-            rollouts.sampler,
-            recipe.sampling,
-            judge,
-            run.policy,
-            held,
-            recipe.judge_k,
-            run.recipe.seed,
-            rollouts.exposes,
-        )
-        readings.append(held_out.reading(step, held, *drawn, truth))
+        readings.append(held_out.reading(step, held, *rollouts.answer(held), truth))
         training.append_rows(folder.dir / held_out.READINGS, readings[-1:])
+
+    def look(step: int) -> None:
+        if recipe.curriculum and step:
+            rest(step)
+        if held:
+            read(step)
 
     def helped() -> bool:
         if leads():
@@ -205,8 +201,8 @@ def fit(
             ),
             callbacks=[
                 training.StepLog(metrics_file, metrics, bar.advance),
-                *([training.AtCheckpoints(rest, recipe.save_steps)] if recipe.curriculum else []),
-                *([training.Readings(read, recipe.save_steps), training.Blend(model, helped)] if held else []),
+                training.AtCheckpoints(look, recipe.save_steps),
+                *([training.Blend(model, helped)] if held else []),
             ],
         )
         training.train(trainer, resume, folder.dir / "checkpoint", start, run.recipe.lora)

@@ -146,7 +146,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
     model, tokenizer = training.trainable(start, recipe.train_embeddings, run.recipe.lora, run.recipe.seed)
     remedy = f"sft.passes={2 * recipe.passes} halves what a pass takes, sft.gradient_checkpointing=true also saves"
     with training.quiet(), proofs.fitting(remedy), run.progress(folder.name, steps) as bar:
-        trainer = training.OrderedSFTTrainer(
+        trainer = training.SilentSFTTrainer(
             model=model,
             processing_class=tokenizer,
             train_dataset=Dataset.from_list(training.filled(data, batch)),
@@ -156,6 +156,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
                 per_device_train_batch_size=each,
                 gradient_accumulation_steps=recipe.passes,  # TRL divides a step's loss by its tokens, of all processes
                 num_train_epochs=1,  # `order` already holds every epoch
+                train_sampling_strategy="sequential",
                 learning_rate=recipe.learning_rate,
                 lr_scheduler_type="cosine",
                 warmup_steps=math.ceil(recipe.warmup_ratio * steps),

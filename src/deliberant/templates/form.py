@@ -13,7 +13,7 @@ from deliberant.models.formats import formats
 from deliberant.models.types import Reasoning
 from deliberant.policy import Clause
 from deliberant.prompts.types import STYLES, Message
-from deliberant.templates.loader import Templates, fill
+from deliberant.templates.loader import Templates, fill, fill_from
 from deliberant.util.errors import UserError
 
 FILE = "form.yaml"
@@ -64,9 +64,9 @@ def _examples(words: dict[str, Any], clauses: Sequence[Clause], index: int) -> l
         style = _turn(styles, index + place)
         clause = _turn([clause for clause in clauses if clause.style == style], index)
         values = {"id": clause.id, "style": style, "title": clause.title, "text": _sentence(clause.text)}
-        asked = _turn(clause.examples or (_filled(words["asks"], values),), index)
-        reasoning = _filled(_turn(words["reasoning"], index + place), values)
-        shown += _exchange(asked, reasoning, _filled(_turn(words["answers"][style], index), values))
+        asked = _turn(clause.examples or (fill_from(words["asks"], values),), index)
+        reasoning = fill_from(_turn(words["reasoning"], index + place), values)
+        shown += _exchange(asked, reasoning, fill_from(_turn(words["answers"][style], index), values))
     return shown
 
 
@@ -77,12 +77,6 @@ def _exchange(user: str, reasoning: str, answer: str) -> list[Message]:
 
 def _turn(wordings: Sequence[Any], index: int) -> Any:
     return wordings[index % len(wordings)]
-
-
-def _filled(text: str, values: dict[str, str]) -> str:
-    for name, value in values.items():
-        text = text.replace("{{" + name + "}}", value)
-    return text
 
 
 def _sentence(text: str) -> str:

@@ -8,6 +8,7 @@ or a line `[system]` stays what it is: data.
 import hashlib
 import re
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Literal, cast
 
@@ -25,13 +26,13 @@ def built_in() -> list[str]:
     return sorted(path.parent.name for path in HERE.glob("*/reward.txt"))
 
 
-def fill(template: str, values: Mapping[str, str]) -> str:
+def fill(template: str, values: Mapping[str, str], where: str = "the template") -> str:
     """The template with every `{{name}}` replaced by `values[name]`.
 
-    Raises UserError for a placeholder without a value and for a value without a placeholder: text that silently does
-    not reach the judge is a wrong verdict.
+    Raises UserError, beginning with `where`, for a placeholder without a value and for a value without a placeholder:
+    text that silently does not reach the judge is a wrong verdict.
     """
-    _check(template, values, "the template")
+    _check(template, values, where)
     return _replace(template, values)
 
 
@@ -63,9 +64,8 @@ class Templates:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.files = {path.name: path.read_text("utf-8") for path in sorted(folder.iterdir()) if path.is_file()}
-        parts = (part for item in self.files.items() for part in item)
         digest = hashlib.sha256()
-        for part in parts:
+        for part in chain.from_iterable(self.files.items()):
             data = part.encode()
             digest.update(len(data).to_bytes(8, "big") + data)
         self.hash = digest.hexdigest()[:16]
@@ -93,9 +93,7 @@ class Templates:
 
     def text(self, file: str, values: Mapping[str, str]) -> str:
         """One file as plain text, filled and stripped; UserError as in `render`."""
-        text = self._read(file)
-        _check(text, values, str(self.folder / file))
-        return _replace(text.strip(), values)
+        return fill(self._read(file).strip(), values, str(self.folder / file))
 
     def _read(self, file: str) -> str:
         if file not in self.files:

@@ -19,7 +19,8 @@ from typing import Any
 from deliberant.evals import Estimate, Tally, difference
 from deliberant.prompts.types import Prompt, Style
 from deliberant.run.arms import ARMS
-from deliberant.run.folder import read_manifest
+from deliberant.run.folder import again, read_manifest
+from deliberant.training.rollouts import mean_reward
 from deliberant.util.files import Row, read_json
 
 READINGS, FILE = "held_out.jsonl", "held_out.json"
@@ -49,21 +50,11 @@ def reading(
         for style, answer in zip(asked, answers, strict=True)
     ]
     known = [each for each in right if each is not None]
-    sides = {
-        side: [
-            each
-            for prompt, each in zip(prompts, rewards, strict=True)
-            if each is not None and bool(prompt.categories) in kinds
-        ]
-        for side, kinds in {
-            "reward": (True, False),
-            "safety_reward": (True,),
-            "helpful_reward": (False,),
-        }.items()
-    }
     return {
         "step": step,
-        **{side: statistics.fmean(found) if found else None for side, found in sides.items()},
+        "reward": mean_reward(prompts, rewards),
+        "safety_reward": mean_reward(prompts, rewards, covered=True),
+        "helpful_reward": mean_reward(prompts, rewards, covered=False),
         "right_share": statistics.fmean(known) if known else None,
         "rewards": list(rewards),
         "right": right,
@@ -100,26 +91,20 @@ class Gain:
 
 def read_gains(root: Path) -> dict[str, dict[str, Any]]:
     """held_out.json of each finished arm of a run folder that has one."""
-    found = {arm: root / arm / FILE for arm in ARMS}
     return {
-        arm: read_json(path, f"delete {path.parent} and run `deliberant rl {root} --arm {arm}` again")
-        for arm, path in found.items()
-        if path.exists() and read_manifest(path.parent) is not None
+        arm: read_json(root / arm / FILE, again(arm, root))
+        for arm in ARMS
+        if (root / arm / FILE).exists() and read_manifest(root / arm) is not None
     }
 
 
 def gain(prompts: Sequence[Prompt], readings: Sequence[Row], resamples: int, seed: int) -> Gain:
     """From the first reading to the last; their lists have one entry for each prompt."""
     old, new = readings[0]["rewards"], readings[-1]["rewards"]
-    both = [row for row in range(len(prompts)) if old[row] is not None and new[row] is not None]
+    both = [pair for pair in zip(old, new, strict=True) if None not in pair]
+    before, after = map(statistics.fmean, zip(*both, strict=True)) if both else (None, None)
     change = _change(prompts, old, new, resamples, seed)
-    return Gain(
-        statistics.fmean(old[row] for row in both) if both else None,
-        statistics.fmean(new[row] for row in both) if both else None,
-        change,
-        len(prompts) - len(both),
-        parting(prompts, readings, resamples, seed),
-    )
+    return Gain(before, after, change, len(prompts) - len(both), parting(prompts, readings, resamples, seed))
 
 
 def parting(prompts: Sequence[Prompt], readings: Sequence[Row], resamples: int, seed: int) -> Row | None:

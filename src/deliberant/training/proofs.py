@@ -36,7 +36,7 @@ def labelled(rows: Sequence[Mapping[str, Sequence[int]]]) -> None:
 
 
 def finite(step: int, logs: Mapping[str, Any]) -> None:
-    """RunError where a step's loss or gradient is no number."""
+    """RunError where a step's loss or gradient is not a number."""
     for name in ("loss", "grad_norm"):
         if not math.isfinite(logs.get(name, 0)):
             raise RunError(f"step {step}: {name} is {logs[name]}; lower the learning rate, or look at that step's rows")
@@ -49,10 +49,10 @@ def connected(trainer: Any) -> None:
     """
     if os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3":
         raise UserError("DeepSpeed ZeRO 3 is not supported; recipes/accelerate/fsdp2.yaml shards as much")
-    found = trainer.accelerator.num_processes
-    if found != count():
+    training = trainer.accelerator.num_processes
+    if training != count():
         raise RunError(
-            f"{count()} processes were launched and {found} would train, each alone; see docs/distributed.md"
+            f"{count()} processes were launched and {training} would train, each alone; see docs/distributed.md"
         )
     if count() == 1:
         return
@@ -81,12 +81,12 @@ class Wrapped(TrainerCallback):  # type: ignore[misc]
         self.trainer = trainer
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
-        asked = [name for flag, name in WRAPPERS.items() if os.environ.get(flag, "").lower() == "true"]
-        wanted = next(iter(asked), "DistributedDataParallel" if count() > 1 else None)
-        found = type(self.trainer.model_wrapped)
-        if wanted and wanted not in [each.__name__ for each in found.__mro__]:
+        wrappers = [name for flag, name in WRAPPERS.items() if os.environ.get(flag, "").lower() == "true"]
+        wanted = next(iter(wrappers), "DistributedDataParallel" if count() > 1 else None)
+        made = type(self.trainer.model_wrapped)
+        if wanted and wanted not in [base.__name__ for base in made.__mro__]:
             raise UserError(
-                f"the launch asks for {wanted} and accelerate made {found.__name__}; without a GPU there is plain data "
+                f"the launch asks for {wanted} and accelerate made {made.__name__}; without a GPU there is plain data "
                 "parallel alone, see docs/distributed.md"
             )
 
@@ -99,17 +99,17 @@ def same_policy(trainer: Any, sampler: Any, scored: Mapping[str, Any]) -> None:
     ids, mask = scored["completion_ids"][:ROWS, :TOKENS], scored["completion_mask"][:ROWS, :TOKENS]
     prompts, shown = scored["prompt_ids"][:ROWS], scored["prompt_mask"][:ROWS]
     with torch.no_grad():
-        found, _, _ = trainer._get_per_token_logps_and_entropies(
+        log_probs, _, _ = trainer._get_per_token_logps_and_entropies(
             trainer.model, torch.cat([prompts, ids], 1), torch.cat([shown, mask], 1), ids.size(1)
         )
-    apart: list[float] = []
+    differences: list[float] = []
     for row in range(len(ids)):
         kept = mask[row].bool()
         drawn = sampler.log_probs(
             prompts[row][shown[row].bool()].tolist(), ids[row][kept].tolist(), trainer.temperature
         )
-        apart += (found[row][kept].float().cpu() - drawn.cpu()).abs().tolist()
-    mean = max(gathered(sum(apart) / len(apart)))
+        differences += (log_probs[row][kept].float().cpu() - drawn.cpu()).abs().tolist()
+    mean = max(gathered(sum(differences) / len(differences)))
     if not mean <= TOLERANCE:
         raise RunError(
             f"sampler and trainer do not hold the same policy: a token's log-probability differs by {mean:.2f} nats "

@@ -6,6 +6,7 @@ reward in [0, 1], the lowest of k readings (the paper takes the minimum in its f
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from deliberant.judge import FilterRequest, Judge, JudgeRequest, RewardRequest, minimum, overlaps
@@ -72,53 +73,30 @@ def groups_of(
     return list(alike.values())
 
 
-def draw_rewards(
-    sampler: "LocalSampler",
-    sampling: Sampling,
-    judge: Judge,
-    policy: Policy,
-    prompts: Sequence[Prompt],
-    k: int,
-    seed: int,
-    exposes: bool = False,
-) -> tuple[list[str], list[float | None]]:
-    """An answer to each prompt and its reward, outside training; two samplers draw with the same seeds."""
-    requests = [Request(prompt.messages, seed_of([seed, prompt.id])) for prompt in prompts]
-    drawn = sampler.sample(requests, sampling)
-    answers = [answer_of(each) for each in drawn]
-    exposed = [each.reasoning for each in drawn] if exposes else None
-    return answers, rewards(judge, policy, prompts, answers, k, seed, exposed)
-
-
+@dataclass
 class Rollouts:
     """Draws a step's completions from the live model, has the answers judged, and keeps the step's account.
 
     `account` has the last step in numbers, `shown` some of its rollouts, `uniform` the ids of prompts whose rewards
     were all the same.
 
-    The trainer calls `draw` and then `reward`, once each per optimizer step. Seeds hang on recipe seed, step and row,
+    The trainer calls `draw` and then `reward`, once each per optimizer step. Seeds depend on recipe seed, step and row,
     so a resumed run draws what an undisturbed one would have drawn. Of several processes each draws its own rows, and
     the leader has those of all of them judged: the others need no judge.
     """
 
-    def __init__(
-        self,
-        sampler: "LocalSampler",
-        sampling: Sampling,
-        judge: Judge | None,
-        policy: Policy,
-        plan: Sequence[Prompt],
-        k: int,
-        seed: int,
-        exposes: bool = False,
-    ) -> None:
-        self.sampler, self.sampling, self.judge, self.policy = sampler, sampling, judge, policy
-        self.plan, self.k, self.seed = plan, k, seed
-        self.exposes = exposes
-        self.completions: list[Completion] = []
-        self.account: dict[str, Any] = {}
-        self.shown: list[dict[str, Any]] = []
-        self.uniform: list[str] = []
+    sampler: "LocalSampler"
+    sampling: Sampling
+    judge: Judge | None
+    policy: Policy
+    plan: Sequence[Prompt]
+    k: int
+    seed: int
+    exposes: bool = False
+    completions: list[Completion] = field(default_factory=list, init=False)
+    account: dict[str, Any] = field(default_factory=dict, init=False)
+    shown: list[dict[str, Any]] = field(default_factory=list, init=False)
+    uniform: list[str] = field(default_factory=list, init=False)
 
     def draw(self, prompt_ids: list[list[int]], step: int) -> list[list[int]]:
         """Completion ids, end-of-turn included, for each row of prompt ids. The optimizer moved, so refresh first."""
@@ -135,6 +113,13 @@ class Rollouts:
             self.sampler.read(prompt, *self.sampler.cut(ids)) for prompt, ids in zip(prompt_ids, drawn, strict=True)
         ]
 
+    def answer(self, prompts: Sequence[Prompt]) -> tuple[list[str], list[float | None]]:
+        """An answer to each prompt and its reward, outside training; whenever it is called, with the same seeds."""
+        requests = [Request(prompt.messages, self._seed(prompt.id)) for prompt in prompts]
+        completions = self.sampler.sample(requests, self.sampling)
+        answers, _, earned = self._judge(prompts, completions, self.seed)
+        return answers, earned
+
     def reward(self, place: Sequence[int], trainer_state: Any, **_: Any) -> list[float | None]:
         """TRL's reward function, for the rows drawn last; `place` is each row's prompt in the plan.
 
@@ -143,22 +128,28 @@ class Rollouts:
         parts = gathered((list(place), self.completions))
         places = [number for numbers, _ in parts for number in numbers]
         completions = [each for _, drawn in parts for each in drawn]
-        earned = from_leader(self._judged(trainer_state.global_step, places, completions) if leads() else [])
+        earned = from_leader(self._reward_step(trainer_state.global_step, places, completions) if leads() else [])
         return earned[rank() * len(place) :][: len(place)]
 
-    def _judged(self, step: int, places: Sequence[int], completions: Sequence[Completion]) -> list[float | None]:
-        """The rewards of all rows of a step; leaves their account, and some to show."""
-        assert self.judge is not None
-        prompts = [self.plan[number] for number in places]
+    def _judge(
+        self, prompts: Sequence[Prompt], completions: Sequence[Completion], seed: int
+    ) -> tuple[list[str], list[str] | None, list[float | None]]:
+        """(answers, the reasonings where the judge reads them, rewards)."""
+        assert self.judge is not None, "the leader alone judges"
         answers = [answer_of(completion) for completion in completions]
-        exposed = [each.reasoning for each in completions] if self.exposes else None
-        earned = rewards(self.judge, self.policy, prompts, answers, self.k, self._seed("judge", step), exposed)
-        overlapping = self._overlaps(self.judge, prompts, completions, answers)
+        exposed = [completion.reasoning for completion in completions] if self.exposes else None
+        return answers, exposed, rewards(self.judge, self.policy, prompts, answers, self.k, seed, exposed)
+
+    def _reward_step(self, step: int, places: Sequence[int], completions: Sequence[Completion]) -> list[float | None]:
+        """The rewards of all rows of a step; leaves their account, and some to show."""
+        prompts = [self.plan[number] for number in places]
+        answers, exposed, earned = self._judge(prompts, completions, self._seed("judge", step))
+        overlapping = self._count_overlaps(prompts, completions, groups_of(prompts, answers, exposed))
         self.account = account(places, prompts, completions, answers, earned, overlapping)
-        found: dict[str, set[float | None]] = {}
+        by_prompt: dict[str, set[float | None]] = {}
         for prompt, reward in zip(prompts, earned, strict=True):
-            found.setdefault(prompt.id, set()).add(reward)
-        self.uniform = [id for id, several in found.items() if len(several - {None}) < 2]
+            by_prompt.setdefault(prompt.id, set()).add(reward)
+        self.uniform = [id for id, several in by_prompt.items() if len(several - {None}) < 2]
         self.shown = [
             {
                 "step": step + 1,
@@ -172,18 +163,18 @@ class Rollouts:
         ]
         return earned
 
-    def _overlaps(
-        self, judge: Judge, prompts: Sequence[Prompt], completions: Sequence[Completion], answers: Sequence[str]
+    def _count_overlaps(
+        self, prompts: Sequence[Prompt], completions: Sequence[Completion], groups: Sequence[Sequence[int]]
     ) -> int:
-        """Passages of the rows' reasoning in what the judge was just shown of them (invariant: none)."""
-        exposed = [each.reasoning for each in completions] if self.exposes else None
-        found = 0
-        for rows, messages in zip(groups_of(prompts, answers, exposed), judge.shown, strict=True):
+        """Passages of the rows' reasoning in what the judge was just shown of their groups (invariant: none)."""
+        assert self.judge is not None
+        number = 0
+        for rows, messages in zip(groups, self.judge.shown, strict=True):
             prompt, shown = prompts[rows[0]], [message["content"] for message in messages]
             known = [turn["content"] for turn in prompt.messages]
             known += [completions[rows[0]].answer, spec_view(self.policy, prompt.categories)]
-            found += sum(overlaps(completions[row].reasoning, shown, known) for row in rows)
-        return found
+            number += sum(overlaps(completions[row].reasoning, shown, known) for row in rows)
+        return number
 
     def _seed(self, *parts: str | int) -> int:
         return seed_of([self.seed, *parts])
@@ -202,27 +193,33 @@ def account(
 
     `overlapping`: passages of reasoning that the judge was shown, which `reasoning_overlaps` reports.
     """
-    scored = [
-        (bool(prompt.categories), reward) for prompt, reward in zip(prompts, earned, strict=True) if reward is not None
-    ]
+    scored = [reward for reward in earned if reward is not None]
     groups: dict[int, set[float]] = {number: set() for number in place}
     for number, reward in zip(place, earned, strict=True):
         groups[number] |= set() if reward is None else {reward}
     return {
-        "reward": _mean([reward for _, reward in scored]),
-        "reward_std": statistics.pstdev([reward for _, reward in scored]) if scored else None,
-        "safety_reward": _mean([reward for covered, reward in scored if covered]),
-        "helpful_reward": _mean([reward for covered, reward in scored if not covered]),
+        "reward": mean_reward(prompts, earned),
+        "reward_std": statistics.pstdev(scored) if scored else None,
+        "safety_reward": mean_reward(prompts, earned, covered=True),
+        "helpful_reward": mean_reward(prompts, earned, covered=False),
         "rows": len(earned),
         "judged": sum(bool(answer) for answer in answers),
         "unscored": sum(reward is None for reward in earned),
         "no_answer": sum(not answer for answer in answers),
         "truncated": sum(completion.stop == "length" for completion in completions),
         "reasoning_overlaps": overlapping,
-        "uniform": sum(len(found) < 2 for found in groups.values()),
-        "length": _mean([len(completion.token_ids) for completion in completions]),
+        "uniform": sum(len(several) < 2 for several in groups.values()),
+        "length": statistics.fmean(len(completion.token_ids) for completion in completions),
     }
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return statistics.fmean(values) if values else None
+def mean_reward(
+    prompts: Sequence[Prompt], rewards: Sequence[float | None], covered: bool | None = None
+) -> float | None:
+    """Over rows with a score, or those of prompts that the policy covers (or does not); None where there are none."""
+    scored = [
+        reward
+        for prompt, reward in zip(prompts, rewards, strict=True)
+        if reward is not None and covered in (None, bool(prompt.categories))
+    ]
+    return statistics.fmean(scored) if scored else None

@@ -5,12 +5,12 @@ trained as if it had not. We tokenise and label the rows ourselves, so that no t
 drop the reasoning or cut a row. The paper does not give the mix; ours is `helpful_ratio` helpful rows per policy row.
 """
 
-import math
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from deliberant.policy import Policy, traces
 from deliberant.prompts.types import Prompt
@@ -133,7 +133,7 @@ def mix(
         "helpful_too_long": len(helpful_rows) - len(helpful),
         "helpful_missing": wanted - len(chosen),
         "tokens": sum(row.tokens for row in rows),
-        "p95_tokens": percentile([row.tokens for row in rows], 95),
+        "p95_tokens": int(np.percentile([row.tokens for row in rows], 95, method="inverted_cdf")) if rows else 0,
     }
     return Rows(rows, counts)
 
@@ -145,19 +145,3 @@ def replay(samples: Sequence[Row], wanted: int, seed: int) -> list[Row]:
     """
     shuffled = random.Random(f"{seed} replay").sample(samples, len(samples))
     return in_turns(shuffled, lambda row: str(row["cited"][-1]))[:wanted]
-
-
-def percentile(values: Iterable[int], percent: int) -> int:
-    """Nearest rank: the smallest value that at least `percent` % of the values do not exceed; 0 of nothing."""
-    ordered = sorted(values)
-    return ordered[math.ceil(percent / 100 * len(ordered)) - 1] if ordered else 0
-
-
-def loss_view(row: TrainingRow, decode: Callable[[list[int]], str]) -> str:
-    """The row as text, with what carries loss between ⟦ and ⟧. For reading and for tests."""
-    labelled = zip(row.input_ids, row.labels, strict=True)
-    spans = [
-        (loss, decode([token for token, _ in span]))
-        for loss, span in groupby(labelled, lambda pair: pair[1] != IGNORED)
-    ]
-    return "".join(f"⟦{text}⟧" if loss else text for loss, text in spans)

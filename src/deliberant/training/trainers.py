@@ -1,7 +1,7 @@
 """What the two training stages share: TRL's trainers made quiet, resumable and exactly repeatable.
 
-Imported inside the stages only, since importing TRL takes seconds. The two subclasses replace no training logic: one
-fixes the order of the rows, the other draws the rollouts from our sampler.
+Imported inside the stages only, since importing TRL takes seconds. The two subclasses replace no training logic: both
+are quiet, and that of GRPO draws the rollouts from our sampler.
 """
 
 import copy
@@ -44,17 +44,16 @@ LENGTH_WINDOW = 50  # batches among which rows of similar length are brought tog
 @contextmanager
 def quiet() -> Iterator[None]:
     """Mute what the training libraries say below an error; the metrics files tell it better."""
-    loggers = [logging.getLogger(name) for name in CHATTY]
-    levels = [logger.level for logger in loggers]
+    levels = {logger: logger.level for logger in map(logging.getLogger, CHATTY)}
     try:
-        for logger in loggers:
+        for logger in levels:
             logger.setLevel(logging.ERROR)
         with without_bars(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             warnings.filterwarnings("ignore", message="fan_in_fan_out is set")  # peft sets it right by itself
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
+        for logger, level in levels.items():
             logger.setLevel(level)
 
 
@@ -86,8 +85,9 @@ def vllm_settings(recipe: "Rl") -> dict[str, Any]:
     """Arguments for GRPOConfig that have vLLM draw, or none."""
     if recipe.vllm == "off":
         return {}
-    where = {"vllm_mode": "colocate"} if recipe.vllm == "colocate" else {"vllm_server_base_url": recipe.vllm}
-    return {"use_vllm": True, "vllm_mode": "server", **where, "top_p": recipe.top_p}
+    server = {"vllm_mode": "server", "vllm_server_base_url": recipe.vllm}
+    where = {"vllm_mode": "colocate"} if recipe.vllm == "colocate" else server
+    return {"use_vllm": True, **where, "top_p": recipe.top_p}
 
 
 class _Silent:
@@ -102,11 +102,8 @@ class _Silent:
     def create_model_card(self, *args: Any, **kwargs: Any) -> None: ...
 
 
-class OrderedSFTTrainer(_Silent, SFTTrainer):  # type: ignore[misc]
-    """SFTTrainer that takes its rows in the order given, so that every epoch's order survives a resume."""
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return torch.utils.data.SequentialSampler(self.train_dataset)
+class SilentSFTTrainer(_Silent, SFTTrainer):  # type: ignore[misc]
+    """SFTTrainer that says nothing."""
 
 
 class SampledGRPOTrainer(_Silent, GRPOTrainer):  # type: ignore[misc]
@@ -262,35 +259,27 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
         proofs.finite(state.global_step, logs)
         if not leads():
             return
-        row = {"step": state.global_step, **self.row(state.global_step, logs)}
-        append_rows(self.path, [row])
+        append_rows(self.path, [{"step": state.global_step, **self.row(state.global_step, logs)}])
         self.advance(1)
 
 
 class AtCheckpoints(TrainerCallback):  # type: ignore[misc]
-    """Calls `work(step)` at every checkpoint, before it is saved."""
+    """Calls `work(step)` before the first step, at every checkpoint, before it is saved, and at the end.
+
+    Placed after `StepLog`, it finds the step's row written.
+    """
 
     def __init__(self, work: Callable[[int], None], save_steps: int) -> None:
         self.work, self.save_steps = work, save_steps
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        if logs and "loss" in logs and state.global_step % self.save_steps == 0:
-            self.work(state.global_step)
-
-
-class Readings(TrainerCallback):  # type: ignore[misc]
-    """Calls `read(step)` at the start, at every checkpoint, before it is saved, and at the end."""
-
-    def __init__(self, read: Callable[[int], None], save_steps: int) -> None:
-        self.read, self.save_steps = read, save_steps
-
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step == 0:
-            self.read(0)
+            self.work(0)
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step % self.save_steps == 0 or state.global_step == state.max_steps:
-            self.read(state.global_step)
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        step = state.global_step
+        if logs and "loss" in logs and (step % self.save_steps == 0 or step == state.max_steps):
+            self.work(step)
 
 
 def append_rows(path: Path, rows: Sequence[Row]) -> None:
@@ -303,8 +292,7 @@ def last_checkpoint(folder: Path) -> Path | None:
 
     The trainer state is the last file a checkpoint gets, so a checkpoint without a readable one is torn.
     """
-    newest_first = sorted(folder.glob("checkpoint-*"), key=_steps, reverse=True)
-    for path in newest_first:
+    for path in sorted(folder.glob("checkpoint-*"), key=_steps, reverse=True):
         try:
             json.loads((path / "trainer_state.json").read_bytes())
         except (OSError, ValueError):

@@ -18,10 +18,10 @@ from deliberant.util.errors import RunError, UserError
 Row = dict[str, Any]
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_PLACE = (
-    *(errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG),
+    *(errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
     *(errno.EACCES, errno.EPERM, errno.EROFS),
 )
-"""No file can be there, whatever is repaired elsewhere."""
+"""Nothing can be written at such a path, whatever is repaired elsewhere."""
 
 
 def _plain(value: Any) -> Any:
@@ -48,7 +48,7 @@ def fingerprint(value: Any) -> str:
 
 
 def seed_of(value: Any) -> int:
-    """A seed below 2**31 that hangs on `value` alone: its fingerprint as a number."""
+    """A seed below 2**31 that depends on `value` alone: its fingerprint as a number."""
     return int(fingerprint(value), 16) % 2**31
 
 
@@ -58,17 +58,14 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def tree_hash(folder: Path, skip: Iterable[str] = ()) -> str:
-    """16 hex digits over names and bytes of every file below `folder`, save suffixes in `skip` and `__pycache__`."""
-    skipped = (*skip, ".pyc")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(skipped))
-    return fingerprint({path.relative_to(folder).as_posix(): file_hash(path) for path in files})
-
-
 @cache
 def code_hash() -> str:
-    """Hash of this package's sources and data files, weights excepted; needs no git."""
-    return tree_hash(Path(__file__).parents[1], skip=(".safetensors",))
+    """16 hex digits over names and bytes of this package's sources and data files, weights excepted; needs no git."""
+    package = Path(__file__).parents[1]
+    files = sorted(
+        path for path in package.rglob("*") if path.is_file() and path.suffix not in (".safetensors", ".pyc")
+    )
+    return fingerprint({path.relative_to(package).as_posix(): file_hash(path) for path in files})
 
 
 @contextmanager
@@ -80,8 +77,6 @@ def writing(path: Path, kept: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, IsADirectoryError):
-            _no_folder(path)
         if error.errno in NO_PLACE:
             raise UserError(f"{path}: cannot write ({error.strerror}); {kept}; name another place") from error
         remedy = "free some space" if error.errno in DISK_FULL else "repair that"
@@ -103,14 +98,6 @@ def _target(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def no_pipe(path: Path) -> None:
     """UserError where a file to read is a pipe, which can be gone through only once, or is waited for."""
     if path.is_fifo():
@@ -124,14 +111,14 @@ def beside(path: Path, ending: str) -> Path:
 
 
 def apart(written: Iterable[Path | None], read: Iterable[Path | str | None]) -> None:
-    """Look, before the work, at all that a verb writes or deletes, and at the files and folders it reads; None is none.
+    """Look, before the work, at all that a verb writes or deletes, and at the files and folders it reads (None: skip).
 
-    UserError where what is `written` is what is `read` or lies in it, where two of `written` are one file, or one is
-    no file but a folder, a pipe or a device.
+    UserError where what is `written` is what is `read` or lies in it, where two of `written` are one file, or one is a
+    folder, a pipe or a device.
     """
-    sources = [source for each in read if each is not None and (source := Path(each)).exists()]
+    sources = [Path(source) for source in read if source is not None and Path(source).exists()]
     seen = set[Path]()
-    for path in (each for each in written if each is not None):
+    for path in filter(None, written):
         target = _target(path)
         if target in seen:
             raise UserError(f"{path}: would be written twice; name another file for one of the two")
@@ -159,7 +146,6 @@ def write_atomically(path: Path, parts: bytes | Iterable[bytes]) -> None:
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(target.parent)
 
 
 def append_durably(path: Path, block: bytes) -> None:
@@ -167,8 +153,7 @@ def append_durably(path: Path, block: bytes) -> None:
 
     Raises OSError, and UserError as `write_atomically`.
     """
-    target = _target(path)
-    with target.open("ab", buffering=0) as file:
+    with _target(path).open("ab", buffering=0) as file:
         before = os.fstat(file.fileno()).st_size
         try:
             if file.write(block) != len(block):
@@ -177,8 +162,6 @@ def append_durably(path: Path, block: bytes) -> None:
         except OSError:
             file.truncate(before)
             raise
-    if before == 0:
-        _sync_folder(target.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -192,7 +175,7 @@ def write_rows(path: Path, rows: Iterable[Any]) -> None:
 
 
 def read_json(path: Path, remedy: str, kind: type[dict[str, Any]] | type[list[Any]] = dict) -> Any:
-    """A JSON object, or a list if `kind` says so. RunError naming file and `remedy` where it is torn or is none."""
+    """A JSON object, or a list if `kind` says so. RunError naming file and `remedy` where it is torn or not one."""
     try:
         value = json.loads(path.read_bytes())
     except OSError as error:
@@ -200,7 +183,7 @@ def read_json(path: Path, remedy: str, kind: type[dict[str, Any]] | type[list[An
     except ValueError as error:
         raise RunError(f"{path}: is torn or no JSON ({error}); {remedy}") from error
     if not isinstance(value, kind):
-        raise RunError(f"{path}: is no JSON {'object' if kind is dict else 'list'}; {remedy}")
+        raise RunError(f"{path}: is not a JSON {'object' if kind is dict else 'list'}; {remedy}")
     return value
 
 

@@ -1,17 +1,18 @@
 """An append-only JSONL file that grows in whole chunks and survives being killed at any byte.
 
 Each chunk is its rows and one marker line with the chunk's number and the sha256 of those rows. What lies behind the
-last marker was never finished and vanishes on reopening; damage before it cannot come from a kill and is an error.
+last chunk that holds was never finished, or was damaged since; it vanishes on reopening and is done again.
 """
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deliberant.util.errors import RunError, UserError
+from deliberant.util.errors import UserError
 from deliberant.util.files import Row, append_durably, fingerprint, json_line, write_atomically, writing
 from deliberant.util.locks import lock, unlock
 from deliberant.util.progress import Progress
@@ -25,15 +26,13 @@ class Journal:
     """The rows of one output while its stage runs: kept in `<path>.journal` until `seal` writes them to `path`."""
 
     def __init__(self, path: Path) -> None:
-        """Open or begin. RunError with file:line where a chunk before the last is damaged."""
+        """Open or begin."""
         self.path = path
         self.file = path.with_name(path.name + ".journal")
         self._bodies: list[bytes] = []
         if self.file.exists():
             self._bodies, length = self._read()
-            if length < self.file.stat().st_size:
-                with self.file.open("r+b") as file:
-                    file.truncate(length)
+            os.truncate(self.file, length)
 
     def __len__(self) -> int:
         """Number of chunks closed so far."""
@@ -66,8 +65,8 @@ class Journal:
         name: str,
         ahead: int = 0,
     ) -> None:
-        """`work` on `items`, `size` at a time, one chunk each; those closed before are skipped. `ahead` chunks of the
-        journal are none of theirs."""
+        """`work` on `items`, `size` at a time, one chunk each; those closed before are skipped. The journal begins with
+        `ahead` chunks of another kind."""
         done = (len(self) - ahead) * size
         with progress(name, len(items)) as bar:
             bar.advance(min(done, len(items)))
@@ -82,22 +81,14 @@ class Journal:
         return self.path
 
     def _read(self) -> tuple[list[bytes], int]:
-        """The bodies of the chunks that hold, and the length of the file up to the last of them."""
+        """The bodies of the chunks up to the first that does not hold, and their length in the file."""
         data = self.file.read_bytes()
         bodies: list[bytes] = []
         end = 0
-        markers = list(MARKER.finditer(data))
-        for marker in markers:
+        for marker in MARKER.finditer(data):
             body = data[end : marker.start()]
-            number, digest = int(marker[1]), marker[2].decode()
-            if number != len(bodies) or hashlib.sha256(body).hexdigest() != digest:
-                if marker is markers[-1] and number == len(bodies):
-                    break
-                line = data.count(b"\n", 0, end) + 1
-                raise RunError(
-                    f"{self.file}:{line}: chunk {len(bodies)} is damaged, though later ones are whole; restore this "
-                    f"file from a copy, or delete {self.file.parent} and run the stage again"
-                )
+            if (int(marker[1]), marker[2].decode()) != (len(bodies), hashlib.sha256(body).hexdigest()):
+                break
             bodies.append(body)
             end = marker.end()
         return bodies, end

@@ -26,33 +26,33 @@ UNION_MEMBER = re.compile(r"literal\[|str$|[A-Z]")
 def first_mistake(error: ValidationError, model: type[BaseModel]) -> tuple[tuple[int | str, ...], str]:
     """Where the first mistake is (keys and indices from the top), and what is wrong with it and helps."""
     # an unknown key explains a missing one; the deepest error explains a union that no member fits
-    found = min(
+    mistake = min(
         error.errors(include_url=False), key=lambda each: (each["type"] != "extra_forbidden", -len(each["loc"]))
     )
     names = issubclass(model, RootModel)  # at the top stand names of the user's own
     where = tuple(
         part
-        for index, part in enumerate(found["loc"])
+        for index, part in enumerate(mistake["loc"])
         if (names and index == 0)
         or not UNION_MEMBER.match(str(part))
-        or (found["type"] == "extra_forbidden" and index == len(found["loc"]) - 1)
+        or (mistake["type"] == "extra_forbidden" and index == len(mistake["loc"]) - 1)
     )
     name = ".".join(str(part) for part in where)
-    match found["type"]:
+    match mistake["type"]:
         case "extra_forbidden":
             return where, f"unknown key '{name}'; {nearest(str(where[-1]), _keys(model, where[:-1]))}"
         case "missing":
             return where, f"'{name}' is missing; add it"
         case "literal_error":
-            known = found["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-            return where, f"{name}: unknown value {found['input']!r}; {nearest(str(found['input']), known)}"
+            known = mistake["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+            return where, f"{name}: unknown value {mistake['input']!r}; {nearest(str(mistake['input']), known)}"
         case "value_error":
-            return where, f"{name}: {found['ctx']['error']}" if name else str(found["ctx"]["error"])
+            return where, f"{name}: {mistake['ctx']['error']}" if name else str(mistake["ctx"]["error"])
         case "model_type" | "dict_type" | "model_attributes_type":
-            what = f"should be keys with values, not {found['input']!r}; write `key: value`"
+            what = f"should be keys with values, not {mistake['input']!r}; write `key: value`"
             return where, f"{name}: {what}" if name else what
-    what = f"{found['msg'][0].lower()}{found['msg'][1:]}".replace("tuple", "list")
-    return where, f"{name}: {what}, not {found['input']!r}; {REMEDIES.get(found['type'], 'change it')}"
+    what = f"{mistake['msg'][0].lower()}{mistake['msg'][1:]}".replace("tuple", "list")
+    return where, f"{name}: {what}, not {mistake['input']!r}; {REMEDIES.get(mistake['type'], 'change it')}"
 
 
 def _keys(model: type[BaseModel], where: tuple[int | str, ...]) -> list[str]:
@@ -65,11 +65,11 @@ def _keys(model: type[BaseModel], where: tuple[int | str, ...]) -> list[str]:
 
 def _fields(model: type[BaseModel]) -> dict[int | str, FieldInfo]:
     """The fields of a model by the keys that may stand for them."""
-    found: dict[int | str, FieldInfo] = {}
+    fields: dict[int | str, FieldInfo] = {}
     for name, field in model.model_fields.items():
         alias = field.validation_alias
-        found |= {str(key): field for key in (alias.choices if isinstance(alias, AliasChoices) else (name,))}
-    return found
+        fields |= {str(key): field for key in (alias.choices if isinstance(alias, AliasChoices) else (name,))}
+    return fields
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -1,7 +1,7 @@
 """The processes of one launch (`torchrun`, `accelerate launch`): the first one leads, and the others help it train.
 
 The leader owns the run folder: lock, journals, logs, checkpoints, progress bar. All run the same command, and what only
-one of them may do stands behind `leads()`. With one process all of this is nothing, and torch is not imported.
+one of them may do stands behind `leads()`. With one process all of this does nothing, and torch is not imported.
 
 Waiting is on sockets of the CPU (gloo), for as long as it takes: the leader may generate for a day before it trains.
 """
@@ -125,13 +125,7 @@ def leader_first() -> Iterator[None]:
 
 def from_leader(value: Value) -> Value:
     """The leader's value, in every process."""
-    if (group := join()) is None:
-        return value
-    import torch.distributed as dist
-
-    box = [value]
-    dist.broadcast_object_list(box, src=0, group=group)
-    return box[0]
+    return gathered(value)[0]
 
 
 def gathered(value: Value) -> list[Value]:
@@ -154,7 +148,7 @@ def lost(error: BaseException) -> bool:
 def fails_first() -> bool:
     """Whether this process is the first of its launch to fail, so that one line is said and not one by each.
 
-    What goes wrong before they are connected each says for itself.
+    Before they are connected, each reports for itself.
     """
     if _joined is None:
         return True

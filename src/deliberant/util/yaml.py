@@ -1,7 +1,5 @@
 """YAML that users write: every mistake in it has its line, and so has every key, for what is wrong with its value."""
 
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,6 @@ from pydantic import BaseModel, ValidationError
 
 from deliberant.util.errors import UserError
 from deliberant.util.mistakes import first_mistake
-from deliberant.util.names import repeated
 
 Where = tuple[int | str, ...]
 """Keys and indices from the top."""
@@ -19,58 +16,40 @@ Places = dict[Where, str]
 
 
 class Loader(yaml.SafeLoader):
-    """Refuses a key given twice, where YAML would keep the last, and what is none of what it looks like or is tagged.
-
-    Such as the date 2026-13-01, more digits than Python reads, or `!!bool perhaps`.
-    """
+    """Refuses a value that is not what it looks like or is tagged, such as the date 2026-13-01 or `!!bool perhaps`."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
         except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
-            what = f"{str(node.value)[:40]!r} looks like a number or a date and cannot be read as one, save in quotes"
-            if self.resolve(type(node), node.value, (True, False)) != node.tag:  # type: ignore[no-untyped-call]
-                what = f"{str(node.value)[:40]!r} cannot be read as its tag says"
+            what = f"{str(node.value)[:40]!r} cannot be read as the number, date or tagged value that it looks like"
             raise yaml.constructor.ConstructorError(None, None, what, node.start_mark) from error
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = node.value if isinstance(node, yaml.MappingNode) else ()  # `!!map [1]` is none
-        if (twice := repeated(str(key.value) for key, _ in keys)) is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"'{twice}' is given twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def line_of(error: yaml.MarkedYAMLError) -> int:
-    """Counted from 1: where the quote or bracket begins that is never closed, else where reading stopped."""
-    inner = error.context_mark if "block" not in (error.context or "block") else None
-    mark = inner or error.problem_mark
-    return mark.line + 1 if mark else 1
-
-
-@contextmanager
-def reading(path: Path, text: str) -> Iterator[None]:
-    """UserError with file and line for whatever `Loader` finds wrong with the text of a file."""
-    try:
-        yield
-    except yaml.MarkedYAMLError as error:
-        raise UserError(f"{path}:{line_of(error)}: no valid YAML: {error.problem}; repair it") from error
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise UserError(f"{path}:{line}: no valid YAML: {error.reason}; take them out") from error
-    except RecursionError as error:
-        raise UserError(f"{path}:1: no valid YAML: something in it contains itself; write it out") from error
 
 
 def parsed(path: Path, text: str, loader: type[Loader] = Loader) -> tuple[Any, Places]:
-    """What the text of a file says, None where it says nothing. UserError for whatever is wrong with it."""
+    """What the text of a file says, None where it says nothing. UserError with file and line for whatever is wrong."""
     places: Places = {(): f"{path}:1"}
-    with reading(path, text):
+    try:
         reader = loader(text)
         node = reader.get_single_node()
         if node is None:
             return None, places
         _mark(node, (), path, places)
         return reader.construct_document(node), places
+    except yaml.MarkedYAMLError as error:
+        raise UserError(f"{path}:{_line_of(error)}: not valid YAML: {error.problem}; correct it") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise UserError(f"{path}:{line}: not valid YAML: {error.reason}; take them out") from error
+    except RecursionError as error:
+        raise UserError(f"{path}:1: not valid YAML: something in it contains itself; write it out") from error
+
+
+def _line_of(error: yaml.MarkedYAMLError) -> int:
+    """Counted from 1: where the quote or bracket begins that is never closed, else where reading stopped."""
+    inner = error.context_mark if "block" not in (error.context or "block") else None
+    mark = inner or error.problem_mark
+    return mark.line + 1 if mark else 1
 
 
 def place(places: Places, where: Where) -> str:

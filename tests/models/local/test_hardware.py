@@ -1,7 +1,4 @@
-import os
-
 import pytest
-import torch
 from transformers import GPT2Config, LlamaConfig
 
 from deliberant.models.local import hardware
@@ -12,8 +9,7 @@ POSITION = 2 * 24 * 2 * 64 * 4
 
 
 def of_memory(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr(hardware, "device", lambda: torch.device("cpu"))
-    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PHYS_PAGES": size // 4096, "SC_PAGE_SIZE": 4096}[name])
+    monkeypatch.setattr(hardware, "machine_memory", lambda: (0, size))
 
 
 def test_the_cache_gets_a_quarter_of_what_weights_leave(monkeypatch: pytest.MonkeyPatch) -> None:

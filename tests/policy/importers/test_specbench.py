@@ -69,7 +69,7 @@ def test_a_byte_order_mark_is_no_matter(tmp_path: Path) -> None:
 def test_a_file_cut_in_half_is_named(tmp_path: Path) -> None:
     text = files()["Child/specifications.json"]
     write(tmp_path, files() | {"Child/specifications.json": text[: len(text) // 2]})
-    with pytest.raises(UserError, match=r"specifications\.json:\d+: no valid YAML: "):
+    with pytest.raises(UserError, match=r"specifications\.json:\d+: not valid YAML: "):
         import_policy(tmp_path, Wishes(style="comply"))
 
 

@@ -1,4 +1,4 @@
-"""Seeded token draws: a row's randomness hangs on its own seed, never on the batch it travels in.
+"""Seeded token draws: a row's randomness depends on its own seed, never on the batch it travels in.
 
 One uniform number per row and step, turned into a token by the inverse of the cumulative distribution: about a tenth of
 the work of Gumbel noise over the vocabulary. Everything stays on the logits' device.

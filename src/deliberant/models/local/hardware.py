@@ -1,9 +1,11 @@
 """What the machine offers: where models run, what it multiplies, how much it can cache."""
 
-import os
 from typing import Any
 
+import psutil
 import torch
+
+from deliberant.models.checkpoint import position_size
 
 MOST = 131_072
 """Cached positions beyond which a batch gains no more speed."""
@@ -22,18 +24,21 @@ def multiplies_bf16() -> bool:
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
+def machine_memory() -> tuple[int, int]:
+    """(bytes free, bytes installed) where models go: on the GPU if there is one."""
+    if device().type == "cuda":
+        free, installed = torch.cuda.mem_get_info()
+        return int(free), int(installed)
+    memory = psutil.virtual_memory()
+    return int(memory.available), int(memory.total)
+
+
 def cache_positions(config: Any, parameters: int, itemsize: int) -> int:
     """Positions of keys and values that take a quarter of the memory beside the weights: 1 to `MOST`.
 
     `itemsize`: bytes per number, of weights and cache. It goes by the memory installed, not by what is free now: the
     same machine has to batch alike when a run resumes.
     """
-    if device().type == "cuda":
-        installed: int = torch.cuda.get_device_properties(0).total_memory
-    else:
-        installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    config = config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    position: int = 2 * config.num_hidden_layers * heads * dim * itemsize
+    _, installed = machine_memory()
+    position = position_size(config.get_text_config()) * itemsize
     return max(1, min(MOST, (installed - parameters * itemsize) // 4 // position))

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,13 +32,6 @@ LARGE = 100_000_000
 """Parameters from which on the fast path multiplies in bf16, where it can; below, overheads hide what that spares."""
 COMPACT = 0.75
 """Ended rows leave once fewer than this share of a batch is still running."""
-
-
-class _Batch(Protocol):
-    logits: Tensor
-
-    def advance(self, tokens: Tensor) -> None: ...
-    def keep(self, rows: Tensor) -> None: ...
 
 
 class LocalSampler:
@@ -80,20 +73,22 @@ class LocalSampler:
         self.batch_tokens = batch_tokens or cache_positions(model.config, model.num_parameters(), self._engine.itemsize)
 
     @classmethod
-    def load(cls, model: str | Path, trust_remote_code: bool = False, **options: Any) -> "LocalSampler":
+    def load(
+        cls, model: str | Path, trust_remote_code: bool = False, identity: str | None = None, **options: Any
+    ) -> "LocalSampler":
         """A checkpoint folder or a hub id, on the GPU if there is one. `options` go to the constructor.
 
-        `trust_remote_code`: run code that comes with the files.
+        `trust_remote_code`: run code that comes with the files. `identity`: a hash of the files where nobody knows it.
 
         UserError: no such model, not a checkpoint, no chat template.
         """
         from transformers import AutoTokenizer
 
         folder = model_folder(model)
-        options.setdefault("identity", model_hash(folder))
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-            sampler = cls(_live(folder, trust_remote_code), tokenizer, **options)
+            live = _live(folder, trust_remote_code)
+            sampler = cls(live, tokenizer, identity=identity or model_hash(folder), **options)
             sampler.encode([{"role": "user", "content": "?"}])  # a broken chat template shows only in use
         except (DeliberantError, MemoryError):
             raise
@@ -145,9 +140,6 @@ class LocalSampler:
             ids = [*ids, *self.tokenizer.encode(self.format.opening, add_special_tokens=False)]
         return list(ids)
 
-    def count_tokens(self, text: str) -> int:
-        return len(self.tokenizer.encode(text, add_special_tokens=False))
-
     def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """One completion per request, in order. UserError if a prompt and its new tokens exceed the positions."""
         encoded: dict[tuple[tuple[str, str], ...], list[int]] = {}
@@ -162,9 +154,9 @@ class LocalSampler:
         if True in forced:
             sampling = replace(sampling, max_reasoning_tokens=None)
         drawn = self.sample_ids(prompts, [request.seed for request in requests], sampling)
-        thoughts = [request.thought for request in requests]
         return [
-            self.read(prompt, *each, thought) for prompt, each, thought in zip(prompts, drawn, thoughts, strict=True)
+            self.read(prompt, *each, request.thought)
+            for prompt, each, request in zip(prompts, drawn, requests, strict=True)
         ]
 
     def _thought(self, thought: str | None) -> list[int]:
@@ -218,14 +210,14 @@ class LocalSampler:
     def log_probs(self, prompt: Sequence[int], completion: Sequence[int], temperature: float = 1.0) -> Tensor:
         """The log-probability (nats, fp32) of each token of a completion behind a prompt, as it is drawn here."""
         [groups] = plan([tuple(prompt)], len(completion), self.batch_tokens, 1)
-        found = []
+        log_probs = []
         with torch.inference_mode():
-            batch: _Batch = self._engine.open(groups, len(completion))
+            batch = self._engine.open(groups, len(completion))
             for place, token in enumerate(completion):
                 if place:
                     batch.advance(torch.tensor([completion[place - 1]], device=batch.logits.device))
-                found.append((batch.logits[0].float() / temperature).log_softmax(-1)[token])
-            return torch.stack(found).clone()
+                log_probs.append((batch.logits[0].float() / temperature).log_softmax(-1)[token])
+            return torch.stack(log_probs).clone()
 
     def _closed(self, ids: Tokens) -> Tokens:
         """The ids of a completion that the budget cut, its reasoning closed."""
@@ -263,7 +255,7 @@ class LocalSampler:
         ends = torch.tensor(sorted(self._ends), dtype=torch.long)
         # Entered per piece of work: a generator must not leave inference mode on in its caller.
         with torch.inference_mode():
-            batch: _Batch = self._engine.open(groups, sampling.max_new_tokens)
+            batch = self._engine.open(groups, sampling.max_new_tokens)
             place = batch.logits.device  # logits stay there, tokens are few enough to travel
             noise = uniforms(seeds, sampling.max_new_tokens).to(place)
             rows = torch.arange(len(seeds))
