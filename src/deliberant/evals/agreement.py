@@ -24,7 +24,7 @@ def kappa(
     weights: Sequence[float] | None = None,
     resamples: int = RESAMPLES,
 ) -> Estimate:
-    """Of two readers. No value where both say the same of every sample: chance alone would do that."""
+    """Cohen's kappa of two readers. No value where both say the same of every sample: chance alone would do that."""
     from sklearn.metrics import cohen_kappa_score
 
     codes = _codes([*ours, *theirs])
@@ -41,7 +41,7 @@ def kappa(
 
 
 def alpha(read: Sequence[Sequence[Hashable]], families: Sequence[str], resamples: int = RESAMPLES) -> Estimate:
-    """`read`: what was said of each sample, twice or more. No value where only one thing was ever said."""
+    """Krippendorff's alpha. `read`: what two or more readers said of each sample. No value where all said the same."""
     from inspect_ai.scorer import SampleScore, Score, krippendorff_alpha
 
     codes = iter(_codes([word for words in read for word in words]).tolist())

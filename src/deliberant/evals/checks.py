@@ -20,7 +20,7 @@ from deliberant.prompts.types import STYLES
 from deliberant.util.yaml import Places, place
 
 NONE = "none"
-"""The value of a facet that a case has not, such as the attack of one that is asked plainly."""
+"""The value of a facet that a case does not have, such as the attack of one that is asked plainly."""
 SHOWN = 3
 """Worst clauses that a failing check names."""
 LIMITS = ("unscored", "empty", "truncated", "blocked")
@@ -130,7 +130,7 @@ def values(sample: ScoredSample, facet: Facet) -> tuple[str, ...]:
 
 
 def _groups(rule: Rule, read: Sequence[_Read]) -> Iterator[tuple[dict[str, str], list[_Read]]]:
-    """What is judged together, where the metric applies to anything in it; without a member, what is missing."""
+    """The groups that are judged, where the metric applies to any member; an empty one for each that is missing."""
     groups: dict[tuple[str, ...], list[_Read]] = {}
     for each in read:
         if each.tally is None or each.tally.trials:
@@ -180,7 +180,7 @@ def _check_group(
 
 
 def _worst(members: Sequence[_Read], up: bool) -> list[tuple[str, float, int]]:
-    """The clauses with the worst rates, those of more prompts first; none of those that have no fault."""
+    """The clauses with the worst rates, of equal ones those with more prompts first; none that is faultless."""
     sums: dict[str, list[float]] = {}
     for each in members:
         if each.tally and each.tally.trials:

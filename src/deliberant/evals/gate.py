@@ -96,6 +96,6 @@ def read_gate(file: Path, against: str | None = None) -> tuple[Gate, Places]:
 
 
 def known(name: str, names: list[str], what: str, where: str) -> None:
-    """UserError with file and line, and the nearest name, where a name is none of those known."""
+    """UserError with file and line, and the nearest name, where `name` is not among `names`."""
     if name not in names:
         raise UserError(f"{where}: there is no {what} '{name}' here; {nearest(name, names)}")

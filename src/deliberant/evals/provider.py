@@ -54,7 +54,7 @@ _REASONS: dict[str, StopReason] = {"length": "max_tokens", "blocked": "content_f
 
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """Our errors as Inspect shows a user's mistakes: without a traceback."""
+    """Raise our errors as Inspect's for users' mistakes, which it shows without a traceback."""
     try:
         yield
     except DeliberantError as error:

@@ -116,7 +116,7 @@ def case_task(
 
 @solver
 def answer_once(seed: int, grader: Grader | None) -> Solver:
-    """One completion per sample, its randomness fixed. A grader that is missing is missed before anything is asked."""
+    """One completion per sample, its randomness fixed. A missing grader is noticed before anything is asked."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         if grader:

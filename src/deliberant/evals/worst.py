@@ -1,4 +1,4 @@
-"""The worst of k draws: a model answers by chance, and who asks again and again meets its worst answer.
+"""The worst of k draws: a model's answers vary by chance, and whoever keeps asking meets its worst one.
 
 From n draws of a case the mean of the worst of k comes without bias, as the mean over all subsets of k draws (the
 estimator that Chen et al. 2021, arXiv 2107.03374, gave for pass@k): sorted from the worst, the i-th draw is the worst

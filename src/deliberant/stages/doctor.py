@@ -1,4 +1,4 @@
-"""Whether a run can come to anything, found out in minutes: what its models' files say, and eight probes a role.
+"""Whether anything can come of a run, found out in minutes: by its models' files, and by eight probes a role.
 
     deliberant doctor RECIPE
 
@@ -61,7 +61,7 @@ def passed(run: "Run") -> bool:
 
 
 def speeds_of(run: "Run") -> dict[str, dict[str, Speed]]:
-    """Model -> role -> what was measured before the run, as a plan takes it."""
+    """Model -> role -> the speed that was measured before the run."""
     file = run.root / FILE
     speeds: dict[str, dict[str, Speed]] = {}
     for row in read_json(file, REMEDY)["speeds"] if file.exists() else []:

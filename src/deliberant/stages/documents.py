@@ -64,7 +64,7 @@ def asked_about(
 
 
 def _fault(row: Row, asked: set[str | None], policy: Policy) -> str | None:
-    """Why a document teaches nothing sure: not whole, or it does not name what it was asked about."""
+    """Why a document is rejected: it is not whole, or does not name the clause that it was asked about."""
     if reason := malformed(row):
         return reason
     named = set(cited(row["answer"]))

@@ -48,7 +48,7 @@ class Entrant:
 
 
 def asking(turns: Iterable[Message]) -> str:
-    """What a conversation is found again by, whoever kept it: its user turns, white space aside."""
+    """The key by which a conversation is recognised, whoever kept it: its user turns, white space aside."""
     return "\n".join(" ".join(turn["content"].split()) for turn in turns if turn["role"] == "user")
 
 

@@ -101,7 +101,7 @@ def _answers_hash(run: "Run", arm: str) -> str:
 
 
 def _reusable(run: "Run", arm: str) -> bool:
-    """Whether the old run asked this arm the very same: the same model, cases in the same order, system message."""
+    """Whether the old run asked this arm exactly the same: by model, cases and their order, system message."""
     if run.lineage is None or ARMS[arm].stage or not run.lineage.same_cases(run):
         return False
     return not ARMS[arm].summaries or summary_view(run.lineage.old.policy) == summary_view(run.policy)
@@ -229,5 +229,5 @@ def _write_log(run: "Run", arm: str, folder: StageFolder, samples: Sequence[Scor
 
 
 def _log_name(model: str) -> str:
-    """A model as logs call it: a folder by its name alone, since others have it elsewhere."""
+    """A model's name in logs: of a folder its name alone, since others have it elsewhere."""
     return f"deliberant/{Path(model).name if Path(model).is_absolute() else model}"

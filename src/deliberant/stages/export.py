@@ -29,7 +29,7 @@ CARD = "README.md"
 FILE = "train.parquet"
 """Each configuration is one folder with one file and one split, `train`."""
 UNFINISHED = ".deliberant-unfinished"
-"""Stands in the folder of an export as long as that is not whole."""
+"""Lies in the folder of an export until that is complete."""
 
 
 def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False) -> dict[str, int]:
@@ -91,7 +91,7 @@ def _is_export(folder: Path) -> bool:
 
 
 def _teaches(run: "Run") -> bool:
-    """Whether the recipe has an arm that is fine-tuned; otherwise it is there for its data."""
+    """Whether the recipe fine-tunes an arm; one that does not is there for its data."""
     return "sft" in stages_of(run.recipe.evaluate.arms)
 
 

@@ -11,7 +11,7 @@ OURS = ["README.md", "sft/*", "rl/*", "rejected/*"]
 
 
 def check(name: str) -> None:
-    """UserError where `name` is no OWNER/NAME, or nobody is logged in: before the work, not after it."""
+    """UserError where `name` is not OWNER/NAME, or nobody is logged in; asked before the work, not after it."""
     from huggingface_hub import get_token
 
     if not NAME.fullmatch(name):

@@ -60,7 +60,7 @@ class Plan:
 
 
 def stages_to_do(recipe: Recipe, train: Sequence[Prompt]) -> list[str]:
-    """The stages of a recipe in order; where no arm is trained it is there for its data."""
+    """The stages of a recipe in order. A recipe that trains no arm is there for its data."""
     stages = stages_of(recipe.evaluate.arms)
     if "generate" not in stages and any(prompt.categories for prompt in train):
         return list(dict.fromkeys((*DATA, *stages)))

@@ -34,7 +34,7 @@ SOURCE = "redteam"
 THRESHOLD = 4
 """The score from which on a judge takes an answer for right."""
 RightStyle = Callable[[Prompt], Style | None]
-"""What the policy asks for in reply to a prompt; None where nobody knows."""
+"""The style that the policy asks for in reply to a prompt; None where nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Found:
 
 
 def hinted_style(prompt: Prompt) -> Style | None:
-    """What the surest of a prompt's hints says; of equal ones the first."""
+    """The style of a prompt's most confident hint; of equal ones the first."""
     hints = sorted(prompt.hints, key=lambda hint: -(hint.confidence if hint.confidence is not None else 1))
     return hints[0].style if hints else None
 

@@ -109,7 +109,7 @@ def gather(run: "Run") -> Evidence:
 
 
 def _of_judge(run: "Run") -> str:
-    """What to believe of rates that a model read."""
+    """How far to trust rates that a model read."""
     judges = run.recipe.judge
     said = [f"No mechanical reading: {judges.evaluate.model} scored each answer against the policy."]
     if judges.filter.model == judges.evaluate.model:

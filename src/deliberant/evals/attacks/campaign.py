@@ -102,7 +102,7 @@ def attack_model(
 
 
 def _score(arm: str, sample: EvalSample, model: str, world: str | None) -> ScoredSample:
-    """As the state of the sample says that it went (`attempts`)."""
+    """The scored sample of an attack, by the metadata that it left (`attempts`)."""
     asked, reader = row_case(sample.metadata), style_reader(world)
     usage = usage_of(sample.model_usage.get(model))
     if sample.error:

@@ -1,4 +1,4 @@
-"""How attacks write a text so that a filter for plain words does not see it, and how an answer in such a code is read.
+"""How attacks write a text so that a filter for plain words misses it, and how an answer in such a code is read.
 
 Codes of letters are those of `prompts/encodings.py`; the rest take any text. Where a code has no way back, nothing is
 ever decoded from it: it is for requests alone.

@@ -29,7 +29,7 @@ def crescendo(
 
 
 async def escalate(attempts: Attempts, turns: int, backtracks: int) -> None:
-    """One conversation. A message that could not be written counts as one taken back, so that there is an end."""
+    """One conversation. A message that could not be written counts as a turn taken back, so that the loop ends."""
     said: tuple[ChatMessage, ...] = ()
     refused: list[str] = []
     score: int | None = None

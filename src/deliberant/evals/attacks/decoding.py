@@ -1,4 +1,4 @@
-"""Which codes a model can read at all: an attack in one that it cannot says nothing about its policy.
+"""Which codes a model can read at all: an attack in any other says nothing about its policy.
 
 The paper's encoding evaluation (section 4.3) fails a prompt where any variant is answered; what cannot be decoded would
 count as held.

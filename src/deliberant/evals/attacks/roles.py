@@ -45,7 +45,7 @@ class Reading:
 
 
 def written_message(text: str) -> str | None:
-    """What stands behind the last line `message:`, to the end; None where there is nothing."""
+    """The text behind the last `message:` to the end; None where there is none."""
     marks = list(_MESSAGE.finditer(text))
     message = text[marks[-1].end() :].strip() if marks else ""
     if len(message) > 1 and message[0] == message[-1] == '"':
@@ -54,7 +54,7 @@ def written_message(text: str) -> str | None:
 
 
 def refuses(text: str) -> bool:
-    """Whether what an attacker wrote in place of a message declines to write one."""
+    """Whether an attacker, in place of a message, declined to write one."""
     return _REFUSAL.search(text) is not None
 
 
