@@ -114,7 +114,7 @@ def _without_reason(row: Row) -> Row:
 
 
 def malformed(row: Row) -> str | None:
-    """Why a completion is not a whole reasoning and answer, or None. A cut one is called cut, whatever else it lacks."""
+    """Why a completion is not a whole reasoning and answer, or None. A cut one is called so, whatever it lacks."""
     if row["stop"] == "length":
         return CUT
     if not row["complete"]:

@@ -17,7 +17,7 @@ from deliberant.judge.requests import JudgeRequest
 from deliberant.models.cost import Speed
 from deliberant.models.preflight import Finding, Severity
 from deliberant.models.refs import parse_reference
-from deliberant.models.types import Completion, Request, Sampler, Sampling
+from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import Policy, cited, spec_view
 from deliberant.prompts.types import Message, Prompt
 from deliberant.run.recipe import BUILT_IN, JudgeModel, Model
@@ -61,10 +61,15 @@ class Checkup:
 class _Meter:
     """A sampler that counts tokens and seconds, and caps what a CPU draws."""
 
-    def __init__(self, sampler: Sampler, cap: int | None) -> None:
-        self.identity, self.reasoning, self.cap = sampler.identity, sampler.reasoning, cap
+    def __init__(self, run: "Run", role: str) -> None:
+        self.cap: int | None = None
+        if not parse_reference(run.models[role].model).remote:
+            import torch
+
+            self.cap = None if torch.cuda.is_available() else CPU_TOKENS
+        self._sampler, self._seconds = run.sampler(role), 0.0
+        self.identity, self.reasoning = self._sampler.identity, self._sampler.reasoning
         self.completions: list[Completion] = []
-        self._sampler, self._seconds = sampler, 0.0
 
     def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         if self.cap:
@@ -82,15 +87,6 @@ class _Meter:
     def speed(self) -> Speed:
         tokens = sum(each.usage.output for each in self.completions)
         return Speed(tokens / len(self.completions), tokens / max(self._seconds, 1e-3))
-
-
-def _meter_of(run: "Run", role: str) -> _Meter:
-    cap = None
-    if not parse_reference(run.models[role].model).remote:
-        import torch
-
-        cap = None if torch.cuda.is_available() else CPU_TOKENS
-    return _Meter(run.sampler(role), cap)
 
 
 def _measure(run: "Run", roles: Sequence[str], meter: _Meter, kept: int, checkup: Checkup) -> None:
@@ -124,7 +120,7 @@ def probe_writer(run: "Run", role: str, covered: bool, checkup: Checkup) -> list
     ]
     kept = len(run.calls)
     try:
-        meter = _meter_of(run, role)
+        meter = _Meter(run, role)
         drawn = meter.sample(requests, sampling)
     except DeliberantError as error:
         checkup.add("stop", role, str(error))
@@ -194,7 +190,7 @@ def probe_judge(run: "Run", roles: Sequence[str], samples: Sequence[Sample], che
     requests = [_request(run, roles[n // 2 % len(roles)], *each) for n, each in enumerate(shown)]
     try:
         judge = run.judge(cast(Any, role))
-        meter = judge.sampler = _meter_of(run, role)
+        meter = judge.sampler = _Meter(run, role)
         verdicts = [each for [each] in judge.read(requests, 1, run.recipe.seed)]
     except DeliberantError as error:
         checkup.add("stop", names, str(error))
