@@ -142,10 +142,9 @@ def _with_hint(prompt: Prompt, style: Style) -> Prompt:
 
 
 def _row(attack: Attack | None, samples: Sequence[ScoredSample], seed: int) -> dict[str, Any]:
-    asked = [sample for sample in samples if sample.case.attack == (attack and attack.name)]
-    about = {"attack": None, "group": None, "held_out": False}
-    if attack:
-        about = {"attack": attack.name, "group": attack.group, "held_out": attack.held_out}
+    name, group, held_out = (attack.name, attack.group, attack.held_out) if attack else (None, None, False)
+    asked = [sample for sample in samples if sample.case.attack == name]
+    about = {"attack": name, "group": group, "held_out": held_out}
     return {**about, **measure(asked, _broke, {}, seed=seed), **count(asked)}
 
 
