@@ -55,7 +55,7 @@ def finish(
     folder: StageFolder, rows: Sequence[Row], faults: Sequence[str | None], known: Sequence[str], extra: dict[str, int]
 ) -> None:
     """Write the rows without a fault, and the others with it as their `reason`; counts for each of the `known` ones."""
-    unjudged = {"verdicts": [], "score": None}
+    unjudged: Row = {"verdicts": [], "score": None}
     kept = [row | unjudged for row, fault in zip(rows, faults, strict=True) if fault is None]
     rejected = [
         row | unjudged | {"reason": fault, "detail": ""} for row, fault in zip(rows, faults, strict=True) if fault
