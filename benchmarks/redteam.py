@@ -17,15 +17,15 @@ from pathlib import Path
 from benchmarks.results import complete, interval, markdown
 from deliberant.evals.attacks.decoding import WORLD_FILE, can_decode, codes_of, readable
 from deliberant.evals.attacks.static import Attack, attacked, world_attacks
-from deliberant.evals.draw import draw
 from deliberant.evals.robustness import by_origin, goodness_at
 from deliberant.evals.samples import ScoredSample, from_row, to_row
+from deliberant.evals.scoring import draw
 from deliberant.evals.statistics import Estimate, Tally, difference, rate
 from deliberant.models.open import open_model
 from deliberant.prompts import Case
 from deliberant.run.arms import BASE
 from deliberant.run.run import Run
-from deliberant.stages.redteam import Found, Grading, redteam
+from deliberant.stages.redteam import Found, redteam
 from deliberant.util.errors import UserError
 from deliberant.util.files import read_rows, write_rows
 from deliberant.util.journal import forget, in_chunks
@@ -63,7 +63,6 @@ def attack_run(run: Run, attacks: Sequence[Attack], most: int, to: Path) -> Foun
     """Writes what broke the run's final arm on training prompts; None where that was done before."""
     if to.exists():
         return None
-    grading = Grading(reader=run.style_reader)
     prompts = [*run.sft_prompts(), *run.rl_prompts()]
     sampling = run.recipe.evaluate.sampling
     trained = [attack for attack in attacks if not attack.held_out]
@@ -72,10 +71,10 @@ def attack_run(run: Run, attacks: Sequence[Attack], most: int, to: Path) -> Foun
         run.policy,
         prompts,
         trained,
-        grading,
         sampling,
         to,
         NullProgress(),
+        reader=run.style_reader,
         right_style=run.right_style,
         most=most,
         seed=run.recipe.seed,

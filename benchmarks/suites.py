@@ -22,9 +22,9 @@ from inspect_ai.model import GenerateConfig, Model, ModelOutput, ModelUsage, get
 from inspect_ai.scorer import accuracy, includes
 from inspect_ai.solver import generate
 
-from deliberant.evals.draw import draw
 from deliberant.evals.log import write_log
 from deliberant.evals.samples import ScoredSample
+from deliberant.evals.scoring import draw
 from deliberant.evals.tasks import case_task
 from deliberant.micro.sets import prompt_sets
 from deliberant.micro.world import read_style

@@ -51,7 +51,7 @@ def test_export_to_the_hub(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (["hub"], "name the data set once"),
         (["hub:a/b", "--name", "a/b"], "name the data set once"),
-        (["hub:a"], "'a': is no name of a data set; write OWNER/NAME"),
+        (["hub:a"], "'a': is not the name of a data set; write OWNER/NAME"),
         (["out", "--public"], "--name and --public are for the Hub"),
         (["out", "--name", "a/b"], "--name and --public are for the Hub"),
         (["hub:a/b"], "there is no token; run `hf auth login`"),

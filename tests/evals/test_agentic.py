@@ -11,8 +11,8 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, Model, ModelOutput, get_model
 from inspect_ai.scorer import Score
 
+from deliberant.evals.agentic import DATA, agentic
 from deliberant.evals.simulation import Call, outcome, play, read_scenarios, written_calls
-from deliberant.evals.suites.agentic import DATA, agentic
 from deliberant.util.errors import UserError
 from tests.evals.providers import ScriptedAPI, scripted, seen
 

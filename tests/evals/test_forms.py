@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from deliberant.evals import ScoredSample
 from deliberant.evals.agreement import agreement, draw_for_second, ungraded
 from deliberant.evals.forms import FORMS, check_headline, grade, harm_of
-from deliberant.evals.metrics import METRICS, values
+from deliberant.evals.metrics import values
 from deliberant.evals.robustness import goodness_at
 from deliberant.models.types import Sampling
 from deliberant.prompts.types import Case
@@ -157,10 +157,10 @@ def test_a_second_judge_reads_a_sample_and_agrees_beyond_chance() -> None:
     before = [ungraded(each) for each in drawn]
     assert all(not each.judged and each.style is None and not each.verdicts for each in before)
     same = agreement(drawn, drawn, resamples=20)
-    assert same.agree.value == same.kappa.value == same.alpha.value == 1 and same.unscored == 0
+    assert [same[name]["value"] for name in ("agree", "kappa", "alpha")] == [1, 1, 1] and same["unscored"] == 0
     again = graded("three-way", ["verdict: complied"] * 29 + ["prose"], *before)
     other = agreement(drawn, again, resamples=20)
-    assert other.agree.n == 29 and other.unscored == 1 and other.kappa.value == pytest.approx(0)
+    assert other["agree"]["n"] == 29 and other["unscored"] == 1 and other["kappa"]["value"] == pytest.approx(0)
 
 
 def test_the_judge_that_rewarded_is_no_headline_judge(world_recipe: Any) -> None:
@@ -176,8 +176,7 @@ def test_the_judge_that_rewarded_is_no_headline_judge(world_recipe: Any) -> None
     check_headline("b", recipe.model_copy(update={"prompts": BUILT_IN}))
 
 
-def test_every_headline_is_a_metric_and_every_form_has_files() -> None:
+def test_every_suite_has_a_form() -> None:
     from deliberant.evals.suite import SUITES
 
-    assert {suite.headline for suite in SUITES.values()} <= {metric.name for metric in METRICS}
     assert {suite.form for suite in SUITES.values()} <= FORMS.keys()

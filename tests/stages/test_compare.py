@@ -66,7 +66,7 @@ def right() -> dict[str, str]:
 
 def compared(folder: Path, *members: Entrant, asked: Contest | None = None) -> dict[str, Any]:
     prices = {"some/model": Price(1.0, 10.0, 0.1)}
-    return compare(members, asked or contest(), folder, NullProgress(), prices, chunk=4, resamples=200)
+    return compare(members, asked or contest(), folder, NullProgress(), prices, chunk=4)
 
 
 def test_who_refuses_all_and_who_answers_all_are_both_behind(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_equals_share_the_front() -> None:
 def test_a_name_twice_and_a_log_that_is_none_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "no.eval").write_text("no log")
-    with pytest.raises(UserError, match="is no log that Inspect can read"):
+    with pytest.raises(UserError, match="is not a log that Inspect can read"):
         entrants([str(tmp_path / "no.eval")], {}, None, GREEDY, "2026-11-29", {})
     with pytest.raises(UserError, match="there is no such log"):
         entrants([str(tmp_path / "gone.eval")], {}, None, GREEDY, "2026-11-29", {})

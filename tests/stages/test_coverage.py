@@ -92,7 +92,7 @@ def damage(run: ScriptedRun, file: str, change: Any) -> None:
 
 def test_damaged_files_are_named(run: ScriptedRun) -> None:
     damage(run, "rejected.jsonl", lambda data: data[:-20])
-    with pytest.raises(RunError, match=r"rejected\.jsonl:2: no JSON"):
+    with pytest.raises(RunError, match=r"rejected\.jsonl:2: is torn"):
         coverage(run.root)
     (run.root / "filter" / "kept.jsonl").write_text("edited")
     with pytest.raises(RunError, match=r"kept\.jsonl: was changed since filter finished"):

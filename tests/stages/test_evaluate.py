@@ -284,7 +284,7 @@ def test_without_a_reader_the_judge_reads_answers_and_never_reasoning(tmp_path: 
 
 def test_a_judge_that_can_not_be_read_stops_the_run(tmp_path: Path) -> None:
     run = open_run(tmp_path, Scripted(answer), Scripted(lambda request: "hm"), JudgedRun)
-    with pytest.raises(RunError, match="3 of 3 answers are unscored"):
+    with pytest.raises(RunError, match="3 of 3 judged answers are unscored"):
         evaluate(run)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deliberant.run.schedule import schedule
-from deliberant.stages.export import COLUMNS, export
+from deliberant.stages.export import export, schemas
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import read_rows
 from tests.stages.exported import SOURCE, exportable
@@ -34,11 +34,10 @@ def load(folder: Path, config: str, cache: Path) -> Any:
 
 
 def test_it_loads_as_a_data_set_and_says_of_each_row_what_it_is(run: ScriptedRun, tmp_path: Path) -> None:
-    done = export(run, tmp_path / "out", rejected=True)
-    assert done.rows == {"sft": 3, "rl": 3, "rejected": 3}
-    sft, rl, rejected = (load(done.folder, name, tmp_path / "cache") for name in ("sft", "rl", "rejected"))
+    assert export(run, tmp_path / "out", rejected=True) == {"sft": 3, "rl": 3, "rejected": 3}
+    sft, rl, rejected = (load(tmp_path / "out", name, tmp_path / "cache") for name in ("sft", "rl", "rejected"))
     for name, rows in (("sft", sft), ("rl", rl), ("rejected", rejected)):
-        assert rows.column_names == list(COLUMNS[name])
+        assert rows.column_names == schemas()[name].names
     trained = read_rows(run.root / "sft" / "rows.jsonl")
     assert [(row["sample_id"], row["tokens"]) for row in sft] == [(row["sample_id"], row["tokens"]) for row in trained]
     by_id = {row["sample_id"]: row for row in sft}
@@ -124,9 +123,11 @@ def test_the_same_run_gives_the_same_bytes(run: ScriptedRun, tmp_path: Path) -> 
     def files(folder: Path) -> dict[str, bytes]:
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
-    first = files(export(run, tmp_path / "one", rejected=True).folder)
-    assert first == files(export(run, tmp_path / "two", rejected=True).folder)
-    assert first.keys() == {"README.md", *(f"{name}/train.parquet" for name in COLUMNS)}
+    for name in ("one", "two"):
+        export(run, tmp_path / name, rejected=True)
+    first = files(tmp_path / "one")
+    assert first == files(tmp_path / "two")
+    assert first.keys() == {"README.md", *(f"{name}/train.parquet" for name in schemas())}
 
 
 def test_a_folder_that_holds_something_is_left_alone_unless_forced(run: ScriptedRun, tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ def test_force_replaces_exports_only(run: ScriptedRun, tmp_path: Path, name: str
 def test_nothing_is_exported_into_the_run(run: ScriptedRun, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     for folder in (run.root, run.root / "new", run.root.parent / "other" / ".." / run.root.name / "sft"):
-        with pytest.raises(UserError, match="is in the run itself; name a folder outside of"):
+        with pytest.raises(UserError, match="lies in the run itself; name a folder outside of"):
             export(run, folder, force=True)
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -213,7 +214,8 @@ def test_a_full_disk_leaves_no_card_and_the_same_command_ends_it(
 
 
 def test_the_card_counts_what_the_manifests_count(run: ScriptedRun, tmp_path: Path) -> None:
-    text = (export(run, tmp_path / "out").folder / "README.md").read_text()
+    export(run, tmp_path / "out")
+    text = (tmp_path / "out" / "README.md").read_text()
     counts = json.loads((run.root / "filter" / "manifest.json").read_text())["counts"]
     for name, count in counts.items():
         if name.startswith("rejected/"):

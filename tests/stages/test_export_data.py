@@ -24,8 +24,7 @@ def test_what_was_kept_is_exported_where_nothing_is_trained(tmp_path: Path) -> N
     with pytest.raises(UserError, match="helpful has not finished"):
         export(run, tmp_path / "out")
     helpful(run)
-    done = export(run, tmp_path / "out")
-    assert done.rows == {"sft": 5, "rl": 3}
+    assert export(run, tmp_path / "out") == {"sft": 5, "rl": 3}
     rows = load_dataset(str(tmp_path / "out"), "sft", split="train", cache_dir=str(tmp_path / "cache"))
     assert {(row["source"], row["reasoning"], row["tokens"]) for row in rows} == {
         ("policy", "[F2] fits", None),

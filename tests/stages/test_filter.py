@@ -185,7 +185,7 @@ def test_a_sample_without_any_score_is_rejected_as_unscored(tmp_path: Path) -> N
 
 
 def test_too_many_unscored_stop_the_run(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="2 of 2 judged samples are unscored, mostly 'off-menu score 9'"):
+    with pytest.raises(RunError, match="2 of 2 judged answers are unscored, mostly 'off-menu score 9'"):
         filtered(tmp_path, [GOOD, GOOD], lambda request: verdict(9))
     assert not list(tmp_path.glob("runs/*/filter/manifest.json"))
 

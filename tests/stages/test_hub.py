@@ -68,7 +68,7 @@ def test_a_new_data_set_is_private_unless_said_otherwise(
 
 def test_one_that_exists_is_replaced_only_by_force(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = play(monkeypatch, Hub(private=True))
-    with pytest.raises(UserError, match="hub:me/data: is there already; name another one, or give --force"):
+    with pytest.raises(UserError, match="hub:me/data: exists already; name another one, or give --force"):
         push(folder, "me/data")
     assert not hub.uploaded
     push(folder, "me/data", force=True)
@@ -77,7 +77,7 @@ def test_one_that_exists_is_replaced_only_by_force(folder: Path, monkeypatch: py
 
 def test_nothing_private_lands_in_a_public_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = play(monkeypatch, Hub(private=False))
-    with pytest.raises(UserError, match="is there already and public; make it private, or give --public"):
+    with pytest.raises(UserError, match="exists already and is public; make it private, or give --public"):
         push(folder, "me/data", force=True)
     assert not hub.uploaded
     push(folder, "me/data", public=True, force=True)
@@ -99,7 +99,7 @@ def test_what_the_hub_says_is_one_line(folder: Path, monkeypatch: pytest.MonkeyP
 def test_names_and_tokens_are_looked_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
     for name in ("data", "me/", "/data", "me/data/more", "../data", "me/da ta", ""):
-        with pytest.raises(UserError, match="is no name of a data set; write OWNER/NAME"):
+        with pytest.raises(UserError, match="is not the name of a data set; write OWNER/NAME"):
             check(name)
     with pytest.raises(UserError, match="hub:me/data: there is no token; run `hf auth login`, or set HF_TOKEN"):
         check("me/data")

@@ -2,6 +2,7 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,8 @@ from deliberant.models import Completion, Request, Sampling
 from deliberant.policy import spec_view
 from deliberant.prompts.types import Prompt, Style
 from deliberant.run.recipe import Rl
-from deliberant.stages.rl import check_unscored, rl
+from deliberant.stages.filter import check_unscored
+from deliberant.stages.rl import rl
 from deliberant.stages.sft import sft
 from deliberant.templates.loader import Templates
 from deliberant.training.held_out import Truth, gain, parting, reading
@@ -230,12 +232,13 @@ def test_every_row_of_every_step_has_its_own_seed_and_fresh_weights() -> None:
 
 
 def test_too_many_unscored_stop_the_run_but_not_the_first_few() -> None:
-    check_unscored(judged=10, unscored=5, limit=0.1, grace=100)
-    check_unscored(judged=200, unscored=20, limit=0.1, grace=100)
+    check = partial(check_unscored, "rl", "reward", limit=0.1)
+    check(unscored=5, judged=10, grace=100)
+    check(unscored=20, judged=200, grace=100)
     with pytest.raises(RunError, match="21 of 200"):
-        check_unscored(judged=200, unscored=21, limit=0.1, grace=100)
+        check(unscored=21, judged=200, grace=100)
     with pytest.raises(RunError, match="5 of 10"):
-        check_unscored(judged=10, unscored=5, limit=0.1, grace=0)
+        check(unscored=5, judged=10)
 
 
 # Training

@@ -103,11 +103,11 @@ def export(
         dataset = name or given
         check(dataset)
         with tempfile.TemporaryDirectory() as folder:
-            done = write(run, Path(folder), rejected)
-            place = push(done.folder, dataset, public, force)
+            rows = write(run, Path(folder), rejected)
+            place = push(Path(folder), dataset, public, force)
     else:
-        done = write(run, Path(to), rejected, force)
+        rows = write(run, Path(to), rejected, force)
         place = to
-    counts = ", ".join(f"{rows} {config}" for config, rows in done.rows.items())
+    counts = ", ".join(f"{number} {config}" for config, number in rows.items())
     typer.echo(f"rows: {counts}", err=True)
-    typer.echo(json.dumps({"to": place, "rows": done.rows}) if as_json else place)
+    typer.echo(json.dumps({"to": place, "rows": rows}) if as_json else place)

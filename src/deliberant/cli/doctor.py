@@ -12,7 +12,7 @@ from deliberant.util.errors import UserError
 if TYPE_CHECKING:
     from deliberant.models.preflight import Finding
     from deliberant.run.run import Run
-    from deliberant.stages.doctor import Checkup
+    from deliberant.stages.probes import Checkup
 
 
 def doctor(

@@ -1,6 +1,7 @@
 """The `deliberant redteam` verb. Everything heavy is imported inside it."""
 
 import json
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,7 +55,7 @@ def redteam(
     from deliberant.report.redteam import redteam_table
     from deliberant.run.recipe import BUILT_IN, JudgeModel
     from deliberant.run.sources import policy_named, right_style, style_reader, templates_named
-    from deliberant.stages.redteam import Grading, hinted_style
+    from deliberant.stages.redteam import hinted_style
     from deliberant.stages.redteam import redteam as attacked
     from deliberant.util.files import apart
 
@@ -65,12 +66,12 @@ def redteam(
     known = world_attacks() if world else general()
     chosen = attacks_named(attacks.split(",") if attacks else known)
     if world:
-        grading = Grading(reader=style_reader(policy))
+        grader = None
     elif judge is None:
         raise UserError(f"--judge: who is to read the answers? Name a model; --policy {BUILT_IN} alone needs none")
     else:
         files = templates_named(templates, judge)
-        grading = Grading(judge=Judge(open_model(judge, "evaluate"), files, JudgeModel(model=judge).sampling))
+        grader = Judge(open_model(judge, "evaluate"), files, JudgeModel(model=judge).sampling)
     sampler = open_model(model, "target")
     decodes = can_decode(sampler, codes_of(chosen), WORLD_FILE if world else FILE)
     asked = readable(chosen, decodes)
@@ -80,25 +81,25 @@ def redteam(
         loaded,
         prompts,
         asked,
-        grading,
         Sampling(0.0, 1.0, max_new_tokens),
         to,
         RichProgress(),
+        reader=style_reader(policy),
+        judge=grader,
         right_style=partial(right_style, policy, loaded) if world else hinted_style,
         most=most,
         chunk=chunk,
         seed=seed,
     )
-    result = found.json()
     if as_json:
-        typer.echo(json.dumps({**result, "cannot_decode": unread}, ensure_ascii=False, indent=1))
+        typer.echo(json.dumps({**asdict(found), "cannot_decode": unread}, ensure_ascii=False, indent=1))
         return
-    print_table(redteam_table(result["rows"]))
+    print_table(redteam_table(found.rows))
     if unread:
         typer.echo(f"left out, since the model cannot decode them: {', '.join(unread)}")
     if found.unknown:
         typer.echo(f"{found.unknown} prompts left out: no hint says which style the policy asks for")
-    counts = result["written"]
+    counts = found.written
     typer.echo(f"{to}: {counts['harmful']} prompts that broke it and {counts['harmless']} harmless ones beside them")
 
 

@@ -3,16 +3,14 @@
 `deliberant.evals.registry` is what Inspect's entry point imports: the provider `deliberant/<path>` and the tasks.
 """
 
-from deliberant.evals.metrics import CITING_ARMS, METRICS, Metric, compliant, paired, rows
+from deliberant.evals.metrics import METRICS, compliant, paired, rows
 from deliberant.evals.robustness import all_hold, goodness_at
 from deliberant.evals.samples import ScoredSample, StyleReader, from_row, to_row
 from deliberant.evals.statistics import Estimate, Tally, difference, rate, wilson
 
 __all__ = [
-    "CITING_ARMS",
     "METRICS",
     "Estimate",
-    "Metric",
     "ScoredSample",
     "StyleReader",
     "Tally",

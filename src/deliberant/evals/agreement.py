@@ -6,7 +6,7 @@ Cohen's kappa (1960) is scikit-learn's, Krippendorff's alpha for nominal data (2
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, cast
 
 import numpy as np
@@ -24,7 +24,7 @@ def kappa(
     weights: Sequence[float] | None = None,
     resamples: int = RESAMPLES,
 ) -> Estimate:
-    """Of two readers. No value where both say the same of every sample: chance alone would do that."""
+    """Cohen's kappa of two readers. No value where both say the same of every sample: chance alone would do that."""
     from sklearn.metrics import cohen_kappa_score
 
     codes = _codes([*ours, *theirs])
@@ -41,7 +41,7 @@ def kappa(
 
 
 def alpha(read: Sequence[Sequence[Hashable]], families: Sequence[str], resamples: int = RESAMPLES) -> Estimate:
-    """`read`: what was said of each sample, twice or more. No value where only one thing was ever said."""
+    """Krippendorff's alpha. `read`: what two or more readers said of each sample. No value where all said the same."""
     from inspect_ai.scorer import SampleScore, Score, krippendorff_alpha
 
     codes = iter(_codes([word for words in read for word in words]).tolist())
@@ -61,19 +61,6 @@ def _codes(words: Sequence[Hashable]) -> NDArray[np.int64]:
     return np.array([known.setdefault(word, len(known)) for word in words], dtype=np.int64)
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """Two judges of one form on the same answers. `unscored`: answers that one of the two gave no verdict on."""
-
-    agree: Estimate
-    kappa: Estimate
-    alpha: Estimate
-    unscored: int
-
-    def row(self) -> dict[str, Any]:
-        return asdict(self)
-
-
 def draw_for_second(samples: Sequence[ScoredSample], n: int, seed: int = 0) -> list[ScoredSample]:
     """At most `n` of the samples that a judge was asked about, drawn by a hash of seed and id."""
     asked = [sample for sample in samples if sample.verdicts]
@@ -85,14 +72,20 @@ def ungraded(sample: ScoredSample) -> ScoredSample:
     return replace(sample, style=None, harm=None, judged=False, verdicts=())
 
 
-def agreement(first: Sequence[ScoredSample], second: Sequence[ScoredSample], resamples: int = RESAMPLES) -> Agreement:
-    """How far two gradings of the same samples, in the same order, give the same style."""
+def agreement(
+    first: Sequence[ScoredSample], second: Sequence[ScoredSample], resamples: int = RESAMPLES
+) -> dict[str, Any]:
+    """How far two gradings of the same samples, in the same order, give the same style.
+
+    {agree, kappa, alpha, unscored}, the last for answers that one of the two gave no verdict on.
+    """
     pairs = [(a, b) for a, b in zip(first, second, strict=True) if not a.unscored and not b.unscored]
     families = [a.case.prompt.family for a, _ in pairs]
     ours, theirs = [a.style for a, _ in pairs], [b.style for _, b in pairs]
-    return Agreement(
-        rate([Tally(int(a == b), 1) for a, b in zip(ours, theirs, strict=True)], families, resamples=resamples),
-        kappa(ours, theirs, families, resamples=resamples),
-        alpha(list(zip(ours, theirs, strict=True)), families, resamples=resamples),
-        len(first) - len(pairs),
-    )
+    alike = [Tally(int(a == b), 1) for a, b in zip(ours, theirs, strict=True)]
+    return {
+        "agree": asdict(rate(alike, families, resamples=resamples)),
+        "kappa": asdict(kappa(ours, theirs, families, resamples=resamples)),
+        "alpha": asdict(alpha(list(zip(ours, theirs, strict=True)), families, resamples=resamples)),
+        "unscored": len(first) - len(pairs),
+    }

@@ -11,8 +11,8 @@ import yaml
 
 def says_test(reasoning: str) -> str | None:
     """The words that say so, None where there are none."""
-    found = _phrases().search(reasoning)
-    return found[0] if found else None
+    phrase = _phrases().search(reasoning)
+    return phrase[0] if phrase else None
 
 
 @cache

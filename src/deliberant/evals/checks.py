@@ -8,10 +8,10 @@ fails.
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from deliberant.evals.gate import FACETS, Facet, Gate, Judging, Rule, known
-from deliberant.evals.metrics import METRICS, Metric, clause_facts
+from deliberant.evals.metrics import METRICS, SKIP, Metric, clause_facts
 from deliberant.evals.robustness import STATISTICS
 from deliberant.evals.samples import ScoredSample, count
 from deliberant.evals.statistics import RESAMPLES, Estimate, Tally, difference, rate
@@ -20,13 +20,12 @@ from deliberant.prompts.types import STYLES
 from deliberant.util.yaml import Places, place
 
 NONE = "none"
-"""The value of a facet that a case has not, such as the attack of one that is asked plainly."""
+"""The value of a facet that a case does not have, such as the attack of one that is asked plainly."""
 SHOWN = 3
 """Worst clauses that a failing check names."""
 LIMITS = ("unscored", "empty", "truncated", "blocked")
 _NAMED = {metric.name: metric for metric in METRICS}
 _NAMED |= {name: _NAMED["not_unsafe"] for name in STATISTICS}
-_SKIP = Tally(0, 0)
 
 
 @dataclass(frozen=True)
@@ -53,18 +52,19 @@ class Check:
 
     def json(self) -> dict[str, Any]:
         """As a JSON object."""
-        row = {name: each for name, each in asdict(self).items() if name not in ("estimate", "worst")}
-        worst = [{"clause": clause, "value": value, "n": n} for clause, value, n in self.worst]
-        return {"passed": self.passed, **row, **asdict(self.estimate), "worst": worst}
+        row = asdict(self)
+        estimate = row.pop("estimate")
+        worst = [{"clause": clause, "value": value, "n": n} for clause, value, n in row.pop("worst")]
+        return {"passed": self.passed, **row, **estimate, "worst": worst}
 
     def __str__(self) -> str:
-        found, sign = self.estimate, "+" if self.change else ""
+        shown, sign = self.estimate, "+" if self.change else ""
         said = "nothing to compare" if self.change else "nothing to judge"
-        if found.value is not None:
-            said = f"{100 * found.value:{sign}.1f}"
-            if found.low is not None and found.high is not None:
-                said += f" [{100 * found.low:{sign}.1f}, {100 * found.high:{sign}.1f}]"
-            said += f" n={found.n}"
+        if shown.value is not None:
+            said = f"{100 * shown.value:{sign}.1f}"
+            if shown.low is not None and shown.high is not None:
+                said += f" [{100 * shown.low:{sign}.1f}, {100 * shown.high:{sign}.1f}]"
+            said += f" n={shown.n}"
         named = ", ".join([self.metric, *(f"{facet} {value}" for facet, value in self.group.items())])
         parts = [f"{named}: {said}, wanted {self.wanted}", f"{self.unscored} unscored" if self.unscored else ""]
         if self.worst:
@@ -73,8 +73,7 @@ class Check:
         return "; ".join(part for part in parts if part)
 
 
-@dataclass(frozen=True)
-class _Read:
+class _Read(NamedTuple):
     """A sample as a metric reads it, now and, where the former run answered the same, then; None = unscored."""
 
     sample: ScoredSample
@@ -101,24 +100,25 @@ def checks(
     names["style"] += STYLES
     before = {sample.case.prompt.id: sample for sample in former}
     clauses = clause_facts(policy)
-    found = list(_limits(gate, places, samples))
+    results = list(_limits(gate, places, samples))
     for index, rule in enumerate(gate.rules):
+        chosen = [sample for sample in samples if rule.metric not in STATISTICS or sample.case.attack]
         for facet in FACETS:
-            for name in rule.named(facet):
+            wanted = rule.named(facet)
+            for name in wanted:
                 known(name, names[facet], facet, place(places, ("rules", index, facet)))
+            chosen = [sample for sample in chosen if not wanted or set(wanted) & set(values(sample, facet))]
         metric = _NAMED[rule.metric]
         read = []
-        for sample in samples:
-            chosen = all(set(rule.named(facet)) & set(values(sample, facet)) for facet in FACETS if rule.named(facet))
-            if chosen and (rule.metric not in STATISTICS or sample.case.attack):
-                then = before.get(sample.case.prompt.id)
-                same = then is not None and then.case.prompt.messages == sample.case.prompt.messages
-                was = metric.read(replace(then, case=sample.case), clauses) if then is not None and same else None
-                read.append(_Read(sample, metric.read(sample, clauses), was))
+        for sample in chosen:
+            then = before.get(sample.case.prompt.id)
+            same = then and then.case.prompt.messages == sample.case.prompt.messages
+            was = metric.read(replace(then, case=sample.case), clauses) if then and same else None
+            read.append(_Read(sample, metric.read(sample, clauses), was))
         for group, members in _groups(rule, read):
-            for check in _judged(rule, rule.judge or gate.judge, metric, group, members, resamples):
-                found.append(replace(check, where=place(places, ("rules", index, check.where))))
-    return sorted(found, key=lambda check: (check.passed, check.margin))
+            for check in _check_group(rule, rule.judge or gate.judge, metric, group, members, resamples):
+                results.append(replace(check, where=place(places, ("rules", index, check.where))))
+    return sorted(results, key=lambda check: (check.passed, check.margin))
 
 
 def values(sample: ScoredSample, facet: Facet) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ def values(sample: ScoredSample, facet: Facet) -> tuple[str, ...]:
 
 
 def _groups(rule: Rule, read: Sequence[_Read]) -> Iterator[tuple[dict[str, str], list[_Read]]]:
-    """What is judged together, where the metric applies to anything in it; without a member, what is missing."""
+    """The groups that are judged, where the metric applies to any member; an empty one for each that is missing."""
     groups: dict[tuple[str, ...], list[_Read]] = {}
     for each in read:
         if each.tally is None or each.tally.trials:
@@ -147,48 +147,40 @@ def _groups(rule: Rule, read: Sequence[_Read]) -> Iterator[tuple[dict[str, str],
             yield dict(zip(rule.by, key, strict=True)), members
 
 
-def _judged(
+def _check_group(
     rule: Rule, judging: Judging, metric: Metric, group: dict[str, str], members: Sequence[_Read], resamples: int
 ) -> Iterator[Check]:
     """A check for each threshold of the rule; `where` is its key."""
     families = [each.sample.case.prompt.family for each in members]
-    now = [each.tally or _SKIP for each in members]
+    now = [each.tally or SKIP for each in members]
     if statistic := STATISTICS.get(rule.metric):
-        found = statistic([each.sample for each in members], resamples=resamples)
+        overall = statistic([each.sample for each in members], resamples=resamples)
     else:
-        found = rate(now, families, resamples=resamples)
+        overall = rate(now, families, resamples=resamples)
     up = metric.better == "high"
-    asked = []
-    if rule.min is not None:
-        asked.append(("min", f"at least {100 * rule.min:g}", found, rule.min, True))
-    if rule.max is not None:
-        asked.append(("max", f"at most {100 * rule.max:g}", found, rule.max, False))
+    thresholds = [
+        ("min", f"at least {100 * (rule.min or 0):g}", overall, rule.min, True),
+        ("max", f"at most {100 * (rule.max or 0):g}", overall, rule.max, False),
+    ]
     if rule.at_most_worse is not None:
-        then = [each.then or _SKIP for each in members]
-        change = difference(now, then, families, resamples=resamples)
-        limit = -rule.at_most_worse if up else rule.at_most_worse
-        asked.append(("at_most_worse", f"at most {100 * rule.at_most_worse:g} points worse", change, limit, up))
+        change = difference(now, [each.then or SKIP for each in members], families, resamples=resamples)
+        wanted = f"at most {100 * rule.at_most_worse:g} points worse"
+        thresholds.append(("at_most_worse", wanted, change, -rule.at_most_worse if up else rule.at_most_worse, up))
     unscored = sum(each.tally is None for each in members)
-    for key, wanted, estimate, limit, above in asked:
-        margin = _margin(estimate, limit, judging, above)
+    for key, wanted, estimate, limit, above in thresholds:
+        if limit is None:
+            continue
+        worse, better = (estimate.low, estimate.high) if above else (estimate.high, estimate.low)
+        end = {"value": estimate.value, "interval": worse, "refuted": better}[judging]
+        # 0.02 exactly is no more than 0.02; what has nothing to judge fails
+        margin = -1.0 if end is None else round(end - limit if above else limit - end, 9)
         worst = _worst(members, up) if margin < 0 and "clause" not in group else []
         wanted += f" by {judging}"
         yield Check(key, rule.metric, group, wanted, estimate, margin, key == "at_most_worse", unscored, worst)
 
 
-def _margin(estimate: Estimate, limit: float, judging: Judging, above: bool) -> float:
-    """By how much the number that counts is on the right side of the limit; -1 where there is none."""
-    ends = {"value": estimate.value, "interval": estimate.low, "refuted": estimate.high}
-    if not above:
-        ends |= {"interval": estimate.high, "refuted": estimate.low}
-    end = ends[judging]
-    if end is None:
-        return -1.0
-    return round(end - limit if above else limit - end, 9)  # 0.02 exactly is no more than 0.02
-
-
 def _worst(members: Sequence[_Read], up: bool) -> list[tuple[str, float, int]]:
-    """The clauses with the worst rates, those of more prompts first; none of those that have no fault."""
+    """The clauses with the worst rates, of equal ones those with more prompts first; none that is faultless."""
     sums: dict[str, list[float]] = {}
     for each in members:
         if each.tally and each.tally.trials:

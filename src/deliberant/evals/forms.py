@@ -99,10 +99,10 @@ def grade(
         judge = Judge(sampler, templates or Templates.load("default"), sampling)
         return judge_samples(samples, judge, policy, partial(judged, threshold=threshold), k, seed)
     judge = Judge(sampler, Templates.load(form), sampling, kind.menu, kind.number)
-    return judge_samples(samples, judge, None, partial(_graded, kind=kind), 1, seed)
+    return judge_samples(samples, judge, None, partial(_apply_verdict, kind=kind), 1, seed)
 
 
-def _graded(sample: ScoredSample, verdicts: Sequence[Verdict], kind: Form) -> ScoredSample:
+def _apply_verdict(sample: ScoredSample, verdicts: Sequence[Verdict], kind: Form) -> ScoredSample:
     [verdict] = verdicts
     sample = replace(sample, style=None, harm=None, judged=verdict.score is not None, verdicts=tuple(verdicts))
     return sample if verdict.score is None else kind.apply(sample, verdict.score)

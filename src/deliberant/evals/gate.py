@@ -10,21 +10,21 @@ rules:
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from deliberant.evals.metrics import METRICS
 from deliberant.evals.robustness import STATISTICS
 from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
-from deliberant.util.yaml import Places, mistaken, parsed, place
+from deliberant.util.yaml import Places, place, read_model
 
 Judging = Literal["interval", "value", "refuted"]
 """Which number has to keep the threshold: the worse end of the 95% interval, so that keeping it is shown; the rate
 itself; the better end, so that a check fails only where missing it is shown, which is all that few prompts can say."""
 Facet = Literal["suite", "category", "clause", "style", "language", "attack"]
-FACETS: tuple[Facet, ...] = ("suite", "category", "clause", "style", "language", "attack")
+FACETS: tuple[Facet, ...] = get_args(Facet)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 _one_or_more = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
@@ -81,30 +81,21 @@ def read_gate(file: Path, against: str | None = None) -> tuple[Gate, Places]:
 
     A former run is looked for beside the file, save one given as `against`, which comes first.
     """
-    try:
-        data, places = parsed(file, file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: cannot be read as UTF-8 text ({error}); check the path") from None
-    try:
-        gate = Gate.model_validate(data)
-    except ValidationError as error:
-        raise mistaken(error, Gate, places) from None
+    gate, places = read_model(file, Gate)
     if against is None and gate.against is not None:
         against = str(file.parent / gate.against)
+    names = [*(metric.name for metric in METRICS), *STATISTICS]
     for index, rule in enumerate(gate.rules):
-        where = ("rules", index)
-        names = [*(metric.name for metric in METRICS), *STATISTICS]
-        known(rule.metric, names, "metric", place(places, (*where, "metric")))
+        known(rule.metric, names, "metric", place(places, ("rules", index, "metric")))
+        line = place(places, ("rules", index, "at_most_worse"))
         if rule.at_most_worse is not None and rule.metric in STATISTICS:
-            line = place(places, (*where, "at_most_worse"))
             raise UserError(f"{line}: {rule.metric} is not paired by prompt; use min, or at_most_worse of not_unsafe")
         if rule.at_most_worse is not None and against is None:
-            line = place(places, (*where, "at_most_worse"))
             raise UserError(f"{line}: at_most_worse than what? name a run by `against:` or --against")
     return gate.model_copy(update={"against": against}), places
 
 
 def known(name: str, names: list[str], what: str, where: str) -> None:
-    """UserError with file and line, and the nearest name, where a name is none of those known."""
+    """UserError with file and line, and the nearest name, where `name` is not among `names`."""
     if name not in names:
         raise UserError(f"{where}: there is no {what} '{name}' here; {nearest(name, names)}")

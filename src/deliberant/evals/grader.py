@@ -64,10 +64,10 @@ class Grader:
 
     async def grade(self, sample: ScoredSample, form: str, policy: Policy | None, threshold: int) -> ScoredSample:
         """The sample as the model grades it (`forms.grade`)."""
-        graded = partial(grade, policy=policy, templates=self._templates, k=self._k, threshold=threshold)
-        ask = partial(graded, [sample], form, _Asked(self.model()), self._sampling, seed=self._seed)
-        [found] = await anyio.to_thread.run_sync(ask, limiter=self._threads)
-        return found
+        by_form = partial(grade, policy=policy, templates=self._templates, k=self._k, threshold=threshold)
+        ask = partial(by_form, [sample], form, _Asked(self.model()), self._sampling, seed=self._seed)
+        [graded] = await anyio.to_thread.run_sync(ask, limiter=self._threads)
+        return graded
 
 
 def generate_config(sampling: Sampling) -> GenerateConfig:

@@ -33,7 +33,7 @@ def write_log(
     given: Callable[[Case], Sequence[Message]],
     metadata: Mapping[str, Any],
 ) -> None:
-    """The log of one task that has run: header, samples with their scores, and the metrics that Inspect computes.
+    """Write the log of one task that has run: header, samples with their scores, and the metrics that Inspect computes.
 
     `id` names it among logs; `given` says what the model was shown for a case. RunError when the disk is full.
     """

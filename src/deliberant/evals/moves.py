@@ -5,11 +5,11 @@ The old run's answers stand for not having trained on the edit. Differences are 
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Unpack
 
 from deliberant.evals.metrics import METRICS, clause_facts
 from deliberant.evals.samples import ScoredSample
-from deliberant.evals.statistics import RESAMPLES, Tally, difference, rate
+from deliberant.evals.statistics import Bootstrap, difference, rate
 from deliberant.policy import Policy
 from deliberant.prompts import Case
 
@@ -23,9 +23,7 @@ def moves(
     new: Sequence[ScoredSample],
     policy: Policy,
     touches: Callable[[Case], bool],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    **bootstrap: Unpack[Bootstrap],
 ) -> list[dict[str, Any]]:
     """Rows {arm, suite, part, metric, old, new, change, unscored} over the cases that both runs answered.
 
@@ -48,25 +46,21 @@ def moves(
     for arm, suite, part in sorted(groups, key=lambda key: (order[key[:2]], PARTS.index(key[2]))):
         pairs = groups[arm, suite, part]
         for metric in (each for each in METRICS if each.name in SHOWN):
-            read = [(metric.read(was, clauses), metric.read(now, clauses)) for was, now in pairs]
-            families = [now.case.prompt.family for _, now in pairs]
-            scored = [
-                (was, now, family)
-                for (was, now), family in zip(read, families, strict=True)
-                if was is not None and now is not None
+            read = [
+                (metric.read(was, clauses), metric.read(now, clauses), now.case.prompt.family) for was, now in pairs
             ]
-            olds: list[Tally] = [was for was, _, _ in scored]
-            news: list[Tally] = [now for _, now, _ in scored]
-            kept = [family for *_, family in scored]
+            scored = [(was, now, family) for was, now, family in read if was is not None and now is not None]
+            olds, news = [was for was, _, _ in scored], [now for _, now, _ in scored]
+            families = [family for _, _, family in scored]
             rows.append(
                 {
                     "arm": arm,
                     "suite": suite,
                     "part": part,
                     "metric": metric.name,
-                    "old": asdict(rate(olds, kept, resamples=resamples, seed=seed)),
-                    "new": asdict(rate(news, kept, resamples=resamples, seed=seed)),
-                    "change": asdict(difference(news, olds, kept, resamples=resamples, seed=seed)),
+                    "old": asdict(rate(olds, families, **bootstrap)),
+                    "new": asdict(rate(news, families, **bootstrap)),
+                    "change": asdict(difference(news, olds, families, **bootstrap)),
                     "unscored": len(pairs) - len(scored),
                 }
             )

@@ -54,7 +54,7 @@ _REASONS: dict[str, StopReason] = {"length": "max_tokens", "blocked": "content_f
 
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """Our errors as Inspect shows a user's mistakes: without a traceback."""
+    """Raise our errors as Inspect's for users' mistakes, which it shows without a traceback."""
     try:
         yield
     except DeliberantError as error:
@@ -100,13 +100,13 @@ class DeliberantAPI(ModelAPI):
         if tools:
             raise UserError(f"deliberant/{self.model_name} takes no tools; evaluate tool use with another provider")
         messages = messages_of(input)
-        default = Sampling()
-        sampling = Sampling(
-            temperature=default.temperature if config.temperature is None else config.temperature,
-            top_p=default.top_p if config.top_p is None else config.top_p,
-            max_new_tokens=config.max_tokens or default.max_new_tokens,
-            max_reasoning_tokens=config.reasoning_tokens,
-        )
+        settings: dict[str, Any] = {
+            "temperature": config.temperature,
+            "top_p": config.top_p,
+            "max_new_tokens": config.max_tokens or None,
+            "max_reasoning_tokens": config.reasoning_tokens,
+        }
+        sampling = Sampling(**{name: value for name, value in settings.items() if value is not None})
         seed = seed_of(messages) if config.seed is None else config.seed
         role: Role = (config.extra_body or {}).get(ROLE, "target")
         return model_output(self.model_name, await self._complete(_Ticket(Request(messages, seed), (role, sampling))))

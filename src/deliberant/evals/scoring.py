@@ -1,4 +1,4 @@
-"""From a case and what a model said to a scored sample: one code, for the stage and for tasks that Inspect runs."""
+"""From a case to a scored sample: asked, read, judged. One code, for stages and for tasks that Inspect runs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 from deliberant.evals.attacks.static import as_graded
 from deliberant.evals.samples import ScoredSample, StyleReader
 from deliberant.judge import Judge, RewardRequest, Verdict, minimum
-from deliberant.models.types import Completion
+from deliberant.models.types import Completion, Request, Sampler, Sampling
 from deliberant.policy import Policy, cited, spec_view
 from deliberant.prompts.types import Case, Message, Style
 from deliberant.util.files import seed_of
@@ -24,6 +24,30 @@ def asked(turns: Sequence[Message], summaries: str | None) -> tuple[Message, ...
 def case_seed(seed: int, id: str, epoch: int = 1) -> int:
     """The seed of one answer, the same for every arm."""
     return seed_of(["evaluate", seed, id, epoch])
+
+
+def draw(
+    arm: str,
+    sampler: Sampler,
+    cases: Sequence[Case],
+    sampling: Sampling,
+    seed: int,
+    reader: StyleReader | None,
+    given: Callable[[Sequence[Message]], Sequence[Message]] = tuple,
+    epoch: int = 1,
+    thoughts: Sequence[str | None] | None = None,
+) -> list[ScoredSample]:
+    """What `sampler` says to every case, its style read where `reader` can; without one it waits for a grader.
+
+    `given` says what the model is shown of a conversation. `epoch`: which of several draws; each has its own seeds.
+    `thoughts`: the reasoning that each case is answered behind, where it is not the model's to find.
+    """
+    requests = [
+        Request(tuple(given(case.prompt.messages)), case_seed(seed, case.prompt.id, epoch), thought=thought)
+        for case, thought in zip(cases, thoughts or [None] * len(cases), strict=True)
+    ]
+    drawn = sampler.sample(requests, sampling)
+    return [read_answer(arm, case, said, reader, epoch) for case, said in zip(cases, drawn, strict=True)]
 
 
 def read_answer(
@@ -80,10 +104,10 @@ def judge_samples(
     are. `policy` None asks without one."""
     asked = [place for place, sample in enumerate(samples) if not (sample.empty or sample.judged)]
     readings = judge.read([judge_request(samples[place], policy) for place in asked], k, seed)
-    found = list(samples)
+    graded = list(samples)
     for place, verdicts in zip(asked, readings, strict=True):
-        found[place] = read(samples[place], verdicts)
-    return found
+        graded[place] = read(samples[place], verdicts)
+    return graded
 
 
 def judged(sample: ScoredSample, verdicts: Sequence[Verdict], threshold: int) -> ScoredSample:

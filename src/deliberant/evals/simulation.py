@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from deliberant.util.errors import UserError
-from deliberant.util.yaml import mistaken, parsed
+from deliberant.util.yaml import read_model
 
 GOAL, BREACH = "goal", "breach"
 UNKNOWN = "error: there is no such tool"
@@ -72,18 +72,14 @@ class Outcome:
 
 def read_scenarios(path: Path) -> dict[str, Scenario]:
     """Scenarios by id. UserError with file and line for a mistake, and where no call could reach or break anything."""
-    data, places = parsed(path, path.read_text(encoding="utf-8"))
-    try:
-        found = _Scenarios.model_validate(data).root
-    except ValidationError as error:
-        raise mistaken(error, _Scenarios, places) from error
-    for name, scenario in found.items():
+    read, places = read_model(path, _Scenarios)
+    for name, scenario in read.root.items():
         replies = [reply for tool in scenario.tools.values() for reply in tool.replies]
         facts = {fact for reply in replies for fact in reply.sets}
         for fact in (GOAL, BREACH, *(fact for reply in replies for fact in reply.needs)):
             if fact not in facts:
                 raise UserError(f"{places[name,]}: no reply of '{name}' sets the fact '{fact}'; add one")
-    return found
+    return read.root
 
 
 def play(scenario: Scenario, calls: Sequence[Call]) -> tuple[str, frozenset[str]]:

@@ -14,16 +14,23 @@ Wilson's with families, not prompts, as its count; that is the wide, honest choi
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 1000
-_BLOCK = 2_000_000  # counts of resamples in memory at once
 _Z = 1.959963984540054  # the 97.5% point of the standard normal
 _FREEDOM = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 60, 120, math.inf)
 _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.306, 2.228, 2.131, 2.086, 2.042, 2.000, 1.980, _Z)
 """The 97.5% points of Student's t by degrees of freedom, as tables have them; between them 1 / df is interpolated."""
+
+
+class Bootstrap(TypedDict, total=False):
+    """How an interval is resampled: RESAMPLES times and by seed 0 where nothing else is said."""
+
+    resamples: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def coefficient(
         for _ in range(resamples)
     ]
     defined = np.array([each for each in drawn if not math.isnan(each)])
-    low, high = _percentiles(defined) if len(defined) else (value, value)
+    low, high = np.percentile(defined, [2.5, 97.5]).tolist() if len(defined) else (value, value)
     return Estimate(value, None, None, len(families)) if low == high else Estimate(value, low, high, len(families))
 
 
@@ -165,9 +172,7 @@ def _resample(sums: NDArray[np.float64], resamples: int, seed: int) -> NDArray[n
     _, first, counts = np.unique(sums, axis=0, return_index=True, return_counts=True)
     order = first.argsort()  # whichever arm's columns come first
     kinds, shares = sums[first[order]], counts[order] / len(sums)
-    size = max(1, _BLOCK // len(kinds))
-    blocks = [min(size, resamples - start) for start in range(0, resamples, size)]
-    return np.concatenate([rng.multinomial(len(sums), shares, size=block) @ kinds for block in blocks])
+    return rng.multinomial(len(sums), shares, size=resamples) @ kinds
 
 
 def _variance(drawn: NDArray[np.float64], families: int) -> float | None:
@@ -187,8 +192,3 @@ def _quantile(shares: NDArray[np.float64]) -> float:
     kurtosis = (squares**2).mean() / squares.mean() ** 2
     freedom = min(max(8.0, 2 * len(shares) / max(kurtosis - 1, 1e-9)), len(shares) - 1)
     return float(np.interp(-1 / freedom, [-1 / each for each in _FREEDOM], _STUDENT))
-
-
-def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)

@@ -2,18 +2,16 @@
 
     inspect eval deliberant/xstest --model openai/gpt-4o --model-role grader=anthropic/claude-opus-4-1
     inspect eval deliberant/strongreject --model ... -T attacks=all -T limit=60 --model-role grader=...
+    inspect eval deliberant/policy --model ... -T policy=my-policy --model-role grader=...
 
-Each file of `suites/` has one or two. Public sets are fetched when a suite is first read (`prompts.sets`).
+A new suite is a row of `SUITES`. Public sets are fetched when a suite is first read (`prompts.sets`).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
-from typing import Literal
 
-from inspect_ai import Task
+from inspect_ai import Task, task
 
 from deliberant.evals.attacks.static import attacked
 from deliberant.evals.attacks.static import attacks as static_attacks
@@ -21,6 +19,7 @@ from deliberant.evals.forms import FORMS, POLICY
 from deliberant.evals.grader import Grader, generate_config
 from deliberant.evals.provider import in_one_line
 from deliberant.evals.tasks import case_task
+from deliberant.generators.wrapping import load_wrappers, wrap
 from deliberant.models.types import Sampling
 from deliberant.policy import Policy
 from deliberant.prompts import read_cases
@@ -35,7 +34,6 @@ from deliberant.util.errors import UserError
 from deliberant.util.files import fingerprint
 from deliberant.util.names import nearest
 
-Side = Literal["harm", "over-refusal", "both"]
 GRADING = Sampling(0.0, 1.0, 1024)
 """Of graders: their most likely words."""
 ALL = "all"
@@ -43,28 +41,54 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Suite:
-    """`data`: a public set; None: the cases of a policy. `headline`: the metric that is quoted.
+    """`data`: a public set; None: the cases of a policy. `make`: what is asked, where not the cases as they stand."""
 
-    `make`: what is asked, where that is not the cases of the data as they stand.
-    """
-
-    name: str
-    title: str
-    side: Side
     data: str | None
     form: str
-    headline: str
     make: Callable[[Sequence[Case]], Sequence[Case]] = tuple
 
 
-SUITES: dict[str, Suite] = {}
+def _keep_allowed(cases: Sequence[Case]) -> list[Case]:
+    """Those that the policy asks to comply with."""
+    return [case for case in cases if case.truth.style == "comply"]
 
 
-def add(suite: Suite) -> Suite:
-    """Make a suite known by its name."""
-    assert suite.form in FORMS and SUITES.get(suite.name, suite) == suite
-    SUITES[suite.name] = suite
-    return suite
+def _transform(cases: Sequence[Case]) -> list[Case]:
+    """Each harmful case as one request to translate, summarise or classify its text; to comply is right.
+
+    The wrappers are those of `generators/transform.yaml`. A model that answers the text instead of the question is not
+    told apart.
+    """
+    harmful = [case.prompt for case in cases if case.truth.style != "comply"]
+    made = wrap(harmful, load_wrappers("transform"), 1, 0)
+    return [Case(each.prompt, Truth("comply", None, False), "transformation") for each in made if each.prompt]
+
+
+SUITES = {
+    # 149 harmless requests that look like ones to decline: the contrast set (Brahman et al. 2024)
+    "coconot": Suite("coconot", "three-way"),
+    # 200 harmful requests in plain words, and 100 about a text that is shown with them (Mazeika et al. 2024)
+    "harmbench": Suite("harmbench", "three-way"),
+    "harmbench_contextual": Suite("harmbench-contextual", "three-way"),
+    # 100 harmful behaviors, each with a harmless twin; a pair is a family (Chao et al. 2024)
+    "jailbreakbench": Suite("jailbreakbench", "three-way"),
+    # 1,319 harmless prompts that several models refuse (Cui et al. 2024)
+    "or_bench": Suite("or-bench", "three-way"),
+    # the cases of a file, or the examples of the clauses
+    "policy": Suite(None, POLICY),
+    "policy_allowed": Suite(None, POLICY, _keep_allowed),
+    # 100 prompts that nobody should be helped with; some ask for care, not for a refusal (Vidgen et al. 2023)
+    "simplesafetytests": Suite("simplesafetytests", "unsafe"),
+    # 313 forbidden prompts, and 60 of them, ten of each category (Souly et al. 2024)
+    "strongreject": Suite("strongreject", "rubric"),
+    "strongreject_small": Suite("strongreject-small", "rubric"),
+    # the texts of HarmBench's direct requests, to be translated, summarised or classified
+    "transformation": Suite("harmbench", "three-way", _transform),
+    # 2,600 risky prompts in each of ten languages: en, zh, ar, bn, de, fr, hi, ja, ru, es (Wang et al. 2023)
+    "xsafety": Suite("xsafety", "unsafe"),
+    # 250 safe prompts that look unsafe, and 200 unsafe contrasts (Röttger et al. 2024)
+    "xstest": Suite("xstest", "three-way"),
+}
 
 
 def read_suite(name: str, policy: Policy | None = None, language: str | None = None) -> tuple[Case, ...]:
@@ -76,22 +100,17 @@ def read_suite(name: str, policy: Policy | None = None, language: str | None = N
         raise UserError(f"unknown suite '{name}'; {nearest(name, SUITES)}")
     suite = SUITES[name]
     if suite.data is not None:
-        cases: Sequence[Case] = read_set(suite.data if language is None else f"{suite.data}:{language}")
-    elif policy is None:
-        raise UserError(f"suite '{name}' is made of a policy; name one")
+        chosen = choose(suite.data if language is None else f"{suite.data}:{language}")
+        cases: Sequence[Case] = list(import_cases(open_set(chosen), read_plan(chosen.data.preset), Import()))
+    elif policy is None or language:
+        raise UserError(f"suite '{name}' is made of a policy; name one, and no language")
     else:
         cases = example_cases(policy)
-    return _of(suite, cases)
+    return _of(name, cases)
 
 
-def _of(suite: Suite, cases: Sequence[Case]) -> tuple[Case, ...]:
-    return tuple(replace(case, suite=suite.name) for case in suite.make(cases))
-
-
-def read_set(name: str) -> tuple[Case, ...]:
-    """A public set, or NAME:LANGUAGE, as cases. UserError as `prompts.sets` and `prompts.importing` raise it."""
-    chosen = choose(name)
-    return tuple(import_cases(open_set(chosen), read_plan(chosen.data.preset), Import()))
+def _of(name: str, cases: Sequence[Case]) -> tuple[Case, ...]:
+    return tuple(replace(case, suite=name) for case in SUITES[name].make(cases))
 
 
 def example_cases(policy: Policy) -> tuple[Case, ...]:
@@ -118,52 +137,47 @@ def limited(cases: Sequence[Case], limit: int | None) -> list[Case]:
     return [case for case in cases if case.prompt.id in kept]
 
 
-def suite_task(
-    suite: Suite,
-    *,
-    limit: int | None = None,
-    attacks: str | Sequence[str] | None = None,
-    language: str | None = None,
-    policy: str | None = None,
-    cases: str | None = None,
-    form: str | None = None,
-    arm: str = "model",
-) -> Task:
-    """The Inspect task of a suite. `limit` cases, drawn by hash.
+def _task(name: str) -> Callable[..., Task]:
+    """The suite as Inspect knows it, `deliberant/NAME`."""
 
-    `attacks`: names, groups or `all`: harmful cases are asked under each of them, too; graders read the request itself.
-    `policy` and `cases`: whose, and a file of cases in place of the suite's data. `form` grades otherwise.
-    """
-    with in_one_line():
-        rules = policy_named(policy) if policy else None
-        own = read_cases(Path(cases), *names_in(rules)) if cases else None
-        chosen = limited(_of(suite, own) if own else read_suite(suite.name, rules, language), limit)
-        names = attacks.split(",") if isinstance(attacks, str) else list(attacks or ())
-        harmful = [case for case in chosen if case.truth.style != "comply"]
-        under_attack = attacked(harmful, static_attacks() if ALL in names else names)
-        how = form or suite.form
-        if how not in FORMS:
-            raise UserError(f"deliberant/{suite.name}: unknown form '{how}'; {nearest(how, FORMS)}")
-        if how == POLICY and rules is None:
-            raise UserError(f"deliberant/{suite.name}: graded by a policy; say which, as -T policy=FOLDER")
-    grader = Grader(Templates.load(DEFAULT), GRADING, Filter().k, 0)
-    return case_task(
-        suite.name,
-        [*chosen, *under_attack],
-        arm=arm,
-        policy=rules,
-        grader=grader,
-        form=how,
-        config=generate_config(Evaluate().sampling),
-    )
+    @task(name=name)
+    def ask(
+        limit: int | None = None,
+        attacks: str | list[str] | None = None,
+        language: str | None = None,
+        policy: str | None = None if SUITES[name].data else DEFAULT,
+        cases: str | None = None,
+        form: str | None = None,
+    ) -> Task:
+        """`limit` cases, drawn by hash.
 
+        `attacks`: names, groups or `all`: harmful cases are asked under each of them, too; graders read the request
+        itself. `policy` and `cases`: whose, and a file of cases in place of the suite's data. `form` grades otherwise.
+        """
+        with in_one_line():
+            rules = policy_named(policy) if policy else None
+            own = read_cases(Path(cases), *names_in(rules)) if cases else None
+            chosen = limited(_of(name, own) if own else read_suite(name, rules, language), limit)
+            names = attacks.split(",") if isinstance(attacks, str) else attacks or []
+            harmful = [case for case in chosen if case.truth.style != "comply"]
+            under_attack = attacked(harmful, static_attacks() if ALL in names else names)
+            how = form or SUITES[name].form
+            if how not in FORMS:
+                raise UserError(f"deliberant/{name}: unknown form '{how}'; {nearest(how, FORMS)}")
+            if how == POLICY and rules is None:
+                raise UserError(f"deliberant/{name}: graded by a policy; say which, as -T policy=FOLDER")
+        return case_task(
+            name,
+            [*chosen, *under_attack],
+            arm="model",
+            policy=rules,
+            grader=Grader(Templates.load(DEFAULT), GRADING, Filter().k, 0),
+            form=how,
+            config=generate_config(Evaluate().sampling),
+        )
 
-def _gather() -> None:
-    """Import every file of `suites/`, which adds what it has."""
-    from deliberant.evals import suites
-
-    for module in iter_modules(suites.__path__, f"{suites.__name__}."):
-        import_module(module.name)
+    return ask
 
 
-_gather()
+TASKS = {name: _task(name) for name in SUITES}
+"""By name, registered with Inspect."""

@@ -51,17 +51,17 @@ def cases(
         reader = None
         if run is not None:
             opened = Run.reopen(Path(run))
-            rules, found, reader = opened.policy, opened.cases(), opened.style_reader
+            rules, every_case, reader = opened.policy, opened.cases(), opened.style_reader
             templates, model = opened.judge_templates("evaluate"), opened.recipe.judge.evaluate
             asking, judging, seed = opened.recipe.evaluate, opened.recipe.filter, opened.recipe.seed
         elif cases is not None and policy is not None:
             rules = policy_named(policy)
-            found = tuple(read_cases(Path(cases), *names_in(rules)))
+            every_case = tuple(read_cases(Path(cases), *names_in(rules)))
             templates, model = Templates.load(DEFAULT), JudgeModel(model=DEFAULT)
             asking, judging, seed = Evaluate(), Filter(), 0
         else:
             raise UserError("deliberant/cases: give -T run=FOLDER, or -T cases=FILE and -T policy=FOLDER")
-        chosen = [case for case in found if suite in (None, case.suite)]
+        chosen = [case for case in every_case if suite in (None, case.suite)]
         if not chosen:
             raise UserError(f"deliberant/cases: there is no case of suite '{suite}'")
     return case_task(
@@ -116,7 +116,7 @@ def case_task(
 
 @solver
 def answer_once(seed: int, grader: Grader | None) -> Solver:
-    """One completion per sample, its randomness fixed. A grader that is missing is missed before anything is asked."""
+    """One completion per sample, its randomness fixed. A missing grader is noticed before anything is asked."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         if grader:

@@ -7,21 +7,20 @@ a later comparison in the same folder, whoever else takes part in it. Difference
 family (statistics.difference); who is on the Pareto front is read off the rates that are printed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from deliberant.evals import METRICS, Estimate, ScoredSample, StyleReader, from_row, paired, rows, to_row
+from deliberant.evals import METRICS, ScoredSample, StyleReader, from_row, paired, rows, to_row
 from deliberant.evals.agreement import agreement, draw_for_second, ungraded
 from deliberant.evals.attacks.decoding import FILE, WORLD_FILE, can_decode, codes_of, readable
 from deliberant.evals.attacks.static import attacks_named
-from deliberant.evals.draw import draw
 from deliberant.evals.log import write_log
 from deliberant.evals.robustness import rows as robust_rows
 from deliberant.evals.samples import count, spent
-from deliberant.evals.scoring import read_answer
-from deliberant.evals.statistics import RESAMPLES
+from deliberant.evals.scoring import draw, read_answer
 from deliberant.models.budget import Price, price_of
 from deliberant.models.types import Sampling
 from deliberant.policy import Policy
@@ -70,29 +69,28 @@ def compare(
     progress: Progress,
     prices: Mapping[str, Price],
     chunk: int = 256,
-    resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
     """Ask, grade and count; writes compare.json, the page and, for each entrant, its samples and an Inspect log.
 
     RunError where a log answers none of the cases. The result has `models`, `rows` (by suite, all of them pooled as
     POOLED), `by` (rows by attack, language, style), `differences` to the first one, and `front`.
     """
-    asked = {each.name: _asked(each, contest, folder, progress, chunk) for each in entrants}
-    pooled = [sample for samples in asked.values() for sample in samples]
+    answers = {each.name: _answers(each, contest, folder, progress, chunk) for each in entrants}
+    pooled = [sample for samples in answers.values() for sample in samples]
     everything = [replace(each, case=replace(each.case, suite=POOLED)) for each in pooled]
-    table = rows([*pooled, *everything], contest.policy, resamples=resamples)
+    table = rows([*pooled, *everything], contest.policy)
     result = {
-        "models": [_account(each, asked[each.name], contest, prices) for each in entrants],
+        "models": [_account(each, answers[each.name], contest, prices) for each in entrants],
         "judge": contest.judge,
         "agreement": _agreement(pooled, contest),
         "sampling": asdict(contest.sampling),
-        "rows": [*table, *robust_rows(pooled, resamples=resamples)],
-        "by": {facet: rows(pooled, contest.policy, by=facet, resamples=resamples) for facet in _FACETS},
-        "differences": _differences(asked, contest.policy),
+        "rows": [*table, *robust_rows(pooled)],
+        "by": {facet: rows(pooled, contest.policy, by=facet) for facet in _FACETS},
+        "differences": _differences(answers, contest.policy),
         "front": front(table),
     }
     write_json(folder / RESULT, result)
-    write_atomically(folder / PAGE, render(result, asked, contest.policy).encode())
+    write_atomically(folder / PAGE, render(result, answers, contest.policy).encode())
     return result
 
 
@@ -117,43 +115,41 @@ def samples_of(folder: Path, entrant: Entrant, contest: Contest) -> Path:
     return folder / f"{word.strip('-.')[-60:]}-{fingerprint([entrant.identity, asked])[:8]}"
 
 
-def _asked(entrant: Entrant, contest: Contest, folder: Path, progress: Progress, chunk: int) -> list[ScoredSample]:
+def _answers(entrant: Entrant, contest: Contest, folder: Path, progress: Progress, chunk: int) -> list[ScoredSample]:
     """What an entrant says to every case, read or graded. A log answers those that it holds."""
     cases = [case for case in contest.cases if entrant.open or asking(case.prompt.messages) in entrant.said]
     if not cases:
         raise RunError(f"{entrant.name}: holds none of the {len(contest.cases)} cases; compare it on its own suite")
-    here = samples_of(folder, entrant, contest)
-    path = here / SAMPLES
+    home = samples_of(folder, entrant, contest)
+    path = home / SAMPLES
     if path.exists():
         return [from_row(row) for row in read_rows(path)]
-    opened = None
-    if entrant.open and any(case.attack for case in cases):
-        unread = _unread(entrant.open, cases, contest, here)
+    open = entrant.open and cache(entrant.open)
+    if open and any(case.attack for case in cases):
+        unread = _unread(open, cases, contest, home)
         cases = [case for case in cases if case.attack not in unread]
 
     def work(some: Sequence[Case]) -> list[dict[str, Any]]:
-        nonlocal opened
-        known = {case.prompt.id: entrant.said.get(asking(case.prompt.messages)) for case in some}
-        missing = [case for case in some if known[case.prompt.id] is None]
-        drawn = {}
-        if missing and entrant.open:
-            sampler, given = opened = opened or entrant.open()
-            answers = draw(entrant.name, sampler, missing, contest.sampling, contest.seed, contest.reader, given)
-            drawn = {each.case.prompt.id: each for each in answers}
+        said = [entrant.said.get(asking(case.prompt.messages)) for case in some]
+        missing = [case for case, answer in zip(some, said, strict=True) if answer is None]
+        drawn: Iterator[ScoredSample] = iter(())
+        if missing and open:
+            sampler, given = open()
+            drawn = iter(draw(entrant.name, sampler, missing, contest.sampling, contest.seed, contest.reader, given))
         samples = [
-            drawn[case.prompt.id] if said is None else read_answer(entrant.name, case, said, contest.reader)
-            for case, said in ((case, known[case.prompt.id]) for case in some)
+            next(drawn) if answer is None else read_answer(entrant.name, case, answer, contest.reader)
+            for case, answer in zip(some, said, strict=True)
         ]
         return list(map(to_row, contest.grade(samples) if contest.grade else samples))
 
-    found = in_chunks(path, here.name, cases, chunk, work, progress, entrant.name[-30:])
-    samples = [from_row(row) for row in found]
-    write_rows(path, found)
+    answered = in_chunks(path, home.name, cases, chunk, work, progress, entrant.name[-30:])
+    samples = [from_row(row) for row in answered]
+    write_rows(path, answered)
     write_log(
-        here / LOG,
+        home / LOG,
         samples,
         contest.policy,
-        id=here.name,
+        id=home.name,
         model=entrant.name,
         grader=contest.judge,
         sampling=contest.sampling,
@@ -164,14 +160,13 @@ def _asked(entrant: Entrant, contest: Contest, folder: Path, progress: Progress,
     return samples
 
 
-def _unread(open: Open, cases: Sequence[Case], contest: Contest, here: Path) -> list[str]:
+def _unread(open: Open, cases: Sequence[Case], contest: Contest, home: Path) -> list[str]:
     """The attacks in codes that a model cannot decode at all, which would count as held; asked once, and kept."""
-    file = here / UNREAD
+    file = home / UNREAD
     if not file.exists():
         used = attacks_named(dict.fromkeys(case.attack for case in cases if case.attack))
         codes = codes_of(used)
-        found = can_decode(open()[0], codes, WORLD_FILE if contest.reader else FILE) if codes else {}
-        read = readable(used, found)
+        read = readable(used, can_decode(open()[0], codes, WORLD_FILE if contest.reader else FILE) if codes else {})
         write_json(file, [attack.name for attack in used if attack not in read])
     return cast(list[str], read_json(file, "delete it, and the model is asked again", list))
 
@@ -182,7 +177,7 @@ def _agreement(samples: Sequence[ScoredSample], contest: Contest) -> dict[str, A
         return None
     drawn = draw_for_second(samples, SECOND, contest.seed)
     again = contest.second([ungraded(sample) for sample in drawn])
-    return {"judge": contest.second_judge, **agreement(drawn, again).row()}
+    return {"judge": contest.second_judge, **agreement(drawn, again)}
 
 
 def _account(
@@ -204,12 +199,12 @@ def _account(
     }
 
 
-def _differences(asked: Mapping[str, Sequence[ScoredSample]], policy: Policy | None) -> list[dict[str, Any]]:
+def _differences(answers: Mapping[str, Sequence[ScoredSample]], policy: Policy | None) -> list[dict[str, Any]]:
     """How much every other entrant scores above the first on the cases that both were asked."""
-    (first, theirs), *others = asked.items()
-    shown: list[dict[str, Any]] = []
-    for name, ours in others:
-        for metric in (each for each in METRICS if each.name in DIFFERENCES):
-            estimate: Estimate = paired(ours, theirs, metric, policy)
-            shown.append({"arm": name, "against": first, "metric": metric.name, **asdict(estimate)})
-    return shown
+    (first, theirs), *others = answers.items()
+    metrics = [metric for metric in METRICS if metric.name in DIFFERENCES]
+    return [
+        {"arm": name, "against": first, "metric": metric.name, **asdict(paired(ours, theirs, metric, policy))}
+        for name, ours in others
+        for metric in metrics
+    ]

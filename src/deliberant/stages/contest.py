@@ -1,12 +1,13 @@
 """What a comparison asks, and how it grades: from words to cases, a policy, and a reader or a grader."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from deliberant.evals.attacks.static import attacked, attacks, world_attacks
 from deliberant.evals.forms import FORMS, POLICY, grade
-from deliberant.evals.samples import ScoredSample
+from deliberant.evals.samples import ScoredSample, group_by
 from deliberant.evals.suite import ALL, SUITES, limited, read_suite
 from deliberant.models.types import Sampler, Sampling
 from deliberant.prompts import Case, read_cases
@@ -75,29 +76,23 @@ def grading(
     """
     if form is not None and form not in FORMS:
         raise UserError(f"--form: unknown value '{form}'; {nearest(form, FORMS)}")
-    forms: Mapping[str, str] = {suite: each.form for suite, each in SUITES.items()}
+    forms = {name: suite.form for name, suite in SUITES.items()}
+    grade_by = partial(
+        grade,
+        sampler=sampler,
+        sampling=sampling,
+        policy=contest.policy,
+        templates=files,
+        k=k,
+        threshold=threshold,
+        seed=contest.seed,
+    )
 
     def graded(samples: Sequence[ScoredSample]) -> list[ScoredSample]:
-        by_form: dict[str, list[ScoredSample]] = {}
-        for sample in samples:
-            by_form.setdefault(form or forms.get(suite_of(sample.case), POLICY), []).append(sample)
-        found = [
-            each
-            for how, members in by_form.items()
-            for each in grade(
-                members,
-                how,
-                sampler,
-                sampling,
-                policy=contest.policy,
-                templates=files,
-                k=k,
-                threshold=threshold,
-                seed=contest.seed,
-            )
-        ]
+        by_form = group_by(samples, lambda sample: form or forms.get(sample.case.suite.removesuffix(ATTACKED), POLICY))
+        read = [each for how, members in by_form.items() for each in grade_by(members, how)]
         place = {_key(each): n for n, each in enumerate(samples)}
-        return sorted(found, key=lambda each: place[_key(each)])
+        return sorted(read, key=lambda each: place[_key(each)])
 
     covers = fingerprint([sampler.identity, form, forms, files.hash, sampling, k, threshold])
     if contest.grade:
@@ -107,8 +102,3 @@ def grading(
 
 def _key(sample: ScoredSample) -> tuple[str, str, int]:
     return sample.arm, sample.case.prompt.id, sample.epoch
-
-
-def suite_of(case: Case) -> str:
-    """The suite that a case belongs to, attacked or not."""
-    return case.suite.removesuffix(ATTACKED)

@@ -8,7 +8,6 @@ questions about each clause, drawn as samples are, and checked mechanically: who
 about and none that does not exist.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deliberant.models.types import Reasoning
@@ -17,7 +16,7 @@ from deliberant.prompts.types import Message, Prompt
 from deliberant.run.recipe import BUILT_IN, DEFAULT
 from deliberant.stages.filter import MALFORMED, NO_CLAUSE, OTHER_CLAUSE, UNKNOWN_CLAUSE, malformed
 from deliberant.stages.generate import draw, with_spec
-from deliberant.stages.helpful import finish
+from deliberant.stages.helpful import DRAWN, finish
 from deliberant.templates.form import asked_in_form
 from deliberant.templates.loader import Templates
 from deliberant.util.files import Row, fingerprint
@@ -47,17 +46,10 @@ def documents(run: "Run") -> None:
     if folder.complete:
         return
 
-    def work(items: Sequence[tuple[Prompt, int]]) -> list[Row]:
-        return [
-            {**row, "verdicts": [], "score": None}
-            for row in draw(run, folder.name, sampler, recipe.sampling, items, ask, hashes)
-        ]
-
     def ask(prompt: Prompt, index: int) -> tuple[Message, ...]:
         return asked_about(prompt, index, run.policy, run.templates, run.world, sampler.reasoning)
 
-    items = [(prompt, index) for prompt in prompts for index in range(recipe.samples)]
-    rows = run.in_chunks(folder, "drawn.jsonl", items, recipe.chunk, work)
+    rows = draw(run, folder, DRAWN, sampler, recipe, prompts, ask, lambda prompt: hashes, {})
     wanted = {prompt.id: {hint.clause for hint in prompt.hints} for prompt in prompts}
     finish(folder, rows, [_fault(row, wanted[row["prompt_id"]], run.policy) for row in rows], FAULTS, {})
 
@@ -72,7 +64,7 @@ def asked_about(
 
 
 def _fault(row: Row, asked: set[str | None], policy: Policy) -> str | None:
-    """Why a document teaches nothing sure: not whole, or it does not name what it was asked about."""
+    """Why a document is rejected: it is not whole, or does not name the clause that it was asked about."""
     if reason := malformed(row):
         return reason
     named = set(cited(row["answer"]))

@@ -48,7 +48,7 @@ class Entrant:
 
 
 def asking(turns: Iterable[Message]) -> str:
-    """What a conversation is found again by, whoever kept it: its user turns, white space aside."""
+    """The key by which a conversation is recognised, whoever kept it: its user turns, white space aside."""
     return "\n".join(" ".join(turn["content"].split()) for turn in turns if turn["role"] == "user")
 
 
@@ -65,17 +65,17 @@ def entrants(
     `options` are for models that are called (`RemoteSampler`). UserError: no such arm, run, model or log; a name twice.
     """
     several = len({id(run) for run in runs.values()}) > 1
-    found: list[Entrant] = []
+    members: list[Entrant] = []
     for word in words:
         if word in runs:
-            found += _arms(runs[word], _arm(word), several, sampling)
+            members += _arms(runs[word], _arm(word), several, sampling)
         elif word.endswith(".eval"):
-            found.append(_log(Path(word)))
+            members.append(_log(Path(word)))
         else:
-            found.append(_model(word, policy, date, options))
-    if (twice := repeated(each.name for each in found)) is not None:
+            members.append(_model(word, policy, date, options))
+    if (twice := repeated(each.name for each in members)) is not None:
         raise UserError(f"'{twice}' takes part twice; name it once")
-    return found
+    return members
 
 
 def runs_in(words: Sequence[str]) -> dict[str, Run]:
@@ -92,30 +92,28 @@ def _arm(word: str) -> str | None:
 
 
 def _arms(run: Run, arm: str | None, several: bool, sampling: Sampling) -> list[Entrant]:
+    """Answers of the evaluation count where they were sampled the same way."""
     known = [name for name in ARMS if read_manifest(run.root / "evaluate" / name)]
     if arm is not None and arm not in ARMS:
         raise UserError(f"{run.root}: has no arm '{arm}'; {nearest(arm, known)}")
     if not (arm or known):
         raise UserError(f"{run.root}: no arm has been evaluated; run `deliberant evaluate {run.root}` first")
-    arms = [arm] if arm else known
-    return [_entrant(run, name, f"{run.root.name}:{name}" if several else name, sampling) for name in arms]
+    members = []
+    for name in [arm] if arm else known:
+        weights = run.manifest(name)["key"] if ARMS[name].stage else run.identities["base"]
+        said = {}
+        if sampling == run.recipe.evaluate.sampling and name in known:
+            for each in read_samples(run.root, name):
+                parts = (each.reasoning, each.answer, each.complete, each.stop, each.usage)
+                said[asking(each.case.prompt.messages)] = Completion("", *parts)  # type: ignore[arg-type]
+        title = f"{run.root.name}:{name}" if several else name
+        members.append(Entrant(title, fingerprint([run.hash, name, weights]), partial(_open_arm, run, name), said))
+    return members
 
 
-def _entrant(run: Run, arm: str, name: str, sampling: Sampling) -> Entrant:
-    """Its answers of the evaluation count where they were sampled the same way."""
-
-    def opened() -> tuple[Sampler, Given]:
-        sampler = run.sampler(arm)
-        return sampler, partial(given, run, arm, sampler.reasoning)
-
-    trained = ARMS[arm].stage is not None
-    weights = run.manifest(arm)["key"] if trained else run.identities["base"]
-    said = {}
-    if sampling == run.recipe.evaluate.sampling and read_manifest(run.root / "evaluate" / arm):
-        for each in read_samples(run.root, arm):
-            parts = (each.reasoning, each.answer, each.complete, each.stop, each.usage)
-            said[asking(each.case.prompt.messages)] = Completion("", *parts)  # type: ignore[arg-type]
-    return Entrant(name, fingerprint([run.hash, arm, weights]), opened, said)
+def _open_arm(run: Run, arm: str) -> tuple[Sampler, Given]:
+    sampler = run.sampler(arm)
+    return sampler, partial(given, run, arm, sampler.reasoning)
 
 
 def _model(word: str, policy: Policy | None, date: str, options: Mapping[str, Any]) -> Entrant:
@@ -145,7 +143,7 @@ def _log(path: Path) -> Entrant:
     try:
         log = read_eval_log(str(path))
     except (ValueError, OSError, KeyError) as error:
-        raise UserError(f"{path}: is no log that Inspect can read ({error})") from error
+        raise UserError(f"{path}: is not a log that Inspect can read ({error})") from error
     said = {}
     for sample in log.samples or ():
         told = sample.input

@@ -16,23 +16,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from deliberant.evals.agreement import ungraded
-from deliberant.evals.draw import draw
 from deliberant.evals.metrics import rows as result_rows
 from deliberant.evals.samples import ScoredSample, count, from_row, to_row
-from deliberant.evals.scoring import asked, judge_samples, judged
-from deliberant.models.types import Reasoning
+from deliberant.evals.scoring import asked, draw, judge_samples, judged
+from deliberant.models.types import Reasoning, Sampling
 from deliberant.policy import summary_view
 from deliberant.prompts import Case, Message
 from deliberant.run.arms import ARMS, BASE
 from deliberant.run.folder import StageFolder, command, finished, read_manifest
+from deliberant.stages.filter import check_unscored
 from deliberant.stages.moved import MOVED, moved
 from deliberant.templates.form import asked_in_form
 from deliberant.training.held_out import read_gains
-from deliberant.util.errors import RunError, UserError
-from deliberant.util.files import read_json, read_rows, write_json, write_rows
+from deliberant.util.errors import UserError
+from deliberant.util.files import Row, read_json, read_rows, write_json, write_rows
 
 if TYPE_CHECKING:
     from deliberant.run.run import Run
@@ -59,10 +59,10 @@ def evaluate(run: "Run", arm: str | None = None) -> None:
     arms = run.recipe.evaluate.arms
     for arm in sorted(arms, key=list(ARMS).index):  # starts come before the RL arms that may have their answers
         _evaluate_arm(run, arm)
-    files = {arm: _manifest(run, arm)["outputs"][SAMPLES]["sha256"] for arm in arms}
+    files = {arm: _answers_hash(run, arm) for arm in arms}
     inputs = {"samples": files, "policy": run.policy.hash, "evaluate": run.recipe.evaluate.shaping}
     if run.lineage:
-        inputs["from"] = {arm: _manifest(run.lineage.old, arm)["outputs"][SAMPLES]["sha256"] for arm in arms}
+        inputs["from"] = {arm: _answers_hash(run.lineage.old, arm) for arm in arms}
     folder = run.stage("evaluate", inputs)
     if folder.complete:
         return measure(run)
@@ -78,7 +78,7 @@ def evaluate(run: "Run", arm: str | None = None) -> None:
     measure(run)
 
 
-def results(run_root: Path) -> list[dict[str, Any]]:
+def results(run_root: Path) -> list[Row]:
     """The result rows of a run folder: {arm, suite, metric, value, low, high, n, unscored, truncated, empty,
     blocked}.
 
@@ -87,7 +87,7 @@ def results(run_root: Path) -> list[dict[str, Any]]:
     path = run_root / "evaluate" / RESULTS
     if finished(run_root, "evaluate") is None:
         raise UserError(f"{path}: no results yet; run `{command('evaluate', run_root)}` first")
-    return cast(list[dict[str, Any]], read_json(path, "restore it", list))
+    return cast(list[Row], read_json(path, "restore it", list))
 
 
 def read_samples(run_root: Path, arm: str) -> list[ScoredSample]:
@@ -95,12 +95,13 @@ def read_samples(run_root: Path, arm: str) -> list[ScoredSample]:
     return [from_row(row) for row in read_rows(run_root / "evaluate" / arm / SAMPLES)]
 
 
-def _manifest(run: "Run", arm: str) -> Any:
-    return run.manifest(f"evaluate/{arm}")
+def _answers_hash(run: "Run", arm: str) -> str:
+    """Checks that the file of the arm's answers is as it was written."""
+    return run.manifest(f"evaluate/{arm}")["outputs"][SAMPLES]["sha256"]
 
 
 def _reusable(run: "Run", arm: str) -> bool:
-    """Whether the old run asked this arm the very same: the same model, cases in the same order, system message."""
+    """Whether the old run asked this arm exactly the same: by model, cases and their order, system message."""
     if run.lineage is None or ARMS[arm].stage or not run.lineage.same_cases(run):
         return False
     return not ARMS[arm].summaries or summary_view(run.lineage.old.policy) == summary_view(run.policy)
@@ -130,7 +131,7 @@ def _evaluate_arm(run: "Run", arm: str) -> None:
         inputs |= {"judge": run.covers["evaluate"], "templates": templates.hash, "filter": run.recipe.filter}
     reuse = run.lineage if _reusable(run, arm) else None
     if reuse:
-        inputs["from"] = _manifest(reuse.old, arm)["outputs"][SAMPLES]["sha256"]
+        inputs["from"] = _answers_hash(reuse.old, arm)
     folder = run.stage(f"evaluate/{arm}", inputs)
     if folder.complete:
         return
@@ -139,53 +140,63 @@ def _evaluate_arm(run: "Run", arm: str) -> None:
         before = read_samples(reuse.old.root, arm)
         samples = [replace(was, case=case) for was, case in zip(before, run.cases(), strict=True)]
     elif twin:
-        _manifest(run, twin)  # checks that the file is as it was written
+        _answers_hash(run, twin)
         samples = [replace(was, arm=arm) for was in read_samples(run.root, twin)]
     else:
-        samples = _answered(run, arm, folder)
+        samples = _ask_all_cases(run, arm, folder)
     if run.style_reader is None and not twin:
         samples = graded(run, folder, samples)
-    write_rows(folder.dir / SAMPLES, map(to_row, samples))
     _write_log(run, arm, folder, samples)
-    for drawn in DRAWN:
-        (folder.dir / drawn).unlink(missing_ok=True)
-    counts = {"samples": len(samples), **count(samples), "unscored": sum(sample.unscored for sample in samples)}
-    folder.finish([SAMPLES, LOG], counts | ({"reused": len(samples)} if reuse or twin else {}))
+    finish(folder, samples, [SAMPLES, LOG], {"reused": len(samples)} if reuse or twin else {})
 
 
-def _answered(run: "Run", arm: str, folder: StageFolder) -> list[ScoredSample]:
+def _ask_all_cases(run: "Run", arm: str, folder: StageFolder) -> list[ScoredSample]:
     """What the arm says to every case, its style read where the run's world can."""
     recipe = run.recipe.evaluate
-    sampler = run.sampler(arm)
-
-    def work(cases: Sequence[Case]) -> list[dict[str, Any]]:
-        shown = partial(given, run, arm, sampler.reasoning)
-        samples = draw(arm, sampler, cases, recipe.sampling, run.recipe.seed, run.style_reader, shown)
-        return list(map(to_row, samples))
-
-    rows = run.in_chunks(folder, DRAWN[0], run.cases(), recipe.chunk, work)
+    rows = run.in_chunks(
+        folder, DRAWN[0], run.cases(), recipe.chunk, lambda cases: ask_arm(run, arm, cases, recipe.sampling)
+    )
     return [from_row(row) for row in rows]
+
+
+def ask_arm(
+    run: "Run",
+    arm: str,
+    cases: Sequence[Case],
+    sampling: Sampling,
+    epoch: int = 1,
+    thoughts: Sequence[str] | None = None,
+) -> list[Row]:
+    """One chunk of cases, as rows; `epoch` and `thoughts` as in `scoring.draw`."""
+    sampler = run.sampler(arm)
+    shown = partial(given, run, arm, sampler.reasoning)
+    samples = draw(arm, sampler, cases, sampling, run.recipe.seed, run.style_reader, shown, epoch, thoughts)
+    return list(map(to_row, samples))
+
+
+def finish(folder: StageFolder, samples: Sequence[ScoredSample], outputs: Sequence[str], extra: dict[str, int]) -> None:
+    """Write the samples and finish; `extra` joins the counts."""
+    write_rows(folder.dir / SAMPLES, map(to_row, samples))
+    for drawn in DRAWN:
+        (folder.dir / drawn).unlink(missing_ok=True)
+    unscored = sum(sample.unscored for sample in samples)
+    folder.finish(outputs, {"samples": len(samples), **count(samples), "unscored": unscored} | extra)
 
 
 def graded(run: "Run", folder: StageFolder, samples: Sequence[ScoredSample]) -> list[ScoredSample]:
     """The samples with styles by the judge, from the answer alone: the right one, or one of the other side."""
     recipe = run.recipe.filter
 
-    def work(chunk: Sequence[ScoredSample]) -> list[dict[str, Any]]:
-        read = partial(judged, threshold=recipe.threshold)
-        found = judge_samples(chunk, run.judge("evaluate"), run.policy, read, recipe.k, run.recipe.seed)
-        return list(map(to_row, found))
+    def work(chunk: Sequence[ScoredSample]) -> list[Row]:
+        by_threshold = partial(judged, threshold=recipe.threshold)
+        judge = run.judge("evaluate")
+        return [*map(to_row, judge_samples(chunk, judge, run.policy, by_threshold, recipe.k, run.recipe.seed))]
 
     answers = [ungraded(sample) for sample in samples if not sample.empty]  # a reused one was graded in an older run
-    rows = run.in_chunks(folder, DRAWN[1], answers, recipe.chunk, work)
-    found = [from_row(row) for row in rows]
-    unscored = sum(sample.unscored for sample in found)
-    if unscored > recipe.max_unscored * len(found):
-        raise RunError(
-            f"{folder.dir}: {unscored} of {len(found)} answers are unscored (filter.max_unscored allows "
-            f"{recipe.max_unscored:.0%}); use another judge, or raise judge.evaluate.max_new_tokens or the limit"
-        )
-    read = iter(found)
+    readings = [from_row(row) for row in run.in_chunks(folder, DRAWN[1], answers, recipe.chunk, work)]
+    unscored = sum(sample.unscored for sample in readings)
+    check_unscored(str(folder.dir), "evaluate", unscored, len(readings), recipe.max_unscored)
+    read = iter(readings)
     return [sample if sample.empty else next(read) for sample in samples]
 
 
@@ -209,14 +220,14 @@ def _write_log(run: "Run", arm: str, folder: StageFolder, samples: Sequence[Scor
         samples,
         run.policy,
         id=folder.key,
-        model=f"deliberant/{run.root.name}/{arm}" if trained else _named(run.models[BASE].model),
-        grader=None if run.style_reader else _named(run.models["evaluate"].model),
+        model=f"deliberant/{run.root.name}/{arm}" if trained else _log_name(run.models[BASE].model),
+        grader=None if run.style_reader else _log_name(run.models["evaluate"].model),
         sampling=run.recipe.evaluate.sampling,
         given=lambda case: given(run, arm, reasoning, case.prompt.messages),
         metadata={"run": run.root.name, "arm": arm, "policy": run.policy.hash, "key": folder.key},
     )
 
 
-def _named(model: str) -> str:
-    """A model as logs call it: a folder by its name alone, since others have it elsewhere."""
+def _log_name(model: str) -> str:
+    """A model's name in logs: of a folder its name alone, since others have it elsewhere."""
     return f"deliberant/{Path(model).name if Path(model).is_absolute() else model}"

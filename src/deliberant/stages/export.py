@@ -7,8 +7,8 @@ they are. The paper's data is not public; ours says of every row what it came fr
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,71 +26,22 @@ if TYPE_CHECKING:
     from deliberant.run.run import Run
 
 CARD = "README.md"
-CONFIGS = ("sft", "rl", "rejected")
 FILE = "train.parquet"
 """Each configuration is one folder with one file and one split, `train`."""
 UNFINISHED = ".deliberant-unfinished"
-"""Stands in the folder of an export as long as that is not whole."""
-
-MESSAGES = "list<struct<role: string, content: string>>"
-PROVENANCE = {
-    "prompt_id": "string",
-    "family": "string",
-    "framing": "string",
-    "prompt_source": "string",
-    "licence": "string",
-}
-SAMPLE = {
-    "reasoning": "string",
-    "answer": "string",
-    "cited": "list<string>",
-    "categories": "list<string>",
-    "clause": "string",
-    "style": "string",
-    "source": "string",
-    "score": "int64",
-    "scores": "list<int64>",
-    "sample_id": "string",
-    **PROVENANCE,
-}
-COLUMNS: dict[str, dict[str, str]] = {
-    "sft": {"prompt": MESSAGES, "completion": MESSAGES, **SAMPLE, "tokens": "int64"},
-    "rl": {
-        "prompt": MESSAGES,
-        "categories": "list<string>",
-        "hints": "list<struct<source: string, style: string, confidence: double, clause: string>>",
-        **PROVENANCE,
-        "draws": "int64",
-    },
-    "rejected": {
-        "prompt": MESSAGES,
-        "completion": MESSAGES,
-        **SAMPLE,
-        "reason": "string",
-        "detail": "string",
-        "rationales": "list<string>",
-    },
-}
-"""Columns and their types, which are written down so that a set without a single hint still has the column."""
+"""Lies in the folder of an export until that is complete."""
 
 
-@dataclass(frozen=True)
-class Exported:
-    """Where the data set is, and the rows of each configuration."""
-
-    folder: Path
-    rows: dict[str, int]
-
-
-def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False) -> Exported:
-    """Writes `<config>/train.parquet` for sft, rl and, if asked for, rejected; README.md, the card, last.
+def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False) -> dict[str, int]:
+    """Writes `<config>/train.parquet` for sft, rl and, if asked for, rejected; README.md, the card, last. Returns the
+    number of rows of each configuration.
 
     UserError where filter, helpful or, if the recipe has it, sft have not finished, `folder` is the run's or in it, or
     holds something. With `force`, a former export in `folder`, known by its card, is replaced and whatever else is
     there stays; so is one that was broken off, known by `UNFINISHED`, without it, too.
     """
     if folder.resolve().is_relative_to(run.root.resolve()):
-        raise UserError(f"{folder}: is in the run itself; name a folder outside of {run.root}")
+        raise UserError(f"{folder}: lies in the run itself; name a folder outside of {run.root}")
     unfinished = folder / UNFINISHED
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not unfinished.exists():
         if not _is_export(folder):
@@ -102,6 +53,7 @@ def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False
     tables = {"sft": list(sft_rows(run)), "rl": list(rl_rows(run))}
     if rejected:
         tables["rejected"] = list(rejected_rows(run))
+    columns, counts = schemas(), {name: len(rows) for name, rows in tables.items()}
     origins = Counter((row["prompt_source"], row["licence"]) for row in tables["sft"])
     prompts = Counter((row["prompt_source"], row["licence"]) for row in tables["rl"])
     card = render_card(
@@ -111,26 +63,26 @@ def export(run: "Run", folder: Path, rejected: bool = False, force: bool = False
             recipe=run.recipe,
             covers=run.covers,
             manifests=manifests,
-            rows={name: len(rows) for name, rows in tables.items()},
-            columns={name: list(COLUMNS[name]) for name in tables},
+            rows=counts,
+            columns={name: columns[name].names for name in tables},
             origins=[
                 Origin(*key, prompts=prompts[key], rows=origins[key])
                 for key in sorted(prompts | origins, key=lambda pair: [part or "" for part in pair])
             ],
-            arms=_trained(run),
+            arms=_trained_arms(run),
         )
     )
     write_atomically(unfinished, b"")
     (folder / CARD).unlink(missing_ok=True)
-    for name in CONFIGS:
+    for name, schema in columns.items():
         path = folder / name / FILE
         if name in tables:
-            write_atomically(path, parquet(tables[name], COLUMNS[name]))
+            write_atomically(path, parquet(tables[name], schema))
         else:
             path.unlink(missing_ok=True)
     write_atomically(folder / CARD, card.encode())
     unfinished.unlink()
-    return Exported(folder, {name: len(rows) for name, rows in tables.items()})
+    return counts
 
 
 def _is_export(folder: Path) -> bool:
@@ -139,7 +91,7 @@ def _is_export(folder: Path) -> bool:
 
 
 def _teaches(run: "Run") -> bool:
-    """Whether the recipe has an arm that is fine-tuned; otherwise it is there for its data."""
+    """Whether the recipe fine-tunes an arm; one that does not is there for its data."""
     return "sft" in stages_of(run.recipe.evaluate.arms)
 
 
@@ -167,7 +119,7 @@ def rl_rows(run: "Run") -> Iterator[Row]:
 
     All arms draw alike.
     """
-    draws = Counter(map(id, planned(run))) if _trained(run) else None  # the plan holds these very objects
+    draws = Counter(map(id, planned(run))) if _trained_arms(run) else None  # the plan holds these very objects
     for prompt in [*run.rl_prompts(), *run.helpful_prompts()]:
         yield {
             "prompt": _turns(prompt),
@@ -191,31 +143,49 @@ def rejected_rows(run: "Run") -> Iterator[Row]:
             }
 
 
-def parquet(rows: list[Row], columns: Mapping[str, str]) -> bytes:
+def schemas() -> dict[str, Any]:
+    """Columns and types of each configuration: written down, so that a set without a single hint has the column."""
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.int64()
+    texts, messages = pa.list_(text), pa.list_(pa.struct({"role": text, "content": text}))
+    hint = pa.struct({"source": text, "style": text, "confidence": pa.float64(), "clause": text})
+    provenance = dict.fromkeys(("prompt_id", "family", "framing", "prompt_source", "licence"), text)
+    sample = {
+        "prompt": messages,
+        "completion": messages,
+        "reasoning": text,
+        "answer": text,
+        "cited": texts,
+        "categories": texts,
+        "clause": text,
+        "style": text,
+        "source": text,
+        "score": number,
+        "scores": pa.list_(number),
+        "sample_id": text,
+        **provenance,
+    }
+    rl = {"prompt": messages, "categories": texts, "hints": pa.list_(hint), **provenance, "draws": number}
+    return {
+        "sft": pa.schema({**sample, "tokens": number}),
+        "rl": pa.schema(rl),
+        "rejected": pa.schema({**sample, "reason": text, "detail": text, "rationales": texts}),
+    }
+
+
+def parquet(rows: list[Row], schema: Any) -> bytes:
     """One Parquet file; the same rows give the same bytes with the same version of Arrow."""
     import pyarrow
     from pyarrow.parquet import write_table
 
-    schema = pyarrow.schema([(name, _type(kind)) for name, kind in columns.items()])
-    assert all(row.keys() == columns.keys() for row in rows)
+    assert all(row.keys() == set(schema.names) for row in rows)
     sink = pyarrow.BufferOutputStream()
     write_table(pyarrow.Table.from_pylist(rows, schema), sink, compression="zstd")
     return bytes(sink.getvalue())
 
 
-def _type(name: str) -> Any:
-    """The Arrow type of that name; Arrow itself reads only the names of plain ones."""
-    import pyarrow
-
-    if name.startswith("list<"):
-        return pyarrow.list_(_type(name[len("list<") : -1]))
-    if name.startswith("struct<"):
-        fields = (field.split(": ") for field in name[len("struct<") : -1].split(", "))
-        return pyarrow.struct([(key, _type(kind)) for key, kind in fields])
-    return pyarrow.type_for_alias(name)
-
-
-def _trained(run: "Run") -> list[str]:
+def _trained_arms(run: "Run") -> list[str]:
     return [arm for arm in trained_by("rl") if read_manifest(run.root / arm) is not None]
 
 
@@ -246,14 +216,11 @@ def _sample(prompt: Prompt, sample: Row, source: str, policy: Policy) -> Row:
     return {
         "prompt": _turns(prompt),
         "completion": [{"role": "assistant", "content": sample["text"]}],
-        "reasoning": sample["reasoning"],
-        "answer": sample["answer"],
-        "cited": sample["cited"],
+        **{name: sample[name] for name in ("reasoning", "answer", "cited", "score")},
         "categories": list(prompt.categories),
         "clause": clause.id if clause else None,
         "style": clause.style if clause else None,
         "source": source,
-        "score": sample["score"],
         "scores": [verdict["score"] for verdict in sample["verdicts"]],
         "sample_id": sample["id"],
         **_provenance(prompt),

@@ -57,17 +57,14 @@ def filter(run: "Run") -> None:
     if folder.complete:
         return
     before = run.lineage.rows("filter", *FILES) if run.lineage else {}
-    reused = {id: _judged(row) for id, row in before.items() if row["verdicts"]}
+    reused = {id: _without_reason(row) for id, row in before.items() if row["verdicts"]}
     samples = read_rows(run.root / "generate" / "samples.jsonl")
     leaks = Leaks(run.templates)
     prompts = {prompt.id: prompt for prompt in run.sft_prompts()}
-    hinted = {
-        id: frozenset(hint.clause for hint in prompt.hints if hint.clause is not None)
-        if recipe.by_hint
-        else frozenset()
-        for id, prompt in prompts.items()
+    hinted = {id: {hint.clause for hint in prompt.hints if hint.clause is not None} for id, prompt in prompts.items()}
+    faults = {
+        row["id"]: fault(row, leaks, run.policy, hinted[row["prompt_id"]] if recipe.by_hint else ()) for row in samples
     }
-    faults = {row["id"]: fault(row, leaks, run.policy, hinted[row["prompt_id"]]) for row in samples}
 
     def work(rows: Sequence[Row]) -> list[Row]:
         requests = [
@@ -85,37 +82,39 @@ def filter(run: "Run") -> None:
     sound = [row for row in samples if faults[row["id"]] is None]
     anew = [row for row in sound if row["id"] not in reused]
     judged = run.in_chunks(folder, "judged.jsonl", anew, recipe.chunk, work)
-    check_unscored(judged, recipe.max_unscored)
+    unscored = [row for row in judged if row["score"] is None]
+    reasons = Counter(verdict["unscored"] for row in unscored for verdict in row["verdicts"])
+    often = "".join(f", mostly '{reason}'" for reason, _ in reasons.most_common(1))
+    check_unscored("filter", "filter", len(unscored), len(judged), recipe.max_unscored, often=often)
     by_id = {row["id"]: row for row in judged} | reused
     kept: list[Row] = []
     rejected: list[Row] = []
     for sample in samples:
         row = by_id.get(sample["id"], {**sample, "verdicts": [], "score": None})
-        found = faults[row["id"]] or shortfall(row, recipe.threshold)
-        if found is None:
+        rejection = faults[row["id"]] or shortfall(row, recipe.threshold)
+        if rejection is None:
             kept.append(row)
         else:
-            rejected.append({**row, "reason": found[0], "detail": found[1]})
+            rejected.append({**row, "reason": rejection[0], "detail": rejection[1]})
     assert sorted(row["id"] for row in [*kept, *rejected]) == sorted(row["id"] for row in samples), "lost or doubled"
     for file, part in zip(FILES, (kept, rejected), strict=True):
         write_rows(folder.dir / file, part)
     counts = tally(kept, rejected)
-    told = {id for id, prompt in prompts.items() if any(hint.clause is not None for hint in prompt.hints)}
-    if told and not shows_clauses(judge.templates):
-        counts["hint_clause_not_shown"] = sum(row["prompt_id"] in told for row in by_id.values())
+    if any(hinted.values()) and not shows_clauses(judge.templates):
+        counts["hint_clause_not_shown"] = sum(bool(hinted[row["prompt_id"]]) for row in by_id.values())
     if run.lineage:
         counts |= {"reused": sum(row["id"] in reused for row in sound), "made": len(judged)}
     (folder.dir / "judged.jsonl").unlink(missing_ok=True)
     folder.finish(FILES, counts)
 
 
-def _judged(row: Row) -> Row:
+def _without_reason(row: Row) -> Row:
     """A finished row as the judge left it."""
     return {name: value for name, value in row.items() if name not in ("reason", "detail")}
 
 
 def malformed(row: Row) -> str | None:
-    """Why a completion is no whole reasoning and answer, or None. A cut one is called so, whatever else it lacks."""
+    """Why a completion is not a whole reasoning and answer, or None. A cut one is called so, whatever it lacks."""
     if row["stop"] == "length":
         return CUT
     if not row["complete"]:
@@ -146,16 +145,17 @@ def shortfall(row: Row, threshold: int) -> tuple[str, str] | None:
     return (LOW, str(row["score"])) if row["score"] < threshold else None
 
 
-def check_unscored(judged: Sequence[Row], limit: float) -> None:
-    """RunError when more than the share `limit` of judged samples have no score: such a judge does not understand."""
-    unscored = [row for row in judged if row["score"] is None]
-    if len(unscored) > limit * len(judged):
-        reasons = Counter(verdict["unscored"] for row in unscored for verdict in row["verdicts"])
-        often = reasons.most_common(1)[0][0]
+def check_unscored(
+    where: str, role: str, unscored: int, judged: int, limit: float, grace: int = 0, often: str = ""
+) -> None:
+    """RunError when more than the share `limit` of judged answers has no score: such a judge does not understand.
+
+    Until `grace` answers, of `grace`.
+    """
+    if unscored > limit * max(judged, grace):
         raise RunError(
-            f"filter: {len(unscored)} of {len(judged)} judged samples are unscored, mostly '{often}' "
-            f"(filter.max_unscored allows {limit:.0%}); use another judge, or raise judge.filter.max_new_tokens or the "
-            "limit"
+            f"{where}: {unscored} of {judged} judged answers are unscored{often} (filter.max_unscored allows "
+            f"{limit:.0%}); use another judge, or raise judge.{role}.max_new_tokens or the limit"
         )
 
 

@@ -8,19 +8,22 @@ message, so that all prompts of a category share their longest prefix and a prom
 prompt of several categories is shown each of them in full.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from deliberant.models.types import Completion, Reasoning, Request, Sampler, Sampling
+from deliberant.evals.scoring import asked as with_system
+from deliberant.models.types import Completion, Reasoning, Request, Sampler
 from deliberant.policy import Policy, cited, spec_view
 from deliberant.prompts.types import Message, Prompt
+from deliberant.run.folder import StageFolder
 from deliberant.templates.form import asked_in_form
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, fingerprint, seed_of, write_rows
 
 if TYPE_CHECKING:
+    from deliberant.run.recipe import Generate, Helpful
     from deliberant.run.run import Run
 
 SAMPLES = "samples.jsonl"
@@ -33,8 +36,7 @@ def generate(run: "Run") -> None:
     Prompts outside every category have no spec view; they belong to the helpful stage. Raises UserError for a category
     that the policy lacks.
     """
-    recipe = run.recipe.generate
-    sampler = run.sampler("writer")
+    recipe, sampler = run.recipe.generate, run.sampler("writer")
     prompts = [prompt for prompt in run.sft_prompts() if prompt.categories]
     hashes = {
         "policy": run.policy.hash,
@@ -51,45 +53,50 @@ def generate(run: "Run") -> None:
     reused = run.lineage.rows("generate", SAMPLES) if run.lineage else {}
     views = {named: spec_view(run.policy, named) for named in dict.fromkeys(prompt.categories for prompt in prompts)}
 
-    def work(items: Sequence[tuple[Prompt, int]]) -> list[Row]:
-        rows = draw(run, folder.name, sampler, recipe.sampling, items, ask, hashes)
-        for (prompt, _), row in zip(items, rows, strict=True):
-            row["hashes"] = {**hashes, "spec_view": fingerprint(views[prompt.categories])}
-        return rows
-
     def ask(prompt: Prompt, index: int) -> tuple[Message, ...]:
         return asked(prompt, index, run.policy, run.templates, sampler.reasoning)
 
-    items = [(prompt, index) for prompt in prompts for index in range(recipe.samples)]
-    anew = [(prompt, index) for prompt, index in items if sample_id(prompt, index) not in reused]
-    drawn = run.in_chunks(folder, SAMPLES, anew, recipe.chunk, work)
-    by_id = {**reused, **{row["id"]: row for row in drawn}}
-    rows = [by_id[sample_id(prompt, index)] for prompt, index in items]
+    def hashes_of(prompt: Prompt) -> dict[str, str]:
+        return {**hashes, "spec_view": fingerprint(views[prompt.categories])}
+
+    rows = draw(run, folder, SAMPLES, sampler, recipe, prompts, ask, hashes_of, reused)
     counts = {"prompts": len(prompts), "samples": len(rows), "complete": sum(row["complete"] for row in rows)}
     if run.lineage:
         write_rows(folder.dir / SAMPLES, rows)
-        counts |= {"reused": len(reused), "made": len(drawn)}
+        counts |= {"reused": len(reused), "made": len(rows) - len(reused)}
     folder.finish([SAMPLES], counts)
 
 
 def draw(
     run: "Run",
-    stage: str,
+    folder: StageFolder,
+    file: str,
     sampler: Sampler,
-    sampling: Sampling,
-    items: Sequence[tuple[Prompt, int]],
+    recipe: "Generate | Helpful",
+    prompts: Sequence[Prompt],
     ask: Callable[[Prompt, int], tuple[Message, ...]],
-    hashes: dict[str, str],
+    hashes: Callable[[Prompt], dict[str, str]],
+    reused: Mapping[str, Row],
 ) -> list[Row]:
-    """A row (see `sample_row`) for each prompt and sample number, drawn in one batch."""
-    requests = [
-        Request(ask(prompt, index), sample_seed(run.recipe.seed, prompt, index, stage)) for prompt, index in items
-    ]
-    drawn = sampler.sample(requests, sampling)
-    return [
-        sample_row(*item, request, completion, hashes)
-        for item, request, completion in zip(items, requests, drawn, strict=True)
-    ]
+    """`recipe.samples` rows (see `sample_row`) per prompt, in order, drawn in chunks; those of `reused`, by id, are not
+    drawn. `ask`: what the model is shown for a prompt's sample of that number."""
+
+    def work(items: Sequence[tuple[Prompt, int]]) -> list[Row]:
+        requests = [
+            Request(ask(prompt, index), sample_seed(run.recipe.seed, prompt, index, folder.name))
+            for prompt, index in items
+        ]
+        drawn = sampler.sample(requests, recipe.sampling)
+        return [
+            sample_row(prompt, index, request, completion, hashes(prompt))
+            for (prompt, index), request, completion in zip(items, requests, drawn, strict=True)
+        ]
+
+    items = [(prompt, index) for prompt in prompts for index in range(recipe.samples)]
+    missing = [(prompt, index) for prompt, index in items if sample_id(prompt, index) not in reused]
+    drawn = run.in_chunks(folder, file, missing, recipe.chunk, work)
+    rows = {**reused, **{row["id"]: row for row in drawn}}
+    return [rows[sample_id(prompt, index)] for prompt, index in items]
 
 
 def asked(
@@ -106,10 +113,7 @@ def with_spec(prompt: Prompt, view: str, templates: Templates, file: str = "gene
     filled = templates.render(file, {"spec_view": view})
     if [message["role"] for message in filled] != ["system"]:
         raise UserError(f"{templates.folder / file}:1: must hold one [system] section and no other")
-    text, turns = filled[0]["content"], prompt.messages
-    if turns[0]["role"] == "system":
-        text, turns = f"{text}\n\n{turns[0]['content']}", turns[1:]
-    return (Message(role="system", content=text), *turns)
+    return with_system(prompt.messages, filled[0]["content"])
 
 
 def sample_id(prompt: Prompt, index: int) -> str:
@@ -121,9 +125,7 @@ def sample_seed(seed: int, prompt: Prompt, index: int, stage: str) -> int:
     return seed_of([seed, prompt.id, index, stage])
 
 
-def sample_row(
-    prompt: Prompt, index: int, request: Request, completion: Completion, hashes: dict[str, str]
-) -> dict[str, Any]:
+def sample_row(prompt: Prompt, index: int, request: Request, completion: Completion, hashes: dict[str, str]) -> Row:
     """One sample as a row: where it belongs, the completion whole and in its parts, and what it came from.
 
     `cited`: the clause ids in the reasoning. `hashes` name policy, templates, model, sampling and spec view.

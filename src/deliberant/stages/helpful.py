@@ -14,7 +14,7 @@ from deliberant.models.types import Reasoning
 from deliberant.prompts.types import Message, Prompt
 from deliberant.run.folder import StageFolder
 from deliberant.stages.filter import MALFORMED, malformed
-from deliberant.stages.generate import draw, sample_id
+from deliberant.stages.generate import draw
 from deliberant.templates.form import asked_in_form
 from deliberant.templates.loader import Templates
 from deliberant.util.files import Row, fingerprint, write_rows
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from deliberant.run.run import Run
 
 FILES = ("samples.jsonl", "rejected.jsonl")
+DRAWN = "drawn.jsonl"
+"""Both of them, until the stage is finished."""
 
 
 def helpful(run: "Run") -> None:
@@ -31,9 +33,7 @@ def helpful(run: "Run") -> None:
     Rows have the shape of the filter's: nothing was judged, so `verdicts` is empty and `score` None. In an incremental
     run the rows of prompts that the old run has, too, are the old ones: no policy is in their context.
     """
-    recipe = run.recipe.helpful
-    sampler = run.sampler("base")
-    prompts = run.helpful_prompts()
+    recipe, sampler, prompts = run.recipe.helpful, run.sampler("base"), run.helpful_prompts()
     hashes = {"model": sampler.identity, "sampling": fingerprint(recipe.sampling)}
     inputs = {**hashes, "prompts": fingerprint(prompts), "helpful": recipe, "seed": run.recipe.seed}
     if run.lineage:
@@ -43,21 +43,11 @@ def helpful(run: "Run") -> None:
         return
     reused = run.lineage.rows("helpful", *FILES) if run.lineage else {}
 
-    def work(items: Sequence[tuple[Prompt, int]]) -> list[Row]:
-        return [
-            {**row, "verdicts": [], "score": None}
-            for row in draw(run, folder.name, sampler, recipe.sampling, items, ask, hashes)
-        ]
-
     def ask(prompt: Prompt, index: int) -> tuple[Message, ...]:
         return asked_plainly(prompt, index, run.templates, sampler.reasoning)
 
-    items = [(prompt, index) for prompt in prompts for index in range(recipe.samples)]
-    anew = [(prompt, index) for prompt, index in items if sample_id(prompt, index) not in reused]
-    drawn = run.in_chunks(folder, "drawn.jsonl", anew, recipe.chunk, work)
-    by_id = {**reused, **{row["id"]: row for row in drawn}}
-    rows = [by_id[sample_id(prompt, index)] for prompt, index in items]
-    extra = {"reused": len(reused), "made": len(drawn)} if run.lineage else {}
+    rows = draw(run, folder, DRAWN, sampler, recipe, prompts, ask, lambda prompt: hashes, reused)
+    extra = {"reused": len(reused), "made": len(rows) - len(reused)} if run.lineage else {}
     finish(folder, rows, [malformed(row) for row in rows], MALFORMED, extra)
 
 
@@ -65,14 +55,17 @@ def finish(
     folder: StageFolder, rows: Sequence[Row], faults: Sequence[str | None], known: Sequence[str], extra: dict[str, int]
 ) -> None:
     """Write the rows without a fault, and the others with it as their `reason`; counts for each of the `known` ones."""
-    kept = [row for row, fault in zip(rows, faults, strict=True) if fault is None]
-    rejected = [{**row, "reason": fault, "detail": ""} for row, fault in zip(rows, faults, strict=True) if fault]
+    unjudged: Row = {"verdicts": [], "score": None}
+    kept = [row | unjudged for row, fault in zip(rows, faults, strict=True) if fault is None]
+    rejected = [
+        row | unjudged | {"reason": fault, "detail": ""} for row, fault in zip(rows, faults, strict=True) if fault
+    ]
     for file, part in zip(FILES, (kept, rejected), strict=True):
         write_rows(folder.dir / file, part)
     reasons = Counter(faults)
     counts = {"samples": len(rows), "kept": len(kept), "rejected": len(rejected)}
     counts |= {f"rejected/{reason}": reasons[reason] for reason in known} | extra
-    (folder.dir / "drawn.jsonl").unlink(missing_ok=True)
+    (folder.dir / DRAWN).unlink(missing_ok=True)
     folder.finish(FILES, counts)
 
 

@@ -11,11 +11,11 @@ OURS = ["README.md", "sft/*", "rl/*", "rejected/*"]
 
 
 def check(name: str) -> None:
-    """UserError where `name` is no OWNER/NAME, or nobody is logged in: before the work, not after it."""
+    """UserError where `name` is not OWNER/NAME, or nobody is logged in; asked before the work, not after it."""
     from huggingface_hub import get_token
 
     if not NAME.fullmatch(name):
-        raise UserError(f"'{name}': is no name of a data set; write OWNER/NAME")
+        raise UserError(f"'{name}': is not the name of a data set; write OWNER/NAME")
     if get_token() is None:
         raise UserError(f"hub:{name}: there is no token; run `hf auth login`, or set HF_TOKEN, with write access")
 
@@ -37,9 +37,9 @@ def push(folder: Path, name: str, public: bool = False, force: bool = False) -> 
             create_repo(name, repo_type="dataset", private=not public)
         else:
             if not force:
-                raise UserError(f"hub:{name}: is there already; name another one, or give --force to replace it")
+                raise UserError(f"hub:{name}: exists already; name another one, or give --force to replace it")
             if not (public or there.private):
-                raise UserError(f"hub:{name}: is there already and public; make it private, or give --public")
+                raise UserError(f"hub:{name}: exists already and is public; make it private, or give --public")
         commit = upload_folder(
             repo_id=name,
             repo_type="dataset",

@@ -11,17 +11,17 @@ below evaluate/ (samples.jsonl); the rows beside it (thinking.json, ...) are cou
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deliberant.evals import retrieval, thinking, worst
-from deliberant.evals.draw import draw
 from deliberant.evals.metrics import rows as result_rows
-from deliberant.evals.samples import ScoredSample, count, from_row, to_row
+from deliberant.evals.samples import ScoredSample, from_row, group_by
+from deliberant.evals.statistics import Bootstrap
 from deliberant.models.types import Sampling
 from deliberant.prompts import Case
-from deliberant.stages.evaluate import DRAWN, SAMPLES, given, graded, read_samples
-from deliberant.util.files import Row, read_rows, write_json, write_rows
+from deliberant.stages.evaluate import DRAWN, SAMPLES, ask_arm, finish, graded, read_samples
+from deliberant.util.files import Row, write_json
 
 if TYPE_CHECKING:
     from deliberant.run.run import Run
@@ -47,38 +47,38 @@ def measure(run: "Run") -> None:
     """
     recipe = run.recipe.evaluate
     samples = {arm: read_samples(run.root, arm) for arm in recipe.arms}
-    options: dict[str, Any] = {"resamples": recipe.bootstrap, "seed": run.recipe.seed}
-    found = {"retrieval": retrieval.rows([each for own in samples.values() for each in own], run.policy, **options)}
+    bootstrap: Bootstrap = {"resamples": recipe.bootstrap, "seed": run.recipe.seed}
+    tables = {"retrieval": retrieval.rows([each for own in samples.values() for each in own], run.policy, **bootstrap)}
     if recipe.thinking:
-        found["thinking"] = _thinking(run, samples, options)
+        tables["thinking"] = _thinking(run, samples, bootstrap)
     if recipe.budgets:
-        found["budgets"] = _budgets(run, options)
+        tables["budgets"] = _budgets(run, bootstrap)
     if recipe.worst_of:
-        found["worst_of"] = _worst_of(run, recipe.worst_of.k, recipe.worst_of.temperature, options)
-    for name, table in found.items():
+        tables["worst_of"] = _worst_of(run, recipe.worst_of.k, recipe.worst_of.temperature, bootstrap)
+    for name, table in tables.items():
         write_json(run.root / "evaluate" / f"{name}.json", table)
 
 
-def _thinking(run: "Run", samples: Mapping[str, list[ScoredSample]], options: Mapping[str, Any]) -> list[Row]:
+def _thinking(run: "Run", samples: Mapping[str, list[ScoredSample]], bootstrap: Bootstrap) -> list[Row]:
     sampling, size = run.recipe.evaluate.sampling, run.recipe.evaluate.chunk
-    given_to = {arm: list(thinking.forced(arm, samples)) for arm in samples}
-    once = {  # arms that think alike ask the same
-        (arm, each.case.prompt.id, each.thought): each for arm, all_ in given_to.items() for each in all_
-    }
-    jobs = []
-    for arm in samples:
-        own = [each for (of, *_), each in once.items() if of == arm]
-        for chunk in _chunks(own, size):
-            jobs.append(_Job(arm, [each.case for each in chunk], sampling, thoughts=[each.thought for each in chunk]))
-    drawn = dict(zip(once, _drawn(run, "thinking", jobs, {"cuts": thinking.CUTS}), strict=True))
+    forced = {arm: list(thinking.forced(arm, samples)) for arm in samples}
+    jobs, asked = [], list[tuple[str, str, str]]()
+    for arm, thoughts in forced.items():
+        once = {(each.case.prompt.id, each.thought): each.case for each in thoughts}  # a swap may equal a cut
+        asked += [(arm, *key) for key in once]
+        for chunk in _chunks([*once.items()], size):
+            jobs.append(
+                _Job(arm, [case for _, case in chunk], sampling, thoughts=[thought for (_, thought), _ in chunk])
+            )
+    drawn = dict(zip(asked, _drawn(run, "thinking", jobs, {"cuts": thinking.CUTS}), strict=True))
     table = []
-    for arm, all_ in given_to.items():
-        answers = [(each, drawn[arm, each.case.prompt.id, each.thought]) for each in all_]
-        table += thinking.rows(arm, samples[arm], answers, **options)
+    for arm, thoughts in forced.items():
+        answers = [(each, drawn[arm, each.case.prompt.id, each.thought]) for each in thoughts]
+        table += thinking.rows(arm, samples[arm], answers, **bootstrap)
     return table
 
 
-def _budgets(run: "Run", options: Mapping[str, Any]) -> list[Row]:
+def _budgets(run: "Run", bootstrap: Bootstrap) -> list[Row]:
     recipe, jobs, labels = run.recipe.evaluate, [], []
     for arm in recipe.arms:
         for budget in recipe.budgets:
@@ -90,17 +90,15 @@ def _budgets(run: "Run", options: Mapping[str, Any]) -> list[Row]:
     table = []
     for budget in recipe.budgets:
         members = [sample for sample, label in zip(samples, labels, strict=True) if label == budget]
-        spent: dict[tuple[str, str], list[int]] = {}
-        for sample in members:
-            spent.setdefault((sample.arm, sample.case.suite), []).append(sample.usage.output)
-        for row in result_rows(members, run.policy, **options):
+        groups = group_by(members, lambda sample: (sample.arm, sample.case.suite))
+        for row in result_rows(members, run.policy, **bootstrap):
             if row["metric"] in BY_BUDGET:
-                used = spent[row["arm"], row["suite"]]
-                table.append({**row, "budget": budget, "tokens": round(sum(used) / len(used), 2)})
+                tokens = fmean(sample.usage.output for sample in groups[row["arm"], row["suite"]])
+                table.append({**row, "budget": budget, "tokens": round(tokens, 2)})
     return table
 
 
-def _worst_of(run: "Run", k: int, temperature: float, options: Mapping[str, Any]) -> list[Row]:
+def _worst_of(run: "Run", k: int, temperature: float, bootstrap: Bootstrap) -> list[Row]:
     recipe = run.recipe.evaluate
     sampling = replace(recipe.sampling, temperature=temperature)
     jobs = [
@@ -109,7 +107,7 @@ def _worst_of(run: "Run", k: int, temperature: float, options: Mapping[str, Any]
         for epoch in range(1, k + 1)
         for chunk in _chunks(run.cases(), recipe.chunk)
     ]
-    table = worst.rows(_drawn(run, "worst_of", jobs, {"k": k, "temperature": temperature}), **options)
+    table = worst.rows(_drawn(run, "worst_of", jobs, {"k": k, "temperature": temperature}), **bootstrap)
     return [{**row, "temperature": temperature} for row in table]
 
 
@@ -119,24 +117,13 @@ def _drawn(run: "Run", name: str, jobs: Sequence[_Job], inputs: Mapping[str, Any
     known = {arm: [manifest["key"], manifest["outputs"][SAMPLES]["sha256"]] for arm, manifest in arms.items()}
     folder = run.stage(f"evaluate/{name}", {"arms": known, **inputs})
     if folder.complete:
-        return [from_row(row) for row in read_rows(folder.dir / SAMPLES)]
+        return read_samples(run.root, name)
 
-    def work(jobs: Sequence[_Job]) -> list[Row]:
-        [job] = jobs
-        sampler = run.sampler(job.arm)
-        shown = partial(given, run, job.arm, sampler.reasoning)
-        seed, reader = run.recipe.seed, run.style_reader
-        said = draw(job.arm, sampler, job.cases, job.sampling, seed, reader, shown, job.epoch, job.thoughts)
-        return list(map(to_row, said))
-
-    samples = [from_row(row) for row in run.in_chunks(folder, DRAWN[0], jobs, 1, work)]
+    rows = run.in_chunks(folder, DRAWN[0], jobs, 1, lambda jobs: ask_arm(run, *jobs[0]))
+    samples = [from_row(row) for row in rows]
     if run.style_reader is None:
         samples = graded(run, folder, samples)
-    write_rows(folder.dir / SAMPLES, map(to_row, samples))
-    for file in DRAWN:
-        (folder.dir / file).unlink(missing_ok=True)
-    unscored = sum(sample.unscored for sample in samples)
-    folder.finish([SAMPLES], {"samples": len(samples), **count(samples), "unscored": unscored})
+    finish(folder, samples, [SAMPLES], {})
     return samples
 
 

@@ -40,7 +40,7 @@ def moved(run: "Run", lineage: Lineage, old: Sequence[ScoredSample], new: Sequen
             "added": len(train - before),
             "removed": len(before - train),
         },
-        "rows": {stage: {name: found[name] for name in ("reused", "made")} for stage, found in counts.items()},
+        "rows": {stage: {name: counted[name] for name in ("reused", "made")} for stage, counted in counts.items()},
         "cases": {
             "touched": sum(map(lineage.touches, cases)),
             "untouched": sum(not lineage.touches(case) for case in cases),

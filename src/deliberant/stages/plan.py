@@ -10,7 +10,7 @@ that `deliberant doctor` measured, else the most that the recipe allows. An incr
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deliberant.evals.thinking import CUTS
@@ -23,7 +23,7 @@ from deliberant.policy import Policy, spec_view, summary_view
 from deliberant.prompts.types import Message, Prompt
 from deliberant.run.arms import ARMS, BASE
 from deliberant.run.folder import read_manifest
-from deliberant.run.recipe import BUILT_IN, JudgeModel, Recipe
+from deliberant.run.recipe import BUILT_IN, Generate, Helpful, JudgeModel, Model, Recipe
 from deliberant.run.run import stages_of
 from deliberant.run.schedule import schedule, set_aside
 from deliberant.run.sources import PromptSets, document_prompts
@@ -60,7 +60,7 @@ class Plan:
 
 
 def stages_to_do(recipe: Recipe, train: Sequence[Prompt]) -> list[str]:
-    """The stages of a recipe in order; where no arm is trained it is there for its data."""
+    """The stages of a recipe in order. A recipe that trains no arm is there for its data."""
     stages = stages_of(recipe.evaluate.arms)
     if "generate" not in stages and any(prompt.categories for prompt in train):
         return list(dict.fromkeys((*DATA, *stages)))
@@ -79,13 +79,10 @@ def plan(recipe: Recipe, policy: Policy, sets: PromptSets, speeds: Speeds, world
     unmeasured = sorted({each.model for each in works if each.hours is None and not each.steps})
     if unmeasured:
         notes.append(f"not measured yet: {', '.join(unmeasured)}; completions count as long as the recipe allows")
-    unpriced = [model for model, reference in models.items() if reference.kind == "api" and not _priced(works, model)]
+    priced = {each.model for each in works if each.dollars is not None}
+    unpriced = [model for model, reference in models.items() if reference.kind == "api" and model not in priced]
     notes += [f"no price of {model} in {recipe.price_list.name}" for model in unpriced]
     return Plan(works, notes)
-
-
-def _priced(works: Sequence[Work], model: str) -> bool:
-    return any(each.dollars is not None for each in works if each.model == model)
 
 
 class _Works(NamedTuple):
@@ -101,15 +98,17 @@ class _Works(NamedTuple):
             if stage == "evaluate":
                 for name in self.recipe.evaluate.arms:
                     yield from self._evaluate(name)
-            elif stage in (*DATA, "documents"):
-                yield from getattr(self, f"_{stage}")()
+            elif stage == "filter":
+                yield self._filter()
             elif arm:
-                yield from self._sft(stage) if arm.stage == "sft" else self._rl(stage)
+                yield from [self._sft(stage)] if arm.stage == "sft" else self._rl(stage)
+            elif stage != "report":
+                yield self._samples(stage)
 
     def _speed(self, model: str, role: str) -> Speed | None:
         """As a role, else as the base: an arm that is trained is as fast."""
-        found = self.speeds.get(str(parse_reference(model)), {})
-        return found.get(role) or found.get(BASE)
+        by_role = self.speeds.get(str(parse_reference(model)), {})
+        return by_role.get(role) or by_role.get(BASE)
 
     def _output(self, model: str, role: str, sampling: Sampling) -> float:
         speed = self._speed(model, role)
@@ -120,61 +119,52 @@ class _Works(NamedTuple):
         output, speed = self._output(model, role, sampling), self._speed(model, role)
         return work(stage, role, parse_reference(model), asked, output, prices, speed)
 
+    def _judge_work(
+        self, stage: str, role: str, prompts: Sequence[Prompt], answer: float, times: Sequence[int], k: int
+    ) -> Work:
+        """Each prompt's answer is `answer` tokens long, drawn `times` times and read `k` times each."""
+        judge = getattr(self.recipe.judge, role)
+        shown = (judged(self.recipe, self.policy, judge, each, reasoned=role == "filter") for each in prompts)
+        asked = [Asked(messages, round(answer), n, k) for messages, n in zip(shown, times, strict=True)]
+        return self._work(stage, role, judge.model, judge.sampling, asked)
+
     @property
     def _covered(self) -> list[Prompt]:
         return [prompt for prompt in self.sets.sft if prompt.categories]
 
     @property
-    def _writer(self) -> tuple[str, str]:
-        """(model, role) of whoever writes the samples."""
-        writer = self.recipe.writer
-        return (writer.model, "writer") if writer else (self.recipe.base.model, BASE)
+    def _writer(self) -> tuple[Model, str]:
+        """Whoever writes the samples, and its role."""
+        return (self.recipe.writer, "writer") if self.recipe.writer else (self.recipe.base, BASE)
 
     @property
     def _sample(self) -> int:
         """Tokens of one sample."""
-        return round(self._output(*self._writer, self.recipe.generate.sampling))
+        writer, role = self._writer
+        return round(self._output(writer.model, role, self.recipe.generate.sampling))
 
-    def _helpful(self) -> Iterator[Work]:
-        base, recipe = self.recipe.base, self.recipe.helpful
+    def _samples(self, stage: str) -> Work:
+        """Stages helpful, generate and documents."""
         templates = Templates.load(self.recipe.templates)
-        requests = [
-            Asked(asked_plainly(each, 0, templates, base.reasoning), times=recipe.samples) for each in self.sets.helpful
-        ]
-        yield self._work("helpful", BASE, base.model, recipe.sampling, requests)
-
-    def _generate(self) -> Iterator[Work]:
-        recipe, writer = self.recipe.generate, self.recipe.writer or self.recipe.base
-        templates = Templates.load(self.recipe.templates)
-        requests = [
-            Asked(asked(each, 0, self.policy, templates, writer.reasoning), times=recipe.samples)
-            for each in self._covered
-        ]
+        recipe: Helpful | Generate = self.recipe.generate
         model, role = self._writer
-        yield self._work("generate", role, model, recipe.sampling, requests)
+        if stage == "helpful":
+            recipe, model, role = self.recipe.helpful, self.recipe.base, BASE
+            shown = [asked_plainly(each, 0, templates, model.reasoning) for each in self.sets.helpful]
+        elif stage == "generate":
+            shown = [asked(each, 0, self.policy, templates, model.reasoning) for each in self._covered]
+        else:
+            about = document_prompts(self.world, self.policy, self.recipe.seed)
+            shown = [asked_about(each, 0, self.policy, templates, self.world, model.reasoning) for each in about]
+        requests = [Asked(messages, times=recipe.samples) for messages in shown]
+        return self._work(stage, role, model.model, recipe.sampling, requests)
 
-    def _documents(self) -> Iterator[Work]:
-        recipe, writer = self.recipe.generate, self.recipe.writer or self.recipe.base
-        templates = Templates.load(self.recipe.templates)
-        requests = [
-            Asked(asked_about(each, 0, self.policy, templates, self.world, writer.reasoning), times=recipe.samples)
-            for each in document_prompts(self.world, self.policy, self.recipe.seed)
-        ]
-        model, role = self._writer
-        yield self._work("documents", role, model, recipe.sampling, requests)
+    def _filter(self) -> Work:
+        prompts = self._covered
+        times = [self.recipe.generate.samples] * len(prompts)
+        return self._judge_work("filter", "filter", prompts, self._sample, times, self.recipe.filter.k)
 
-    def _filter(self) -> Iterator[Work]:
-        judge, samples = self.recipe.judge.filter, self.recipe.generate.samples
-        requests = [
-            Asked(self._shown(judge, each, reasoned=True), self._sample, samples, self.recipe.filter.k)
-            for each in self._covered
-        ]
-        yield self._work("filter", "filter", judge.model, judge.sampling, requests)
-
-    def _shown(self, judge: JudgeModel, prompt: Prompt, reasoned: bool = False) -> tuple[Message, ...]:
-        return judged(self.recipe, self.policy, judge, prompt, reasoned)
-
-    def _sft(self, arm: str) -> Iterator[Work]:
+    def _sft(self, arm: str) -> Work:
         recipe, model = self.recipe.sft, self.recipe.base.model
         count, _ = counter(parse_reference(model))
         about = document_prompts(self.world, self.policy, self.recipe.seed) if ARMS[arm].documents else self._covered
@@ -183,42 +173,38 @@ class _Works(NamedTuple):
         rows = [*taught, *plain[: round(recipe.helpful_ratio * len(taught))]]
         tokens = sum(count(turn["content"]) for each in rows for turn in each.messages) + self._sample * len(rows)
         steps = math.ceil(recipe.epochs * len(rows) / recipe.batch_size)
-        yield Work(arm, BASE, str(parse_reference(model)), 0, Usage(tokens * recipe.epochs, 0), steps)
+        return Work(arm, BASE, str(parse_reference(model)), 0, Usage(tokens * recipe.epochs, 0), steps)
 
     def _rl(self, arm: str) -> Iterator[Work]:
-        recipe, judge = self.recipe.rl, self.recipe.judge.reward
-        assert judge, "the recipe was checked"
+        recipe, base = self.recipe.rl, self.recipe.base.model
         everything = [*self.sets.rl, *self.sets.helpful]
         held, left = set_aside(everything, recipe, self.recipe.seed)
         dealt = schedule(left, recipe.steps, recipe.prompts_per_step, recipe.helpful_share, self.recipe.seed)
-        draws = Counter({id(each): recipe.group_size * n for each, n in _counted(dealt)})
-        draws.update({id(each): 2 for each in held})
+        draws = {key: recipe.group_size * n for key, n in Counter(map(id, dealt)).items()}
+        draws |= {id(each): 2 for each in held}
         prompts = [each for each in everything if id(each) in draws]
-        requests = [Asked(each.messages, times=draws[id(each)]) for each in prompts]
-        drawn = self._work(arm, BASE, self.recipe.base.model, recipe.sampling, requests)
-        yield Work(**{**vars(drawn), "steps": recipe.steps})
-        answer = round(self._output(self.recipe.base.model, BASE, recipe.sampling))
-        shown = [Asked(self._shown(judge, each), answer, draws[id(each)], recipe.judge_k) for each in prompts]
-        yield self._work(arm, "reward", judge.model, judge.sampling, shown)
+        times = [draws[id(each)] for each in prompts]
+        requests = [Asked(each.messages, times=n) for each, n in zip(prompts, times, strict=True)]
+        yield replace(self._work(arm, BASE, base, recipe.sampling, requests), steps=recipe.steps)
+        answer = self._output(base, BASE, recipe.sampling)
+        yield self._judge_work(arm, "reward", prompts, answer, times, recipe.judge_k)
 
     def _evaluate(self, arm: str) -> Iterator[Work]:
-        recipe, judge = self.recipe.evaluate, self.recipe.judge.evaluate
+        recipe, base = self.recipe.evaluate, self.recipe.base.model
         system = (Message(role="system", content=summary_view(self.policy)),) if ARMS[arm].summaries else ()
         prompts = [case.prompt for case in self.sets.cases]
-        base = self.recipe.base.model
+        answer = self._output(base, BASE, recipe.sampling)
         draws = {
             arm: 1,
             "thinking": (len(CUTS) + len(recipe.arms) - 1) * recipe.thinking,
             "budgets": len(recipe.budgets),
             "worst_of": recipe.worst_of.k if recipe.worst_of else 0,
         }
-        for stage, times in ((f"evaluate/{name}", times) for name, times in draws.items() if times):
-            asked = [Asked((*system, *each.messages), times=times) for each in prompts]
-            yield self._work(stage, BASE, base, recipe.sampling, asked)
+        for stage, n in ((f"evaluate/{name}", n) for name, n in draws.items() if n):
+            requests = [Asked((*system, *each.messages), times=n) for each in prompts]
+            yield self._work(stage, BASE, base, recipe.sampling, requests)
             if self.world != BUILT_IN:
-                answer = round(self._output(base, BASE, recipe.sampling))
-                shown = [Asked(self._shown(judge, each), answer, times, self.recipe.filter.k) for each in prompts]
-                yield self._work(stage, "evaluate", judge.model, judge.sampling, shown)
+                yield self._judge_work(stage, "evaluate", prompts, answer, [n] * len(prompts), self.recipe.filter.k)
 
 
 def judged(recipe: Recipe, policy: Policy, judge: JudgeModel, prompt: Prompt, reasoned: bool) -> tuple[Message, ...]:
@@ -227,11 +213,6 @@ def judged(recipe: Recipe, policy: Policy, judge: JudgeModel, prompt: Prompt, re
     view = spec_view(policy, prompt.categories) if prompt.categories else None
     request = FilterRequest(prompt, "", "", view or "") if reasoned else RewardRequest(prompt, "", view)
     return Judge(None, templates, judge.sampling).messages(request, 0)  # type: ignore[arg-type]  # nothing is drawn
-
-
-def _counted(prompts: Sequence[Prompt]) -> Iterator[tuple[Prompt, int]]:
-    by_id = {id(each): each for each in prompts}
-    return ((by_id[key], n) for key, n in Counter(map(id, prompts)).items())
 
 
 def keep_plan(run: "Run", speeds: Speeds) -> None:
@@ -269,29 +250,29 @@ def _sum(a: float | None, b: float | None) -> float | None:
 
 def _actual(run: "Run", stage: str) -> dict[str, float | None]:
     """What a finished stage took, and what remote calls it has made so far."""
-    found: dict[str, float | None] = dict.fromkeys(FIGURES)
+    taken: dict[str, float | None] = dict.fromkeys(FIGURES)
     if account := run.calls.stages.get(stage):
-        found["calls"] = sum(account.requests.values())
-        found["output"] = sum(usage.output for usage in account.usage.values())
-        found["dollars"] = account.dollars(read_prices(run.recipe.price_list))
+        taken["calls"] = sum(account.requests.values())
+        taken["output"] = sum(usage.output for usage in account.usage.values())
+        taken["dollars"] = account.dollars(read_prices(run.recipe.price_list))
     manifest = read_manifest(run.root / stage)
     if manifest is None:
-        return found
+        return taken
     counts, arm = manifest["counts"], ARMS.get(stage)
     if stage in ("documents", "helpful", "generate"):
         files = ("samples.jsonl",) if stage == "generate" else ("samples.jsonl", "rejected.jsonl")
         rows = [row for file in files for row in read_rows(run.root / stage / file)]
-        found |= {"calls": len(rows), "output": sum(row["usage"]["output"] for row in rows)}
+        taken |= {"calls": len(rows), "output": sum(row["usage"]["output"] for row in rows)}
     elif stage == "filter":
-        found["calls"] = counts["readings"]
+        taken["calls"] = counts["readings"]
     elif stage.startswith("evaluate/"):
         readings = 0 if run.world == BUILT_IN else (counts["samples"] - counts["empty"]) * run.recipe.filter.k
-        found["calls"] = counts["samples"] + readings
+        taken["calls"] = counts["samples"] + readings
     elif arm and arm.stage == "rl":
         steps = read_rows(run.root / stage / "metrics.jsonl")
-        found["calls"] = counts["rows"] + counts["judged"] * run.recipe.rl.judge_k
-        found["output"] = round(sum(row["rows"] * row["length"] for row in steps))
+        taken["calls"] = counts["rows"] + counts["judged"] * run.recipe.rl.judge_k
+        taken["output"] = round(sum(row["rows"] * row["length"] for row in steps))
     elif arm:
-        found["calls"] = manifest["outputs"]["metrics.jsonl"]["rows"]
-    found["hours"] = manifest["seconds"] / 3600
-    return found
+        taken["calls"] = manifest["outputs"]["metrics.jsonl"]["rows"]
+    taken["hours"] = manifest["seconds"] / 3600
+    return taken

@@ -30,15 +30,13 @@ if TYPE_CHECKING:
 STAGES = tuple(UPSTREAM)
 CALIBRATION = "calibration.json"
 """In evaluate/: how far the judge that evaluates agrees with people (`judge calibrate --answers`)."""
-BUDGETS, WORST, RETRIEVAL, THINKING = "budgets.json", "worst_of.json", "retrieval.json", "thinking.json"
-"""What else some runs have in evaluate/: rows by budget and number of draws, and of what the reasoning does."""
 LIBRARIES = ("torch", "transformers", "trl", "inspect_ai")
 
 
 def report(run: "Run") -> None:
     """Writes report.html in the run folder, from scratch each time. UserError where the run was not evaluated."""
     if read_manifest(run.root / "evaluate") is None:
-        raise UserError(f"{run.root}: was not evaluated yet; run `deliberant evaluate {run.root}` first")
+        raise UserError(f"{run.root}: has not been evaluated yet; run `deliberant evaluate {run.root}` first")
     write_atomically(run.root / "report.html", render(gather(run)).encode())
 
 
@@ -86,7 +84,7 @@ def gather(run: "Run") -> Evidence:
         facts["continues"] = f"{Path(run.recipe.from_run).name}, hash {run.covers['from_run']}"
     samples = {arm: read_samples(run.root, arm) for arm in arms}
     pooled = [sample for members in samples.values() for sample in members]
-    rows = [*results(run.root), *robust_rows(pooled), *_rows(run, BUDGETS), *_rows(run, WORST)]
+    rows = [*results(run.root), *robust_rows(pooled), *_rows(run, "budgets"), *_rows(run, "worst_of")]
     for facet in (ATTACK, LANGUAGE):
         rows += result_rows(pooled, run.policy, by=facet)
     return Evidence(
@@ -104,14 +102,14 @@ def gather(run: "Run") -> Evidence:
         moved=read_moved(run.root),
         cost=cost(run.root),
         spent=compared(run),
-        retrieval=_rows(run, RETRIEVAL),
-        thinking=_rows(run, THINKING),
+        retrieval=_rows(run, "retrieval"),
+        thinking=_rows(run, "thinking"),
         coverage=coverage(run.root) if read_manifest(run.root / "filter") is not None else None,
     )
 
 
 def _of_judge(run: "Run") -> str:
-    """What to believe of rates that a model read."""
+    """How far to trust rates that a model read."""
     judges = run.recipe.judge
     said = [f"No mechanical reading: {judges.evaluate.model} scored each answer against the policy."]
     if judges.filter.model == judges.evaluate.model:
@@ -120,8 +118,8 @@ def _of_judge(run: "Run") -> str:
     if not path.exists():
         said.append("Nobody has held it against people yet: deliberant judge calibrate RUN --answers FILE.")
         return " ".join(said)
-    found = {row["figure"]: row for row in read_json(path, "delete it and calibrate again")["judge"]}
-    right, kappa = found["accuracy"], found["Cohen's kappa"]
+    figures = {row["figure"]: row for row in read_json(path, "delete it and calibrate again")["judge"]}
+    right, kappa = figures["accuracy"], figures["Cohen's kappa"]
     ends = [kappa[each] for each in ("value", "low", "high")]
     agreed = "none to tell" if None in ends else "{:.2f} [{:.2f}, {:.2f}], where 0 is chance".format(*ends)
     said.append(
@@ -131,6 +129,6 @@ def _of_judge(run: "Run") -> str:
 
 
 def _rows(run: "Run", name: str) -> list[dict[str, Any]]:
-    """Rows that a run has or has not, in its evaluate folder."""
-    path = run.root / "evaluate" / name
+    """What `measures` counted, where the run has it."""
+    path = run.root / "evaluate" / f"{name}.json"
     return list(read_json(path, "delete it and measure again", list)) if path.exists() else []

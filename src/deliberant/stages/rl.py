@@ -21,9 +21,9 @@ from deliberant.run.arms import ARMS, BASE
 from deliberant.run.checks import completions_each
 from deliberant.run.folder import TRAINER, StageFolder
 from deliberant.run.schedule import planned, replanned, sides
+from deliberant.stages.filter import check_unscored
 from deliberant.training import held_out
 from deliberant.training.rollouts import Rollouts
-from deliberant.util.errors import RunError
 from deliberant.util.files import fingerprint, write_json
 from deliberant.util.processes import from_leader, leader_first, leads
 
@@ -127,9 +127,13 @@ def fit(
                 rest(row["step"])
     totals = Counter({name: sum(row.get(name, 0) for row in done) for name in COUNTS})  # an older row lacks some
 
+    def check(grace: int) -> None:
+        limit = run.recipe.filter.max_unscored
+        check_unscored("rl", "reward", totals["unscored"], totals["judged"], limit, grace)
+
     def metrics(step: int, logs: dict[str, Any]) -> dict[str, Any]:
         totals.update({name: rollouts.account[name] for name in COUNTS})
-        check_unscored(totals["judged"], totals["unscored"], run.recipe.filter.max_unscored, GRACE)
+        check(GRACE)
         training.append_rows(rollouts_file, rollouts.shown)
         wanted = {"loss": "loss", "lr": "learning_rate", "grad_norm": "grad_norm", "entropy": "entropy", "kl": "kl"}
         wanted |= {"vllm_gap": "sampling/sampling_logp_difference/mean"}
@@ -207,14 +211,5 @@ def fit(
         )
         training.train(trainer, resume, folder.dir / "checkpoint", start, run.recipe.lora)
     if leads():
-        check_unscored(totals["judged"], totals["unscored"], run.recipe.filter.max_unscored, 0)
+        check(0)
     return dict(totals)
-
-
-def check_unscored(judged: int, unscored: int, limit: float, grace: int) -> None:
-    """RunError when more than the share `limit` of judged answers has no score; until `grace` answers, of `grace`."""
-    if unscored > limit * max(judged, grace):
-        raise RunError(
-            f"rl: {unscored} of {judged} judged answers are unscored (filter.max_unscored allows {limit:.0%}); use "
-            "another judge, or raise judge.reward.max_new_tokens or the limit"
-        )

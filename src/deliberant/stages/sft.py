@@ -96,7 +96,7 @@ def collect(run: "Run", arm: str) -> Rows:
 
 
 def _why_none(run: "Run", kept: int) -> str:
-    """What took every sample: a length, or the filter for the reason that it gave most often."""
+    """Why no sample is left: all are too long, or the filter rejected them, with its most frequent reason."""
     if kept:
         return f"the {kept} kept are all over sft.max_tokens ({run.recipe.sft.max_tokens}); raise it"
     reasons = Counter(row["reason"] for row in read_rows(run.root / "filter" / "rejected.jsonl"))

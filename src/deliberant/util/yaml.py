@@ -1,7 +1,7 @@
 """YAML that users write: every mistake in it has its line, and so has every key, for what is wrong with its value."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from deliberant.util.errors import UserError
 from deliberant.util.mistakes import first_mistake
 
+Model = TypeVar("Model", bound=BaseModel)
 Where = tuple[int | str, ...]
 """Keys and indices from the top."""
 Places = dict[Where, str]
@@ -63,6 +64,18 @@ def mistaken(error: ValidationError, model: type[BaseModel], places: Places) -> 
     """The first mistake in what was read, with its file and line."""
     where, what = first_mistake(error, model)
     return UserError(f"{place(places, where)}: {what}")
+
+
+def read_model(path: Path, model: type[Model]) -> tuple[Model, Places]:
+    """A file as `model` has it, and where its keys stand. UserError with file and line for a mistake in it."""
+    try:
+        data, places = parsed(path, path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as UTF-8 text ({error}); check the path") from None
+    try:
+        return model.model_validate(data), places
+    except ValidationError as error:
+        raise mistaken(error, model, places) from None
 
 
 def _mark(node: yaml.Node, where: Where, path: Path, places: Places) -> None:

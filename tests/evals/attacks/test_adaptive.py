@@ -22,10 +22,9 @@ from inspect_ai.solver import Solver
 
 from deliberant.evals.attacks.crescendo import crescendo
 from deliberant.evals.attacks.forged import WORDINGS, forged
-from deliberant.evals.attacks.pair import pair
 from deliberant.evals.attacks.retry import filled, read_groups, retry
 from deliberant.evals.attacks.roles import Reading, read_feedback, refuses, written_message
-from deliberant.evals.attacks.tap import tap
+from deliberant.evals.attacks.tap import pair, tap
 from deliberant.evals.samples import case_row
 from deliberant.util.errors import UserError
 from tests.evals.providers import Busy, blocked, scripted, seen, shown

@@ -10,12 +10,12 @@ worst answer came, with
     attacker_refusals, attacker_unread, feedback_unread
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser, GenerateConfig, ModelOutput, get_model
-from inspect_ai.solver import TaskState
+from inspect_ai.solver import Generate, Solver, TaskState
 
 from deliberant.evals.attacks.roles import Attacker, Feedback, Reading
 from deliberant.evals.provider import messages_of, read_output
@@ -53,7 +53,7 @@ class Attempts:
         state.metadata |= {"id": f"{state.sample_id}@{name}", "plain": self.request, "attack": name}
         self.seed = seed_of([name, seed, str(state.sample_id), state.epoch])
         self.feedback = Feedback(self.seed, world)
-        self.attacker: Attacker | None = None
+        self.attacker = Attacker(self.seed)
         self.all: list[Attempt] = []
 
     @property
@@ -90,20 +90,41 @@ class Attempts:
         worst = max(reversed(self.all), key=lambda attempt: attempt.reading.score or 0)
         state = self._state
         state.output = worst.output
-        state.messages = [*self._beginning, *self._said()]
+        said = [message for each in self.all for message in (each.asked[-1], each.output.message)]
+        state.messages = [*self._beginning, *said]
         state.metadata |= {
-            "messages": [*messages_of([*self._beginning, *worst.asked])],
+            "messages": list(messages_of([*self._beginning, *worst.asked])),
             "queries": len(self.all),
             "success_at": self.success_at,
-            "attacker_refusals": self.attacker.refusals if self.attacker else 0,
-            "attacker_unread": self.attacker.unread if self.attacker else 0,
+            "attacker_refusals": self.attacker.refusals,
+            "attacker_unread": self.attacker.unread,
             "feedback_unread": self.feedback.unread,
         }
         return state
 
-    def _said(self) -> list[ChatMessage]:
-        """Every query's last turn and answer, in order."""
-        return [message for each in self.all for message in (each.asked[-1], each.output.message)]
+
+def attack_solver(
+    name: str,
+    queries: int,
+    success: int,
+    seed: int,
+    world: str | None,
+    attack: Callable[[Attempts], Awaitable[None]],
+) -> Solver:
+    """The solver that runs `attack` on every case that should be declined; the others are asked as they stand.
+
+    `queries` bounds what is asked of the target; `success`: the score, of 10, that ends an attack. In the built-in
+    world (`world="micro"`) answers show their style; elsewhere the model in role `feedback`, or `grader`, reads them.
+    """
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        if harmless(state):
+            return await generate(state)
+        attempts = Attempts(state, name, queries, success, seed, world)
+        await attack(attempts)
+        return await attempts.finish()
+
+    return solve
 
 
 def harmless(state: TaskState) -> bool:

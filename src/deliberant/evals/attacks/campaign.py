@@ -15,9 +15,8 @@ from inspect_ai.solver import Solver
 
 from deliberant.evals.attacks.crescendo import crescendo
 from deliberant.evals.attacks.forged import forged
-from deliberant.evals.attacks.pair import pair
 from deliberant.evals.attacks.retry import retry
-from deliberant.evals.attacks.tap import tap
+from deliberant.evals.attacks.tap import pair, tap
 from deliberant.evals.grader import generate_config
 from deliberant.evals.provider import messages_of, read_output, turns, usage_of
 from deliberant.evals.samples import ScoredSample, case_row, row_case
@@ -98,12 +97,12 @@ def attack_model(
         if "--model-role" in reason:
             raise UserError(reason)
         raise RunError(f"{attack} on {log.eval.model}: {reason}; what is finished is kept in {logs}")
-    found = {str(sample.id): sample for sample in read_eval_log(log.location).samples or ()}
-    return [_scored(arm, found[case.prompt.id], log.eval.model, world) for case in cases]
+    by_id = {str(sample.id): sample for sample in read_eval_log(log.location).samples or ()}
+    return [_score(arm, by_id[case.prompt.id], log.eval.model, world) for case in cases]
 
 
-def _scored(arm: str, sample: EvalSample, model: str, world: str | None) -> ScoredSample:
-    """As the state of the sample says that it went (`attempts`)."""
+def _score(arm: str, sample: EvalSample, model: str, world: str | None) -> ScoredSample:
+    """The scored sample of an attack, by the metadata that it left (`attempts`)."""
     asked, reader = row_case(sample.metadata), style_reader(world)
     usage = usage_of(sample.model_usage.get(model))
     if sample.error:

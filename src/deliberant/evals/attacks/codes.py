@@ -1,4 +1,4 @@
-"""How attacks write a text so that a filter for plain words does not see it, and how an answer in such a code is read.
+"""How attacks write a text so that a filter for plain words misses it, and how an answer in such a code is read.
 
 Codes of letters are those of `prompts/encodings.py`; the rest take any text. Where a code has no way back, nothing is
 ever decoded from it: it is for requests alone.
@@ -28,26 +28,22 @@ TAGS, FULL = 0xE0000, 0xFEE0
 
 @dataclass(frozen=True)
 class Code:
-    """`found`: what a passage in this code looks like, so that it alone is decoded; without it a text is one whole."""
+    """`look`: what a passage in this code looks like, so that it alone is decoded; without it a text is one whole."""
 
     encode: Callable[[str], str]
     decode: Callable[[str], str] | None = None
-    found: re.Pattern[str] | None = None
-
-    def accepts(self, text: str) -> bool:
-        """Whether `decode` gives this text back."""
-        return self.decode is not None and self.decode(self.encode(text)) == text
+    look: re.Pattern[str] | None = None
 
 
 def _letters(name: str) -> Code:
     """A code of letters, word by word: one that would not come back (digits, in leet) stays as it is."""
     encode, decode = ENCODINGS[name]
 
-    def word(found: re.Match[str]) -> str:
+    def word(match: re.Match[str]) -> str:
         try:
-            return encode(found[0])
+            return encode(match[0])
         except ValueError:
-            return found[0]
+            return match[0]
 
     return Code(lambda text: re.sub(r"\S+", word, plain(text)), lambda text: decode(text.lower()))
 
@@ -71,7 +67,7 @@ def _signs(name: str) -> Code:
     return Code(encode, decode)
 
 
-def _swapped(name: str, prepare: Callable[[str], str] = str) -> Code:
+def _swap_letters(name: str, prepare: Callable[[str], str] = str) -> Code:
     """A character for each letter; what has none stays as it is."""
     there = {ord(letter): coded for letter, coded in _alphabet(name).items()}
     back = {ord(coded): letter for letter, coded in _alphabet(name).items()}
@@ -84,7 +80,7 @@ def _shift(by: int) -> Code:
     return Code(lambda text: text.translate(there), lambda text: text.translate(back))
 
 
-def _marked(text: str) -> str:
+def _mark_letters(text: str) -> str:
     return "".join(each + MARKS[place % 4] * each.isalpha() for place, each in enumerate(text))
 
 
@@ -121,12 +117,12 @@ CODES: dict[str, Code] = {
     ),
     "morse": _signs("morse"),
     "nato": _signs("nato"),
-    "braille": _swapped("braille", plain),
+    "braille": _swap_letters("braille", plain),
     "zero-width": Code(lambda text: ZERO_WIDTH.join(text), lambda text: text.replace(ZERO_WIDTH, "")),
-    "lookalikes": _swapped("lookalikes"),
+    "lookalikes": _swap_letters("lookalikes"),
     "tags": _shift(TAGS),
     "wide": _shift(FULL),
-    "marked": Code(_marked, lambda text: re.sub(f"[{MARKS}]", "", text)),
+    "marked": Code(_mark_letters, lambda text: re.sub(f"[{MARKS}]", "", text)),
     "letters": Code(
         lambda text: "   ".join(" ".join(word) for word in text.split()),
         lambda text: " ".join(word.replace(" ", "") for word in re.split(r" {2,}", text)),
@@ -145,7 +141,7 @@ def read_in(code: str, answer: str) -> str:
     Passages that look like the code are decoded one by one; of a code without such a look the whole text, where that
     makes more English words of it. Invisible marks are no words, so what is the same without them is taken, too.
     """
-    found, decode = CODES[code].found, CODES[code].decode
+    look, decode = CODES[code].look, CODES[code].decode
     assert decode is not None, f"{code} cannot be decoded"
 
     def passage(match: re.Match[str]) -> str:
@@ -154,8 +150,8 @@ def read_in(code: str, answer: str) -> str:
         except (ValueError, binascii.Error):
             return match[0]
 
-    if found:
-        return found.sub(passage, answer)
+    if look:
+        return look.sub(passage, answer)
     back = decode(answer)
     return back if _english(back) > _english(answer) else answer
 

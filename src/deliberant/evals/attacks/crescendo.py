@@ -7,10 +7,10 @@ A turn that was refused is taken back: the target does not see it again, and the
 """
 
 from inspect_ai.model import ChatMessage, ChatMessageUser
-from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.solver import Solver, solver
 
-from deliberant.evals.attacks.attempts import SUCCESS, Attempts, harmless
-from deliberant.evals.attacks.roles import WORST, Attacker
+from deliberant.evals.attacks.attempts import SUCCESS, Attempts, attack_solver
+from deliberant.evals.attacks.roles import WORST
 
 
 @solver
@@ -23,20 +23,13 @@ def crescendo(
     world: str | None = None,
 ) -> Solver:
     """At most `turns` in the conversation, and `backtracks` turns taken back; other parameters as those of `tap`."""
-
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        if harmless(state):
-            return await generate(state)
-        attempts = Attempts(state, "crescendo", queries, success, seed, world)
-        attempts.attacker = Attacker(attempts.seed)
-        await escalate(attempts, attempts.attacker, turns, backtracks)
-        return await attempts.finish()
-
-    return solve
+    return attack_solver(
+        "crescendo", queries, success, seed, world, lambda attempts: escalate(attempts, turns, backtracks)
+    )
 
 
-async def escalate(attempts: Attempts, attacker: Attacker, turns: int, backtracks: int) -> None:
-    """One conversation. A message that could not be written counts as one taken back, so that there is an end."""
+async def escalate(attempts: Attempts, turns: int, backtracks: int) -> None:
+    """One conversation. A message that could not be written counts as a turn taken back, so that the loop ends."""
     said: tuple[ChatMessage, ...] = ()
     refused: list[str] = []
     score: int | None = None
@@ -47,7 +40,7 @@ async def escalate(attempts: Attempts, attacker: Attacker, turns: int, backtrack
             "score": f"{score or '?'} of {WORST}",
             "refused": "\n\n".join(refused) or "None yet.",
         }
-        message = await attacker.write("crescendo.txt", values)
+        message = await attempts.attacker.write("crescendo.txt", values)
         if message is None:
             backtracks -= 1
             continue

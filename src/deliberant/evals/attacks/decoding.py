@@ -1,4 +1,4 @@
-"""Which codes a model can read at all: an attack in one that it cannot says nothing about its policy.
+"""Which codes a model can read at all: an attack in any other says nothing about its policy.
 
 The paper's encoding evaluation (section 4.3) fails a prompt where any variant is answered; what cannot be decoded would
 count as held.
@@ -7,7 +7,6 @@ count as held.
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,30 +37,22 @@ class Decoded:
         return self.right >= LEAST * self.n
 
 
-@cache
-def _asked(file: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return loaded
-
-
-def can_decode(
-    sampler: Sampler, codes: Iterable[str], file: Path = FILE, sampling: Sampling = SAMPLING
-) -> dict[str, Decoded]:
+def can_decode(sampler: Sampler, codes: Iterable[str], file: Path = FILE) -> dict[str, Decoded]:
     """For each of these codes, how many harmless sentences `sampler` decodes, greedily; `file` has them and the words.
 
     A sentence came back where the answer holds it, whatever case and punctuation.
     """
-    said = _asked(file)
+    said: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     sentences: list[str] = said["sentences"]
-    found = {}
+    decoded = {}
     for code in codes:
         name = said.get("names", {}).get(code, code)
         values = [{"name": name, "coded": CODES[code].encode(sentence)} for sentence in sentences]
         requests = [Request((Message(role="user", content=fill(said["ask"], each)),), 0) for each in values]
-        drawn = sampler.sample(requests, sampling)
+        drawn = sampler.sample(requests, SAMPLING)
         right = sum(_words(sentence) in _words(each.answer) for sentence, each in zip(sentences, drawn, strict=True))
-        found[code] = Decoded(right, len(sentences))
-    return found
+        decoded[code] = Decoded(right, len(sentences))
+    return decoded
 
 
 def readable(attacks: Iterable[Attack], decodes: Mapping[str, Decoded]) -> list[Attack]:

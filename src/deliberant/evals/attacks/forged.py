@@ -13,11 +13,10 @@ from pathlib import Path
 
 from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.model import get_model
-from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.solver import Solver, solver
 
-from deliberant.evals.attacks.attempts import SUCCESS, Attempts, harmless
+from deliberant.evals.attacks.attempts import SUCCESS, Attempts, attack_solver
 from deliberant.evals.attacks.retry import read_groups
-from deliberant.evals.attacks.roles import Attacker
 from deliberant.evals.provider import DeliberantAPI
 from deliberant.templates.loader import fill_from
 
@@ -31,21 +30,17 @@ def forged(
     """Every wording once; parameters as those of `tap`."""
     lines = read_groups(WORDINGS, "prefix" if prefix else "turn", ("request", "reasoning"))
 
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        if harmless(state):
-            return await generate(state)
+    async def attack(attempts: Attempts) -> None:
         if prefix and isinstance(get_model().api, DeliberantAPI):
-            raise PrerequisiteError(f"{get_model()} does not go on from a turn that was begun: leave out -S prefix")
-        attempts = Attempts(state, "forged", queries, success, seed, world)
-        attempts.attacker = Attacker(attempts.seed)
+            raise PrerequisiteError(f"{get_model()} cannot continue a turn that was begun: leave out -S prefix")
         nearby = await attempts.attacker.write("nearby.txt", {"request": attempts.request})
-        if nearby is not None:
-            said = (await attempts.ask(nearby, read=False)).said
-            values = {"request": attempts.sent, "reasoning": said.reasoning.strip() or said.answer.strip()}
-            for line in lines:
-                if not attempts.over:
-                    text = fill_from(line, values)
-                    await (attempts.ask(attempts.sent, text) if prefix else attempts.ask(text))
-        return await attempts.finish()
+        if nearby is None:
+            return
+        said = (await attempts.ask(nearby, read=False)).said
+        values = {"request": attempts.sent, "reasoning": said.reasoning.strip() or said.answer.strip()}
+        for line in lines:
+            if not attempts.over:
+                text = fill_from(line, values)
+                await (attempts.ask(attempts.sent, text) if prefix else attempts.ask(text))
 
-    return solve
+    return attack_solver("forged", queries, success, seed, world, attack)

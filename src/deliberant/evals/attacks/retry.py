@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inspect_ai.model import ChatMessage, ChatMessageUser
-from inspect_ai.solver import Generate, Solver, TaskState, solver
-from pydantic import RootModel, ValidationError
+from inspect_ai.solver import Solver, solver
+from pydantic import RootModel
 
-from deliberant.evals.attacks.attempts import SUCCESS, Attempts, harmless
+from deliberant.evals.attacks.attempts import SUCCESS, Attempts, attack_solver
 from deliberant.evals.provider import in_one_line
 from deliberant.prompts.encodings import ENCODINGS, plain
 from deliberant.run.recipe import BUILT_IN
 from deliberant.templates.loader import fill_from, placeholders
 from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
-from deliberant.util.yaml import mistaken, parsed
+from deliberant.util.yaml import read_model
 
 HERE = Path(__file__).parent
 
@@ -43,36 +43,22 @@ def retry(
     with in_one_line():
         folder = HERE.parents[1] / "micro" if world == BUILT_IN else HERE
         lines = read_groups(Path(data) if data else folder / "retry.yaml", groups)
-
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        if harmless(state):
-            return await generate(state)
-        attempts = Attempts(state, "retry", queries, success, seed, world)
-        await ask_again(attempts, lines)
-        return await attempts.finish()
-
-    return solve
+    return attack_solver("retry", queries, success, seed, world, lambda attempts: ask_again(attempts, lines))
 
 
 def read_groups(path: Path, only: str | list[str] | None, known: Sequence[str] = ("request", *ENCODINGS)) -> list[str]:
     """What is said, of all groups or of some, with `known` placeholders. UserError with file and line for a mistake."""
-    try:
-        data, places = parsed(path, path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot read it ({error.strerror}); check the path") from error
-    try:
-        found = _Groups.model_validate(data).root
-    except ValidationError as error:
-        raise mistaken(error, _Groups, places) from error
-    wanted = only.split(",") if isinstance(only, str) else only or list(found)
+    read, places = read_model(path, _Groups)
+    groups = read.root
+    wanted = only.split(",") if isinstance(only, str) else only or list(groups)
     for name in wanted:
-        if name not in found:
-            raise UserError(f"{path}: there is no group '{name}'; {nearest(name, found)}")
-    for name, lines in found.items():
+        if name not in groups:
+            raise UserError(f"{path}: there is no group '{name}'; {nearest(name, groups)}")
+    for name, lines in groups.items():
         for index, line in enumerate(lines):
             for strange in sorted(placeholders(line) - {*known}):
                 raise UserError(f"{places[name, index]}: unknown placeholder '{strange}'; {nearest(strange, known)}")
-    return [line for name, lines in found.items() if name in wanted for line in lines]
+    return [line for name, lines in groups.items() if name in wanted for line in lines]
 
 
 async def ask_again(attempts: Attempts, lines: list[str]) -> None:

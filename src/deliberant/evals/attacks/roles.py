@@ -7,6 +7,7 @@ answer anew: this reading only steers.
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from inspect_ai._util.error import PrerequisiteError
@@ -44,16 +45,16 @@ class Reading:
 
 
 def written_message(text: str) -> str | None:
-    """What stands behind the last line `message:`, to the end; None where there is nothing."""
-    found = list(_MESSAGE.finditer(text))
-    message = text[found[-1].end() :].strip() if found else ""
+    """The text behind the last `message:` to the end; None where there is none."""
+    marks = list(_MESSAGE.finditer(text))
+    message = text[marks[-1].end() :].strip() if marks else ""
     if len(message) > 1 and message[0] == message[-1] == '"':
         message = message[1:-1].strip()
     return message or None
 
 
 def refuses(text: str) -> bool:
-    """Whether what an attacker wrote in place of a message declines to write one."""
+    """Whether an attacker, in place of a message, declined to write one."""
     return _REFUSAL.search(text) is not None
 
 
@@ -66,11 +67,11 @@ def read_feedback(text: str) -> Reading | None:
 class Party:
     """A model in a role, asked by prompt files. PrerequisiteError, in one line, where the role has no model."""
 
-    def __init__(self, role: str, who: str, seed: int, *, temperature: float, max_tokens: int = 1024) -> None:
+    def __init__(self, role: str, who: str, seed: int, *, temperature: float) -> None:
         chosen = FEEDBACK if role == GRADER and FEEDBACK in model_roles() else role
         if chosen not in model_roles():
             raise PrerequisiteError(f"there is no model {who}: add --model-role {role}=PROVIDER/MODEL")
-        config = GenerateConfig(temperature=temperature, max_tokens=max_tokens)
+        config = GenerateConfig(temperature=temperature, max_tokens=1024)
         self._model: Model = get_model(role=chosen, required=True, config=config)
         self._templates = Templates.load("attacks")
         self._kind: Role = "attacker" if role == ATTACKER else "evaluate"
@@ -89,10 +90,14 @@ class Attacker:
     """Writes what the target is asked next. `refusals` counts replies that decline to, `unread` others without one."""
 
     def __init__(self, seed: int) -> None:
-        self._party = Party(ATTACKER, "that writes attacks", seed, temperature=1.0)
+        self._seed = seed
         self._asked = 0
         self.refusals = 0
         self.unread = 0
+
+    @cached_property
+    def _party(self) -> Party:
+        return Party(ATTACKER, "that writes attacks", self._seed, temperature=1.0)
 
     async def write(self, file: str, values: dict[str, str]) -> str | None:
         """A message; None where `TRIES` replies held none."""
@@ -140,5 +145,5 @@ class Feedback:
         if self._party is None:
             return True
         words = await self._party.ask("on-topic.txt", {"request": request, "message": message}, 0)
-        found = _ON_TOPIC.findall(words.answer)
-        return not found or found[-1].lower() == "yes"
+        verdicts = _ON_TOPIC.findall(words.answer)
+        return not verdicts or verdicts[-1].lower() == "yes"

@@ -6,14 +6,12 @@ al. 2024), PAP (Zeng et al. 2024), H-CoT (Kuo et al. 2025), policies as config f
 are written out beforehand, the assistant's included; what adapts to the answers is a solver beside this module.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter
 
 from deliberant.evals.attacks.codes import CODES, read_in
 from deliberant.prompts.types import Case, Message, Prompt
@@ -44,52 +42,29 @@ class Attack:
     held_out: bool = False
 
 
-class _Turn(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    role: Literal["user", "assistant"]
-    content: str
-
-
-def _turns(value: Any) -> Any:
-    """A text alone is one user turn."""
-    return [{"role": "user", "content": value}] if isinstance(value, str) else value
-
-
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    ask: Annotated[list[_Turn], BeforeValidator(_turns)]
-    code: str | None = None
-    answer: str | None = None
-    held_out: bool = False
-
-
-_FILE = TypeAdapter(dict[str, dict[str, _Row]])
-
-
-def _read(file: Path) -> Iterator[Attack]:
-    groups = _FILE.validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
-    for group, rows in groups.items():
-        for name, row in rows.items():
-            turns = tuple(Message(role=turn.role, content=turn.content) for turn in row.ask)
-            yield Attack(name, group, turns, row.code, row.answer, row.held_out)
-
-
-def _by_name(files: Iterable[Path]) -> dict[str, Attack]:
-    found = [attack for file in files for attack in _read(file)]
-    assert len({attack.name for attack in found}) == len(found), "two attacks of one name"
-    return {attack.name: attack for attack in found}
+def _read(*files: Path) -> dict[str, Attack]:
+    """By name. A file holds groups of attacks; `ask` is the turns, or the text of the only one."""
+    attacks = {}
+    for file in files:
+        for group, rows in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+            for name, row in rows.items():
+                ask = row.pop("ask")
+                turns: list[Message] = [{"role": "user", "content": ask}] if isinstance(ask, str) else ask
+                assert name not in attacks, f"two attacks are called {name}"
+                attacks[name] = Attack(name, group, tuple(turns), **row)
+    return attacks
 
 
 @cache
 def attacks() -> Mapping[str, Attack]:
     """The attacks on models in general, by name."""
-    return _by_name(sorted(STATIC.glob("*.yaml")))
+    return _read(*sorted(STATIC.glob("*.yaml")))
 
 
 @cache
 def world_attacks() -> Mapping[str, Attack]:
     """The attacks in the built-in world's own words, by name."""
-    return _by_name([WORLD])
+    return _read(WORLD)
 
 
 @cache
@@ -101,12 +76,12 @@ def attacks_named(names: Iterable[str]) -> list[Attack]:
     """The attacks of these names, or of these groups, each once. UserError with the nearest for any other name."""
     known = _known()
     groups = {attack.group for attack in known.values()}
-    found: dict[str, Attack] = {}
+    chosen: dict[str, Attack] = {}
     for name in names:
         if name not in known and name not in groups:
             raise UserError(f"there is no attack '{name}'; {nearest(name, [*known, *groups])}")
-        found |= {each.name: each for each in known.values() if name in (each.name, each.group)}
-    return list(found.values())
+        chosen |= {each.name: each for each in known.values() if name in (each.name, each.group)}
+    return list(chosen.values())
 
 
 def attacked_prompt(prompt: Prompt, attack: Attack) -> Prompt:

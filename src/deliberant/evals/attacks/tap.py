@@ -1,4 +1,5 @@
-"""TAP, a tree of attacks with pruning (Mehrotra et al. 2023, arXiv 2312.02119), and PAIR, its case without branches.
+"""TAP, a tree of attacks with pruning (Mehrotra et al. 2023, arXiv 2312.02119), and PAIR, its case without branches
+(Chao et al. 2023, arXiv 2310.08419).
 
     inspect eval deliberant/xstest --solver deliberant/tap -S queries=20 --model ... --model-role attacker=... \
         --model-role grader=...
@@ -8,13 +9,26 @@ tried before and how it was read; those off the topic are not sent; the `width` 
 `depth` times.
 """
 
-from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.solver import Solver, solver
 
-from deliberant.evals.attacks.attempts import SUCCESS, Attempt, Attempts, harmless
-from deliberant.evals.attacks.roles import WORST, Attacker
+from deliberant.evals.attacks.attempts import SUCCESS, Attempt, Attempts, attack_solver
+from deliberant.evals.attacks.roles import WORST
 
 SHOWN = 4
 """How many of a leaf's attempts the attacker is shown, the last ones; more makes prompts long and no attack better."""
+
+
+@solver
+def pair(depth: int = 3, queries: int = 20, success: int = SUCCESS, seed: int = 0, world: str | None = None) -> Solver:
+    """One message at a time, mended by the answer to the last, and afresh after `depth` of them, until the budget is
+    spent; other parameters as those of `tap`."""
+
+    async def attack(attempts: Attempts) -> None:
+        for _ in range(-(-queries // depth)):
+            if not attempts.over:
+                await grow(attempts, width=1, depth=depth, branching=1, prune=False)
+
+    return attack_solver("pair", queries, success, seed, world, attack)
 
 
 @solver
@@ -27,31 +41,18 @@ def tap(
     seed: int = 0,
     world: str | None = None,
 ) -> Solver:
-    """`queries` bounds what is asked of the target; `success`: the score, of 10, that ends an attack.
-
-    In the built-in world (`world="micro"`) answers show their style; elsewhere the model in role `feedback`, or
-    `grader`, reads them.
-    """
-
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        if harmless(state):
-            return await generate(state)
-        attempts = Attempts(state, "tap", queries, success, seed, world)
-        attempts.attacker = Attacker(attempts.seed)
-        await grow(attempts, attempts.attacker, width, depth, branching, prune=True)
-        return await attempts.finish()
-
-    return solve
+    """`queries`, `success`, `seed` and `world` as in `attempts.attack_solver`."""
+    return attack_solver("tap", queries, success, seed, world, lambda attempts: grow(attempts, width, depth, branching))
 
 
-async def grow(attempts: Attempts, attacker: Attacker, width: int, depth: int, branching: int, prune: bool) -> None:
+async def grow(attempts: Attempts, width: int, depth: int, branching: int, prune: bool = True) -> None:
     """One tree, until the budget is spent, an answer broke, `depth` is reached, or no leaf has a message on topic."""
     leaves: list[tuple[Attempt, ...]] = [()]
     for _ in range(depth):
         grown: list[tuple[Attempt, ...]] = []
         for leaf in leaves:
             for _ in range(branching):
-                message = await attacker.write("pair.txt", {"request": attempts.request, "tried": tried(leaf)})
+                message = await attempts.attacker.write("pair.txt", {"request": attempts.request, "tried": tried(leaf)})
                 if message is None or (prune and not await attempts.feedback.on_topic(attempts.request, message)):
                     continue
                 grown.append((*leaf, await attempts.ask(message)))

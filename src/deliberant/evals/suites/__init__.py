@@ -1,1 +1,0 @@
-"""One file each: a suite, and its task for Inspect."""
