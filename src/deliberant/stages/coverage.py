@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deliberant.policy import load_policy
-from deliberant.prompts.reader import iterate_prompts
+from deliberant.prompts.reader import read_prompts
 from deliberant.report.coverage import ALL, NO_CLAUSE, UNKNOWN, UNSTATED, ClauseRow, Coverage, Tally, total_of
 from deliberant.run.folder import finished, sft_file
 from deliberant.run.run import NOTE
@@ -39,7 +39,7 @@ def coverage(root: Path) -> Coverage:
     columns: dict[tuple[str, str], int] = {}
     ids, column_of = dict[str, int](), array("I")
     known = sft_file(root)
-    for prompt in iterate_prompts(known):
+    for prompt in read_prompts(known):
         ids[prompt.id] = len(ids)
         column_of.append(columns.setdefault((prompt.framing or UNSTATED, prompt.source or UNSTATED), len(columns)))
     cells: dict[tuple[int, int], list[int]] = {}

@@ -3,15 +3,17 @@
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from deliberant.util.errors import UserError
+from deliberant.util.files import no_pipe
 from deliberant.util.mistakes import first_mistake
 from deliberant.util.names import repeated
 
+Model = TypeVar("Model", bound=BaseModel)
 Where = tuple[int | str, ...]
 """Keys and indices from the top."""
 Places = dict[Where, str]
@@ -38,6 +40,12 @@ class Loader(yaml.SafeLoader):
         if (twice := repeated(str(key.value) for key, _ in keys)) is not None:
             raise yaml.constructor.ConstructorError(None, None, f"'{twice}' is given twice", node.start_mark)
         return super().construct_mapping(node, deep)
+
+
+class TextLoader(Loader):
+    """Reads every value as the text that it is, `1.10`, `no` and `true` too."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]  # the stub has no ClassVar
 
 
 def line_of(error: yaml.MarkedYAMLError) -> int:
@@ -84,6 +92,31 @@ def mistaken(error: ValidationError, model: type[BaseModel], places: Places) -> 
     """The first mistake in what was read, with its file and line."""
     where, what = first_mistake(error, model)
     return UserError(f"{place(places, where)}: {what}")
+
+
+def read_model(
+    path: Path, model: type[Model], text: str | None = None, loader: type[Loader] = Loader
+) -> tuple[Model, Places]:
+    """What a file, or the `text` of one, says, as the model that checks it, and what stands where.
+
+    UserError with file and line for the first mistake, and where the file cannot be read.
+    """
+    data, places = parsed(path, read_text(path) if text is None else text, loader)
+    try:
+        return model.model_validate(data), places
+    except ValidationError as error:
+        raise mistaken(error, model, places) from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that a user names. UserError where it cannot be read, is no UTF-8, or is a pipe."""
+    no_pipe(path)
+    try:
+        return path.read_bytes().decode()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8; save it as UTF-8") from error
 
 
 def _mark(node: yaml.Node, where: Where, path: Path, places: Places) -> None:
