@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from pathlib import Path
 
 from deliberant.policy.importers.types import prefixes
-from deliberant.policy.markdown import clip
+from deliberant.policy.markdown import clip, mistake
 from deliberant.policy.types import CLAUSE_ID, Category, Clause
 from deliberant.prompts.types import Style
 
@@ -65,19 +65,25 @@ def clause_id(code: str) -> str:
     return id if re.fullmatch(CLAUSE_ID, id) else ""
 
 
-def number_clauses(areas: Sequence[Area]) -> Iterator[str]:
-    """Give clauses without an id the next free number of their area; a remark on each area that has such."""
+def number_clauses(areas: Sequence[Area], file: Path) -> Iterator[str]:
+    """Give clauses without an id the next free number of their area; a remark on each area that has such.
+
+    UserError where an area has more of them than numbers.
+    """
     taken = {clause.id for area in areas for clause in area.clauses}
     taken |= {area.code for area in areas if not area.clauses[0].id}
     bare = [area for area in areas if not all(clause.id for clause in area.clauses)]
     letters = {area.id: area.code for area in bare if re.fullmatch("[A-Z]{1,4}", area.code)}
     letters |= prefixes((area.id for area in bare if area.id not in letters), letters.values())
     for area in bare:
-        free = (id for number in count(1) if (id := f"{letters[area.id]}{number}") not in taken)
-        ids = [clause.id or next(free) for clause in area.clauses]
-        new = [id for id, clause in zip(ids, area.clauses, strict=True) if not clause.id]
-        yield f"category {area.id}: {len(new)} clauses have no code that can be an id; numbered from {new[0]}"
-        area.clauses = [replace(clause, id=id) for id, clause in zip(ids, area.clauses, strict=True)]
+        free = [id for number in range(1, 1000) if (id := f"{letters[area.id]}{number}") not in taken]
+        lines = [clause.line for clause in area.clauses if not clause.id]
+        if len(lines) > len(free):
+            what = f"category {area.id} has {len(lines)} clauses without a code, and ids for {len(free)} of them"
+            raise mistake(file, lines[len(free)], what, "split it with --category-level or --label")
+        yield f"category {area.id}: {len(lines)} clauses have no code that can be an id; numbered from {free[0]}"
+        names = iter(free)
+        area.clauses = [clause if clause.id else replace(clause, id=next(names)) for clause in area.clauses]
 
 
 def joined(blocks: Sequence[str]) -> str:

@@ -298,7 +298,7 @@ class Builder:
         if not self.areas:
             raise mistake(self.outline.file, 1, "no rule in it", "`deliberant policy outline` shows what was found")
         areas = list(self.areas.values())
-        self.remarks += number_clauses(areas)
+        self.remarks += number_clauses(areas, self.outline.file)
         for area in areas:
             self.remarks += area.settle()
         categories = tuple(area.category() for area in areas)
