@@ -175,7 +175,7 @@ def test_generate_with_a_model_that_babbles_says_so(folder: Path, tiny_model: Pa
             ("twins", "p.jsonl", "--policy", "micro", "--with", "x", "--towards", "harm"),
             "--towards: unknown value 'harm'",
         ),
-        (("clauses", "p.json", "--policy", "micro", "--with", "x"), "p.json: cannot read it"),
+        (("clauses", "p.json", "--policy", "micro", "--with", "x"), "p.json: cannot be read"),
     ],
 )
 def test_a_mistake_in_generate_is_one_line_and_exit_2(folder: Path, arguments: tuple[str, ...], words: str) -> None:

@@ -170,7 +170,7 @@ def test_a_mistake_in_a_data_file_of_one_s_own_is_one_line(tmp_path: Path, text:
 def test_unknown_names_are_answered_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--only: unknown value 'ficton'; did you mean 'fiction'"):
         load_wrappers("framings", ["ficton"])
-    with pytest.raises(UserError, match="cannot read it"):
+    with pytest.raises(UserError, match="cannot be read"):
         load_wrappers("framings", (), tmp_path / "missing.yaml")
     (tmp_path / "own.yaml").write_text("rot14: {same_request: true, texts: ['{{request}}']}")
     with pytest.raises(UserError, match=r"own\.yaml:1: unknown encoding 'rot14'; did you mean 'rot13'"):

@@ -15,8 +15,8 @@ def edited(name: str, old: str, new: str) -> Diff:
     return diff(loaded(WHOLE), loaded(WHOLE | {name: text.replace(old, new)}))
 
 
-def changes(found: Diff) -> list[tuple[str, tuple[str, ...]]]:
-    return [(each.new.id, each.what) for each in found.changed]
+def changes(found: Diff) -> list[tuple[str, list[str]]]:
+    return list(found.changed.items())
 
 
 def test_equal_policies_do_not_differ() -> None:
@@ -27,14 +27,14 @@ def test_equal_policies_do_not_differ() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "what"),
     [
-        ("weapon instructions [W1]", "weapon recipes [W1]", ("title",)),
-        ("[W1] refuse", "[W1] safe_complete", ("restyled",)),
-        ("Whoever asks.", "Anyone.", ("text",)),
-        ("make a bomb?", "make two bombs?", ("examples",)),
-        ("bath bomb?", "bomb cake?", ("exclusions",)),
+        ("weapon instructions [W1]", "weapon recipes [W1]", ["title"]),
+        ("[W1] refuse", "[W1] safe_complete", ["restyled"]),
+        ("Whoever asks.", "Anyone.", ["text"]),
+        ("make a bomb?", "make two bombs?", ["examples"]),
+        ("bath bomb?", "bomb cake?", ["exclusions"]),
     ],
 )
-def test_what_changed_in_a_clause_is_named_and_touches_its_category_alone(old: str, new: str, what: tuple[str]) -> None:
+def test_what_changed_in_a_clause_is_named_and_touches_its_category_alone(old: str, new: str, what: list[str]) -> None:
     found = edited("categories/weapons.md", old, new)
     assert changes(found) == [("W1", what)]
     assert (found.touches("weapons"), found.touches("self-harm")) == (True, False)
@@ -45,7 +45,7 @@ def test_added_removed_and_renamed_clauses() -> None:
     found = edited("categories/weapons.md", "### weapon facts [W2] comply\n", "### weapon repair [W3] comply\n")
     assert [each.id for each in found.added] == ["W3"]
     assert [each.id for each in found.removed] == ["W2"]
-    assert found.changed == () and found.touches("weapons") and not found.touches("self-harm")
+    assert not found.changed and found.touches("weapons") and not found.touches("self-harm")
 
 
 def test_a_moved_clause_touches_both_categories() -> None:
@@ -54,14 +54,14 @@ def test_a_moved_clause_touches_both_categories() -> None:
         "categories/self-harm.md": WHOLE["categories/self-harm.md"] + "### weapon facts [W2] comply\n",
     }
     found = diff(loaded(WHOLE), loaded(files))
-    assert changes(found) == [("W2", ("moved",))] and (found.added, found.removed) == ((), ())
+    assert changes(found) == [("W2", ["moved"])] and (found.added, found.removed) == ((), ())
     assert found.touches("weapons") and found.touches("self-harm") and not found.everywhere
 
 
 def test_a_new_order_is_a_change() -> None:
     lines = ["### recovery [S1] comply\n", "### intent [S2] safe_complete\n"]
     found = edited("categories/self-harm.md", "".join(lines), "".join(lines[::-1]))
-    assert changes(found) == [("S2", ("reordered",)), ("S1", ("reordered",))]
+    assert changes(found) == [("S2", ["reordered"]), ("S1", ["reordered"])]
     assert found.touches("self-harm") and not found.touches("weapons")
 
 
@@ -74,7 +74,7 @@ def test_a_new_order_is_a_change() -> None:
 )
 def test_definitions_and_compressed_text_touch_their_category(name: str, old: str, new: str, what: str) -> None:
     found = edited(name, old, new)
-    assert [(each.id, each.what) for each in found.categories_changed] == [("weapons", (what,))]
+    assert found.categories_changed == {"weapons": [what]}
     assert found.touches("weapons") and not found.touches("self-harm")
 
 
@@ -90,7 +90,7 @@ def test_definitions_and_compressed_text_touch_their_category(name: str, old: st
 def test_what_stands_in_every_view_touches_every_prompt(name: str, old: str, new: str) -> None:
     found = edited(name, old, new)
     assert found.everywhere and found.touches("weapons") and found.touches("self-harm")
-    assert found.changed == () and not found.empty
+    assert not found.changed and not found.empty
     assert (found.rules, bool(found.styles)) == (name == "rules.md", name == "styles.md")
 
 
@@ -119,7 +119,7 @@ def test_touched_is_what_has_another_view(old: Policy, other: Policy) -> None:
     for new in (old, other, mixed, replace(old, categories=(first, *old.categories[1:]))):
         found = diff(old, new)
         assert found.empty == (old == new)
-        for id in found.known:
+        for id in {each.id for policy in (old, new) for each in policy.categories}:
             assert found.touches(id) != (shown(old, id) == shown(new, id))
 
 

@@ -18,7 +18,7 @@ PROMPTS = (
 
 def test_everything_is_counted(tmp_path: Path) -> None:
     write_prompts(tmp_path / "p.jsonl", PROMPTS)
-    found = census(tmp_path / "p.jsonl", ["fire", "theft", "weapons"]).row()
+    found = vars(census(tmp_path / "p.jsonl", ["fire", "theft", "weapons"]))
     assert found == {
         "prompts": 4,
         "several_turns": 1,

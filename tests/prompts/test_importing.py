@@ -207,10 +207,10 @@ def test_a_mistake_is_named_with_its_place(row: dict[str, Any], mapped: dict[str
 
 
 def test_an_id_that_comes_twice_is_named() -> None:
-    words = "set:3: id 'a' is that of an earlier row; give one of the two another, or map another column to id"
+    words = "set:3: id 'a' is that of an earlier row; give one of the two another, or say --map family=id, which"
     with pytest.raises(UserError, match=words):
         run([{"id": "a", "text": "x"}, {"id": "a", "text": "y"}])
-    words = "set:3: id 'set-2' was made up for want of one and is that of an earlier row; give this row an id"
+    words = "set:3: id 'set-2' is that of an earlier row; give one of the two another"
     with pytest.raises(UserError, match=words):
         run([{"id": "set-2", "text": "x"}, {"id": " ", "text": "y"}])
 
@@ -372,7 +372,7 @@ def test_a_plan_is_kept_and_read_again(tmp_path: Path) -> None:
     write_plan(tmp_path / "a.yaml", plan)
     assert read_plan(str(tmp_path / "a.yaml")) == plan
     (tmp_path / "values.yaml").write_text("category: {no: fraud, 2: theft, true: odd}\n")
-    assert read_values(tmp_path / "values.yaml") == {"category": {"false": "fraud", "2": "theft", "true": "odd"}}
+    assert read_values(tmp_path / "values.yaml") == {"category": {"no": "fraud", "2": "theft", "true": "odd"}}
     (tmp_path / "wrong.yaml").write_text("mapp: {text: a}\n")
     with pytest.raises(UserError, match=r"wrong\.yaml:1: unknown key 'mapp'; did you mean 'map'"):
         read_plan(str(tmp_path / "wrong.yaml"))

@@ -109,7 +109,7 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, change: dict[str, Any]
 
 
 def test_a_number_of_too_many_digits_is_one_line(tmp_path: Path) -> None:
-    words = r"rows\.jsonl:2: is not a JSON object \(a number has 5000 digits, more than can be read\); write one object"
+    words = r"rows\.jsonl:2: is not a JSON object \(Exceeds the limit \(4300 digits\) .*; write one object"
     with pytest.raises(UserError, match=words):
         read_prompts(file(tmp_path, ROW, '{"id": ' + "9" * 5000 + "}\n"))
 

@@ -96,7 +96,7 @@ def test_what_cannot_be_divided_is_an_error(tmp_path: Path, share: float) -> Non
 
 def test_a_straddling_family_or_pair_is_an_invariant_broken() -> None:
     def entries(*families: str) -> list[Entry]:
-        return [Entry(Path("p"), number, b"", f"{number}", family, "") for number, family in enumerate(families)]
+        return [Entry(f"p:{number}", b"", f"{number}", family, "") for number, family in enumerate(families)]
 
     held, match = [True, False], Match(1, 0, 1.0)
     _assert_apart(entries("a", "b"), [], held)

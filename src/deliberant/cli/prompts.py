@@ -145,7 +145,7 @@ def check(
     found = census(file, *names_in(loaded))
     if loaded is not None and holds_cases(file):
         check_truths(read_cases(file), loaded, file)
-    _show(found.row(), census_lines(found), as_json)
+    _show(vars(found), census_lines(found), as_json)
 
 
 @prompts_app.command()
@@ -214,7 +214,7 @@ def hints(
     deliberant prompts hints train.jsonl --from runs/micro-1a2b3c4d --to hinted.jsonl --min-share 0.6
     """
     from deliberant.cli.console import hint_lines
-    from deliberant.prompts import iterate_prompts, write_prompts
+    from deliberant.prompts import read_prompts, write_prompts
     from deliberant.review import Labels, Samples
     from deliberant.review.hints import Account, with_hints
     from deliberant.util.files import apart
@@ -222,7 +222,7 @@ def hints(
     apart([to], [file, run])
     samples, account = Samples(run), Account()
     labels = Labels(samples).read()
-    write_prompts(to, with_hints(iterate_prompts(file), samples, labels, account, least))
+    write_prompts(to, with_hints(read_prompts(file), samples, labels, account, least))
     _show(account.row(), hint_lines(account, to), as_json)
 
 

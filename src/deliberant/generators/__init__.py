@@ -7,8 +7,7 @@ rejects and yields. `documents` asks about the clauses themselves.
 
 from deliberant.generators.clauses import clause_jobs, counts_of_coverage, counts_of_prompts
 from deliberant.generators.documents import documents
-from deliberant.generators.lead_ups import lead_up_jobs
-from deliberant.generators.twins import TOWARDS, twin_jobs
+from deliberant.generators.rewrites import TOWARDS, lead_up_jobs, twin_jobs
 from deliberant.generators.types import Made, Settled, settle
 from deliberant.generators.wrapping import WRAPPERS, Wrapper, load_wrappers, wrap
 from deliberant.generators.writing import Job, forget_journals, write

@@ -6,41 +6,42 @@ A clause is thin by the coverage of a run: distinct prompts whose samples cite i
 which category they belong but not which clause decides them, so there only those count that were made for the clause.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
 from deliberant.generators.writing import Job
-from deliberant.judge.judge import fence
+from deliberant.judge.judge import with_fence
 from deliberant.policy import Clause, Policy
 from deliberant.policy.printer import clause_heading, clause_parts
 from deliberant.prompts.types import Hint, Message, Prompt
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
-from deliberant.util.files import fingerprint, no_pipe
+from deliberant.util.files import fingerprint
+from deliberant.util.yaml import read_text
 
 FILE = "clause.txt"
 SOURCE = re.compile(r"^generated:clauses:(?P<clause>[^@]+)@")
 
 
+class _Count(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    clause: str
+    prompts: int
+
+
 def counts_of_coverage(path: Path, policy: Policy) -> dict[str, int]:
     """Clause -> prompts, of what `deliberant coverage RUN --json` printed. UserError where it is no such list."""
-    no_pipe(path)
     try:
-        rows = json.loads(path.read_bytes())
-        found = {row["clause"]: row["prompts"] for row in rows}
-        if not all(isinstance(count, int) for count in found.values()):
-            raise TypeError("a count is no number")
-    except OSError as error:
-        raise UserError(f"{path}: cannot read it ({error.strerror}); check the path") from error
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise UserError(
-            f"{path}: is not what `deliberant coverage RUN --json` prints; give that, a run folder or a prompt file "
-            "(.jsonl)"
-        ) from error
-    return of_policy(found, policy, str(path))
+        rows = TypeAdapter(list[_Count]).validate_json(read_text(path))
+    except ValidationError as error:
+        what = "is not what `deliberant coverage RUN --json` prints; give that, a run folder or a prompt file (.jsonl)"
+        raise UserError(f"{path}: {what}") from error
+    return of_policy({row.clause: row.prompts for row in rows}, policy, str(path))
 
 
 def of_policy(counts: Mapping[str, int], policy: Policy, where: str) -> dict[str, int]:
@@ -53,8 +54,8 @@ def of_policy(counts: Mapping[str, int], policy: Policy, where: str) -> dict[str
 
 def counts_of_prompts(prompts: Iterable[Prompt], policy: Policy) -> dict[str, int]:
     """Clause -> prompts that were made for it."""
-    found = Counter(match["clause"] for prompt in prompts if (match := SOURCE.match(prompt.source or "")))
-    return {id: found[id] for id in policy.clauses}
+    counts = Counter(match["clause"] for prompt in prompts if (match := SOURCE.match(prompt.source or "")))
+    return {id: counts[id] for id in policy.clauses}
 
 
 def clause_jobs(
@@ -84,7 +85,7 @@ def _job(clause: Clause, policy: Policy, index: int, templates: Templates, model
     shown = "\n".join([clause_heading(clause), *clause_parts(clause)])
     others = "\n".join(clause_heading(each) for each in category.clauses if each.id != clause.id) or "none"
     values = {"category": f"{category.id}: {category.summary}", "clause": shown, "others": others}
-    messages = templates.render(FILE, {**values, "fence": fence(values, seed)})
+    messages = templates.render(FILE, with_fence(values, seed))
     source = f"generated:clauses:{clause.id}@{templates.hash[:8]} by {model[:8]}"
     id = f"clause-{clause.id}-{index}-{fingerprint([seed, policy.hash, source, index])[:8]}"
     frame = Prompt(

@@ -7,14 +7,14 @@ base before it is fine-tuned: a form of midtraining, which made reasoning about 
 import random
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from deliberant.policy import Category, Clause, Policy
 from deliberant.prompts.types import Hint, Message, Prompt, Style
 from deliberant.templates.loader import fill_from, placeholders
 from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
-from deliberant.util.yaml import mistaken, parsed, place
+from deliberant.util.yaml import place, read_model
 
 FILE = Path(__file__).with_name("documents.yaml")
 SOURCE = "documents"
@@ -37,29 +37,24 @@ def documents(policy: Policy, each: int | None = None, seed: int = 0, data: Path
 
     A prompt's hint is its clause. UserError with file and line for a mistake in `data`.
     """
-    path = data or FILE
-    raw, places = parsed(path, path.read_text(encoding="utf-8"))
-    try:
-        questions = _Questions.model_validate(raw)
-    except ValidationError as error:
-        raise mistaken(error, _Questions, places) from error
+    questions, places = read_model(data or FILE, _Questions)
     kinds = questions.model_dump(exclude={"styles"})
-    found = []
-    for category in policy.categories:
-        for clause in category.clauses:
-            asked = []
-            for kind, texts in kinds.items():
-                for number, text in enumerate(texts):
-                    for unknown in sorted(placeholders(text) - KNOWN):
-                        what = f"unknown placeholder {{{{{unknown}}}}}; {nearest(unknown, KNOWN)}"
-                        raise UserError(f"{place(places, (kind, number))}: {what}")
-                    examples = list(clause.examples) if "example" in placeholders(text) else [""]
-                    for which, example in enumerate(examples):
-                        said = fill_from(text, _values(category, clause, questions, example))
-                        asked.append(_prompt(f"{clause.id}-{kind}-{number}-{which}", said, category, clause))
-            draw = random.Random(f"{seed} {clause.id}")
-            found += asked if each is None else draw.sample(asked, min(each, len(asked)))
-    return found
+    texts = [(kind, number, text) for kind in kinds for number, text in enumerate(kinds[kind])]
+    for kind, number, text in texts:
+        if unknown := min(placeholders(text) - KNOWN, default=None):
+            what = f"unknown placeholder {{{{{unknown}}}}}; {nearest(unknown, KNOWN)}"
+            raise UserError(f"{place(places, (kind, number))}: {what}")
+    prompts = []
+    clauses = [(category, clause) for category in policy.categories for clause in category.clauses]
+    for category, clause in clauses:
+        asked = []
+        for kind, number, text in texts:
+            for which, example in enumerate(clause.examples if "example" in placeholders(text) else [""]):
+                said = fill_from(text, _values(category, clause, questions, example))
+                asked.append(_prompt(f"{clause.id}-{kind}-{number}-{which}", said, category, clause))
+        draw = random.Random(f"{seed} {clause.id}")
+        prompts += asked if each is None else draw.sample(asked, min(each, len(asked)))
+    return prompts
 
 
 def _values(category: Category, clause: Clause, questions: _Questions, example: str) -> dict[str, str]:

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deliberant.judge.judge import fence
-from deliberant.models.types import Completion, Request, Sampler, Sampling
+from deliberant.judge.ask import ask
+from deliberant.models.types import Completion, Sampler
 from deliberant.policy.importers import Imported, Wishes
 from deliberant.policy.importers.areas import Area
 from deliberant.policy.importers.building import Builder
@@ -24,12 +24,9 @@ from deliberant.policy.markdown import clip
 from deliberant.policy.outline import LEAF, Outline, Part
 from deliberant.policy.words import style_of
 from deliberant.prompts.types import Style
-from deliberant.templates.loader import fill
-from deliberant.util.progress import NullProgress, Progress
+from deliberant.util.progress import Progress
 
 PROMPT = Path(__file__).with_name("draft.txt")
-CHUNK = 16
-"""Passages that go to the model together."""
 QUOTES = "\"'\u201c\u201d\u00ab\u00bb "
 LONGEST = 40
 """Lines of a passage, where its parts allow it."""
@@ -50,14 +47,20 @@ class Passage:
     def text(self) -> str:
         return self.outline.text(self.parts[0].line, self.parts[-1].end)
 
+    @property
+    def section(self) -> str:
+        """The headings above it, from the top."""
+        titles = [each.title for each in (self.above, *self.above.parents()) if each.kind != "document"]
+        return " / ".join(titles[::-1]) or self.outline.root.title
+
     def find(self, quote: str) -> list[Part]:
         """The parts that a quote stands in, whatever its white space and case; none where it does not stand there."""
         words = [re.escape(word) for word in quote.casefold().split()]
         text = self.text.casefold()
-        found = re.search(r"\s+(?:[-*>]\s+)?".join(words), text) if words else None
-        if not found:
+        match = re.search(r"\s+(?:[-*>]\s+)?".join(words), text) if words else None
+        if not match:
             return []
-        first, last = (self.parts[0].line + text.count("\n", 0, place) for place in found.span())
+        first, last = (self.parts[0].line + text.count("\n", 0, place) for place in match.span())
         return [part for part in self.parts if part.line <= last and part.end >= first]
 
 
@@ -71,10 +74,9 @@ class Drafted(Builder):
 
     def clause(self, part: Part, area: Area) -> None:
         super().clause(part, area)
-        examples = tuple(self.shown[id(part)])
-        self.examples += len(examples)
         clause = area.clauses[-1]
-        area.clauses[-1] = replace(clause, examples=examples, source=f"{clause.source} drafted by {self.by}")
+        source = f"{clause.source} drafted by {self.by}"
+        area.clauses[-1] = replace(clause, examples=tuple(self.shown[id(part)]), source=source)
 
 
 def draft_policy(
@@ -83,7 +85,6 @@ def draft_policy(
     sampler: Sampler,
     by: str,
     max_new_tokens: int = 512,
-    seed: int = 0,
     progress: Progress | None = None,
 ) -> Imported:
     """The policy that a model drafts from a file or a folder; `warnings` has what was not drafted, and why.
@@ -96,14 +97,10 @@ def draft_policy(
     for outline in outlines:
         assign(outline, "prose", wishes)
         passages += _passages(outline, wishes)
-    sampling = Sampling(0.0, 1.0, max_new_tokens)
-    with (progress or NullProgress())("passages", len(passages)) as bar:
-        for start in range(0, len(passages), CHUNK):
-            chunk = passages[start : start + CHUNK]
-            answers = sampler.sample([_request(passage, seed) for passage in chunk], sampling)
-            for passage, completion in zip(chunk, answers, strict=True):
-                _read(passage, completion)
-            bar.advance(len(chunk))
+    texts = [{"section": passage.section, "text": passage.text} for passage in passages]
+    answers = ask(sampler, PROMPT, texts, max_new_tokens, "passages", progress)
+    for passage, completion in zip(passages, answers, strict=True):
+        _read(passage, completion)
     builder = Drafted(path, passages, by)
     for passage in passages:
         _settle(passage)
@@ -116,7 +113,7 @@ def draft_policy(
 
 
 def _passages(outline: Outline, wishes: Wishes) -> Iterator[Passage]:
-    """The text below each heading that is none of what is kept as it stands; headings become categories and groups."""
+    """The text below each heading, save what is kept as it stands; headings become categories and groups."""
     for part in [outline.root, *outline.root.walk()]:
         if any(each.role in CLOSED for each in part.parents()) or part.role in CLOSED:
             continue
@@ -138,23 +135,16 @@ def _passages(outline: Outline, wishes: Wishes) -> Iterator[Passage]:
                 run.append(each)
 
 
-def _request(passage: Passage, seed: int) -> Request:
-    titles = [each.title for each in (passage.above, *passage.above.parents()) if each.kind != "document"]
-    values = {"section": " / ".join(titles[::-1]) or passage.outline.root.title, "text": passage.text}
-    content = fill(PROMPT.read_text("utf-8"), {**values, "fence": fence(values, seed)})
-    return Request(({"role": "user", "content": content},), seed)
-
-
 def _read(passage: Passage, completion: Completion) -> None:
     """Note the drafts of an answer, and why others are none."""
     rules: list[dict[str, list[str]]] = []
     for line in completion.answer.splitlines():
-        if found := FIELD.match(line):
-            name = found[1].lower()
+        if match := FIELD.match(line):
+            name = match[1].lower()
             if name == "rule":
                 rules.append({"rule": [], "style": [], "quote": [], "example": []})
-            if rules and found[2]:
-                rules[-1][name].append(found[2])
+            if rules and match[2]:
+                rules[-1][name].append(match[2])
     if completion.stop != "stop":
         passage.reasons.append(str(completion.missing or f"the answer stopped by {completion.stop}"))
     elif not rules:
@@ -163,7 +153,7 @@ def _read(passage: Passage, completion: Completion) -> None:
         passage.reasons.append("the model finds no rule" if none else f"the model says {clip(said)}")
     for rule in rules:
         title, style, quote = (" ".join(rule[name]) for name in ("rule", "style", "quote"))
-        asked: Style | None = passage.above.asked or style_of(style)[0]
+        asked: Style | None = passage.above.style_above or style_of(style)[0]
         if not title or asked is None:
             passage.reasons.append(f"{clip(title or quote)} has no {'style' if title else 'condition'}")
         elif not (parts := passage.find(quote.strip(QUOTES))):

@@ -18,8 +18,8 @@ QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "**": "**"}
 
 def last_prompt(answer: str) -> str:
     """The text of the last `prompt:` line, without quotation marks around it; "" where there is none."""
-    found = [match["text"].strip() for match in PROMPT.finditer(answer)]
-    return _unquoted(found[-1]) if found else ""
+    prompts = [match["text"].strip() for match in PROMPT.finditer(answer)]
+    return _unquoted(prompts[-1]) if prompts else ""
 
 
 def echoes(text: str, shown: str) -> bool:

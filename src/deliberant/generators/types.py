@@ -59,7 +59,7 @@ def settle(
     its place where the labeller names every category it was made for (none at all, if that is what it was made for);
     categories that the labeller names besides are added. Without a label it is unscored: counted, never kept.
     """
-    found = Settled(hints=sum(each.hints for each in made))
+    settled = Settled(hints=sum(each.hints for each in made))
     fates: dict[int, tuple[str, str]] = {}
     prompts: dict[int, Prompt] = {}
     for place, each in enumerate(made):
@@ -68,9 +68,13 @@ def settle(
         else:
             fates[place] = (MALFORMED, each.malformed or "")
     places = list(prompts)
-    alike, found.skipped = duplicates(existing, list(prompts.values()), threshold)
-    for number, (like, similarity) in alike.items():
-        fates[places[number]] = (DUPLICATE, f"{similarity:.4f} like {like}")
+    everything = [*existing, *prompts.values()]
+    start = len(everything) - len(prompts)
+    alike = find_duplicates([compared_text(prompt.messages) for prompt in everything], threshold, start)
+    settled.skipped = alike.skipped
+    for match in alike.matches.values():
+        like = everything[match.other].id
+        fates[places[match.row - start]] = (DUPLICATE, f"{match.similarity:.4f} like {like}")
     rest = [place for place in places if place not in fates]
     for place, label in zip(rest, read([prompts[place] for place in rest]) if read and rest else (), strict=False):
         wanted = prompts[place].categories
@@ -82,24 +86,13 @@ def settle(
             prompts[place] = replace(prompts[place], categories=label.categories)
     for place, each in enumerate(made):
         outcome, detail = fates.get(place, (KEPT, ""))
-        found.outcomes.setdefault(each.generator, []).append((outcome, each.family))
+        settled.outcomes.setdefault(each.generator, []).append((outcome, each.family))
         if outcome == KEPT:
-            found.kept.append(prompts[place])
+            settled.kept.append(prompts[place])
         else:
-            found.rejected.append(_reject(each, outcome, detail))
-    assert len(found.kept) + len(found.rejected) == len(made), "what was asked for is kept or rejected"
-    return found
-
-
-def duplicates(
-    existing: Iterable[Prompt], made: Sequence[Prompt], threshold: float
-) -> tuple[dict[int, tuple[str, float]], int]:
-    """Place in `made` -> (id of what it is like, similarity), and how many comparisons were skipped."""
-    known = list(existing)
-    everything = [*known, *made]
-    found = find_duplicates([compared_text(prompt.messages) for prompt in everything], threshold, len(known))
-    alike = {row - len(known): (everything[match.other].id, match.similarity) for row, match in found.matches.items()}
-    return alike, found.skipped
+            settled.rejected.append(_reject(each, outcome, detail))
+    assert len(settled.kept) + len(settled.rejected) == len(made), "what was asked for is kept or rejected"
+    return settled
 
 
 def _reject(made: Made, why: str, detail: str) -> dict[str, Any]:

@@ -5,11 +5,11 @@ filled into its place and never looked at again, so one that imitates our placeh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, RootModel, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, RootModel, model_validator
 
 from deliberant.generators.types import Made
 from deliberant.judge.judge import fence
@@ -17,9 +17,9 @@ from deliberant.prompts.encodings import ANY_SCRIPT, ENCODINGS, foreign, plain
 from deliberant.prompts.types import Message, Prompt
 from deliberant.templates.loader import fill_from, placeholders
 from deliberant.util.errors import UserError
-from deliberant.util.files import fingerprint, no_pipe
+from deliberant.util.files import fingerprint
 from deliberant.util.names import nearest
-from deliberant.util.yaml import mistaken, parsed, place
+from deliberant.util.yaml import place, read_model, read_text
 
 HERE = Path(__file__).parent
 WRAPPERS = {name: HERE / f"{name}.yaml" for name in ("framings", "multi-turn", "transform", "encode")}
@@ -38,17 +38,6 @@ class _Turn(BaseModel):
     content: str
 
 
-def _complete(turns: list[_Turn]) -> list[_Turn]:
-    names = set().union(*(placeholders(turn.content) for turn in turns))
-    if unknown := sorted(names - KNOWN):
-        raise ValueError(f"unknown placeholder {{{{{unknown[0]}}}}}; {nearest(unknown[0], KNOWN)}")
-    if not any(needed <= names for needed in NEEDED):
-        raise ValueError("does not hold the request; write {{request}}, or {{first}} and {{second}}, where it belongs")
-    if turns[-1].role != "user":
-        raise ValueError("must end on a user turn; put the assistant's before it")
-    return turns
-
-
 class _WrapperRow(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -57,12 +46,19 @@ class _WrapperRow(BaseModel):
     conversations: list[list[_Turn]] = []
 
     @model_validator(mode="after")
-    def _all(self) -> Self:
+    def _complete(self) -> Self:
         self.conversations += [[_Turn(role="user", content=text)] for text in self.texts]
         if not self.conversations:
             raise ValueError("has neither texts nor conversations; write one")
         for turns in self.conversations:
-            _complete(turns)
+            names = set().union(*(placeholders(turn.content) for turn in turns))
+            if unknown := min(names - KNOWN, default=None):
+                raise ValueError(f"unknown placeholder {{{{{unknown}}}}}; {nearest(unknown, KNOWN)}")
+            if not any(needed <= names for needed in NEEDED):
+                remedy = "write {{request}}, or {{first}} and {{second}}, where it belongs"
+                raise ValueError(f"does not hold the request; {remedy}")
+            if turns[-1].role != "user":
+                raise ValueError("must end on a user turn; put the assistant's before it")
         return self
 
 
@@ -95,18 +91,9 @@ def load_wrappers(kind: str, only: Sequence[str] = (), path: Path | None = None)
     UserError naming file and line for whatever is unknown, missing or no YAML.
     """
     file = path or WRAPPERS[kind]
-    no_pipe(file)
-    try:
-        text = file.read_bytes().decode()
-    except OSError as error:
-        raise UserError(f"{file}: cannot read it ({error.strerror}); check the path") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: is not UTF-8; save it as UTF-8") from error
-    data, places = parsed(file, text)
-    try:
-        rows = _WrapperFile.model_validate(data).root
-    except ValidationError as error:
-        raise mistaken(error, _WrapperFile, places) from error
+    text = read_text(file)
+    data, places = read_model(file, _WrapperFile, text)
+    rows = data.root
     for name in only:
         if name not in rows:
             raise UserError(f"--only: unknown value '{name}'; {nearest(name, rows)}")
@@ -172,14 +159,12 @@ def _wrapped(prompt: Prompt, wrapper: Wrapper, seed: int) -> Made:
     if any(turn["role"] == "system" for turn in before):  # the source's own system message holds
         turns = [turn for turn in turns if turn["role"] != "system"]
     kept = prompt.hints if wrapper.same_request else ()
-    new = Prompt(
+    new = replace(
+        prompt,
         id=f"{prompt.id}~{wrapper.name}-{fingerprint([seed, prompt.id, wrapper.source])[:8]}",
         messages=(*before, *turns),
-        categories=prompt.categories,
-        family=prompt.family,
         hints=kept,
         source=made_from(wrapper.source, prompt),
-        licence=prompt.licence,
         framing=wrapper.framing,
     )
     return Made(generator, prompt.id, prompt.family, new, hints=len(prompt.hints) - len(kept))

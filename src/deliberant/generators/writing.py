@@ -58,10 +58,23 @@ def write(
     where they were begun with other inputs.
     """
     writing, reading = _journals(to)
-    made = written(jobs, sampler, sampling, labeller, writing, chunk, seed, progress)
-    if labeller is None:
-        return settle(made, existing, threshold)
-    return settle(made, existing, threshold, lambda prompts: read(prompts, labeller, reading, chunk, progress))
+
+    def ask(some: Sequence[Job]) -> list[Row]:
+        requests = [Request(job.shown, request_seed(seed, job.shown, job.index, 0)) for job in some]
+        drawn = sampler.sample(requests, sampling)
+        return [{"answer": each.answer, "why": each.missing, "text": each.text} for each in drawn]
+
+    def read(prompts: Sequence[Prompt]) -> list[Label]:
+        def label(some: Sequence[Prompt]) -> list[Row]:
+            return [asdict(each) for each in labeller.read(some)] if labeller else []
+
+        inputs = {"prompts": list(prompts), "labeller": labeller and labeller.inputs}
+        return [label_of(row) for row in in_chunks(reading, inputs, prompts, chunk, label, progress, "check")]
+
+    inputs = {"jobs": [asdict(job) for job in jobs], "model": sampler.identity, "sampling": sampling, "seed": seed}
+    rows = in_chunks(writing, inputs, jobs, chunk, ask, progress, "write")
+    made = [_made(job, row, labeller) for job, row in zip(jobs, rows, strict=True)]
+    return settle(made, existing, threshold, read if labeller else None)
 
 
 def forget_journals(to: Path) -> None:
@@ -72,39 +85,6 @@ def forget_journals(to: Path) -> None:
 
 def _journals(to: Path) -> tuple[Path, Path]:
     return beside(to, "written.jsonl"), beside(to, "read.jsonl")
-
-
-def written(
-    jobs: Sequence[Job],
-    sampler: Sampler,
-    sampling: Sampling,
-    labeller: Labeller | None,
-    journal: Path,
-    chunk: int,
-    seed: int,
-    progress: Progress,
-) -> list[Made]:
-    """What came of each job, in order. Killed, it resumes from `journal`; UserError where that was begun otherwise."""
-
-    def work(todo: Sequence[Job]) -> list[Row]:
-        requests = [Request(job.shown, request_seed(seed, job.shown, job.index, 0)) for job in todo]
-        drawn = sampler.sample(requests, sampling)
-        return [{"answer": each.answer, "why": each.missing, "text": each.text} for each in drawn]
-
-    inputs = {"jobs": [asdict(job) for job in jobs], "model": sampler.identity, "sampling": sampling, "seed": seed}
-    rows = in_chunks(journal, inputs, jobs, chunk, work, progress, "write")
-    return [_made(job, row, labeller) for job, row in zip(jobs, rows, strict=True)]
-
-
-def read(prompts: Sequence[Prompt], labeller: Labeller, journal: Path, chunk: int, progress: Progress) -> list[Label]:
-    """The labeller's labels; killed, it resumes from `journal`."""
-
-    def work(some: Sequence[Prompt]) -> list[Row]:
-        return [asdict(label) for label in labeller.read(some)]
-
-    inputs = {"prompts": list(prompts), "labeller": labeller.inputs}
-    rows = in_chunks(journal, inputs, prompts, chunk, work, progress, "check")
-    return [label_of(row) for row in rows]
 
 
 def _made(job: Job, row: Row, labeller: Labeller | None) -> Made:

@@ -11,19 +11,15 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from deliberant.judge.judge import fence
-from deliberant.models.types import Completion, Request, Sampler, Sampling
+from deliberant.judge.ask import ask
+from deliberant.models.types import Completion, Sampler
 from deliberant.policy import Clause, Finding, Policy
 from deliberant.policy.printer import clause_heading, clause_parts
-from deliberant.prompts.types import Message
-from deliberant.templates.loader import fill
-from deliberant.util.progress import NullProgress, Progress
+from deliberant.util.progress import Progress
 
 PROMPT = Path(__file__).with_name("conflicts.txt")
 SHOWN = 120
 """Letters of what a model wrote that could not be read."""
-CHUNK = 16
-"""Pairs that go to the model together."""
 MENU = ("conflict", "ambiguous", "clear")
 VERDICT = re.compile(r"[\s*\"'`]*verdict[\s*\"'`]*:[\s*\"'`]*(conflict|ambiguous|clear)[\s*\"'`.]*", re.IGNORECASE)
 
@@ -39,33 +35,20 @@ def conflicts(
     policy: Policy,
     sampler: Sampler,
     max_new_tokens: int = 1024,
-    seed: int = 0,
     *,
     only: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Readings:
-    """Reads all pairs, or those of the categories `only` names, `CHUNK` of them at a time.
+    """Reads all pairs, or those of the categories `only` names.
 
     UserError for an unknown category, and where a prompt does not fit the model.
     """
     categories = [policy.category(id) for id in only] or policy.categories
     pairs = [pair for category in categories for pair in combinations(category.clauses, 2)]
-    sampling = Sampling(0.0, 1.0, max_new_tokens)
-    verdicts: list[tuple[str, str]] = []
-    with (progress or NullProgress())("pairs", len(pairs)) as bar:
-        for start in range(0, len(pairs), CHUNK):
-            requests = [Request((_message(*pair, seed),), seed) for pair in pairs[start : start + CHUNK]]
-            verdicts += [_verdict(completion) for completion in sampler.sample(requests, sampling)]
-            bar.advance(len(requests))
-    counts = Counter(
-        verdict if verdict in ("conflict", "ambiguous", "clear") else "unscored" for verdict, _ in verdicts
-    )
+    texts = [{"first": _shown(first), "second": _shown(second)} for first, second in pairs]
+    verdicts = [_verdict(answer) for answer in ask(sampler, PROMPT, texts, max_new_tokens, "pairs", progress)]
+    counts = Counter(verdict if verdict in MENU else "unscored" for verdict, _ in verdicts)
     return Readings(list(_findings(policy, pairs, verdicts)), counts)
-
-
-def _message(first: Clause, second: Clause, seed: int) -> Message:
-    values = {"first": _shown(first), "second": _shown(second)}
-    return {"role": "user", "content": fill(PROMPT.read_text("utf-8"), {**values, "fence": fence(values, seed)})}
 
 
 def _shown(clause: Clause) -> str:
@@ -77,8 +60,8 @@ def _verdict(completion: Completion) -> tuple[str, str]:
     if completion.stop != "stop":
         return str(completion.missing), completion.text
     lines = completion.answer.splitlines()
-    found = VERDICT.fullmatch(lines[-1]) if lines else None
-    return (found[1].lower(), completion.answer) if found else ("no verdict on the last line", completion.text)
+    verdict = VERDICT.fullmatch(lines[-1]) if lines else None
+    return (verdict[1].lower(), completion.answer) if verdict else ("no verdict on the last line", completion.text)
 
 
 def _findings(policy: Policy, pairs: list[tuple[Clause, Clause]], verdicts: list[tuple[str, str]]) -> Iterator[Finding]:

@@ -8,7 +8,6 @@ to the judge.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from deliberant.judge.requests import FilterRequest, JudgeRequest, RewardRequest
 from deliberant.judge.rules import MENU, verdict_rule
@@ -65,16 +64,14 @@ class Judge:
     def messages(self, request: JudgeRequest, seed: int) -> tuple[Message, ...]:
         """What the judge is shown for one request."""
         values = {"conversation": conversation(request.prompt), "answer": request.answer}
-        if isinstance(request, FilterRequest):
-            file = "filter.txt"
-            values |= {"spec_view": request.spec_view, "hint": self._hint(request.prompt)}
-            values["reasoning"] = request.reasoning
-        elif request.spec_view is not None:
-            file = "reward.txt"
-            values |= {"spec_view": request.spec_view, "hint": self._hint(request.prompt)}
-        else:
+        file = "filter.txt" if isinstance(request, FilterRequest) else "reward.txt"
+        if request.spec_view is None:
             file = "helpful.txt"
-        return tuple(self.templates.render(file, {**values, "fence": fence(values, seed)}))
+        else:
+            values |= {"spec_view": request.spec_view, "hint": self._hint(request.prompt)}
+        if isinstance(request, FilterRequest):
+            values["reasoning"] = request.reasoning
+        return tuple(self.templates.render(file, with_fence(values, seed)))
 
     def _hint(self, prompt: Prompt) -> str:
         return "\n".join(map(self._opinion, prompt.hints))
@@ -89,20 +86,18 @@ class Judge:
     ) -> list[Verdict]:
         if not readings:
             return []
-        drawn = self.sampler.sample(
-            [
-                Request(messages, request_seed(seed, messages, index, attempt), self._schema(request))
-                for request, messages, index in readings
-            ],
-            self.sampling,
-        )
+        requests = [
+            Request(
+                messages,
+                request_seed(seed, messages, index, attempt),
+                schema(self.rule, request.spec_view is not None, _hinted(request), self.menu),
+            )
+            for request, messages, index in readings
+        ]
         return [
             parse(completion, self.rule, _hinted(request), self.menu, self.number)
-            for (request, _, _), completion in zip(readings, drawn, strict=True)
+            for (request, *_), completion in zip(readings, self.sampler.sample(requests, self.sampling), strict=True)
         ]
-
-    def _schema(self, request: JudgeRequest) -> dict[str, Any] | None:
-        return schema(self.rule, request.spec_view is not None, _hinted(request), self.menu)
 
 
 def shows_clauses(templates: Templates) -> bool:
@@ -126,6 +121,11 @@ def fence(values: Mapping[str, str], seed: int) -> str:
         if not any(word in value.lower() for value in values.values()):
             return word
         attempt += 1
+
+
+def with_fence(values: Mapping[str, str], seed: int) -> dict[str, str]:
+    """The values of a prompt file's placeholders, and the fence that goes around them."""
+    return {**values, "fence": fence(values, seed)}
 
 
 def _hinted(request: JudgeRequest) -> bool:

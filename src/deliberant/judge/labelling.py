@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deliberant.judge.judge import conversation, fence, request_seed
+from deliberant.judge.judge import conversation, request_seed, with_fence
 from deliberant.judge.labels import Label, Reading, Rule, label_of, majority
 from deliberant.models.types import Request, Sampler, Sampling
 from deliberant.policy import Policy, summary_view
@@ -32,7 +32,7 @@ class Labeller:
     def __init__(
         self, sampler: Sampler, templates: Templates, sampling: Sampling, policy: Policy, k: int = 3, seed: int = 0
     ) -> None:
-        """UserError where label.yaml is no rule."""
+        """UserError for a mistake in label.yaml."""
         assert k >= 1, "a labeller reads at least once"
         self.sampler, self.templates, self.sampling, self.policy = sampler, templates, sampling, policy
         self.k, self.seed = k, seed
@@ -63,7 +63,7 @@ class Labeller:
         """What the model is shown for one prompt; fenced, save where the prompt file has no place for a fence."""
         values = {"spec_view": self._view, "conversation": conversation(prompt)}
         if "fence" in placeholders(self.templates.files.get(FILE, "")):
-            values["fence"] = fence(values, self.seed)
+            values = with_fence(values, self.seed)
         return tuple(self.templates.render(FILE, values))
 
     def _draw(self, asked: Sequence[tuple[tuple[Message, ...], int]], attempt: int) -> list[Reading]:
@@ -122,8 +122,8 @@ def label(
         return [_row(prompt, label, prompt.id in stated) for prompt, label in zip(prompts, labels, strict=True)]
 
     inputs = {"file": file_hash(path), "labeller": labeller.inputs, "check": check, "keep_none": keep_none}
-    found = in_chunks(rows, inputs, asked, chunk, work, progress or NullProgress(), "label")
-    labels = {row["id"]: label_of(row) for row in found}
+    read = in_chunks(rows, inputs, asked, chunk, work, progress or NullProgress(), "label")
+    labels = {row["id"]: label_of(row) for row in read}
     origin = f"category by {by}@{labeller.sampler.identity[:8]}"
     out: list[Prompt] = []
     left: list[Row] = []
@@ -135,7 +135,7 @@ def label(
             out.append(replace(prompt, categories=categories, source=source))
         else:
             left.append({key: value for key, value in prompt_row(prompt).items() if key != "categories"})
-    write_rows(rows, found)
+    write_rows(rows, read)
     if left:
         write_rows(unlabelled_file(to), left)
     else:

@@ -6,18 +6,18 @@ is not read, and the last line that names categories of the policy and nothing e
 *unscored* with a reason: never "none", which is a category like any other here.
 """
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from deliberant.judge.rules import Pattern
 from deliberant.models.types import Completion
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
-from deliberant.util.yaml import mistaken, parsed, place
+from deliberant.util.yaml import read_model
 
 FILE = "label.yaml"
 NONE = "none"
@@ -49,11 +49,14 @@ class Label:
     readings: tuple[Reading, ...]
 
 
+LABEL = TypeAdapter(Label)
+
+
 class _RuleFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid")
 
     part: Literal["answer", "reasoning"]
-    pattern: str
+    pattern: Pattern
 
 
 class Rule:
@@ -64,21 +67,10 @@ class Rule:
         where = templates.folder / FILE
         if FILE not in templates.files:
             raise UserError(f"{where}: is missing; copy the one of the default prompt files")
-        data, places = parsed(where, templates.files[FILE])
-        line = place(places, ("pattern",))
-        try:
-            rule = _RuleFile.model_validate(data)
-            self.pattern = re.compile(rule.pattern)
-        except ValidationError as error:
-            raise mistaken(error, _RuleFile, places) from error
-        except re.error as error:
-            raise UserError(f"{line}: pattern is no regular expression ({error}); repair it") from error
-        if "names" not in self.pattern.groupindex:
-            raise UserError(f"{line}: pattern has no group 'names'; write (?P<names>...) around the ids")
         if NONE in menu:
             raise UserError(f"the policy has a category '{NONE}', which here means no category; give it another id")
-        self.part = rule.part
-        self.menu = tuple(menu)
+        rule, _ = read_model(where, _RuleFile, templates.files[FILE])
+        self.part, self.pattern, self.menu = rule.part, rule.pattern, tuple(menu)
 
     def read(self, completion: Completion) -> Reading:
         """One completion as a reading; never raises, whatever the text."""
@@ -86,9 +78,9 @@ class Rule:
             return Reading(None, completion.missing, completion.text.strip())
         text = completion.answer if self.part == "answer" else completion.reasoning
         written = [match["names"] or "" for match in self.pattern.finditer(text)]
-        found = [categories for names in written if (categories := self.categories(names)) is not None]
-        if found:
-            return Reading(found[-1], None, text)
+        named = [categories for names in written if (categories := self.categories(names)) is not None]
+        if named:
+            return Reading(named[-1], None, text)
         return Reading(None, f"off-menu category {written[-1].strip()[:24]!r}" if written else "no category", text)
 
     def categories(self, names: str) -> Categories | None:
@@ -115,9 +107,4 @@ def majority(readings: Sequence[Reading]) -> Label:
 
 def label_of(row: dict[str, Any]) -> Label:
     """A label that went through JSON."""
-    readings = [Reading(_tuple(each["categories"]), each["unscored"], each["text"]) for each in row["readings"]]
-    return Label(_tuple(row["categories"]), row["share"], row["unscored"], tuple(readings))
-
-
-def _tuple(names: Sequence[str] | None) -> Categories | None:
-    return None if names is None else tuple(names)
+    return LABEL.validate_python(row)

@@ -29,6 +29,6 @@ class Leaks:
         """The first passage that leaks, as written, or None."""
         for pattern in self.patterns:
             for text in texts:
-                if found := pattern.search(text):
-                    return found.group()
+                if match := pattern.search(text):
+                    return match.group()
         return None

@@ -104,8 +104,8 @@ def _matches(text: str, rule: VerdictRule) -> Iterator[_Written]:
 
 
 def _last(pattern: re.Pattern[str] | None, group: str, text: str) -> str | None:
-    found = [match[group] for match in pattern.finditer(text)] if pattern else []
-    return found[-1] if found else None
+    matches = [match[group] for match in pattern.finditer(text)] if pattern else []
+    return matches[-1] if matches else None
 
 
 def _objects(text: str) -> Iterator[_Written]:
@@ -113,15 +113,15 @@ def _objects(text: str) -> Iterator[_Written]:
     decoder, end = json.JSONDecoder(), 0
     while start := _OBJECT.search(text, end):
         try:
-            found, end = decoder.raw_decode(text, start.start())
+            value, end = decoder.raw_decode(text, start.start())
         except (ValueError, RecursionError):
-            found, end = {}, start.end()
-        if "score" in found:
-            words = {key: value for key, value in found.items() if isinstance(value, str)}
+            value, end = {}, start.end()
+        if "score" in value:
+            words = {key: said for key, said in value.items() if isinstance(said, str)}
             clause = _ID.fullmatch(words.get("clause", "").strip())
             hint = words.get("hint", "").strip().lower()
             yield _Written(
-                json.dumps(found["score"]).strip('"'),
+                json.dumps(value["score"]).strip('"'),
                 clause=clause and clause[1],
                 hint=hint if hint in ("agree", "disagree") else None,
                 rationale=words.get("rationale"),

@@ -1,7 +1,7 @@
 """What changed between two versions of a policy, and which categories' spec views it reaches."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from deliberant.policy.types import Category, Clause, Policy
@@ -9,45 +9,35 @@ from deliberant.policy.views import in_full, summary_view
 from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
 
-
-@dataclass(frozen=True)
-class Change:
-    """A clause of both versions. `what`: restyled, moved, title, text, why, examples, exclusions, source, reordered."""
-
-    old: Clause
-    new: Clause
-    what: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class CategoryChange:
-    """A category that both versions have. `what`: title, summary, definitions, compressed, reordered."""
-
-    id: str
-    what: tuple[str, ...]
+WORDS = {"style": "restyled", "category": "moved"}
+"""What a change of these parts of a clause is called; other parts are called by their names."""
+PARTS = ("style", "category", "title", "text", "why", "examples", "exclusions", "source")
 
 
 @dataclass(frozen=True)
 class Diff:
     """Everything that differs, in the order of the new version (removed: of the old).
 
-    Clauses are matched by id: one that got a new id counts as removed and added. `policy` names what of `name`,
-    `version` and `intro` changed; no view holds them. `styles` names guidelines that were added, removed or reworded.
-    `everywhere`: what stands in every view changed. `reached`: the `known` categories whose spec view did, sorted.
+    Clauses are matched by id: one that got a new id counts as removed and added. `changed` has what changed in each
+    clause that both versions have (`PARTS`, "reordered"), `categories_changed` likewise in each category. `policy`
+    names what of `name`, `version` and `intro` changed; no view holds them. `styles` names guidelines that were added,
+    removed or reworded. `everywhere`: what stands in every view changed. `reached`: categories of either version whose
+    spec view changed, sorted.
     """
 
+    old: Policy
+    new: Policy
     added: tuple[Clause, ...]
     removed: tuple[Clause, ...]
-    changed: tuple[Change, ...]
+    changed: dict[str, list[str]]
     categories_added: tuple[str, ...]
     categories_removed: tuple[str, ...]
-    categories_changed: tuple[CategoryChange, ...]
+    categories_changed: dict[str, list[str]]
     styles: tuple[str, ...]
     rules: bool
-    policy: tuple[str, ...]
+    policy: list[str]
     everywhere: bool
     reached: tuple[str, ...]
-    known: tuple[str, ...]
 
     def touches(self, category: str) -> bool:
         """Whether the spec view of that category's prompts changed, so that samples drawn under the old one are stale.
@@ -56,8 +46,9 @@ class Diff:
         changed anywhere, since every spec view holds all of them.
         UserError for a category that neither version has.
         """
-        if category not in self.known:
-            raise UserError(f"neither policy has a category {category!r}; {nearest(category, self.known)}")
+        known = [each.id for policy in (self.old, self.new) for each in policy.categories]
+        if category not in known:
+            raise UserError(f"neither policy has a category {category!r}; {nearest(category, known)}")
         return category in self.reached
 
     @property
@@ -67,30 +58,36 @@ class Diff:
 
     def row(self) -> dict[str, Any]:
         """The whole as JSON; clauses by id, category, title and style, what is `reached` as `touched`."""
-        row = asdict(self)
-        for name in ("added", "removed"):
-            row[name] = [{key: clause[key] for key in ("id", "category", "title", "style")} for clause in row[name]]
-        row["changed"] = [
-            {"id": new.id, "category": new.category, "what": each.what, "style": [old.style, new.style]}
-            for each in self.changed
-            for old, new in [(each.old, each.new)]
+        brief = {
+            name: [{key: getattr(clause, key) for key in ("id", "category", "title", "style")} for clause in clauses]
+            for name, clauses in (("added", self.added), ("removed", self.removed))
+        }
+        changed = [
+            {"id": id, "category": new.category, "what": what, "style": [old.style, new.style]}
+            for id, what in self.changed.items()
+            for old, new in [(self.old.clauses[id], self.new.clauses[id])]
         ]
-        row["touched"] = row.pop("reached")
-        del row["known"]
-        return row
+        return {
+            **brief,
+            "changed": changed,
+            "categories_added": self.categories_added,
+            "categories_removed": self.categories_removed,
+            "categories_changed": [{"id": id, "what": what} for id, what in self.categories_changed.items()],
+            **{name: getattr(self, name) for name in ("styles", "rules", "policy", "everywhere")},
+            "touched": self.reached,
+        }
 
     def lines(self) -> Iterator[str]:
         """Each change in a line that begins with `+`, `-` or `~`; none where the two are equal."""
         yield from (f"+ category {id}" for id in self.categories_added)
         yield from (f"- category {id}" for id in self.categories_removed)
-        yield from (f"~ category {each.id}: {', '.join(each.what)}" for each in self.categories_changed)
+        yield from (f"~ category {id}: {', '.join(what)}" for id, what in self.categories_changed.items())
         yield from (f"+ {clause.id} {clause.title} ({clause.category}, {clause.style})" for clause in self.added)
         yield from (f"- {clause.id} {clause.title} ({clause.category}, {clause.style})" for clause in self.removed)
-        for each in self.changed:
-            old, new = each.old, each.new
+        for id, what in self.changed.items():
+            old, new = self.old.clauses[id], self.new.clauses[id]
             notes = {"restyled": f" {old.style} -> {new.style}", "moved": f" {old.category} -> {new.category}"}
-            what = ", ".join(name + notes.get(name, "") for name in each.what)
-            yield f"~ {new.id} {new.title} ({new.category}): {what}"
+            yield f"~ {id} {new.title} ({new.category}): {', '.join(name + notes.get(name, '') for name in what)}"
         yield from (f"~ style {name}" for name in self.styles)
         yield from ["~ rules"] * self.rules
         yield from (f"~ policy {name} (in no view)" for name in self.policy)
@@ -99,58 +96,55 @@ class Diff:
 def diff(old: Policy, new: Policy) -> Diff:
     """What it takes to get from `old` to `new`."""
     before, after = ({each.id: each for each in policy.categories} for policy in (old, new))
-    known, everywhere = sorted(before | after), summary_view(old) != summary_view(new)
+    everywhere = summary_view(old) != summary_view(new)
     return Diff(
+        old,
+        new,
         added=tuple(clause for id, clause in new.clauses.items() if id not in old.clauses),
         removed=tuple(clause for id, clause in old.clauses.items() if id not in new.clauses),
-        changed=tuple(_changes(old, new)),
+        changed={id: what for category in new.categories for id, what in _clause_changes(old, category) if what},
         categories_added=tuple(id for id in after if id not in before),
         categories_removed=tuple(id for id in before if id not in after),
-        categories_changed=tuple(_category_changes(before, after)),
+        categories_changed={id: what for id, what in _category_changes(before, after) if what},
         styles=tuple(_style_changes(old, new)),
         rules=old.rules != new.rules,
-        policy=tuple(_differ(old, new, "name", "version", "intro")),
+        policy=_differing(old, new, ("name", "version", "intro")),
         everywhere=everywhere,
-        reached=tuple(id for id in known if everywhere or _view(before.get(id)) != _view(after.get(id))),
-        known=tuple(known),
+        reached=tuple(
+            id for id in sorted(before | after) if everywhere or _shown(before.get(id)) != _shown(after.get(id))
+        ),
     )
 
 
-def _view(category: Category | None) -> tuple[str, str] | None:
+def _shown(category: Category | None) -> tuple[str, str] | None:
     """All that spec views show of a category, in full or compressed."""
     return None if category is None else (in_full(category), category.compressed)
 
 
-def _changes(old: Policy, new: Policy) -> Iterator[Change]:
-    homes = {id: clause.category for id, clause in old.clauses.items()}
-    for category in new.categories:
-        stayed = {each.id: each for each in category.clauses if homes.get(each.id) == category.id}
-        moved = _moved((id for id in homes if id in stayed), stayed)
-        for clause in category.clauses:
-            if was := old.clauses.get(clause.id):
-                what = ["restyled"] * (was.style != clause.style) + ["moved"] * (was.category != clause.category)
-                what += _differ(was, clause, "title", "text", "why", "examples", "exclusions", "source")
-                what += ["reordered"] * (clause.id in moved)
-                if what:
-                    yield Change(was, clause, tuple(what))
+def _clause_changes(old: Policy, category: Category) -> Iterator[tuple[str, list[str]]]:
+    both = [(old.clauses[clause.id], clause) for clause in category.clauses if clause.id in old.clauses]
+    stayed = [clause.id for was, clause in both if was.category == category.id]
+    moved = _moved([id for id in old.clauses if id in stayed], stayed)
+    for was, clause in both:
+        what = [WORDS.get(part, part) for part in _differing(was, clause, PARTS)]
+        yield clause.id, what + ["reordered"] * (clause.id in moved)
 
 
-def _differ(old: object, new: object, *names: str) -> list[str]:
+def _category_changes(before: dict[str, Category], after: dict[str, Category]) -> Iterator[tuple[str, list[str]]]:
+    both = [id for id in after if id in before]
+    moved = _moved([id for id in before if id in after], both)
+    for id in both:
+        what = _differing(before[id], after[id], ("title", "summary", "definitions", "compressed"))
+        yield id, what + ["reordered"] * (id in moved)
+
+
+def _differing(old: object, new: object, names: Sequence[str]) -> list[str]:
     return [name for name in names if getattr(old, name) != getattr(new, name)]
 
 
-def _moved(before: Iterable[str], after: Iterable[str]) -> set[str]:
+def _moved(before: Sequence[str], after: Sequence[str]) -> set[str]:
     """Of the same ids in two orders, those that stand in another place."""
     return {now for was, now in zip(before, after, strict=True) if now != was}
-
-
-def _category_changes(before: dict[str, Category], after: dict[str, Category]) -> Iterator[CategoryChange]:
-    both = [id for id in after if id in before]
-    moved = _moved((id for id in before if id in after), both)
-    for id in both:
-        what = _differ(before[id], after[id], "title", "summary", "definitions", "compressed")
-        if what := what + ["reordered"] * (id in moved):
-            yield CategoryChange(id, tuple(what))
 
 
 def _style_changes(old: Policy, new: Policy) -> Iterator[str]:

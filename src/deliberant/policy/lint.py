@@ -50,6 +50,8 @@ ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|#")
 FILLERS = frozenset(["a", "an", "the", "please", "just", "do", "does", "did", "can", "could", "would", "will"])
 """Words whose absence makes no other request. Pronouns stay: "can you hurt me" is not "can i hurt you"."""
 
+Words = tuple[str, ...]
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -68,10 +70,10 @@ def lint(policy: Policy, count: Count | None = None, root: Path | None = None) -
     `root` is the policy's folder, where the files stand that it links to; without it links are not looked at.
     """
     texts = list(passages(policy))
-    found = [*_texts(policy, texts), *_whole(policy), *_contradictions(policy, texts), *_sizes(policy, count)]
-    found += _links(texts, root) if root else ()
+    findings = [*_texts(policy, texts), *_whole(policy), *_contradictions(policy, texts), *_sizes(policy, count)]
+    findings += _links(texts, root) if root else ()
     order = {path: place for place, path in enumerate(dict.fromkeys(text.path for text in texts))}
-    return sorted(found, key=lambda each: (order.get(each.path, len(order)), each.line))
+    return sorted(findings, key=lambda each: (order.get(each.path, len(order)), each.line))
 
 
 def fix(root: Path, policy: Policy, findings: list[Finding]) -> int:
@@ -193,38 +195,31 @@ def _contradictions(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
     a second time without FILLERS and plural endings. Nothing looser: "make a bath bomb" is one word away from "make a
     bomb" and is its harmless twin, not a copy.
     """
-    exactly: dict[tuple[str, ...], list[Passage]] = defaultdict(list)
-    nearly: dict[tuple[str, ...], list[Passage]] = defaultdict(list)
-    excluded: dict[tuple[str, tuple[str, ...]], Passage] = {}
+    alike: dict[Words, list[tuple[Words, Passage]]] = defaultdict(list)
+    excluded: dict[tuple[str, Words], Passage] = {}
     for text in texts:
         words = tuple(re.findall(r"\w+", unicodedata.normalize("NFKC", text.text).casefold()))
         if text.kind == "exclusion":
             excluded[text.clause, words] = text
         elif text.kind == "example" and words:
-            exactly[words].append(text)
-            if content := tuple(word.removesuffix("s") for word in words if word not in FILLERS):
-                nearly[content].append(text)
-    for words, shown in exactly.items():
-        for text in shown:
+            content = tuple(word.removesuffix("s") for word in words if word not in FILLERS)
+            alike[content or words].append((words, text))
+    for examples in alike.values():
+        for place, (words, text) in enumerate(examples):
             if other := excluded.get((text.clause, words)):
                 what = f"clause {text.clause} has {clip(text.text)} among its exclusions, too (line {other.line})"
                 yield Finding(text.path, text.line, "contradiction", "error", f"{what}; delete one of the two")
-    told: set[Passage] = set()
-    for word, groups in (("same", exactly), ("nearly the same", nearly)):
-        for first, *later in groups.values():
-            for text in later:
-                if text.clause == first.clause or text in told:
-                    continue
-                told.add(text)
-                what = f"{clip(text.text)} is the {word} example as that of {first.clause} at {first.path}:{first.line}"
-                style, other_style = policy.clauses[text.clause].style, policy.clauses[first.clause].style
-                if style != other_style:
-                    what += f", but {text.clause} asks for {style} and {first.clause} for {other_style}"
-                    what += "; keep it below one of the two"
-                    yield Finding(text.path, text.line, "contradiction", "error", what)
-                elif word == "same":
-                    what += ", so which clause to cite is open; keep it below one of the two"
-                    yield Finding(text.path, text.line, "shared-example", "warning", what)
+            earlier = [each for said, each in examples[:place] if said == words and each.clause != text.clause]
+            first = earlier[0] if earlier else examples[0][1]
+            what = f"{clip(text.text)} is {'' if earlier else 'nearly '}the same example as that of {first.clause}"
+            what += f" at {first.path}:{first.line}"
+            style, other_style = policy.clauses[text.clause].style, policy.clauses[first.clause].style
+            if style != other_style:
+                what += f", but {text.clause} asks for {style} and {first.clause} for {other_style}"
+                yield Finding(text.path, text.line, "contradiction", "error", f"{what}; keep it below one of the two")
+            elif earlier:
+                what += ", so which clause to cite is open; keep it below one of the two"
+                yield Finding(text.path, text.line, "shared-example", "warning", what)
 
 
 def _sizes(policy: Policy, count: Count | None) -> Iterator[Finding]:

@@ -94,30 +94,30 @@ def _load_category(file: Path) -> tuple[Category, int]:
         what = f"category id {clip(id)} cannot be used"
         raise mistake(file, id_line, what, f"use letters, digits, `-` and `_`, but none of {', '.join(RESERVED)}")
     title, *sections = read_sections(body, depth=3)
-    found: dict[str, Block] = {}
+    blocks: dict[str, Block] = {}
     clauses: list[Clause] = []
     for level, name, block in sections:
-        if level == 3 and next(reversed(found), "") == "Clauses":
+        if level == 3 and next(reversed(blocks), "") == "Clauses":
             clauses.append(_load_clause(name, block, id))
         elif level == 3:
             what = f"`###` heading {clip(name)} outside `## Clauses`"
             raise block.mistake(what, "move it below `## Clauses` or use `####`")
         elif name not in SECTIONS:
             raise block.mistake(f"unknown section {clip(name)}", nearest(name, SECTIONS))
-        elif name in found:
-            raise block.mistake(f"section {name!r} again (first on line {found[name].line})", "merge the two")
+        elif name in blocks:
+            raise block.mistake(f"section {name!r} again (first on line {blocks[name].line})", "merge the two")
         else:
-            found[name] = block
-    summary, compressed, definitions, rules = (found.get(name, NOTHING) for name in SECTIONS)
+            blocks[name] = block
+    summary, compressed, definitions, rules = (blocks.get(name, NOTHING) for name in SECTIONS)
     if not str(summary):
-        where, what = found.get("Summary", title.body), f"category {id!r} has no summary"
+        where, what = blocks.get("Summary", title.body), f"category {id!r} has no summary"
         raise where.mistake(what, "write one short paragraph below `## Summary`")
     if str(rules):
         raise rules.mistake("text in `## Clauses` above the first clause", HEADING_FORM, rules.first_line)
     if not clauses:
-        where, what = found.get("Clauses", title.body), f"category {id!r} has no clauses"
+        where, what = blocks.get("Clauses", title.body), f"category {id!r} has no clauses"
         raise where.mistake(what, f"below `## Clauses` {HEADING_FORM}")
-    if "Compressed" in found and not str(compressed):
+    if "Compressed" in blocks and not str(compressed):
         raise compressed.mistake("`## Compressed` is empty", "write the short form of the category, or delete it")
     texts = str(summary), str(definitions), tuple(clauses), f"{file.parent.name}/{file.name}", str(compressed)
     lines = summary.first_line, definitions.first_line, compressed.first_line

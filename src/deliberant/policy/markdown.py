@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
 from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
+from deliberant.util.yaml import TextLoader, parsed
 
 FRONT_MATTER = re.compile(r"---\n(.*?)^---$", re.DOTALL | re.MULTILINE)
 # A fence may open on a list item's own line; how deep it is indented then depends on the list, so any depth counts.
@@ -105,12 +104,12 @@ def read_document(file: Path, keys: Sequence[str] = (), text: str | None = None)
     text = _read(file) if text is None else text
     if not keys:
         return {}, _block(file, 1, text)
-    found = FRONT_MATTER.match(text)
-    if not found:
+    match = FRONT_MATTER.match(text)
+    if not match:
         lines = ", ".join(f"`{line}`" for line in ("---", *(f"{key}: ..." for key in keys), "---"))
         raise mistake(file, 1, "no front matter, or one that is not closed", f"start the file with the lines {lines}")
-    values = _front_matter(file, found[1], keys)
-    return values, _block(file, 1 + found[0].count("\n"), text[found.end() :])
+    values = _front_matter(file, match[1], keys)
+    return values, _block(file, 1 + match[0].count("\n"), text[match.end() :])
 
 
 def read_sections(block: Block, depth: int, named: str = "") -> list[Section]:
@@ -155,25 +154,17 @@ def _read(file: Path) -> str:
 
 def _front_matter(file: Path, text: str, keys: Sequence[str]) -> dict[str, Value]:
     """Lines `key: value`, whose values are YAML's texts: a version 1.10 stays "1.10"."""
+    data, places = parsed(file, f"\n{text}", TextLoader)  # the line feed stands for the first `---`
+    if not isinstance(data or {}, dict):
+        raise mistake(file, 2, "the front matter is not lines `key: value`", f"write {', '.join(keys)} so")
     values: dict[str, Value] = {}
-    for line, said in enumerate(text.split("\n"), start=2):
-        key, _, value = (part.strip() for part in said.partition(":"))
-        if not said.strip() or said.startswith("#"):
-            continue
+    for key, value in (data or {}).items():
         if key not in keys:
-            what = f"unknown key {clip(key)} in the front matter, which is lines `key: value`"
-            raise mistake(file, line, what, nearest(key, keys))
-        if key in values:
-            what = f"key {key!r} again (first on line {values[key].line})"
-            raise mistake(file, line, what, "keep one of the two")
-        try:
-            read = yaml.load(value, Loader=yaml.BaseLoader)
-        except (yaml.YAMLError, RecursionError):
-            read = []
-        if isinstance(read, list | dict):
-            what = f"value of {key!r} is not YAML's, in a plain `key: value` line"
-            raise mistake(file, line, what, "put it in quotes if it holds punctuation")
-        values[key] = Value(on_one_line(read or ""), line)
+            raise UserError(f"{places[key,]}: unknown key {clip(key)} in the front matter; {nearest(key, keys)}")
+        if not isinstance(value, str):
+            what = f"value of {key!r} is no text, in a plain `key: value` line"
+            raise UserError(f"{places[key,]}: {what}; put it in quotes if it holds punctuation")
+        values[key] = Value(on_one_line(value), int(places[key,].rpartition(":")[2]))
     for name in keys:
         if name not in values or not values[name].text:
             line = values[name].line if name in values else 1

@@ -58,7 +58,7 @@ class Part:
     style: Style | None = None
 
     @property
-    def asked(self) -> Style | None:
+    def style_above(self) -> Style | None:
         """The style of the label that it is, or stands below."""
         return next((each.style for each in (self, *self.parents()) if each.style), None)
 
@@ -159,10 +159,10 @@ class _Scan:
         """The part that begins on a line."""
         line, mask, number = self.lines[place], self.masks[place], place + 1
         indent = len(line) - len(line.lstrip())
-        if found := FENCE.match(line):
-            return self.leaf("code", place, self.fence_end(place, found), indent)
-        if found := ATX.match(mask):
-            return self.add(Part("heading", len(found[1]), bare(found[2]), number, number, found[1]))
+        if match := FENCE.match(line):
+            return self.leaf("code", place, self.fence_end(place, match), indent)
+        if match := ATX.match(mask):
+            return self.add(Part("heading", len(match[1]), bare(match[2]), number, number, match[1]))
         if RULE.match(mask):
             above = self.stack[-1].inner[-1] if self.stack[-1].inner else None
             level = {"=": 1, "-": 2}.get(mask.strip()[0], 0)
@@ -179,19 +179,19 @@ class _Scan:
             return self.leaf("table", place, self.run_end(place, TABLE), indent)
         if HTML.match(mask):
             return self.leaf("html", place, self.run_end(place, re.compile(r".*\S")), indent)
-        if found := ITEM.match(mask):
-            depth: float = min(len(found[1].expandtabs(4)), 60) + (found[2] is not None) / 2
-            depth += min((found[3] or "").strip(".)").count("."), 9) / 20
-            words = line[found.start(4) :].strip()
-            return self.add(Part("item", LIST + depth, words, number, number, found[2] or found[3]))
-        if found := CODED.match(mask):
+        if match := ITEM.match(mask):
+            depth: float = min(len(match[1].expandtabs(4)), 60) + (match[2] is not None) / 2
+            depth += min((match[3] or "").strip(".)").count("."), 9) / 20
+            words = line[match.start(4) :].strip()
+            return self.add(Part("item", LIST + depth, words, number, number, match[2] or match[3]))
+        if match := CODED.match(mask):
             return self.add(Part("item", LIST, line.strip(), number, number))
-        if found := BOLD.match(mask):
-            title = (found["text"].rstrip(":") + (found["rest"] or "")).strip()
+        if match := BOLD.match(mask):
+            title = (match["text"].rstrip(":") + (match["rest"] or "")).strip()
             means = meaning(title)
             rule = means.code and not means.style and not means.graded
             return self.add(Part("bold", BOLD_RULE if rule else BOLD_SECTION, title, number, number))
-        if (found := BOLD_LEAD.match(mask)) and any(each.isdigit() for each in meaning(found[1]).code):
+        if (match := BOLD_LEAD.match(mask)) and any(each.isdigit() for each in meaning(match[1]).code):
             return self.add(Part("bold", BOLD_RULE, line.strip(), number, number))
         if place in self.graded:
             return self.add(Part("capitals", CAPITALS, self.graded[place], number, number))
@@ -227,7 +227,7 @@ class _Scan:
 
     def fence_end(self, place: int, opening: re.Match[str]) -> int:
         for end in range(place + 1, len(self.lines)):
-            if (found := FENCE.match(self.lines[end])) and closes(found, opening["fence"]):
+            if (match := FENCE.match(self.lines[end])) and closes(match, opening["fence"]):
                 return end
         return len(self.lines) - 1
 
@@ -253,15 +253,15 @@ def _capitals(line: str) -> str | None:
 
 def _graded(lines: list[str]) -> dict[int, str]:
     """Lines such as `Likely spam (SP2 - medium)` above rules with that code, where a text has no headings."""
-    found: dict[int, str] = {}
+    titles: dict[int, str] = {}
     below = ""
     for place in reversed(range(len(lines))):
         text = lines[place].strip().strip("*").rstrip(":").strip()
         if rule := re.match(r"(?:[-*+\u2022][ \t]+)?\**([A-Z]{1,4}\d{1,3})\.[A-Za-z]\b", lines[place].strip()):
             below = rule[1]
         elif not ITEM.match(lines[place]) and (graded := meaning(text).graded) and graded == below:
-            found[place] = text
+            titles[place] = text
             below = ""
         elif _capitals(lines[place]):
             below = ""
-    return found
+    return titles

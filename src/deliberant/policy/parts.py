@@ -21,25 +21,25 @@ NOT_INDENTED = re.compile(r"^(?!  ).+", re.MULTILINE)
 
 def read_body(block: Block, clause: Clause) -> Clause:
     """A clause with what stands below its heading: text, then a reason, lists of examples and exclusions, and a source,
-    in any order. UserError for what is none.
+    in any order. UserError for anything else.
     """
     text, lists = block.split(LABEL)
-    found = {name: list[tuple[str, int]]() for name in ("Why", "Examples", "Exclusions", "Source")}
+    parts = {name: list[tuple[str, int]]() for name in ("Why", "Examples", "Exclusions", "Source")}
     for label, body in lists:
         name = label[1] or label[2]
-        if found[name]:
+        if parts[name]:
             raise body.mistake(f"`{name}:` again in clause {clause.id}", "merge the two")
         if label[1]:
-            found[name] = _items(label[0], body)
+            parts[name] = _items(label[0], body)
         elif said := f"{label[3] or ''}{body.text}".strip():
-            found[name] = [(said, body.line)]
+            parts[name] = [(said, body.line)]
         else:
             raise body.mistake(f"`{name}:` of clause {clause.id} is empty", "fill it in or delete it")
-    for said, line in found["Source"]:
+    for said, line in parts["Source"]:
         if "\n" in said:
             raise block.mistake(f"text below `Source:` of clause {clause.id}", "move it above the lists", line)
-    why, examples, exclusions, source = (tuple(text for text, _ in items) for items in found.values())
-    lines = (text.first_line, *(line for name in ("Why", "Examples", "Exclusions") for _, line in found[name]))
+    why, examples, exclusions, source = (tuple(text for text, _ in items) for items in parts.values())
+    lines = (text.first_line, *(line for name in ("Why", "Examples", "Exclusions") for _, line in parts[name]))
     lists_of: dict[str, Any] = {"examples": examples, "exclusions": exclusions, "lines": lines}
     return replace(clause, text=str(text), why="".join(why), source="".join(source), **lists_of)
 
@@ -65,24 +65,24 @@ def _items(label: str, block: Block) -> list[tuple[str, int]]:
 
 def read_guidelines(file: Path, sections: Sequence[Section], categories: Sequence[str]) -> tuple[Guideline, ...]:
     """One guideline for each section. UserError where one is repeated, or a style has none."""
-    found: dict[tuple[Style, str | None], Guideline] = {}
+    guidelines: dict[tuple[Style, str | None], Guideline] = {}
     for _, title, block in sections:
         name, colon, topic = (part.strip() for part in title.partition(":"))
         style = read_style(name, block)
         key = style, topic if colon else None
-        if key in found:
-            raise block.mistake(f"{title!r} again (first above line {found[key].line})", "merge the two")
+        if key in guidelines:
+            raise block.mistake(f"{title!r} again (first above line {guidelines[key].line})", "merge the two")
         if colon and style != "safe_complete":
             raise block.mistake(f"{style} for one category", "only safe_complete has topic-specific guidelines")
         if colon and topic not in categories:
             raise block.mistake(f"guideline for unknown category {clip(topic)}", nearest(topic, categories))
         if not str(block):
             raise block.mistake(f"guideline {title!r} is empty", "say below it how to answer in that style")
-        found[key] = Guideline(style, str(block), key[1], block.first_line)
+        guidelines[key] = Guideline(style, str(block), key[1], block.first_line)
     for style in STYLES:
-        if (style, None) not in found:
+        if (style, None) not in guidelines:
             raise mistake(file, 1, f"no guideline for {style}", f"add `## {style}` with how to answer in that style")
-    return tuple(found.values())
+    return tuple(guidelines.values())
 
 
 def read_style(word: str, block: Block) -> Style:

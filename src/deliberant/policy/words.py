@@ -78,18 +78,18 @@ def _pattern(name: str) -> re.Pattern[str]:
 
 def section_lead(line: str) -> Lead | None:
     """The section that a line such as `Examples:` or `Why: ...` begins, None where it begins none."""
-    if not (found := _pattern("lead").fullmatch(line)):
+    if not (match := _pattern("lead").fullmatch(line)):
         return None
-    return Lead(next(name for name, text in found.groupdict().items() if text and name != "said"), found["said"])
+    return Lead(next(name for name, text in match.groupdict().items() if text and name != "said"), match["said"])
 
 
 def style_of(text: str) -> tuple[Style | None, bool]:
     """The style that all of a text names, and whether its words are weak ones."""
-    if not (found := _pattern("style").fullmatch(EDGES.sub("", text))):
+    if not (match := _pattern("style").fullmatch(EDGES.sub("", text))):
         return None, False
-    name = next(name for name, said in found.groupdict().items() if said and name != "no")
+    name = next(name for name, said in match.groupdict().items() if said and name != "no")
     style: Any = name.removeprefix("weak_")
-    if found["no"] and style != "safe_complete":
+    if match["no"] and style != "safe_complete":
         style = "comply" if style == "refuse" else "refuse"
     return style, name.startswith("weak_")
 
@@ -109,8 +109,8 @@ def meaning(title: str) -> Meaning:
     strong = frozenset(style for style, weak in named if style and not weak)
     styles = strong or frozenset(style for style, _ in named if style)
     code = None if named and named[0][0] else CODE.match(plain)
-    found = GRADED.fullmatch(plain)
-    graded = found["code"] if found else ""
+    match = GRADED.fullmatch(plain)
+    graded = match["code"] if match else ""
     unnamed = pieces[len(named) :] + [piece for piece, (style, _) in zip(pieces, named, strict=False) if not style]
     texts = [EDGES.sub("", text) for text in (plain, *pieces[:1])] if not styles else []
     return Meaning(

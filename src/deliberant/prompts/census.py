@@ -5,12 +5,11 @@ deliberant prompts check train.jsonl --policy my-policy
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from deliberant.prompts.reader import holds_cases, iterate_prompts, read_cases
+from deliberant.prompts.reader import holds_cases, read_cases, read_prompts
 from deliberant.prompts.types import Prompt
 
 UNSTATED = "not stated"
@@ -50,10 +49,6 @@ class Census:
         for name in ("source", "licence", "framing"):
             getattr(self, name)[getattr(prompt, name) or UNSTATED] += 1
 
-    def row(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()}
-
 
 def census(path: Path, categories: Collection[str] | None = None, clauses: Collection[str] | None = None) -> Census:
     """The counts of a file of prompts or of cases, every row of which is checked.
@@ -61,15 +56,12 @@ def census(path: Path, categories: Collection[str] | None = None, clauses: Colle
     `categories` and `clauses`, where given, are the policy's; `missing` are the categories without a prompt.
     UserError with file:line for the first mistake.
     """
-    found = Census()
-    families = set[str]()
     if holds_cases(path):
-        prompts: Iterable[Prompt] = (case.prompt for case in read_cases(path, categories, clauses))
+        prompts = [case.prompt for case in read_cases(path, categories, clauses)]
     else:
-        prompts = iterate_prompts(path, categories, clauses)
+        prompts = read_prompts(path, categories, clauses)
+    counts = Census(families=len({prompt.family for prompt in prompts}))
     for prompt in prompts:
-        found.add(prompt)
-        families.add(prompt.family)
-    found.families = len(families)
-    found.missing = [category for category in categories or () if not found.category[category]]
-    return found
+        counts.add(prompt)
+    counts.missing = [category for category in categories or () if not counts.category[category]]
+    return counts

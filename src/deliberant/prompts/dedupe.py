@@ -45,7 +45,7 @@ def dedupe(files: Sequence[Path], against: Sequence[Path], to: Path, threshold: 
     evaluation = read_evaluation(against)
     start = len(evaluation)
     entries = [*evaluation, *read_entries(files)]
-    found = find_duplicates([entry.text for entry in entries], threshold, start)
+    duplicates = find_duplicates([entry.text for entry in entries], threshold, start)
 
     def why(match: Match) -> str:
         return CONTAMINATED if match.other < start else EXACT if match.exact else NEAR
@@ -55,17 +55,17 @@ def dedupe(files: Sequence[Path], against: Sequence[Path], to: Path, threshold: 
         row = {"id": entry.id, "at": entry.at, "why": why(match), "similarity": round(match.similarity, 4)}
         return {**row, "like": other.id, "like_at": other.at}
 
-    write_atomically(to, copied(entries[row] for row in range(start, len(entries)) if row not in found.matches))
-    write_rows(removed_file(to), map(removed, found.matches.values()))
-    reasons = Counter(map(why, found.matches.values()))
+    write_atomically(to, copied(entries[row] for row in range(start, len(entries)) if row not in duplicates.matches))
+    write_rows(removed_file(to), map(removed, duplicates.matches.values()))
+    reasons = Counter(map(why, duplicates.matches.values()))
     return DedupeCounts(
         rows=len(entries) - start,
-        kept=len(entries) - start - len(found.matches),
+        kept=len(entries) - start - len(duplicates.matches),
         contaminated=reasons[CONTAMINATED],
         exact=reasons[EXACT],
         near=reasons[NEAR],
         evaluation=start,
-        skipped=found.skipped,
+        skipped=duplicates.skipped,
         threshold=threshold,
         removed=str(removed_file(to)),
     )

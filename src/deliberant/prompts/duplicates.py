@@ -87,26 +87,26 @@ def find_duplicates(texts: Sequence[str], threshold: float, start: int = 0) -> D
     rest = ([row for row in group if row >= start and row not in near] for group in groups())
     links, skipped = _link(rest, len(texts), compare)
     near |= _steps(links)
-    found = Duplicates({}, skipped)
+    duplicates = Duplicates({}, skipped)
     for row in range(start, len(texts)):
         first = firsts[texts[row]]
         match = near.get(first)
         if first != row and (match is None or match.other >= start):
-            found.matches[row] = Match(row, first, 1.0, exact=True)
+            duplicates.matches[row] = Match(row, first, 1.0, exact=True)
         elif match is not None:
-            found.matches[row] = replace(match, row=row)
-    return found
+            duplicates.matches[row] = replace(match, row=row)
+    return duplicates
 
 
 def _match_earlier(groups: Iterable[Sequence[int]], start: int, compare: Compare) -> dict[int, Match]:
     """For every row from `start` on that is like one before it, the first such match."""
-    found: dict[int, Match] = {}
+    matches: dict[int, Match] = {}
     for group in groups:
         earlier = [row for row in group if row < start]
         for row in group[len(earlier) :]:
-            if row not in found and (match := next(filter(None, (compare(row, each) for each in earlier)), None)):
-                found[row] = match
-    return found
+            if row not in matches and (match := next(filter(None, (compare(row, each) for each in earlier)), None)):
+                matches[row] = match
+    return matches
 
 
 def _link(groups: Iterable[Sequence[int]], n: int, compare: Compare) -> tuple[list[Match], int]:

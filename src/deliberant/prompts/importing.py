@@ -7,7 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+
+import yaml
 
 from deliberant.prompts.lines import MAX_LINE
 from deliberant.prompts.plan import Plan
@@ -20,49 +23,12 @@ from deliberant.util.errors import UserError
 from deliberant.util.files import json_line
 from deliberant.util.names import nearest
 
-FIELDS = {
-    "id": "name of the prompt; without it, the file's name and the row's number",
-    "text": "the one user turn",
-    "system": "a system turn before it",
-    "messages": "the whole conversation, a list of turns in any usual shape; instead of text",
-    "category": "a category of the policy; blank means outside every one",
-    "categories": "several: a list, names that are true, or text with a separator between them",
-    "family": "what must stay together in a split; without it, each prompt is its own",
-    "source": "data set it comes from",
-    "licence": "that data set's licence",
-    "framing": "how it asks: plain, fiction, encoded, ...",
-    "hints": "a list of {source, style, confidence, clause}",
-    "hint": "what the source believes the right style is: comply, refuse or safe_complete",
-    "hint_source": "who says so; without it, the source, or the file's name",
-    "hint_clause": "the clause of the policy that it believes applies; goes with hint",
-    "confidence": "how sure that is, from 0 to 1",
-    "label": "a clause of --policy, or what its clauses' ids begin with: gives category, style and clause",
-    "truth": "of a case: the style that is right, or safe or unsafe",
-    "truth_clause": "of a case: the clause that applies",
-    "harmful": "of a case: true or false; without it, whether the truth is refuse",
-    "suite": "of a case; without it, the file's name",
-    "plain": "of a case: the request before it was encoded",
-    "language": "of a case: a tag such as fr, where the set has several",
-}
-"""What a column can be mapped to."""
-
-EITHER = (("text", "messages"), ("category", "categories"), ("hint", "hints"), ("hint_clause", "hints"))
-HINT = {"hint", "hint_clause"}
-"""Fields that make a hint."""
-OF_A_HINT = ("hint_source", "confidence")
-"""Fields that mean nothing without a hint; without one their columns are left out."""
-OF_A_CASE = ("truth", "truth_clause", "harmful", "suite", "plain", "language")
-"""Fields that `--cases` alone uses; elsewhere their columns are left out."""
-TRUTHS: dict[str, Style] = {"safe": "comply", "benign": "comply", "harmless": "comply", "unharmful": "comply"}
-TRUTHS |= {"unsafe": "refuse", "harmful": "refuse", "malicious": "refuse"}
-"""Words of other sets for what is right."""
-GONE = frozenset(["redacted", "[redacted]", "<redacted>"])
-"""Texts that stand for one that was taken out."""
-USUAL = (("messages", "{conversations}"), ("messages", "{conversation}"), ("text", "{instruction}\n\n{input}"))
-"""Columns of ShareGPT and Alpaca, which are known where nothing else is the text."""
+KNOWN: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("fields.yaml").read_text("utf-8"))
+"""What is known of fields and of words in them; the file says what each is."""
+FIELDS: dict[str, str] = KNOWN["fields"]
+ONE_OF, OF_A_CASE, NEED_A_HINT = KNOWN["one_of"], KNOWN["of_a_case"], KNOWN["need_a_hint"]
+HINT = set(KNOWN["make_a_hint"])
 COLUMN = re.compile(r"\{([^{}]+)\}")
-NAMES = ("id", "category", "family", "source", "licence", "framing", "suite", "language")
-"""Fields whose numbers are read as names."""
 
 
 class Rule(NamedTuple):
@@ -139,19 +105,15 @@ def _rows(
     _check(plan)
     reader = _Reader(table.name, plan, account, kind is CaseRow, clauses if isinstance(clauses, Mapping) else {})
     seen, texts, hinted = set[str](), set[int](), False
-    known: dict[tuple[str, ...], dict[str, str]] = {}
     chosen = None if table.columns is None else _columns(table.columns, plan, table.at)
-    wanted = None if chosen is None else [name for each in chosen.values() for name in _names(each)]
-    if table.columns is not None and wanted is not None:
-        account.unused |= set(table.columns) - set(wanted)
+    wanted = None if chosen is None else [name for column in chosen.values() for name in _names(column)]
+    account.unused |= {*(table.columns or ())} - {*(wanted or ())}
     for number, record in enumerate(table.records(wanted), start=1):
         if not record.values:
             account.skipped.append((record.at, "is blank"))
             continue
-        columns = chosen
-        if columns is None and (columns := known.get(names := tuple(record.values))) is None:
-            columns = known[names] = _columns(names, plan, record.at)
-            account.unused |= record.values.keys() - {name for each in columns.values() for name in _names(each)}
+        columns = chosen or _columns(tuple(record.values), plan, record.at)
+        account.unused |= record.values.keys() - {name for column in columns.values() for name in _names(column)}
         hinted |= bool(HINT & (columns.keys() | plan.set.keys()))
         values = {name: _cell(column, record.values) for name, column in columns.items()} | plan.set
         row = reader.row(number, values, record.at)
@@ -159,19 +121,12 @@ def _rows(
             account.skipped.append((record.at, row))
             continue
         valid = validate(row, kind, record.at)
-        size = sum(len(turn.content) for turn in valid.messages)
-        if (
-            6 * size > MAX_LINE and len(json_line(prompt_row(valid.prompt()))) > MAX_LINE
-        ):  # six bytes is the longest letter
+        if len(json_line(prompt_row(valid.prompt()))) > MAX_LINE:
             account.skipped.append((record.at, f"is longer than {MAX_LINE / 2**20:g} MiB as a line of a prompt file"))
             continue
         if valid.id in seen:
-            what, remedy = "is that of an earlier row", "give one of the two another, or map another column to id"
-            if _blank(values.get("id")):
-                what, remedy = f"was made up for want of one and {what}", "give this row an id"
-            elif "family" not in columns:
-                remedy += "; with --map family=id, rows of one id stay together and get ids of their own"
-            raise UserError(f"{record.at}: id '{valid.id}' {what}; {remedy}")
+            what = f"id '{valid.id}' is that of an earlier row; give one of the two another"
+            raise UserError(f"{record.at}: {what}, or say --map family=id, which keeps the two together under new ids")
         seen.add(valid.id)
         check_names(record.at, valid, categories, clauses)
         account.prompts += 1
@@ -181,7 +136,7 @@ def _rows(
         yield valid
     account.copies = account.prompts - len(texts)
     reader.check_values()
-    stray = [name for name in OF_A_HINT if name in plan.map or name in plan.set]
+    stray = [name for name in NEED_A_HINT if name in plan.map or name in plan.set]
     if stray and account.prompts and not hinted:
         raise UserError(
             f"{table.at}: '{stray[0]}' belongs to a hint, and no row has one; name its column with --map hint=COLUMN"
@@ -197,7 +152,7 @@ def _check(plan: Plan) -> None:
                 raise UserError(f"{option} {name}: belongs to a case; add --cases, or leave it out")
     if both := plan.map.keys() & plan.set.keys():
         raise UserError(f"'{min(both)}' is given by --map and by --set; keep one of them")
-    for one, other in EITHER:
+    for one, other in ONE_OF:
         if {one, other} <= plan.map.keys() | plan.set.keys():
             raise UserError(f"'{one}' and '{other}' are both given; keep one of them")
 
@@ -225,24 +180,20 @@ def _columns(columns: tuple[str, ...], plan: Plan, at: str) -> dict[str, str]:
             if each not in columns:
                 raise UserError(f"{at}: --map {name}={column}: there is no column '{each}'; {nearest(each, columns)}")
     given = plan.map.keys() | plan.set.keys()
-    shadowed = {each for pair in EITHER for each in pair if given & set(pair)}
+    shadowed = {each for pair in ONE_OF for each in pair if given & set(pair)}
     taken = {each for column in plan.map.values() for each in _names(column)}
     fields = [name for name in FIELDS if (plan.cases or name not in OF_A_CASE) and name != "label"]
-    found = {name: name for name in fields if name in columns and name not in given | shadowed | taken}
-    found |= plan.map
-    if not {"text", "messages"} & found.keys():
-        for name, template in USUAL:
-            if COLUMN.findall(template)[0] in columns:
-                found[name] = template
-                break
-    for one, other in EITHER:
-        if {one, other} <= found.keys():
+    chosen = {name: name for name in fields if name in columns and name not in given | shadowed | taken} | plan.map
+    if not {"text", "messages"} & chosen.keys():
+        chosen |= next(({name: column} for name, column in KNOWN["usual"] if _names(column)[0] in columns), {})
+    for one, other in ONE_OF:
+        if {one, other} <= chosen.keys():
             raise UserError(f"{at}: has columns '{one}' and '{other}'; say which one with --map {one}={one}")
-    if not HINT & (found.keys() | plan.set.keys()):
-        found = {name: column for name, column in found.items() if name not in OF_A_HINT}
-    if not {"text", "messages"} & found.keys():
+    if not {"text", "messages"} & chosen.keys():
         raise UserError(f"{at}: no column is 'text'; name it with --map text=COLUMN, columns are: {', '.join(columns)}")
-    return found
+    if HINT & (chosen.keys() | plan.set.keys()):
+        return chosen
+    return {name: column for name, column in chosen.items() if name not in NEED_A_HINT}
 
 
 class _Reader:
@@ -264,7 +215,7 @@ class _Reader:
         is_list = isinstance(turns, list) and all(isinstance(turn, dict) for turn in turns)
         if is_list and all(_blank(turn.get("content", turn)) for turn in turns):
             return "has no text"
-        if is_list and str(turns[-1].get("content")).strip().casefold() in GONE:
+        if is_list and str(turns[-1].get("content")).strip().casefold() in KNOWN["redacted"]:
             return "is redacted"
         if is_list and all(isinstance(turn.get("role"), str) and turn["role"] != "user" for turn in turns):
             return "has no user turn"
@@ -282,16 +233,14 @@ class _Reader:
         row["family"] = values.get("family", row["id"])
         row["hints"] = values.get("hints", [])
         if "hint" in values or "hint_clause" in values:
+            names = {"style": "hint", "clause": "hint_clause", "confidence": "confidence"}
             hint = {"source": values.get("hint_source", values.get("source", self.name))}
-            hint |= {
-                key: values[name] for key, name in (("style", "hint"), ("clause", "hint_clause")) if name in values
-            }
-            row["hints"] = [hint | ({"confidence": _number(values["confidence"])} if "confidence" in values else {})]
+            row["hints"] = [hint | {key: values[name] for key, name in names.items() if name in values}]
         return self.case(row, values) if self.cases else row
 
     def mapped(self, name: str, value: Any) -> Any:
         """A value of a field: a name, names, or what a value map makes of it."""
-        value = _name(value) if name in NAMES else value
+        value = _name(value) if name in KNOWN["names"] else _number(value) if name == "confidence" else value
         if name in ("category", "categories") and not (name == "category" and isinstance(value, str)):
             value = _several(value, self.plan.separator)
         if name not in self.plan.values or value is None:
@@ -321,30 +270,26 @@ class _Reader:
     def labelled(self, values: dict[str, Any], at: str) -> None:
         """Category, style and clause by a clause's id, or by what several clauses of one style begin with."""
         label = str(values.pop("label")).strip()
-        found = {id: rule for id, rule in self.rules.items() if id == label} or {
-            id: rule for id, rule in self.rules.items() if id.startswith(label)
-        }
-        styles = {rule.style for rule in found.values()}
+        rules = {id: rule for id, rule in self.rules.items() if id.startswith(label)}
+        rules = {label: rules[label]} if label in rules else rules
+        styles = {rule.style for rule in rules.values()}
         if len(styles) != 1:
-            what = f"label '{label}' " + (
-                "begins clauses of several styles" if found else "is no clause, nor begins one"
-            )
-            raise UserError(f"{at}: {what}; {nearest(label, self.rules) if self.rules else 'name the --policy'}")
-        values.setdefault("categories", list(dict.fromkeys(rule.category for rule in found.values())))
-        style, clause = styles.pop(), next(iter(found)) if len(found) == 1 else None
+            what = "begins clauses of several styles" if rules else "is no clause, nor begins one"
+            remedy = nearest(label, self.rules) if self.rules else "name the --policy"
+            raise UserError(f"{at}: label '{label}' {what}; {remedy}")
+        values.setdefault("categories", list(dict.fromkeys(rule.category for rule in rules.values())))
+        style, clause = styles.pop(), next(iter(rules)) if len(rules) == 1 else None
         names = ("truth", "truth_clause") if self.cases else ("hint", "hint_clause")
         values |= dict(zip(names, (style, clause), strict=True)) if clause else {names[0]: style}
 
     def case(self, row: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
         said = str(values.get("truth", "")).strip()
-        style = said if said in STYLES else TRUTHS.get(said.casefold(), said)
+        style = said if said in STYLES else KNOWN["truths"].get(said.casefold(), said)
         if style != said:
             self.account.read[f"truth '{said}' as {style}"] += 1
         harmful = values.get("harmful")
         if isinstance(harmful, str):
-            harmful = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}.get(
-                harmful.lower()
-            )
+            harmful = KNOWN["flags"].get(harmful.lower())
         if harmful is None:
             harmful = style == "refuse"
             self.account.defaulted["harmful"] += 1

@@ -42,14 +42,14 @@ def band_hashes(texts: Sequence[str], threshold: float) -> Bands:
     factors = rng.integers(0, 2**32, count * length, np.uint32) | np.uint32(1)
     shifts = rng.integers(0, 2**32, count * length, np.uint32)
     weights = rng.integers(0, 2**64, (length, 1), np.uint64) | np.uint64(1)
-    found = np.empty((count, len(texts)), np.uint64)
+    hashed = np.empty((count, len(texts)), np.uint64)
     for start, end in _batches(texts):
         hashes, offsets = _shingle_hashes(texts[start:end])
         signatures = np.empty((count * length, end - start), np.uint32)
         for place, (factor, shift) in enumerate(zip(factors, shifts, strict=True)):
             np.minimum.reduceat(hashes * factor + shift, offsets, out=signatures[place])
-        found[:, start:end] = (signatures.reshape(count, length, -1) * weights).sum(axis=1)
-    return found
+        hashed[:, start:end] = (signatures.reshape(count, length, -1) * weights).sum(axis=1)
+    return hashed
 
 
 def candidates(bands: Bands) -> Iterator[list[int]]:

@@ -11,23 +11,14 @@ from deliberant.prompts.rows import (
     PromptRow,
     case_row,
     json_object,
-    parse,
     prompt_row,
+    validate,
 )
 from deliberant.prompts.similarity import compared_text
 from deliberant.prompts.types import Case, Prompt
 from deliberant.util.errors import UserError
 from deliberant.util.files import write_rows
 from deliberant.util.names import nearest
-
-
-def iterate_prompts(
-    path: Path,
-    categories: Collection[str] | None = None,
-    clauses: Collection[str] | None = None,
-) -> Iterator[Prompt]:
-    """`read_prompts`, one at a time; of those that went by, the ids stay in memory."""
-    return (row.prompt() for _, row in iterate_rows(path, PromptRow, categories, clauses))
 
 
 def read_prompts(
@@ -37,7 +28,7 @@ def read_prompts(
 
     UserError with file:line for anything unknown, missing, blank, repeated or too long, or not ending on a user turn.
     """
-    return list(iterate_prompts(path, categories, clauses))
+    return [row.prompt() for _, row in iterate_rows(path, PromptRow, categories, clauses)]
 
 
 def read_partly_labelled(
@@ -112,7 +103,7 @@ def iterate_rows(
         if not line.data.strip():
             continue
         here = f"{path}:{line.number}"
-        row = parse(line.data, kind, here)
+        row = validate(json_object(line.data, here), kind, here)
         if (first := seen.setdefault(row.id, line.number)) < line.number:
             raise UserError(f"{here}: id '{row.id}' is already that of line {first}; give it another")
         check_names(here, row, categories, clauses)

@@ -128,20 +128,15 @@ AnyRow = TypeVar("AnyRow", bound=PromptRow)
 
 
 def prompt_row(prompt: Prompt) -> dict[str, Any]:
-    """A prompt as the JSON object that `parse` reads back."""
+    """A prompt as the JSON object that is read back."""
     return dict(vars(prompt))
 
 
 def case_row(case: Case) -> dict[str, Any]:
-    """A case as the JSON object that `parse` reads back."""
+    """A case as the JSON object that is read back."""
     how = {"attack": case.attack, "language": case.language}
     stated = {name: each for name, each in how.items() if each is not None}
     return {**prompt_row(case.prompt), "truth": case.truth, "suite": case.suite, "plain": case.plain, **stated}
-
-
-def parse(line: bytes, kind: type[AnyRow], here: str) -> AnyRow:
-    """A line of a prompt file as a row. UserError that starts with `here` and names the first mistake."""
-    return validate(json_object(line, here), kind, here)
 
 
 def validate(value: Any, kind: type[AnyRow], here: str) -> AnyRow:
@@ -154,7 +149,7 @@ def validate(value: Any, kind: type[AnyRow], here: str) -> AnyRow:
 
 
 def json_object(line: bytes, here: str) -> dict[str, Any]:
-    """The JSON object on a line. UserError that starts with `here` where it is none, or has a key twice."""
+    """The JSON object on a line. UserError that starts with `here` where there is none, or a key comes twice."""
     if line.startswith(BOM_UTF8):
         raise UserError(f"{here}: begins with a byte order mark, which belongs at the start of a file only; remove it")
     value = json_value(decode(line, here), here)  # json would take bytes, and guess at UTF-16
@@ -164,22 +159,15 @@ def json_object(line: bytes, here: str) -> dict[str, Any]:
 
 
 def json_value(text: str, here: str) -> Any:
-    """What a JSON text says. UserError that starts with `here` where it is none, or has a key twice."""
+    """What a JSON text says. UserError that starts with `here` where there is none, or a key comes twice."""
     try:
-        return json.loads(text, object_pairs_hook=_no_duplicates, parse_int=_whole_number)
+        return json.loads(text, object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{here}: is not a JSON object ({error}); write one object per line") from error
 
 
-def _whole_number(digits: str) -> int:
-    try:
-        return int(digits)
-    except ValueError:  # Python's own message is for programmers
-        raise ValueError(f"a number has {len(digits)} digits, more than can be read") from None
-
-
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         raise ValueError(f"key '{repeated(name for name, _ in pairs)}' is given twice")
-    return found
+    return values

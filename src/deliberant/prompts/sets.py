@@ -11,24 +11,21 @@ come before the cache. A set in several languages is fetched or read whole, or i
 import os
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from deliberant.prompts.tables import KINDS, Record, Table, open_table
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import file_hash, write_atomically
 from deliberant.util.names import nearest
 from deliberant.util.progress import NullProgress, Progress
-from deliberant.util.yaml import mistaken, parsed
-
-if TYPE_CHECKING:
-    from httpx2 import Client
+from deliberant.util.yaml import read_model
 
 FOLDER = Path(__file__).with_name("sets")
 VARIABLE = "DELIBERANT_DATA"
-_BLOCK = 2**16
 
 
 class File(BaseModel):
@@ -83,15 +80,7 @@ class Chosen(NamedTuple):
 @cache
 def sets() -> Mapping[str, DataSet]:
     """Every known set by its name."""
-    return {file.stem: _read(file) for file in sorted(FOLDER.glob("*.yaml"))}
-
-
-def _read(file: Path) -> DataSet:
-    data, places = parsed(file, file.read_text("utf-8"))
-    try:
-        return DataSet.model_validate(data)
-    except ValidationError as error:
-        raise mistaken(error, DataSet, places) from None
+    return {file.stem: read_model(file, DataSet)[0] for file in sorted(FOLDER.glob("*.yaml"))}
 
 
 def choose(name: str) -> Chosen:
@@ -123,7 +112,8 @@ def copy_of(data: DataSet, file: File) -> Path | None:
     for folder in [*([Path(own) / data.preset] if own else []), cache_folder() / data.preset]:
         path = folder / file.path
         if path.is_file():
-            check(path, file, f"delete it, or put the file of revision {data.revision[:12]} in its place")
+            remedy = f"delete it, or put the file of revision {data.revision[:12]} in its place"
+            _check(path.read_bytes(), file, str(path), remedy)
             return path
         others = (each for each in sorted(folder.glob(f"*{path.suffix}")) if file.sha256 and each.is_file())
         if renamed := next((each for each in others if file_hash(each) == file.sha256), None):
@@ -131,13 +121,12 @@ def copy_of(data: DataSet, file: File) -> Path | None:
     return None
 
 
-def check(path: Path, file: File, remedy: str) -> None:
-    """UserError where the file is not the pinned one."""
-    size = path.stat().st_size
-    if file.size is not None and size != file.size:
-        raise UserError(f"{path}: has {size} bytes, the pinned file has {file.size}; {remedy}")
-    if file.sha256 is not None and (found := file_hash(path)) != file.sha256:
-        raise UserError(f"{path}: its sha256 is {found[:16]}…, the pinned one {file.sha256[:16]}…; {remedy}")
+def _check(content: bytes, file: File, origin: str, remedy: str) -> None:
+    """UserError where what comes from a path or an address is not the pinned file."""
+    if file.size is not None and len(content) != file.size:
+        raise UserError(f"{origin}: has {len(content)} bytes, the pinned file has {file.size}; {remedy}")
+    if file.sha256 is not None and (digest := sha256(content).hexdigest()) != file.sha256:
+        raise UserError(f"{origin}: its sha256 is {digest[:16]}…, the pinned one {file.sha256[:16]}…; {remedy}")
 
 
 def fetch(chosen: Chosen, progress: Progress | None = None) -> list[Path]:
@@ -145,15 +134,13 @@ def fetch(chosen: Chosen, progress: Progress | None = None) -> list[Path]:
 
     UserError where the licence asks for a click, or what came is not the pinned file; RunError where nothing came.
     """
-    missing = [file for file in chosen.files if copy_of(chosen.data, file) is None]
-    if missing:
+    if missing := [file for file in chosen.files if copy_of(chosen.data, file) is None]:
         _download(chosen, missing, progress or NullProgress())
-    found = [copy_of(chosen.data, file) for file in chosen.files]
-    return [path for path in found if path is not None]
+    return [path for file in chosen.files if (path := copy_of(chosen.data, file))]
 
 
 def _download(chosen: Chosen, missing: list[File], progress: Progress) -> None:
-    from httpx2 import Client
+    from httpx2 import Client, HTTPError
 
     data, folder = chosen.data, cache_folder() / chosen.data.preset
     if data.base is None:
@@ -162,39 +149,20 @@ def _download(chosen: Chosen, missing: list[File], progress: Progress) -> None:
             f"data set '{chosen.name}': its licence asks for a click: accept it at {data.click}, download "
             f"{Path(missing[0].path).name} and put it at {where}"
         )
-    with progress(chosen.name, sum(file.size or 0 for file in missing)) as bar, Client(timeout=60) as client:
+    total = sum(file.size or 0 for file in missing)
+    with progress(chosen.name, total) as bar, Client(timeout=60, follow_redirects=True) as client:
         for file in missing:
             address = data.base.format(revision=data.revision) + file.path.replace(" ", "%20")
-            content = bytearray()
-            for block in _blocks(client, address):
-                content += block
-                bar.advance(len(block))
-            path = folder / f"{file.path}.part"
-            write_atomically(path, bytes(content))
             try:
-                check(
-                    path,
-                    file,
-                    f"{address} serves another file; name a folder with a right copy in {VARIABLE}",
-                )
-            except UserError:
-                path.unlink()
-                raise
-            path.replace(folder / file.path)
-
-
-def _blocks(client: "Client", address: str) -> Iterator[bytes]:
-    from httpx2 import HTTPError
-
-    try:
-        with client.stream("GET", address, follow_redirects=True) as answer:
-            answer.raise_for_status()
-            yield from answer.iter_bytes(_BLOCK)
-    except HTTPError as error:
-        what = str(error).split("\n")[0] or type(error).__name__
-        raise RunError(
-            f"{address}: cannot be fetched ({what}); try again, or put the file in a folder and name that in {VARIABLE}"
-        ) from error
+                answer = client.get(address)
+                answer.raise_for_status()
+            except HTTPError as error:
+                what = str(error).split("\n")[0] or type(error).__name__
+                remedy = f"try again, or put the file in a folder and name that in {VARIABLE}"
+                raise RunError(f"{address}: cannot be fetched ({what}); {remedy}") from error
+            _check(answer.content, file, address, f"name a folder with the right file in {VARIABLE}")
+            write_atomically(folder / file.path, answer.content)
+            bar.advance(len(answer.content))
 
 
 def open_set(chosen: Chosen, progress: Progress | None = None) -> Table:

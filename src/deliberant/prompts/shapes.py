@@ -27,17 +27,17 @@ def turns_of(value: Any, left: Counter[str]) -> Any:
 
 def _turn(turn: dict[str, Any], left: Counter[str]) -> dict[str, Any]:
     names = {ours: next((name for name in known if name in turn), None) for ours, known in NAMES.items()}
-    found = {ours: turn[name] for ours, name in names.items() if name is not None}
-    if isinstance(role := found.get("role"), str):
-        found["role"] = ROLES.get(role, role)
-    if isinstance(content := found.get("content"), list):
-        found["content"] = _parts(content, left)
+    turned = {ours: turn[name] for ours, name in names.items() if name is not None}
+    if isinstance(role := turned.get("role"), str):
+        turned["role"] = ROLES.get(role, role)
+    if isinstance(content := turned.get("content"), list):
+        turned["content"] = _parts(content, left)
     calls = turn.get("tool_calls")
-    if calls and not found.get("content"):
-        found["content"] = json.dumps(calls, ensure_ascii=False)
+    if calls and not turned.get("content"):
+        turned["content"] = json.dumps(calls, ensure_ascii=False)
     for key in turn.keys() - set(names.values()) - ({"tool_calls"} if calls else set()):
         left[f"key '{key}' of turns"] += 1
-    return found
+    return turned
 
 
 def _parts(parts: list[Any], left: Counter[str]) -> str:

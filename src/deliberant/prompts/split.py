@@ -48,11 +48,11 @@ def split(path: Path, to: Path, share: float, seed: int, threshold: float = THRE
         raise UserError(f"--held-out {share:g}: one side would be empty; give a share above 0 and below 1")
     apart([to / name for name in (TRAIN, HELD_OUT, COUNTS)], [path])
     entries = read_entries([path])
-    found = find_duplicates([entry.text for entry in entries], threshold)
+    duplicates = find_duplicates([entry.text for entry in entries], threshold)
     joined, first_of = Sets(len(entries)), dict[str, int]()
     for row, entry in enumerate(entries):
         joined.join(row, first_of.setdefault(entry.family, row))
-    for match in found.matches.values():
+    for match in duplicates.matches.values():
         joined.join(match.row, match.other)
     sets = [joined.first(row) for row in range(len(entries))]
     sizes = Counter(sets)
@@ -66,7 +66,7 @@ def split(path: Path, to: Path, share: float, seed: int, threshold: float = THRE
             f"{path}: its {len(entries)} rows are {len(sizes)} sets that cannot be divided, so one side would be empty "
             f"at --held-out {share:g}; {remedy}"
         )
-    _assert_apart(entries, found.matches.values(), held)
+    _assert_apart(entries, duplicates.matches.values(), held)
     for name, side in ((TRAIN, False), (HELD_OUT, True)):
         write_atomically(to / name, copied(entry for entry, each in zip(entries, held, strict=True) if each is side))
     families = Counter(sets[row] for row in first_of.values())
@@ -78,7 +78,7 @@ def split(path: Path, to: Path, share: float, seed: int, threshold: float = THRE
         joined=sum(each for each in families.values() if each > 1),
         sets=len(sizes),
         largest=max(sizes.values()),
-        skipped=found.skipped,
+        skipped=duplicates.skipped,
         share=share,
         seed=seed,
         threshold=threshold,

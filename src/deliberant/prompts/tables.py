@@ -7,7 +7,6 @@ import csv
 import logging
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,9 +30,6 @@ class Record(NamedTuple):
     values: dict[str, Any]
 
 
-Records = Callable[[Collection[str] | None], Iterator[Record]]
-
-
 @dataclass(frozen=True)
 class Table:
     """`at` is where the columns are named; `columns` are None where each row has its own keys.
@@ -45,7 +41,7 @@ class Table:
     name: str
     at: str
     columns: tuple[str, ...] | None
-    records: Records
+    records: Callable[[Collection[str] | None], Iterator[Record]]
 
 
 def open_table(
@@ -109,136 +105,95 @@ def _json_array(path: Path) -> Iterator[Record]:
         yield Record(f"{path}: row {number}", row)
 
 
-def _delimited(path: Path, delimiter: str, skip_lines: int, given: Sequence[str]) -> Table:
-    """A CSV file with a header, or the `given` one.
-
-    The csv module sees one line at a time, so that a huge one stops before it is held.
-    """
+def _delimited(path: Path, delimiter: str, skip_lines: int, header: Sequence[str]) -> Table:
+    """A CSV file. The csv module sees one line at a time, so that a quote left open stops at the limit."""
     csv.field_size_limit(MAX_LINE)
     texts = (decode(data, f"{path}:{number}") for number, data in lines(path) if number > skip_lines)
-    reader = csv.reader(texts, delimiter=delimiter, strict=True)
 
-    def rows() -> Iterator[tuple[int, list[str]]]:
-        """The line where each row starts, and its fields."""
-        while True:
-            first = reader.line_num + 1 + skip_lines
-            try:
-                fields = next(reader, None)
-            except csv.Error as error:
-                remedy = "quote fields that hold quotes or line ends"
-                if "field limit" in str(error):
-                    remedy = f"close the quote that is open since line {first}, or split that field"
-                raise UserError(f"{path}:{first}: is not valid CSV ({error}); {remedy}") from error
-            if fields is None:
-                return
-            yield first, fields
+    def rows() -> Iterator[tuple[str, list[str]]]:
+        reader, first = csv.reader(texts, delimiter=delimiter, strict=True), skip_lines + 1
+        try:
+            for cells in reader:
+                yield f"{path}:{first}", cells
+                first = reader.line_num + skip_lines + 1
+        except csv.Error as error:
+            remedy = "close the quote that opens there, or quote fields that hold quotes or line ends"
+            raise UserError(f"{path}:{first}: is not valid CSV ({error}); {remedy}") from error
 
-    source = rows()
-    header = list(given) or next(source, (1, []))[1]
-    top = skip_lines + 1
+    remedy = "write one, or pass over the lines above it with --skip-lines 1"
+    return _with_header(path, f"{path}:{skip_lines + 1}", rows(), header, remedy)
+
+
+def _sheet(path: Path, header: Sequence[str]) -> Table:
+    """The first sheet of an Excel file; rows that end early are filled up with blanks."""
+    rows = rows_of(path)
+    width = len(header or rows[0]) if rows else 0
+    filled = ([*cells, *[""] * width][:width] if any(cells) else [] for cells in rows)
+    named = ((f"{path}: row {number}", cells) for number, cells in enumerate(filled, start=1))
+    return _with_header(path, str(path), named, header, "write one")
+
+
+def _with_header(
+    path: Path, at: str, rows: Iterator[tuple[str, list[str]]], given: Sequence[str], remedy: str
+) -> Table:
+    """Rows of cells whose first one names the columns, unless those are `given`."""
+    header = list(given) or next(rows, (at, []))[1]
     if not header or len(set(header)) < len(header) or not all(name.strip() for name in header):
-        remedy = "write one, or pass over the lines above it with --skip-lines 1"
-        raise UserError(f"{path}:{top}: has no header with a different name for each column; {remedy}")
+        raise UserError(f"{at}: has no header with a different name for each column; {remedy}")
 
     def records(wanted: Collection[str] | None) -> Iterator[Record]:
-        for first, fields in source:
-            here = f"{path}:{first}"
-            if fields and len(fields) != len(header) and not given:
+        for where, cells in rows:
+            if cells and len(cells) != len(header) and not given:
                 remedy = "repair that row, or pass over the lines above the header with --skip-lines"
-                raise UserError(f"{here}: has {len(fields)} fields, the header has {len(header)}; {remedy}")
-            yield Record(here, dict(zip(header, fields, strict=False)))
+                raise UserError(f"{where}: has {len(cells)} fields, the header has {len(header)}; {remedy}")
+            yield Record(where, dict(zip(header, cells, strict=False)))
 
-    return Table(path.stem, f"{path}:{top}", tuple(header), records)
-
-
-def _sheet(path: Path, given: Sequence[str]) -> Table:
-    """The first sheet of an Excel file; its first row is the header, where none is `given`."""
-    rows = list(enumerate(rows_of(path), start=1))
-    header = list(given) or (rows.pop(0)[1] if rows else [])
-    if not header or len(set(header)) < len(header) or not all(name.strip() for name in header):
-        raise UserError(f"{path}: has no header with a different name for each column; write one")
-
-    def records(wanted: Collection[str] | None) -> Iterator[Record]:
-        for number, fields in rows:
-            cells = dict(zip(header, [*fields, *[""] * len(header)], strict=False))
-            yield Record(f"{path}: row {number}", cells if any(fields) else {})
-
-    return Table(path.stem, str(path), tuple(header), records)
+    return Table(path.stem, at, tuple(header), records)
 
 
 def _parquet(path: Path) -> Table:
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
-    @contextmanager
-    def reading(here: str) -> Iterator[None]:
-        try:
-            yield
-        except (ArrowException, OSError, ValueError) as error:
-            what = str(error).split("\n")[0]
-            raise UserError(f"{here}: cannot be read as Parquet ({what}); write the file again") from error
-
-    def cell(column: Any, place: int, here: str, name: str) -> Any:
-        try:
-            return column[place].as_py()
-        except (ArrowException, ValueError, OverflowError) as error:
-            remedy = "repair that value, or leave the column out"
-            raise UserError(f"{here}: column '{name}' holds what cannot be read ({error}); {remedy}") from error
-
-    with reading(str(path)):
+    try:
         file = ParquetFile(path)
-        columns = tuple(file.schema_arrow.names)
+    except (ArrowException, OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as Parquet ({_said(error)}); write the file again") from error
+    columns = tuple(file.schema_arrow.names)
     if (twice := repeated(columns)) is not None:
         raise UserError(f"{path}: has two columns '{twice}'; rename or remove one of them")
 
     def records(wanted: Collection[str] | None) -> Iterator[Record]:
         names = [name for name in columns if wanted is None or name in wanted]
-        number = 0
-        batches = file.iter_batches(batch_size=256, columns=names)
-        while True:
-            with reading(f"{path}: after row {number}"):
-                batch = next(batches, None)
-            if batch is None:
-                return
-            found = {name: batch.column(name) for name in names}
-            for place in range(batch.num_rows):
-                number += 1
-                here = f"{path}: row {number}"
-                yield Record(here, {name: cell(column, place, here, name) for name, column in found.items()})
+        row, name = 0, ""
+        try:
+            for batch in file.iter_batches(columns=names):
+                for place in range(batch.num_rows):
+                    row, values = row + 1, dict[str, Any]()
+                    for name in names:
+                        values[name] = batch.column(name)[place].as_py()
+                    yield Record(f"{path}: row {row}", values)
+        except (ArrowException, OSError, ValueError, OverflowError) as error:
+            what = f"column '{name}' holds what cannot be read ({_said(error)})"
+            raise UserError(f"{path}: row {row}: {what}; repair that value, or leave the column out") from error
 
     return Table(path.stem, str(path), columns, records)
 
 
 def _data_set(where: str, split: str | None, config: str | None) -> Table:
     """A data set by Hub id or local folder, streamed; labels come as names, not as numbers, in lists too."""
-    from datasets import ClassLabel, LargeList, List, get_dataset_config_names, load_dataset, load_from_disk
+    from datasets import ClassLabel, LargeList, List
     from datasets.exceptions import DatasetsError
 
     logging.getLogger("datasets").setLevel(logging.CRITICAL)  # it logs errors that it raises, too
-    path = Path(where)
-    saved = path.is_dir() and any((path / name).exists() for name in ("state.json", "dataset_dict.json"))
+    failures = (DatasetsError, OSError, ValueError, OverflowError, RuntimeError, IndexError)
     try:
-        if saved:
-            single, loaded = (path / "state.json").exists(), load_from_disk(where)
-            if single and (split or config):
-                raise UserError(
-                    f"{where}: --split and --config choose among several; this is one data set, leave them out"
-                )
-            loaded = loaded if single else _choose_split(where, loaded, split)
-        else:
-            configs = get_dataset_config_names(where)
-            if config is None and len(configs) > 1 and "default" not in configs:
-                raise UserError(f"{where}: name one of its parts with --config; known are: {', '.join(configs)}")
-            if config is not None and config not in configs:
-                raise UserError(f"{where}: --config: unknown value '{config}'; {nearest(config, configs)}")
-            loaded = _choose_split(where, load_dataset(where, config, streaming=True), split)
+        loaded = _load(where, split, config)
     except UserError:
         raise
-    except (DatasetsError, OSError, ValueError, RuntimeError, IndexError) as error:
-        what = str(error).split("\n")[0]
-        raise UserError(
-            f"{where}: is neither a file nor a data set that can be loaded ({what}); check the name"
-        ) from error
+    except failures as error:
+        what = f"is neither a file nor a data set that can be loaded ({_said(error)})"
+        raise UserError(f"{where}: {what}; check the name, and --config") from error
     features = loaded.features or {}
 
     def with_names(value: Any, kind: Any) -> Any:
@@ -250,24 +205,37 @@ def _data_set(where: str, split: str | None, config: str | None) -> Table:
 
     def records(wanted: Collection[str] | None) -> Iterator[Record]:
         names = [name for name in features if wanted is None or name in wanted]
-        source, number = iter(loaded.select_columns(names) if features else loaded), 0
-        while True:
-            try:
-                values = next(source, None)
-            except (DatasetsError, OSError, ValueError, OverflowError, RuntimeError) as error:
-                what = str(error).split("\n")[0]
-                raise UserError(f"{where}: after row {number}: cannot be read ({what}); repair it") from error
-            if values is None:
-                return
-            number += 1
-            values = {name: with_names(value, features.get(name)) for name, value in values.items()}
-            yield Record(f"{where}: row {number}", values)
+        number = 0
+        try:
+            for number, row in enumerate(loaded.select_columns(names) if features else loaded, start=1):
+                values = {name: with_names(value, features.get(name)) for name, value in row.items()}
+                yield Record(f"{where}: row {number}", values)
+        except failures as error:
+            what = f"after row {number}: cannot be read ({_said(error)})"
+            raise UserError(f"{where}: {what}; repair it") from error
 
-    return Table(path.name, where, tuple(features) or None, records)
+    return Table(Path(where).name, where, tuple(features) or None, records)
 
 
-def _choose_split(where: str, splits: Any, split: str | None) -> Any:
+def _load(where: str, split: str | None, config: str | None) -> Any:
+    """One split of a data set. UserError with the nearest name where there is no such split."""
+    from datasets import load_dataset, load_from_disk
+
+    if (Path(where) / "state.json").exists():
+        if split or config:
+            what = "--split and --config choose among several; this is one data set, leave them out"
+            raise UserError(f"{where}: {what}")
+        return load_from_disk(where)
+    if (Path(where) / "dataset_dict.json").exists():
+        splits: Any = load_from_disk(where)
+    else:
+        splits = load_dataset(where, config, streaming=True)
     split = split or "train"
     if split not in splits:
         raise UserError(f"{where}: --split: unknown value '{split}'; {nearest(split, list(splits))}")
     return splits[split]
+
+
+def _said(error: Exception) -> str:
+    """What a library says, on one line."""
+    return " ".join(str(error).split())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deliberant.policy import load_policy
-from deliberant.prompts import Prompt, iterate_prompts
+from deliberant.prompts import Prompt, read_prompts
 from deliberant.run.folder import finished, sft_file
 from deliberant.run.run import NOTE
 from deliberant.util.errors import RunError, UserError
@@ -68,7 +68,7 @@ class Samples:
         """The prompts of some samples by id; RunError where one is missing."""
         wanted = {entry.prompt_id for entry in entries}
         path = sft_file(self.root)
-        found = {prompt.id: prompt for prompt in iterate_prompts(path) if prompt.id in wanted}
+        found = {prompt.id: prompt for prompt in read_prompts(path) if prompt.id in wanted}
         if missing := sorted(wanted - found.keys()):
             raise RunError(f"{path}: prompt '{missing[0]}' is not there; restore it")
         return found

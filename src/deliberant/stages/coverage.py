@@ -8,7 +8,7 @@ Reads the prompts, and what filter kept and rejected.
 from pathlib import Path
 
 from deliberant.policy import load_policy
-from deliberant.prompts.reader import iterate_prompts
+from deliberant.prompts.reader import read_prompts
 from deliberant.report.coverage import ALL, NO_CLAUSE, UNKNOWN, UNSTATED, ClauseRow, Coverage, Tally, total_of
 from deliberant.run.folder import finished, sft_file
 from deliberant.run.run import NOTE
@@ -27,7 +27,7 @@ def coverage(root: Path) -> Coverage:
         raise UserError(f"{root}: filter has not finished; run `deliberant filter {root}` first")
     clauses = load_policy(root / "policy").clauses
     file = sft_file(root)
-    column_of = {prompt.id: (prompt.framing or UNSTATED, prompt.source or UNSTATED) for prompt in iterate_prompts(file)}
+    column_of = {prompt.id: (prompt.framing or UNSTATED, prompt.source or UNSTATED) for prompt in read_prompts(file)}
     samples: dict[str, dict[tuple[str, str], list[tuple[str, bool]]]] = {
         name: {} for name in (*clauses, NO_CLAUSE, UNKNOWN, ALL)
     }

@@ -1,12 +1,13 @@
 """YAML that users write: every mistake in it has its line, and so has every key, for what is wrong with its value."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from deliberant.util.errors import UserError
+from deliberant.util.files import no_pipe
 from deliberant.util.mistakes import first_mistake
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -25,6 +26,12 @@ class Loader(yaml.SafeLoader):
         except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
             what = f"{str(node.value)[:40]!r} cannot be read as the number, date or tagged value that it looks like"
             raise yaml.constructor.ConstructorError(None, None, what, node.start_mark) from error
+
+
+class TextLoader(Loader):
+    """Reads every value as the text that it is, `1.10`, `no` and `true` too."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]  # the stub has no ClassVar
 
 
 def parsed(path: Path, text: str, loader: type[Loader] = Loader) -> tuple[Any, Places]:
@@ -66,16 +73,29 @@ def mistaken(error: ValidationError, model: type[BaseModel], places: Places) -> 
     return UserError(f"{place(places, where)}: {what}")
 
 
-def read_model(path: Path, model: type[Model]) -> tuple[Model, Places]:
-    """A file as `model` has it, and where its keys stand. UserError with file and line for a mistake in it."""
-    try:
-        data, places = parsed(path, path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as UTF-8 text ({error}); check the path") from None
+def read_model(
+    path: Path, model: type[Model], text: str | None = None, loader: type[Loader] = Loader
+) -> tuple[Model, Places]:
+    """What a file, or the `text` of one, says, as the model that checks it, and what stands where.
+
+    UserError with file and line for the first mistake, and where the file cannot be read.
+    """
+    data, places = parsed(path, read_text(path) if text is None else text, loader)
     try:
         return model.model_validate(data), places
     except ValidationError as error:
-        raise mistaken(error, model, places) from None
+        raise mistaken(error, model, places) from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that a user names. UserError where it cannot be read, is no UTF-8, or is a pipe."""
+    no_pipe(path)
+    try:
+        return path.read_bytes().decode()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8; save it as UTF-8") from error
 
 
 def _mark(node: yaml.Node, where: Where, path: Path, places: Places) -> None:

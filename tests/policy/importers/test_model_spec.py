@@ -102,7 +102,7 @@ def counts(found: Imported) -> list[tuple[int, int]]:
 
 def test_everything_is_imported_and_counted(tmp_path: Path) -> None:
     found = imported(tmp_path, FILES)
-    assert counts(found) == [(2, 2), (2, 2), (3, 3), (3, 3), (5, 5)]
+    assert counts(found) == [(2, 2), (2, 2), (5, 5)]
     assert found.warnings == ()
     assert "safe_complete is the style of all 2 clauses" in found.remarks[0]
     policy = found.policy
@@ -136,7 +136,7 @@ def test_the_format_is_recognised_and_the_style_must_be_named(tmp_path: Path) ->
 
 def test_without_example_files_the_remarks_say_so(tmp_path: Path) -> None:
     found = imported(tmp_path, {"spec.md": SPEC})
-    assert counts(found) == [(2, 2), (2, 2), (3, 3)]
+    assert counts(found) == [(2, 2), (2, 2), (2, 2)]
     assert any(remark.startswith("no folder") for remark in found.remarks)
 
 

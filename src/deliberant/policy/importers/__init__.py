@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deliberant.policy.importers.building import Builder
 from deliberant.policy.importers.exported import export_policy, is_exported, read_exported
-from deliberant.policy.importers.footnotes import broken_links, take_examples
+from deliberant.policy.importers.footnotes import take_footnotes
 from deliberant.policy.importers.layouts import NAMES, ROLES, Wishes, assign, check_titles, choose, folded, layout
 from deliberant.policy.importers.sources import open_source
 from deliberant.policy.importers.specbench import import_specbench, scenarios
@@ -42,12 +42,12 @@ def outlines(path: Path, wishes: Wishes, name: str | None = None) -> tuple[list[
 
     UserError with file and line for what cannot be read, holds no rule, or has labels that contradict.
     """
-    found = open_source(path)
-    check_titles(found, wishes)
-    chosen = name or choose(found, wishes)
-    for outline in found:
+    sources = open_source(path)
+    check_titles(sources, wishes)
+    chosen = name or choose(sources, wishes)
+    for outline in sources:
         assign(outline, chosen, wishes)
-    return found, chosen
+    return sources, chosen
 
 
 def import_policy(path: Path, wishes: Wishes = NONE, name: str | None = None) -> Imported:
@@ -65,15 +65,14 @@ def import_policy(path: Path, wishes: Wishes = NONE, name: str | None = None) ->
         if wishes.style:
             raise UserError(STYLED)
         return read_exported(path)
-    found, chosen = outlines(path, wishes, name)
+    sources, chosen = outlines(path, wishes, name)
     if not wishes.labels and (wishes.style is None) == ("style" in layout(chosen)):
         raise UserError(STYLED if wishes.style else f"{path}:1: {chosen} sources {STYLELESS}")
     builder = Builder(path.name, chosen, wishes.style, path.is_dir())
-    for outline in found:
+    for outline in sources:
         builder.take(outline)
     if chosen == "model-spec":
-        builder.warnings += broken_links(builder)
-        take_examples(builder, path)
+        take_footnotes(builder, path)
     imported = builder.done()
     short = [count for count in imported.counts if count.imported != count.found]
     assert imported.warnings or not short, f"left out in silence: {short}"
@@ -94,12 +93,11 @@ def save_policy(policy: Policy, folder: Path) -> None:
             work = Path(temporary) / "policy"
             write_files(print_policy(policy), work)
             try:
-                same = load_policy(work) == policy
+                if load_policy(work) != policy:
+                    raise UserError("it does not read back as it is")
             except UserError as error:
                 told = str(error).replace(str(work), str(folder))
                 raise UserError(f"the source makes no policy: {told} (nothing was written)") from None
-            if not same:
-                raise UserError(f"{folder}: the policy does not read back as it is; nothing was written")
             work.replace(folder)
 
 

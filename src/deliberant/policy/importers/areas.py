@@ -13,7 +13,7 @@ from deliberant.prompts.types import Style
 
 @dataclass
 class Area:
-    """A category in the making. `loose`: text that is no rule; `cases`: examples that name no clause, with styles."""
+    """A category in the making. `loose`: text outside rules; `cases`: examples that name no clause, with styles."""
 
     id: str
     title: str

@@ -8,7 +8,6 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
 from typing import Literal
 
 from deliberant.policy.importers.areas import Area, clause_id, joined, number_clauses
@@ -52,23 +51,18 @@ class Builder:
         self.taken: dict[str, str] = {}
         self.intro, self.rules = list[str](), list[str]()
         self.remarks, self.warnings = list[str](), list[str]()
-        self.found = self.examples = 0
+        self.rules_found = 0
         self.lines: Counter[Fate] = Counter()
-        self.others: list[Count] = []
 
     def take(self, outline: Outline) -> None:
         """Everything that an outline holds. UserError with file and line for what makes no policy."""
         self.outline = outline
         self.fates: dict[int, Fate] = {}
-        self.here: list[Area] = []
+        self.own_areas: list[Area] = []
         self.unplaced: list[list[str]] = []
         parts = list(outline.root.walk())
-        self.one = not any(part.role in ("category", "category clause") for part in parts)
-        self.found += sum(part.role in CLAUSES for part in parts)
-        self.examples += sum(  # conversations that stay in the text
-            part.mark == "examples" and part.role in ("", "text") and any(each.kind == "code" for each in part.inner)
-            for part in parts
-        )
+        self.single = not any(part.role in ("category", "category clause") for part in parts)
+        self.rules_found += sum(part.role in CLAUSES for part in parts)
         main = next((part for part in outline.root.inner if part.role == "title"), outline.root)
         front = "".join(outline.text(part.line, part.last) for part in outline.root.inner if part.kind == "front")
         named = re.search(r"^(?:title|name):[ \t]*(.+)$", front, re.MULTILINE)
@@ -77,8 +71,8 @@ class Builder:
         for part in outline.root.inner:
             self.part(part, None)
         for block in self.unplaced:
-            if len(self.here) == 1:
-                self.here[0].loose += block
+            if len(self.own_areas) == 1:
+                self.own_areas[0].loose += block
             else:
                 self.rules.append("\n\n".join(block).replace("#### ", "## ", 1))
         for number, line in enumerate(outline.lines, start=1):
@@ -129,7 +123,7 @@ class Builder:
                 self.clause(part, area or self.document())
             case "cases":
                 self.cases(part, area)
-            case "summary" | "compressed" as role if area or self.one:
+            case "summary" | "compressed" as role if area or self.single:
                 setattr(area or self.document(), role, self.below(part))
             case "definitions":
                 self.definitions(part, area)
@@ -145,15 +139,15 @@ class Builder:
     def area(self, title: str, id: str, code: str = "") -> Area:
         id = f"{id}-policy" if id in RESERVED else id
         area = self.areas.setdefault(id, Area(id, title, code))
-        if area not in self.here:
-            self.here.append(area)
+        if area not in self.own_areas:
+            self.own_areas.append(area)
         return area
 
     def place(self, area: Area | None, block: list[str]) -> None:
         """Text that is no rule: definitions of its category; above the first one it is the introduction."""
         if area is not None:
             area.loose += block
-        elif self.here and self.layout != "model-spec":
+        elif self.own_areas and self.layout != "model-spec":
             self.unplaced.append(block)
         else:
             self.intro += block
@@ -186,7 +180,7 @@ class Builder:
         text = self.below(part)
         if coded:
             text = "\n".join(line for line, row in zip(lines, rows, strict=True) if len(row) == 1).strip("\n")
-        if text and (area or self.one):
+        if text and (area or self.single):
             (area or self.document()).loose.insert(0, text)
         elif text:
             self.unplaced.append([f"#### {part.title}", text])
@@ -214,7 +208,7 @@ class Builder:
         for each in cases:
             text = self.outline.text(each.line, each.end)
             styles = {style for inner in (each, *each.walk()) for style in inner.means.styles if inner.kind != "item"}
-            style: Style | None = next(iter(styles)) if len(styles) == 1 else part.asked
+            style: Style | None = next(iter(styles)) if len(styles) == 1 else part.style_above
             home = area
             if stated := STATED.findall(each.title) or STATED.findall(text):
                 home = next((one for one in self.areas.values() if one.code == stated[0]), home)
@@ -222,12 +216,11 @@ class Builder:
             said = SAID.search(text)
             shown = said[1][1:-1] if said else textwrap.dedent(_unmarked(text, each)).strip()
             self.mark(each.line, each.end)
-            self.examples += 1
             (home or self.document()).cases.append((style, shown))
 
     def clause(self, part: Part, area: Area) -> None:
         """A rule: its title, text, reason, examples and exclusions, and where it stands."""
-        file, style = self.outline.file, part.asked or self.style
+        file, style = self.outline.file, part.style_above or self.style
         if style is None:
             what = f"rule {clip(part.title)} stands below no label"
             raise mistake(file, part.line, what, "give its style with --style")
@@ -242,14 +235,13 @@ class Builder:
         if part.kind == "item":
             blocks = [textwrap.dedent(block).strip("\n") for block in blocks]
         body, why = _reason("\n\n".join(filter(None, [text, *blocks])))
-        found = {"examples": quoted, "exclusions": [], "why": [why] if why else []}
+        items = {"examples": quoted, "exclusions": [], "why": [why] if why else []}
         for each in lists:
-            found[each.role] += self.items(each)
+            items[each.role] += self.items(each)
         group = next((each for each in part.parents() if each.role != "clause"), part)
         if group.role == "group" and group.kind in ("heading", "bold") and not group.means.section:
             title = title if TAG.search(group.title) else f"{_plain(group.title)}: {title}"
         self.mark(part.line, part.last)
-        self.examples += len(found["examples"])
         last = max([part.last, *(last for _, last in runs), *(each.end for each in lists)])
         place = f"{file.name}:{part.line}" + (f"-{last}" if last > part.line else "")
         id, source = clause_id(code), f"{place} {code}".strip()
@@ -257,9 +249,9 @@ class Builder:
             what = f"code {code} is already taken at {self.taken[id]}"
             raise mistake(file, part.line, what, "give one of the two another code")
         self.taken |= {id: source} if id else {}
-        examples, exclusions = tuple(found["examples"]), tuple(found["exclusions"])
-        clause = Clause(id, title, style, body, examples, exclusions, area.id, line=part.line)
-        area.clauses.append(replace(clause, why="\n\n".join(found["why"]), source=source))
+        examples, exclusions, reason = tuple(items["examples"]), tuple(items["exclusions"]), "\n\n".join(items["why"])
+        clause = Clause(id, title, style, body, examples, exclusions, area.id, reason, source, line=part.line)
+        area.clauses.append(clause)
         for each in below:
             if each.role not in LISTS:
                 self.part(each, area)
@@ -271,9 +263,9 @@ class Builder:
         means = part.means
         coded = any(each.isdigit() for each in means.code) and not means.graded
         title, code, text = (means.rest, means.code, "") if coded else (part.title, "", "")
-        if part.kind in ("item", "bold") and (found := LEADING.match(part.title)):
-            bold, rest = found["title"].strip(), found["rest"].strip()
-            if rest and (found["end"] or found["gap"].strip()) and (part.kind == "bold" or not coded):
+        if part.kind in ("item", "bold") and (match := LEADING.match(part.title)):
+            bold, rest = match["title"].strip(), match["rest"].strip()
+            if rest and (match["end"] or match["gap"].strip()) and (part.kind == "bold" or not coded):
                 title, text = meaning(bold).rest if coded else bold, rest
             elif not coded:
                 title = f"{bold} {rest}"
@@ -317,14 +309,15 @@ class Builder:
         if self.layout == "prose":
             places = ", ".join(clause.source for clause in policy.clauses.values())
             self.remarks.append(f"titles are headings of prose: say in each when the clause applies ({places})")
+        examples = sum(len(clause.examples) for clause in policy.clauses.values())
         aside, listed, lines = self.lines["aside"], self.lines["listed"], self.lines.total()
         counts = (
             Count("categories", len(categories), len(categories)),
-            Count("clauses", self.found, total),
-            Count("examples", self.examples, self.examples),
+            Count("clauses", self.rules_found, total),
+            Count("examples", examples, examples),
             Count(f"lines ({aside} aside, {listed} listed)", lines, lines - listed),
         )
-        return Imported(policy, (*counts, *self.others), (*self.remarks, WRITTEN), tuple(self.warnings))
+        return Imported(policy, counts, (*self.remarks, WRITTEN), tuple(self.warnings))
 
 
 def _topmost(part: Part, roles: Collection[str]) -> Iterator[Part]:
@@ -369,5 +362,5 @@ def _between(parts: Iterable[Part], first: int, last: int) -> Iterator[tuple[int
 def _reason(text: str) -> tuple[str, str]:
     """The text, and the reason that its last sentence states: `... The reason: people rely on it.`"""
     why = words()["sections"]["why"]
-    found = re.search(rf"(?<=[.!?\u3002\u061f])\s+(?:{why})\s*[:\uff1a]\s*(\S[^\n]*)$", text, re.IGNORECASE)
-    return (text[: found.start()], found[1]) if found else (text, "")
+    match = re.search(rf"(?<=[.!?\u3002\u061f])\s+(?:{why})\s*[:\uff1a]\s*(\S[^\n]*)$", text, re.IGNORECASE)
+    return (text[: match.start()], match[1]) if match else (text, "")

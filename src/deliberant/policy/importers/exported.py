@@ -65,11 +65,11 @@ def is_exported(file: Path) -> bool:
 def read_exported(file: Path) -> Imported:
     """The policy. UserError with file and line for what `export_policy` does not write (a file cut short)."""
     before, ((first, head), *others) = read_document(file)[1].split(TOP)
-    found = VERSION.match(head.text)
-    if str(before) or not found:
+    version = VERSION.match(head.text)
+    if str(before) or not version:
         raise mistake(file, 1, "no title, or no line `Version: ...` below it", "write them there")
-    intro = re.sub(r"^( {0,3})\\(\\*#(?:[ \t]|$))", r"\1\2", head.text[found.end() :].strip("\n"), flags=re.MULTILINE)
-    files = {"policy.md": f"{front_matter(name=bare(first[1]), version=on_one_line(found[1]))}\n{intro}\n"}
+    intro = re.sub(r"^( {0,3})\\(\\*#(?:[ \t]|$))", r"\1\2", head.text[version.end() :].strip("\n"), flags=re.MULTILINE)
+    files = {"policy.md": f"{front_matter(name=bare(first[1]), version=on_one_line(version[1]))}\n{intro}\n"}
     for match, body in others:
         title = bare(match[1])
         if named := re.fullmatch(r"CATEGORY (\w[\w-]*):\s*(\S.*)", title):
@@ -77,7 +77,7 @@ def read_exported(file: Path) -> Imported:
         elif title in ("RULES", "STYLES"):
             files[f"{title.lower()}.md"] = f"# {title.capitalize()}{body.text}"
         elif title != "INSTRUCTIONS" or str(body) != INSTRUCTIONS:
-            raise body.mistake(f"section {title!r} is none of an exported policy", "put it below `# RULES`")
+            raise body.mistake(f"section {title!r} does not belong in an exported policy", "put it below `# RULES`")
     with tempfile.TemporaryDirectory() as folder:
         write_files(files, Path(folder))
         try:

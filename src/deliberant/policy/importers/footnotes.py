@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deliberant.policy.importers.building import TAG, Builder, lead_text
-from deliberant.policy.importers.types import Count
 from deliberant.policy.markdown import clip, mistake
-from deliberant.policy.outline import read_outline
+from deliberant.policy.outline import Outline, read_outline
 
 HEADER = re.compile(r"Examples for \[\^([\w-]+)\] in (.*):\s*")
 LINK = re.compile(r"\]\(#([\w-]+)\)")
@@ -16,8 +15,8 @@ LINK = re.compile(r"\]\(#([\w-]+)\)")
 def read_examples(path: Path, warnings: list[str]) -> tuple[str, list[str]]:
     """The section that a file's first line names, and its conversations. UserError for another first line."""
     parts = (outline := read_outline(path)).root.inner
-    found = HEADER.match(outline.text(1, parts[0].last)) if parts else None
-    if not found or found[1] != path.stem:
+    header = HEADER.match(outline.text(1, parts[0].last)) if parts else None
+    if not header or header[1] != path.stem:
         raise mistake(path, 1, f"no line `Examples for [^{path.stem}] in <section>:`", "start the file with it")
     shown = []
     for part in parts[1:]:
@@ -26,14 +25,21 @@ def read_examples(path: Path, warnings: list[str]) -> tuple[str, list[str]]:
         elif part.kind != "rule":
             what = "text outside the conversations is skipped; move it into one, or into the section"
             warnings.append(f"{path}:{part.line}: {what}")
-    return found[2], shown
+    return header[2], shown
 
 
-def take_examples(builder: Builder, file: Path) -> None:
-    """Give every file's conversations to the clause, or the text, that its footnote is in."""
+def take_footnotes(builder: Builder, file: Path) -> None:
+    """Give every example file's conversations to the clause, or the text, that its footnote is in.
+
+    A warning for each file without such a place, and for each link to a section that is not there: the file may have
+    been cut short.
+    """
+    builder.warnings += _broken_links(builder.outline)
     paths = {path.stem: path for path in sorted((file.parent / "examples").glob("*.md"))}
+    if not paths:
+        builder.remarks.append(f"no folder {file.parent / 'examples'}: only the examples in the text are imported")
     order = dict.fromkeys(re.findall(r"\[\^([\w-]+)\]", "\n".join(builder.outline.lines))) | paths
-    titled, count = [], 0
+    titled = []
     clauses = [(area, place) for area in builder.areas.values() for place in range(len(area.clauses))]
     for key in (key for key in order if key in paths):
         section, conversations = read_examples(paths[key], builder.warnings)
@@ -51,21 +57,12 @@ def take_examples(builder: Builder, file: Path) -> None:
         else:
             what = f"no section has the footnote {mark} or the title {clip(section)}; is {file.name} whole?"
             builder.warnings.append(f"{paths[key]}:1: {what}")
-            shown = []
-        count += len(shown)
     if titled:
         builder.remarks.append(f"no footnote for {', '.join(titled)}: placed by the section title in their first line")
-    if paths:
-        numbers = {"example files": len(paths), "examples in them": count}
-        builder.others += [Count(what, number, number) for what, number in numbers.items()]
-    else:
-        builder.remarks.append(f"no folder {file.parent / 'examples'}: only the examples in the text are imported")
 
 
-def broken_links(builder: Builder) -> Iterator[str]:
-    """A warning for each link to a section that is not there, which a file cut short has."""
-    outline = builder.outline
-    anchors = {found[2] for part in outline.root.walk() if (found := TAG.search(part.title))}
+def _broken_links(outline: Outline) -> Iterator[str]:
+    anchors = {match[2] for part in outline.root.walk() if (match := TAG.search(part.title))}
     for number, line in enumerate(outline.lines, start=1):
         for match in LINK.finditer(line):
             if match[1] not in anchors:

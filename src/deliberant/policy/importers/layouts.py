@@ -38,7 +38,7 @@ class Wishes:
     category_level: int | None = None
     style: Style | None = None
 
-    def said(self, part: Part) -> str | None:
+    def meaning_of(self, part: Part) -> str | None:
         """What the user says of a part."""
         return self.labels.get(folded(part.title)) or self.labels.get(folded(part.means.rest))
 
@@ -77,7 +77,7 @@ def assign(outline: Outline, name: str, wishes: Wishes) -> None:
     outline.root.role = "document"
     while stack:
         part = stack.pop()
-        said = wishes.said(part)
+        said = wishes.meaning_of(part)
         if said in STYLES:
             part.role, part.style = "label", said
         elif said is not None:
@@ -120,7 +120,7 @@ def _outputs(part: Part) -> str:
 def _style(part: Part, file: Path) -> Style:
     outputs = styles_in(_outputs(part)) if part.means.graded else frozenset()
     styles = outputs or part.means.styles
-    if part.means.weak and not outputs and (above := part.asked):
+    if part.means.weak and not outputs and (above := part.style_above):
         other: Style = "comply" if above == "refuse" else "refuse"
         return above if "refuse" in styles else other
     if len(styles) != 1:

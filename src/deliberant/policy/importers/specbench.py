@@ -7,15 +7,14 @@ no response styles; the caller names one for all clauses. prompts.json is no par
 
 import re
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, prefixes
 from deliberant.policy.markdown import on_one_line, read_document
 from deliberant.policy.types import Category, Clause, Policy
 from deliberant.prompts.types import Style
-from deliberant.util.yaml import mistaken, parsed
+from deliberant.util.yaml import Model, read_model
 
 FILES = ("scenario.json", "specifications.json")
 
@@ -34,9 +33,6 @@ class _Specifications(BaseModel):
     behavioral_specifications: list[str]
 
 
-Model = TypeVar("Model", bound=BaseModel)
-
-
 def scenarios(path: Path) -> list[Path]:
     """The folders of scenarios that a path names; none where it is no SpecBench."""
     places = [path, *sorted(path.iterdir())] if path.is_dir() else [path.parent] if path.name in FILES else []
@@ -52,10 +48,9 @@ def import_specbench(folders: list[Path], style: Style) -> Imported:
         scenario, lists = _read(folder / FILES[0], _Scenario), _read(folder / FILES[1], _Specifications)
         kinds = {"S": lists.safety_specifications, "B": lists.behavioral_specifications}
         clauses = []
-        for kind, titles in kinds.items():
-            for code, said in ((f"{kind}{place}", said) for place, said in enumerate(titles, start=1)):
-                source = f"{folder.name}/{FILES[1]} {code}"
-                clauses.append(Clause(f"{letters[id]}{code}", on_one_line(said), style, category=id, source=source))
+        for code, said in ((f"{kind}{n}", said) for kind in kinds for n, said in enumerate(kinds[kind], start=1)):
+            source = f"{folder.name}/{FILES[1]} {code}"
+            clauses.append(Clause(f"{letters[id]}{code}", on_one_line(said), style, category=id, source=source))
         title, summary = on_one_line(scenario.name), on_one_line(scenario.description)
         categories.append(Category(id, title, summary, "", tuple(clauses)))
     total = sum(len(category.clauses) for category in categories)
@@ -67,8 +62,4 @@ def import_specbench(folders: list[Path], style: Style) -> Imported:
 
 def _read(file: Path, model: type[Model]) -> Model:
     """A JSON file, read as the YAML that it is, which knows lines and keys given twice."""
-    data, places = parsed(file, re.sub(r"^\t+", " ", read_document(file)[1].text, flags=re.MULTILINE))
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise mistaken(error, model, places) from None
+    return read_model(file, model, re.sub(r"^\t+", " ", read_document(file)[1].text, flags=re.MULTILINE))[0]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import chain, product
+from itertools import product
 from string import ascii_uppercase
 
 from deliberant.policy.types import Category, Guideline, Policy
@@ -39,15 +39,15 @@ WRITTEN = "the source has no style guidelines: styles.md holds three of ours, to
 
 def prefixes(names: Iterable[str], taken: Iterable[str] = (), size: int = 4) -> dict[str, str]:
     """A prefix of clause ids for each name: its words' initials, `size` at most, or others where that is `taken`."""
-    used, found = set(taken), dict[str, str]()
+    used, chosen = set(taken), dict[str, str]()
     for name in names:
-        initials = "".join(word[0] for word in re.findall("[A-Z]+", name.upper()))[:size] or "C"
-        rest = "".join(word[1:] for word in re.findall("[A-Z]+", name.upper())) + ascii_uppercase
-        varied = (initials[: size - 1] + letter for letter in rest)
-        others = ("".join(letters) for letters in product(ascii_uppercase, repeat=size))
-        found[name] = next(each for each in chain([initials], varied, others) if each not in used)
-        used.add(found[name])
-    return found
+        words = re.findall("[A-Z]+", name.upper())
+        initials = "".join(word[0] for word in words)[:size] or "C"
+        more = "".join(word[1:] for word in words) + ascii_uppercase
+        varied = (initials[: size - n] + "".join(end) for n in range(3) for end in product(more, repeat=n))
+        chosen[name] = next(each for each in varied if each not in used)
+        used.add(chosen[name])
+    return chosen
 
 
 def in_order(categories: tuple[Category, ...]) -> tuple[Category, ...]:
