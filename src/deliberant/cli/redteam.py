@@ -1,13 +1,12 @@
 """The `deliberant redteam` verb. Everything heavy is imported inside it."""
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deliberant.cli.options import Chunk, NewTokens, PolicyName, Seed, TemplatesOf
+from deliberant.cli.options import AsJson, Chunk, NewTokens, PolicyName, Seed, TemplatesOf, print_json
 from deliberant.util.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def redteam(
     max_new_tokens: NewTokens = 1024,
     chunk: Chunk = 64,
     seed: Seed = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask a model a policy's harmful training prompts under attack; write what broke it as prompts to train on.
 
@@ -51,7 +50,7 @@ def redteam(
     from deliberant.judge import Judge
     from deliberant.models import Sampling
     from deliberant.models.open import open_model
-    from deliberant.report.redteam import redteam_table
+    from deliberant.report.terminal import redteam_table
     from deliberant.run.recipe import BUILT_IN, JudgeModel
     from deliberant.run.sources import policy_named, right_style, style_reader, templates_named
     from deliberant.stages.redteam import Grading, hinted_style
@@ -75,7 +74,7 @@ def redteam(
     decodes = can_decode(sampler, codes_of(chosen), WORLD_FILE if world else FILE)
     asked = readable(chosen, decodes)
     unread = [attack.name for attack in chosen if attack not in asked]
-    found = attacked(
+    outcome = attacked(
         sampler,
         loaded,
         prompts,
@@ -89,15 +88,14 @@ def redteam(
         chunk=chunk,
         seed=seed,
     )
-    result = found.json()
+    result = outcome.json()
     if as_json:
-        typer.echo(json.dumps({**result, "cannot_decode": unread}, ensure_ascii=False, indent=1))
-        return
+        return print_json({**result, "cannot_decode": unread})
     print_table(redteam_table(result["rows"]))
     if unread:
         typer.echo(f"left out, since the model cannot decode them: {', '.join(unread)}")
-    if found.unknown:
-        typer.echo(f"{found.unknown} prompts left out: no hint says which style the policy asks for")
+    if outcome.unknown:
+        typer.echo(f"{outcome.unknown} prompts left out: no hint says which style the policy asks for")
     counts = result["written"]
     typer.echo(f"{to}: {counts['harmful']} prompts that broke it and {counts['harmless']} harmless ones beside them")
 
