@@ -1,6 +1,5 @@
 """`deliberant plan`: what a recipe will take, and what a run took."""
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -73,8 +72,11 @@ def _beside(rows: list[dict[str, Any]]) -> "Table":
     from deliberant.report.templates import figure
     from deliberant.report.terminal import text_table
 
-    shown = {"calls": figure, "output": figure, "dollars": partial(figure, digits=2), "hours": _hours}
-    lines = [[row["stage"], *(words(value) for key, words in shown.items() for value in row[key])] for row in rows]
+    lines = []
+    for row in rows:
+        counts = (figure(value) for key in ("calls", "output") for value in row[key])
+        dollars = (figure(value, 2) for value in row["dollars"])
+        lines.append([row["stage"], *counts, *dollars, *map(_hours, row["hours"])])
     titles = ("calls", "tokens out", "dollars", "hours")
     return text_table(["stage", *(name for title in titles for name in (f"{title}\nplanned", "\nactual"))], lines)
 

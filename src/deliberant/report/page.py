@@ -23,7 +23,7 @@ from deliberant.report.training import held_out_curves, talked_into, training_cu
 from deliberant.run.arms import final_of
 
 HEADLINE, OUT_OF_DISTRIBUTION = "unseen", "encoded"
-AXES = ("harmless_answered", "harmful_declined")
+ACROSS, UP = "harmless_answered", "harmful_declined"
 TITLES = ("harmless answered", "harmful declined")
 """Right and up in the plot of a suite."""
 Row = dict[str, Any]
@@ -80,7 +80,7 @@ def render(evidence: Evidence) -> str:
         cell=cell,
         metrics=METRICS,
         names=[*defined, *dict.fromkeys(row["metric"] for row in rows if row["metric"] not in defined)],
-        plots={suite: draw_sides(cell, arms, *((suite, metric) for metric in AXES), TITLES) for suite in suites},
+        plots={suite: draw_sides(cell, arms, (suite, ACROSS), (suite, UP), TITLES) for suite in suites},
         attacks=tables(evidence.rows, ATTACK, final),
         languages=tables(evidence.rows, LANGUAGE, final),
         budgets=charts(evidence.rows, BUDGET),

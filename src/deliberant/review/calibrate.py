@@ -84,10 +84,8 @@ def calibrate(
     pairs = [pair(each, decisions[each.entry.id]) for each in judged]
     names = people.reviewers if len(people.reviewers) > 1 else []
     with progress("intervals", 2 + len(names)) as bar:
-        of_judge = rates(pairs)
-        for coefficient in (kappa, judge_alpha):
-            of_judge.append(coefficient(pairs, resamples=resamples))
-            bar.advance()
+        of_judge = [*rates(pairs), kappa(pairs, resamples=resamples), judge_alpha(pairs, resamples=resamples)]
+        bar.advance(2)
         between = [reviewers_alpha(people.decisions, people.families, resamples=resamples)] if names else []
         for name in names:
             own = [
