@@ -68,7 +68,9 @@ def main() -> None:
             same = (whole / name).read_bytes() == (killed / name).read_bytes()
             print(f"{name}: {'the same rows' if same else 'other rows'}")
         twice = sum(again.values()) - len(again)
-        print(f"killed {KILLS} times: {sum(again.values())} calls, {len(again)} of them different; {twice} asked twice,")
+        print(
+            f"killed {KILLS} times: {sum(again.values())} calls, {len(again)} of them different; {twice} asked twice,"
+        )
         print(f"{at_kill} were on their way at a kill")
 
 

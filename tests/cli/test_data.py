@@ -38,22 +38,19 @@ def test_export_to_the_hub(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("deliberant.stages.hub.push", push)
     monkeypatch.setattr(huggingface_hub, "get_token", lambda: "hf_x")
-    for arguments in (["hub:me/data"], ["hub", "--name", "me/data"]):
-        shown = invoke(run, "--to", *arguments)
-        assert (shown.exit_code, shown.stdout) == (0, "address\n"), shown.output
+    shown = invoke(run, "--to", "hub:me/data")
+    assert (shown.exit_code, shown.stdout) == (0, "address\n"), shown.output
     invoke(run, "--to", "hub:me/data", "--public", "--force")
     files = ["README.md", "rl", "sft"]
-    assert pushed == [(files, "me/data", False, False)] * 2 + [(files, "me/data", True, True)]
+    assert pushed == [(files, "me/data", False, False), (files, "me/data", True, True)]
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["hub"], "name the data set once"),
-        (["hub:a/b", "--name", "a/b"], "name the data set once"),
+        (["hub"], "'': is not the name of a data set; write OWNER/NAME"),
         (["hub:a"], "'a': is not the name of a data set; write OWNER/NAME"),
-        (["out", "--public"], "--name and --public are for the Hub"),
-        (["out", "--name", "a/b"], "--name and --public are for the Hub"),
+        (["out", "--public"], "--public is for the Hub"),
         (["hub:a/b"], "there is no token; run `hf auth login`"),
     ],
 )

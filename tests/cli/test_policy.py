@@ -170,20 +170,6 @@ def test_lint_mends_what_needs_no_decision_and_annotates_for_github(tmp_path: Pa
     assert "is built in" in invoke("lint", "--policy", "micro", "--fix").stderr
 
 
-def test_lint_writes_sarif(tmp_path: Path) -> None:
-    folder = tmp_path / "mine"
-    invoke("new", folder)
-    file = folder / "categories/example.md"
-    file.write_text(file.read_text().replace("parcel is [E3]", "parcel is [E33]"))
-    [run] = json.loads(invoke("lint", "--policy", folder, "--sarif").stdout)["runs"]
-    [result] = [each for each in run["results"] if each["ruleId"] == "dangling-id"]
-    [place] = result["locations"]
-    line = next(number for number, text in enumerate(file.read_text().splitlines(), 1) if "[E33]" in text)
-    assert place["physicalLocation"]["region"] == {"startLine": line} and result["level"] == "error"
-    assert place["physicalLocation"]["artifactLocation"]["uri"] == file.as_posix()
-    assert {"id": "dangling-id"} in run["tool"]["driver"]["rules"]
-
-
 def test_a_model_drafts_clauses_and_shows_them_below_their_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

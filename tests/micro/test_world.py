@@ -84,7 +84,7 @@ def test_truth_follows_an_edited_clause(policy: Policy) -> None:
 
 def test_clause_title_outside_the_language_is_the_users_mistake(policy: Policy) -> None:
     odd = replace(policy.categories[0].clauses[0], title="quantum gardening")
-    with pytest.raises(UserError, match="can not read the title 'quantum gardening'"):
+    with pytest.raises(UserError, match="cannot read the title 'quantum gardening'"):
         clause_meaning(odd)
     with pytest.raises(UserError, match=rf"^categories/advice\.md:9: clause \[{odd.id}\]"):
         clause_meaning(replace(odd, line=9), policy.categories[0].file)

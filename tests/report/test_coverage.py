@@ -2,11 +2,11 @@ import re
 
 import pytest
 
+from deliberant.report import render
 from deliberant.report.coverage import ALL, NO_CLAUSE, ClauseRow, Coverage, Tally, titles, total_of
-from deliberant.report.heatmap import heat_map
 from deliberant.report.terminal import coverage_table
 from deliberant.util.errors import RunError
-from tests.report.test_page import HOSTILE, Tags
+from tests.report.test_page import HOSTILE, Tags, both, evidence
 
 PLAIN, FICTION = ("plain", "xstest"), ("fiction", "xstest")
 CELLS = {PLAIN: Tally(3, 8, 6), FICTION: Tally(1, 2, 0)}
@@ -69,20 +69,24 @@ def test_too_many_columns_are_left_to_json_and_said_so() -> None:
     assert "9 framings and sources are too many to show: see --json" in str(table.caption)
 
 
-def test_the_map_says_in_words_what_it_shades() -> None:
-    page = Tags(str(heat_map(FOUND)))
-    assert dict(page.tags[0][1])["role"] == "img" and "one row per clause" in str(dict(page.tags[0][1])["aria-label"])
-    assert "F1, plain: 6 of 8 samples kept, from 3 prompts; 75.0% [40.9%, 92.9%]" in page.text
-    assert "F2, all: no samples" in page.text
-    assert page.text.count("6/8") == 1
-    shades = [float(str(dict(at)["fill-opacity"])) for tag, at in page.tags if dict(at).get("class") == "shade"]
-    assert len(shades) == 2 + 1 + 1 + 1 + 2 + 1
-    assert max(shades) < 0.65  # the counts stay readable on it
+def map_of(coverage: Coverage) -> Tags:
+    html = render(evidence({"sft": both()}, coverage=coverage))
+    return Tags(html[html.index('<section id="coverage">') : html.index('<section id="samples">')])
+
+
+def test_the_map_says_in_numbers_what_it_shades() -> None:
+    page = map_of(FOUND)
+    assert page.text.count("6/8") == 1 and page.text.count("6/10") == 1
+    cells = [dict(at) for tag, at in page.tags if tag == "td"]
+    shades = [str(at["style"]) for at in cells if "style" in at]
+    assert len(cells) == 4 * 3 and len(shades) == 2 + 1 + 1 + 1 + 2 + 1
+    assert max(int(shade.removeprefix("--kept:").removesuffix("%")) for shade in shades) <= 60, "legible on it"
+    assert page.text.count("\N{EN DASH}") == 4
 
 
 def test_names_in_the_map_are_escaped() -> None:
     column = (HOSTILE, HOSTILE)
-    rows = (ClauseRow(HOSTILE, "fire", "refuse", Tally(1, 1, 1), {column: Tally(1, 1, 1)}),)
-    page = Tags(str(heat_map(Coverage((column,), rows))))
-    assert {tag for tag, _ in page.tags} <= {"svg", "text", "tspan", "g", "rect", "title"}
-    assert HOSTILE in page.text
+    page = map_of(
+        Coverage((column,), (ClauseRow(HOSTILE, "fire", "refuse", Tally(1, 1, 1), {column: Tally(1, 1, 1)}),))
+    )
+    assert not {tag for tag, _ in page.tags} & {"script", "img"} and page.text.count(HOSTILE) == 2

@@ -221,7 +221,7 @@ def test_coverage_is_drawn_where_there_is_any() -> None:
     found = Coverage((("plain", "a"),), (ClauseRow("F1", "fire", "refuse", Tally(1, 4, 3), {}),))
     html = render(evidence({"sft": both()}, coverage=found))
     assert 'href="#coverage"' in html and 'id="coverage"' in html
-    assert "F1, all: 3 of 4 samples kept, from 1 prompts" in html
+    assert "3/4" in html
     assert "coverage" not in render(evidence({"sft": both()}))
 
 

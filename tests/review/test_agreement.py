@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from deliberant.review.agreement import Pair, confusion, judge_alpha, kappa, rates, reviewer_kappa, reviewers_alpha
+from deliberant.review.agreement import Pair, confusion, judge_alpha, kappa, rates, reviewers_alpha
 
 
 def pairs(both: int, people: int, judge: int, neither: int, unscored: int = 0) -> list[Pair]:
@@ -90,4 +90,4 @@ def test_families_widen_the_interval() -> None:
 
 
 def test_a_reviewer_alone_has_no_weights() -> None:
-    assert reviewer_kappa(pairs(3, 1, 1, 3), "ana", resamples=5).run is None
+    assert kappa(pairs(3, 1, 1, 3), "ana", resamples=5).run is None

@@ -123,10 +123,9 @@ def test_reading_again_extends_k_and_resumes(run: ScriptedRun) -> None:
     samples = Samples(run.root)
     people = people_of(samples, Labels(samples).read())
     judged = [each for each in people.read if each.entry.judged]
-    prompts = {each.prompt.id: each.prompt for each in judged}
 
     def again() -> dict[str, list[Verdict]]:
-        return read_again(run, "again", [each.row for each in judged], prompts, 5, run.recipe.seed)
+        return read_again(run, "again", judged, 5, run.recipe.seed)
 
     sampler = run.scripted["judge"]
     asked = len(sampler.batches)
@@ -145,7 +144,7 @@ def test_reading_again_extends_k_and_resumes(run: ScriptedRun) -> None:
     assert len(sampler.batches) - asked == 4, "three chunks of two samples, one of them asked again"
     assert again() == first and len(sampler.batches) - asked == 4
     assert {name: verdicts[:3] for name, verdicts in first.items()} == {
-        each.entry.id: each.readings for each in judged
+        each.entry.id: each.entry.readings for each in judged
     }, "the first k readings are those of the filter"
     found = calibrate(samples, people, NullProgress(), first, resamples=5)
     assert [depth.k for depth in found.depths] == [1, 2, 3, 4, 5] and found.counts["readings"] == 25

@@ -24,7 +24,7 @@ def test_a_label_becomes_a_hint_with_its_source(tmp_path: Path) -> None:
     assert found["hearth"].hints == (Hint("review:ana", "comply", 1.0, "F2"),)
     assert found["stove"].hints == (Hint("review:ana", "refuse", 1.0, "F1"),)
     assert found["pruning"].hints == ()
-    assert account.row() == {
+    assert vars(account) == {
         "prompts": 3,
         "hinted": 2,
         "with_clause": 2,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deliberant.review import Labels, Samples, added, current, latest, new_label, read_labels, summary
+from deliberant.review import Labels, Samples, current, latest, new_label, read_labels, summary
 from deliberant.util.errors import RunError, UserError
 from tests.review.reviewed import label, labelled, reviewed
 
@@ -136,11 +136,11 @@ def test_a_file_can_be_imported_twice_and_an_export_again(samples: Samples, tmp_
     found = read_labels(file, samples, "ana")
     assert found.unused == ["mood"]
     store = Labels(samples)
-    assert added(store, found.labels) == (2, 0)
-    assert added(store, read_labels(file, samples, "ana").labels) == (0, 0)
+    assert store.add(found.labels) == (2, 0)
+    assert store.add(read_labels(file, samples, "ana").labels) == (0, 0)
     copy = tmp_path / "copy.jsonl"
     copy.write_bytes(store.path.read_bytes())
-    assert added(store, read_labels(copy, samples, "nobody").labels) == (0, 0)
+    assert store.add(read_labels(copy, samples, "nobody").labels) == (0, 0)
     assert len(store.read()) == 2
 
 
@@ -149,7 +149,7 @@ def test_an_older_export_undoes_nothing(samples: Samples, tmp_path: Path) -> Non
     store, monday = Labels(samples), tmp_path / "monday.jsonl"
     monday.write_bytes(store.path.read_bytes())
     labelled(samples, "hearth#0 reject")
-    assert added(store, read_labels(monday, samples, "nobody").labels) == (0, 0), "all within a second"
+    assert store.add(read_labels(monday, samples, "nobody").labels) == (0, 0), "all within a second"
     for time, decision, expected in (
         ("2000-01-01", "accept", (0, 1)),
         ("2000-01-01T00:00:00", "reject", (0, 0)),
@@ -159,7 +159,7 @@ def test_an_older_export_undoes_nothing(samples: Samples, tmp_path: Path) -> Non
     ):
         row = {"sample_id": "hearth#0", "decision": decision, "time": time}
         (tmp_path / "row.jsonl").write_text(json.dumps(row) + "\n")
-        assert added(store, read_labels(tmp_path / "row.jsonl", samples, "ana").labels) == expected, time
+        assert store.add(read_labels(tmp_path / "row.jsonl", samples, "ana").labels) == expected, time
     assert [each.decision for each in store.read()] == ["accept", "reject", "accept", "reject"]
 
 

@@ -16,7 +16,7 @@ def test_every_sample_is_there_with_its_fate_and_its_text(tmp_path: Path) -> Non
     assert {entry.id for entry in samples.entries if not entry.judged} == UNJUDGED
     for entry in samples.entries:
         name, place = entry.id.split("#")
-        assert samples.row(entry)["reasoning"] == TEXTS[name][int(place)]
+        assert entry.row["reasoning"] == TEXTS[name][int(place)]
     assert (samples.threshold, samples.k) == (4, 3)
     assert samples.prompts(samples.entries).keys() == TEXTS.keys()
 
@@ -33,7 +33,7 @@ def test_a_run_that_is_none_and_a_damaged_one_are_named(tmp_path: Path) -> None:
 
 def entries(sizes: dict[tuple[str, bool], int]) -> list[Entry]:
     return [
-        Entry(f"{area}-{kept}-{n}", "p", (area,), kept, True, "", 0)
+        Entry(f"{area}-{kept}-{n}", "p", (area,), kept, "", {})
         for (area, kept), size in sizes.items()
         for n in range(size)
     ]

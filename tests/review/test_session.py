@@ -109,7 +109,7 @@ def test_a_strange_address_shows_the_first_sample(samples: Samples, query: dict[
         ({"sample_id": "nope"}, "names no sample"),
         ({"sample_id": "stove#0"}, "decision: unknown value ''"),
         ({"sample_id": "stove#0", "decision": "accept", "clause": "Z1"}, "clause 'Z1' is not in the policy"),
-        ({"sample_id": "stove#0", "decision": "accept", "comment": "x" * 10_001}, "at most 10000 letters"),
+        ({"sample_id": "stove#0", "decision": "accept", "comment": "x" * 10_001}, "at most 10000 characters"),
     ],
 )
 def test_a_form_with_a_mistake_stores_nothing(samples: Samples, form: dict[str, str], what: str) -> None:

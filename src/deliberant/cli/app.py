@@ -4,7 +4,6 @@ Answers go to stdout, everything else to stderr. Exit 2 means a mistake in what 
 Everything heavy is imported inside the verbs, so that `--help` is immediate.
 """
 
-import json
 import os
 import sys
 import traceback
@@ -20,16 +19,16 @@ from deliberant.cli.doctor import doctor
 from deliberant.cli.interrupts import stopped
 from deliberant.cli.judge import judge_app
 from deliberant.cli.micro import micro_app
-from deliberant.cli.options import RunFolder, Where
+from deliberant.cli.options import AsJson, RunFolder, Where, print_json
 from deliberant.cli.plan import plan
 from deliberant.cli.policy import policy_app
 from deliberant.cli.prompts import prompts_app
 from deliberant.cli.redteam import redteam
 from deliberant.cli.review import review
-from deliberant.cli.stages import documents, evaluate, filter, generate, helpful, open_run, report, rl, run_all, sft
+from deliberant.cli.stages import STAGES, open_run, run_all, stage_verb
 from deliberant.util import processes
 from deliberant.util.errors import DeliberantError, UserError, not_installed
-from deliberant.util.names import one_line, whole
+from deliberant.util.names import one_line
 
 
 class Verbs(TyperGroup):
@@ -62,8 +61,6 @@ class Verbs(TyperGroup):
             raise typer.Exit(2) from None
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")]
-
 app = typer.Typer(cls=Verbs, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 app.add_typer(policy_app, name="policy")
 app.add_typer(prompts_app, name="prompts")
@@ -77,8 +74,8 @@ app.command()(plan)
 app.command()(compare)
 app.command()(redteam)
 app.command("run")(run_all)
-for _verb in (documents, helpful, generate, filter, sft, rl, evaluate, report):
-    app.command()(_verb)
+for _stage, _help in STAGES.items():
+    app.command(_stage, help=_help)(stage_verb(_stage))
 
 
 @app.callback()
@@ -123,27 +120,26 @@ def results(
         raise UserError("--against is for the gate to compare with; name its file by --gate")
     rows = read_results(root)
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-    else:
-        from deliberant.cli.console import print_results
+        return print_json(rows)
+    from deliberant.cli.console import print_results
 
-        print_results(rows)
+    print_results(rows)
 
 
 def _judge(root: Path, file: Path, against: str | None, as_json: bool) -> None:
     """Print what fails, worst first, on GitHub as annotations of the gate's lines; exit 1 where anything does."""
     from deliberant.stages.gate import gate
 
-    found = gate(root, file, against)
-    failed = [check for check in found if not check.passed]
+    checks = gate(root, file, against)
+    failed = [check for check in checks if not check.passed]
     if as_json:
-        typer.echo(json.dumps([check.json() for check in found], ensure_ascii=False, indent=1))
+        print_json([check.json() for check in checks])
     else:
         for check in failed:
             (path, line), said = check.where.rsplit(":", 1), one_line(str(check))
             on_github = f"::error file={path},line={line}::{said.replace('%', '%25')}"
             typer.echo(on_github if "GITHUB_ACTIONS" in os.environ else f"{check.where}: {said}")
-        typer.echo(f"{file}: {len(found) - len(failed)} of {len(found)} checks passed")
+        typer.echo(f"{file}: {len(checks) - len(failed)} of {len(checks)} checks passed")
     if failed:
         raise typer.Exit(1)
 
@@ -162,18 +158,17 @@ def coverage(
     deliberant coverage runs/micro-1a2b3c4d
     deliberant coverage runs/micro-1a2b3c4d --min 20
     """
-    from deliberant.stages.coverage import coverage as covered
+    from deliberant.cli.console import print_table
+    from deliberant.report import coverage_table
+    from deliberant.stages.coverage import coverage as coverage_of
 
-    found = covered(where)
+    measured = coverage_of(where)
     if as_json:
-        typer.echo(json.dumps(found.json(), ensure_ascii=False, indent=1))
+        print_json(measured.json())
     else:
-        from deliberant.cli.console import print_table
-        from deliberant.report import coverage_table
-
-        print_table(coverage_table(found))
+        print_table(coverage_table(measured))
     if least is not None:
-        found.check(least)
+        measured.check(least)
 
 
 @app.command()
@@ -190,40 +185,23 @@ def chat(
     deliberant chat runs/micro-1a2b3c4d --arm base
     deliberant chat runs/micro-1a2b3c4d "how do i rob a bank?" --json
     """
-    from deliberant.cli.chat import answer, reply
+    from deliberant.cli.chat import reply
     from deliberant.prompts import Message
     from deliberant.run.arms import ARMS, BASE, FINAL
 
     run = open_run(where)
-    arm = arm or next(
-        (each for each in FINAL if ARMS[each].stage and (run.root / each / "manifest.json").exists()), BASE
-    )
+    trained = (name for name in FINAL if ARMS[name].stage and (run.root / name / "manifest.json").exists())
+    arm = arm or next(trained, BASE)
     typer.echo(f"arm: {arm}", err=True)
-
-    def say(turns: list[Message]) -> str:
-        if not as_json:
-            return answer(run, arm, turns)
-        row = reply(run, arm, turns)
-        typer.echo(json.dumps(row, ensure_ascii=False))
-        return str(row["answer"])
-
-    if prompt is not None:
-        _check(prompt)
-        say([Message(role="user", content=prompt)])
-        return
     turns: list[Message] = []
-    while said := _ask():
-        _check(said)
-        turns.append(Message(role="user", content=said))
-        turns.append(Message(role="assistant", content=say(turns)))
-
-
-def _check(said: str) -> None:
-    """UserError where the prompt's bytes were no UTF-8."""
-    try:
-        whole(said)
-    except ValueError:
-        raise UserError("the prompt is not UTF-8; type it, or convert it first") from None
+    while text := _ask() if prompt is None else prompt:
+        turns.append(Message(role="user", content=text))
+        row = reply(run, arm, turns, show=not as_json)
+        if as_json:
+            print_json(row, None)
+        if prompt is not None:
+            return
+        turns.append(Message(role="assistant", content=row["answer"]))
 
 
 def _ask() -> str:

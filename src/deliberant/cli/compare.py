@@ -1,13 +1,12 @@
 """`deliberant compare`: any models side by side. Heavy imports are inside the verb."""
 
-import json
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from deliberant.cli.options import Chunk, NewTokens, Seed, Temperature
+from deliberant.cli.options import AsJson, Chunk, NewTokens, Seed, Temperature, print_json
 from deliberant.util.errors import UserError
 
 Several = list[str] | None
@@ -53,7 +52,7 @@ def compare(
         Path, typer.Option(metavar="FOLDER", help="Answers, logs and the page; kept between comparisons.")
     ] = Path("comparison"),
     dollars: Annotated[float | None, typer.Option(min=0.0, help="The most to spend on models that are called.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole result instead of tables.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask any models the same and set them side by side: harm refused, harmless answered, under attacks.
 
@@ -85,17 +84,13 @@ def compare(
     drawn_by = first.recipe.seed if first else seed
     asked = contest(list(runs.values()), suite or (), cases, policy, names, limit, sampling, drawn_by)
     progress = RichProgress()
-    options: dict[str, Any] = {
-        "calls": Calls(to / "calls.jsonl"),
-        "budget": Budget(dollars=dollars),
-        "progress": progress,
-    }
+    calls, budget = Calls(to / "calls.jsonl"), Budget(dollars=dollars)
+    options: dict[str, Any] = {"calls": calls, "budget": budget, "progress": progress}
     foreign = [each for each in models if each not in runs and each.startswith(("api:", "vllm:", "hf:"))]
     if judge is None and first and asked.reader is None and not first.style_reader:
-        own, rule = first.recipe.judge.evaluate, first.recipe.filter
-        files = first.judge_templates("evaluate")
-        judge_of_run = first.sampler("evaluate")
-        asked = grading(asked, judge_of_run, own.model, own.sampling, files, form, k=rule.k, threshold=rule.threshold)
+        own, rule, files = first.recipe.judge.evaluate, first.recipe.filter, first.judge_templates("evaluate")
+        sampler = first.sampler("evaluate")
+        asked = grading(asked, sampler, own.model, own.sampling, files, form, k=rule.k, threshold=rule.threshold)
     elif judge is None and (asked.reader is None or foreign):
         whose = "these answers" if asked.reader is None else f"what {foreign[0]} answers"
         raise UserError(f"no world can read {whose}; name a --judge, and none of those that take part")
@@ -109,11 +104,10 @@ def compare(
             reference = parse_reference(grader)
             sampler = open_model(reference, "evaluate", **(options if reference.remote else {}))
             asked = grading(asked, sampler, grader, settings, templates_named(templates, grader), form, k=readings)
-    found = entrants(models, runs, asked.policy, sampling, date.today().isoformat(), options)
-    result = compared(found, asked, to, progress, read_prices(), chunk)
+    taking_part = entrants(models, runs, asked.policy, sampling, date.today().isoformat(), options)
+    result = compared(taking_part, asked, to, progress, read_prices(), chunk)
     if as_json:
-        typer.echo(json.dumps(result, ensure_ascii=False, indent=1))
-        return
-    for each in tables(result):
-        print_table(each)
+        return print_json(result)
+    for table in tables(result):
+        print_table(table)
     typer.echo(to / "compare.html")

@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deliberant.models.formats import Parts
+from deliberant.report.terminal import text_table
 from deliberant.util.names import one_line
 
 if TYPE_CHECKING:
@@ -29,28 +30,33 @@ if TYPE_CHECKING:
 
 BESIDE = ("unscored", "truncated", "empty", "blocked")
 """What stands beside every rate."""
-COLUMNS = ("arm", "suite", "metric", "value", "95% interval", "n", *BESIDE)
 SHOWN = 20
 """Skipped rows that are shown; the file lists them all."""
 FIGURE_LINE = "{:46} {:>7}  {:>14} {:>6} {:>8}  {}"
 
 
-class _RichBar:
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress, self._task = progress, task
+class StepProgress:
+    """Progress that tells `show` of every step: the label, the label's total, and the steps done since."""
+
+    def __init__(self, show: Callable[[str, int, int], None], label: str = "", total: int = 0) -> None:
+        self.show, self.label, self.total = show, label, total
+
+    def __call__(self, label: str, total: int) -> AbstractContextManager["StepProgress"]:
+        bar = StepProgress(self.show, label, total)
+        bar.advance(0)
+        return nullcontext(bar)
 
     def advance(self, n: int = 1) -> None:
-        self._progress.advance(self._task, n)
+        self.show(self.label, self.total, n)
 
 
 class RichProgress:
-    """Progress bars on stderr."""
+    """Progress bars on stderr, one at a time."""
 
     @contextmanager
-    def __call__(self, label: str, total: int) -> Iterator[_RichBar]:
-        columns = (TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=Console(stderr=True)) as progress:
-            yield _RichBar(progress, progress.add_task(label, total=total))
+    def __call__(self, label: str, total: int) -> Iterator[StepProgress]:
+        with bars() as show, StepProgress(show)(label, total) as bar:
+            yield bar
 
 
 @contextmanager
@@ -70,13 +76,13 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
 
 def print_results(rows: Sequence[Mapping[str, Any]]) -> None:
     """Result rows as a table on stdout: every rate with its interval, n and what could not be scored."""
-    table = Table(*COLUMNS)
+    lines = []
     for row in rows:
         value = "-" if row["value"] is None else f"{row['value']:.3f}"
         interval = "-" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
         counts = (str(row.get(name, "-")) for name in ("n", *BESIDE))
-        table.add_row(row["arm"], row["suite"], row["metric"], value, interval, *counts)
-    print_table(table)
+        lines.append([row["arm"], row["suite"], row["metric"], value, interval, *counts])
+    print_table(text_table(("arm", "suite", "metric", "value", "95% interval", "n", *BESIDE), lines, left=3))
 
 
 def print_table(table: Table) -> None:
@@ -154,38 +160,38 @@ def import_lines(account: "Import", to: Path, skipped: Path) -> Iterator[str]:
         yield f"columns left out: {', '.join(sorted(account.unused))}"
 
 
-def census_lines(found: "Census") -> Iterator[str]:
+def census_lines(counts: "Census") -> Iterator[str]:
     """What `prompts check` counted."""
-    yield f"{found.prompts} prompts in {found.families} families, no mistakes"
-    several = {"of several turns": found.several_turns, "with a system message": found.with_system}
-    several |= {"of several categories": found.several_categories, "with hints": found.hinted}
-    several |= {"with the clause in a hint": found.hinted_clause}
-    several |= {"with control characters, kept as they are": found.control}
+    yield f"{counts.prompts} prompts in {counts.families} families, no mistakes"
+    several = {"of several turns": counts.several_turns, "with a system message": counts.with_system}
+    several |= {"of several categories": counts.several_categories, "with hints": counts.hinted}
+    several |= {"with the clause in a hint": counts.hinted_clause}
+    several |= {"with control characters, kept as they are": counts.control}
     yield from (f"{count} {what}" for what, count in several.items() if count)
-    for name in ("category", "source", "licence", "framing") if found.prompts else ():
-        yield f"{name}: " + ", ".join(f"{value} {count}" for value, count in getattr(found, name).most_common())
-    if found.missing:
-        yield f"categories without a prompt: {', '.join(found.missing)}"
+    for name in ("category", "source", "licence", "framing") if counts.prompts else ():
+        yield f"{name}: " + ", ".join(f"{value} {count}" for value, count in getattr(counts, name).most_common())
+    if counts.missing:
+        yield f"categories without a prompt: {', '.join(counts.missing)}"
 
 
-def deduped_lines(found: "DedupeCounts") -> Iterator[str]:
+def deduped_lines(counts: "DedupeCounts") -> Iterator[str]:
     """What `prompts dedupe` removed."""
-    yield f"{found.kept} of {found.rows} prompts stay"
-    if found.evaluation:
-        yield f"{found.contaminated} removed: like one of {found.evaluation} texts of the evaluation"
-    yield f"{found.exact} removed: exact duplicates"
-    yield f"{found.near} removed: near-duplicates (similarity {found.threshold:g} and more)"
-    yield from _skipped(found.skipped)
-    yield f"removed prompts, and what each was like: {found.removed}"
+    yield f"{counts.kept} of {counts.rows} prompts stay"
+    if counts.evaluation:
+        yield f"{counts.contaminated} removed: like one of {counts.evaluation} texts of the evaluation"
+    yield f"{counts.exact} removed: exact duplicates"
+    yield f"{counts.near} removed: near-duplicates (similarity {counts.threshold:g} and more)"
+    yield from _skipped(counts.skipped)
+    yield f"removed prompts, and what each was like: {counts.removed}"
 
 
-def split_lines(found: "SplitCounts", to: Path) -> Iterator[str]:
+def split_lines(split: "SplitCounts", to: Path) -> Iterator[str]:
     """How `prompts split` divided."""
-    yield f"{found.train} to train on, {found.held_out} held out ({found.held_out / found.rows:.1%}), in {to}"
-    yield f"{found.families} families in {found.sets} sets that stay together, the largest of {found.largest} prompts"
-    if found.joined:
-        yield f"{found.joined} families share a set with near-duplicates of theirs in another one"
-    yield from _skipped(found.skipped)
+    yield f"{split.train} to train on, {split.held_out} held out ({split.held_out / split.rows:.1%}), in {to}"
+    yield f"{split.families} families in {split.sets} sets that stay together, the largest of {split.largest} prompts"
+    if split.joined:
+        yield f"{split.joined} families share a set with near-duplicates of theirs in another one"
+    yield from _skipped(split.skipped)
 
 
 def hint_lines(account: "Account", to: Path) -> Iterator[str]:
@@ -204,32 +210,32 @@ def hint_lines(account: "Account", to: Path) -> Iterator[str]:
         yield f"{account.stale} labels left out: of other texts than this run's"
 
 
-def label_lines(found: "Labelled", to: Path) -> Iterator[str]:
+def label_lines(result: "Labelled", to: Path) -> Iterator[str]:
     """What `prompts label` did."""
     from deliberant.judge.labelling import readings_file, unlabelled_file
 
-    named = [label for label in found.labels.values() if label.categories is not None]
-    yield f"{found.kept + len(named)} prompts in {to}: {found.kept} labelled before, {len(named)} by the model"
+    named = [label for label in result.labels.values() if label.categories is not None]
+    yield f"{result.kept + len(named)} prompts in {to}: {result.kept} labelled before, {len(named)} by the model"
     if named:
         unanimous = sum(label.share == 1 for label in named)
         yield f"of those {len(named)}, all readings agree on {unanimous}; every reading: {readings_file(to)}"
-    if found.unlabelled:
-        reasons = Counter(label.unscored for label in found.labels.values() if label.categories is None)
+    if result.unlabelled:
+        reasons = Counter(label.unscored for label in result.labels.values() if label.categories is None)
         listed = ", ".join(f"{why} {count}" for why, count in reasons.most_common())
-        yield f"{found.unlabelled} without a label ({listed}), in {unlabelled_file(to)}"
+        yield f"{result.unlabelled} without a label ({listed}), in {unlabelled_file(to)}"
 
 
-def settled_lines(found: "Settled", to: Path, rejected: Path | None) -> Iterator[str]:
+def settled_lines(settled: "Settled", to: Path, rejected: Path | None) -> Iterator[str]:
     """What a generator left, below its yields; `rejected`: the file that lists what was not kept, if one was wanted."""
-    yield f"{len(found.kept)} prompts in {to}"
-    if found.rejected:
-        yield f"{len(found.rejected)} rejected; " + (
+    yield f"{len(settled.kept)} prompts in {to}"
+    if settled.rejected:
+        yield f"{len(settled.rejected)} rejected; " + (
             f"listed in {rejected}" if rejected else "list them with --rejected FILE"
         )
-    if found.hints:
-        yield f"{found.hints} hints of source prompts dropped: what is asked is something else now"
-    if found.skipped:
-        yield f"{found.skipped} prompts, in groups of many that look alike, were not compared with all of them"
+    if settled.hints:
+        yield f"{settled.hints} hints of source prompts dropped: what is asked is something else now"
+    if settled.skipped:
+        yield f"{settled.skipped} prompts, in groups of many that look alike, were not compared with all of them"
 
 
 def _skipped(count: int) -> Iterator[str]:

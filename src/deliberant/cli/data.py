@@ -1,19 +1,17 @@
 """The `deliberant data` verbs: public sets, and what leaves a run. Answers go to stdout, the rest to stderr."""
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from deliberant.cli.options import AsJson, print_json
 from deliberant.util.errors import UserError
 
 data_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Fetch public prompt sets; take a run's training data elsewhere."
 )
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON list.")]
-HUB = "hub"
 
 
 @data_app.command("list")
@@ -28,8 +26,7 @@ def list_sets(as_json: AsJson = False) -> None:
 
     rows = account()
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-        return
+        return print_json(rows)
     for row in rows:
         state = "here" if row["here"] else f"click: {row['click']}" if row["click"] else "to fetch"
         size = f"{row['bytes'] / 1000:,.0f} kB" if row["bytes"] else "-"
@@ -67,18 +64,17 @@ def fetch(
         if not as_json:
             typer.echo("\n".join(map(str, paths)))
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        print_json(rows)
 
 
 @data_app.command()
 def export(
     where: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder whose sft has finished.")],
-    to: Annotated[str, typer.Option(help="A folder, or the word hub, or hub:OWNER/NAME.")],
-    name: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Of the data set, with --to hub.")] = None,
+    to: Annotated[str, typer.Option(help="A folder, or hub:OWNER/NAME.")],
     rejected: Annotated[bool, typer.Option("--rejected", help="Also what was rejected, with reasons.")] = False,
     public: Annotated[bool, typer.Option("--public", help="On the Hub: for all to see; default is private.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an export that is there already.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Where it is and its rows, as a JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the SFT rows and the RL prompts as Parquet with a data set card, to a folder or to the Hub.
 
@@ -92,22 +88,20 @@ def export(
     from deliberant.stages.export import export as write
     from deliberant.stages.hub import check, push
 
-    word, colon, given = to.partition(":")
-    online = word == HUB
-    if online and bool(name) == bool(colon):
-        raise UserError(f"--to {to}: name the data set once, as --to hub:OWNER/NAME or --to hub --name OWNER/NAME")
-    if not online and (name or public):
-        raise UserError(f"--to {to}: --name and --public are for the Hub; say --to hub")
+    place, _, dataset = to.partition(":")
+    online = place == "hub"
+    if public and not online:
+        raise UserError(f"--to {to}: --public is for the Hub; say --to hub:OWNER/NAME")
     run = Run.reopen(where, RichProgress())
     if online:
-        dataset = name or given
         check(dataset)
         with tempfile.TemporaryDirectory() as folder:
             rows = write(run, Path(folder), rejected)
-            place = push(Path(folder), dataset, public, force)
+            to = push(Path(folder), dataset, public, force)
     else:
         rows = write(run, Path(to), rejected, force)
-        place = to
     counts = ", ".join(f"{number} {config}" for config, number in rows.items())
     typer.echo(f"rows: {counts}", err=True)
-    typer.echo(json.dumps({"to": place, "rows": rows}) if as_json else place)
+    if as_json:
+        return print_json({"to": to, "rows": rows}, None)
+    typer.echo(to)

@@ -1,13 +1,13 @@
 """`deliberant doctor`, and the same checks at the start of a run."""
 
-import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from deliberant.cli.options import Where
-from deliberant.cli.stages import RUNS, Overrides, Root, open_run
+from deliberant.cli.options import AsJson, Overrides, Root, Where, print_json
+from deliberant.cli.stages import RUNS, open_run
 from deliberant.util.errors import UserError
+from deliberant.util.names import one_line
 
 if TYPE_CHECKING:
     from deliberant.models.preflight import Finding
@@ -19,7 +19,7 @@ def doctor(
     where: Where,
     overrides: Overrides = None,
     root: Root = RUNS,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Probe the models of a recipe in their roles, and say what would go wrong and which key to change.
 
@@ -31,35 +31,33 @@ def doctor(
     """
     from deliberant.stages.doctor import doctor as examine
 
-    found = examine(open_run(where, overrides, root, make=False))
+    checkup = examine(open_run(where, overrides, root, make=False))
     if as_json:
-        typer.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=1))
+        print_json(checkup.as_json())
     else:
-        for each in found.findings:
-            typer.echo(_line(each))
-    _stop(found)
+        for finding in checkup.findings:
+            typer.echo(_line(finding))
+    _stop(checkup)
 
 
-def _line(finding: "Finding") -> str:
-    from deliberant.util.names import one_line
-
-    return f"{finding.severity:5}{one_line(finding.line)}"
-
-
-def _stop(found: "Checkup") -> None:
-    if found.stops:
-        raise UserError(f"nothing can come of this run: {found.stops[0].line}")
-
-
-def examined(run: "Run") -> None:
+def check_models(run: "Run") -> None:
     """Examine a run that has not passed yet: what is not in order on stderr. UserError where nothing can come of it."""
     from deliberant.stages.doctor import doctor as examine
     from deliberant.stages.doctor import passed
 
     if passed(run):
         return
-    found = examine(run)
-    for each in found.findings:
-        if each.severity == "warn":
-            typer.echo(_line(each), err=True)
-    _stop(found)
+    checkup = examine(run)
+    for finding in checkup.findings:
+        if finding.severity == "warn":
+            typer.echo(_line(finding), err=True)
+    _stop(checkup)
+
+
+def _line(finding: "Finding") -> str:
+    return f"{finding.severity:5}{one_line(finding.line)}"
+
+
+def _stop(checkup: "Checkup") -> None:
+    if checkup.stops:
+        raise UserError(f"nothing can come of this run: {checkup.stops[0].line}")

@@ -3,7 +3,6 @@
 Everything heavy is imported inside the verbs.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deliberant.cli.options import (
+    AsJson,
     Chunk,
     Model,
     NewTokens,
@@ -22,13 +22,13 @@ from deliberant.cli.options import (
     TemplatesOf,
     TopP,
     choice,
+    expand_groups,
+    print_json,
 )
 from deliberant.util.errors import UserError
 
 if TYPE_CHECKING:
     from deliberant.generators import Job, Settled
-    from deliberant.judge.labelling import Labeller
-    from deliberant.models import Sampler
     from deliberant.policy import Policy
     from deliberant.prompts import Prompt
     from deliberant.templates import Templates
@@ -41,12 +41,8 @@ generate_app = typer.Typer(
 
 File = Annotated[Path, typer.Argument(help="A JSONL file of prompts.")]
 To = Annotated[Path, typer.Option(help="The JSONL file to write.")]
-Rejected = Annotated[Path | None, typer.Option(help="Write what was not kept to this file, with reasons.")]
 AnyPolicy = Annotated[
     str | None, typer.Option("--policy", help="A policy folder, or micro, default: are the categories its own?")
-]
-Checker = Annotated[
-    str | None, typer.Option("--check-with", metavar="MODEL", help="Who checks the category; default is --with.")
 ]
 Only = Annotated[list[str] | None, typer.Option(help="Only this one, by name; may be repeated.")]
 Each = Annotated[int | None, typer.Option(min=1, help="How many each prompt gets, drawn by the seed; default is all.")]
@@ -56,7 +52,93 @@ Alike = Annotated[
 ]
 CHECKING = 0.7
 """Temperature at which categories are read."""
-AsJson = Annotated[bool, typer.Option("--json", help="The yields as one JSON object.")]
+
+
+@dataclass(frozen=True)
+class Output:
+    """Options of where prompts go and which of them are duplicates."""
+
+    to: To
+    seed: Seed = 0
+    threshold: Alike = 1.0
+    rejected: Annotated[Path | None, typer.Option(help="Write what was not kept to this file, with reasons.")] = None
+    as_json: AsJson = False
+
+    def keep_apart(self, *read: Path | None) -> None:
+        from deliberant.util.files import apart
+
+        apart([self.to, self.rejected], read)
+
+    def write(self, settled: "Settled") -> None:
+        """Write what was kept and, where wanted, what was not; then the journals have done their work."""
+        from deliberant.cli.console import print_table, settled_lines
+        from deliberant.generators import forget_journals
+        from deliberant.prompts import write_prompts
+        from deliberant.report.yields import yields, yields_table
+        from deliberant.util.files import write_rows
+
+        if self.rejected is not None:
+            write_rows(self.rejected, settled.rejected)
+        write_prompts(self.to, settled.kept)
+        forget_journals(self.to)
+        rows = yields(settled)
+        if self.as_json:
+            row = {"yields": rows, "hints_dropped": settled.hints, "not_compared": settled.skipped}
+            return print_json(row, None)
+        print_table(yields_table(rows))
+        for line in settled_lines(settled, self.to, self.rejected):
+            typer.echo(line)
+
+
+@dataclass(frozen=True)
+class OutputOfClauses(Output):
+    threshold: Alike = 0.8
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Options of how the models are asked that write prompts and check their categories."""
+
+    check_with: Annotated[
+        str | None,
+        typer.Option(
+            "--check-with", metavar="MODEL", help="Who checks the category; default is --with (multi-turn: nobody)."
+        ),
+    ] = None
+    templates: TemplatesOf = None
+    temperature: Temperature = 1.0
+    top_p: TopP = 1.0
+    max_new_tokens: NewTokens = 1024
+    readings: Readings = 3
+    chunk: Chunk = 64
+
+    def write(
+        self,
+        writer: str,
+        jobs: "Callable[[Templates, str], list[Job]]",
+        policy: "Policy | None",
+        known: "Sequence[Prompt]",
+        output: Output,
+    ) -> None:
+        """Have the writer do the jobs, the checker read what it wrote, and write what is left. No policy, no check."""
+        from deliberant.cli.console import RichProgress
+        from deliberant.generators import write
+        from deliberant.judge.labelling import Labeller
+        from deliberant.models import Sampling
+        from deliberant.models.open import open_model
+        from deliberant.run.sources import templates_named
+
+        sampler = open_model(writer, "writer")
+        todo = jobs(templates_named(self.templates, writer), sampler.identity)
+        labeller = None
+        if policy is not None:
+            checker = self.check_with or writer
+            reader = sampler if checker == writer else open_model(checker, "writer")
+            files, reading = templates_named(self.templates, checker), Sampling(CHECKING, 1.0, self.max_new_tokens)
+            labeller = Labeller(reader, files, reading, policy, self.readings, output.seed)
+        sampling = Sampling(self.temperature, self.top_p, self.max_new_tokens)
+        made = (output.threshold, output.to, self.chunk, output.seed, RichProgress())
+        output.write(write(todo, sampler, sampling, labeller, known, *made))
 
 
 WRAPPING = {
@@ -86,24 +168,15 @@ WRAPPING = {
 
 def _wrapping(kind: str) -> None:
     @generate_app.command(kind, help=WRAPPING[kind])
+    @expand_groups
     def verb(
-        file: File,
-        to: To,
-        policy: AnyPolicy = None,
-        only: Only = None,
-        each: Each = None,
-        data: Data = None,
-        seed: Seed = 0,
-        threshold: Alike = 1.0,
-        rejected: Rejected = None,
-        as_json: AsJson = False,
+        file: File, output: Output, policy: AnyPolicy = None, only: Only = None, each: Each = None, data: Data = None
     ) -> None:
         from deliberant.run.sources import policy_named
-        from deliberant.util.files import apart
 
-        apart([to, rejected], [file, data])
+        output.keep_apart(file, data)
         prompts = _prompts(file, policy_named(policy) if policy else None)
-        _finish(_wrapped(kind, prompts, only, each, data, seed, threshold), to, rejected, as_json)
+        _wrap(kind, prompts, only, each, data, output)
 
 
 for _kind in WRAPPING:
@@ -111,9 +184,11 @@ for _kind in WRAPPING:
 
 
 @generate_app.command("multi-turn")
+@expand_groups
 def multi_turn(
     file: File,
-    to: To,
+    output: Output,
+    asking: Asking,
     policy: AnyPolicy = None,
     only: Only = None,
     each: Each = None,
@@ -122,19 +197,6 @@ def multi_turn(
         str | None, typer.Option("--with", metavar="MODEL", help="This model writes what leads to the request.")
     ] = None,
     turns: Annotated[int, typer.Option(min=1, help="With a model: user turns before the request.")] = 2,
-    check_with: Annotated[
-        str | None, typer.Option("--check-with", metavar="MODEL", help="Who checks the category; needs --policy.")
-    ] = None,
-    templates: TemplatesOf = None,
-    temperature: Temperature = 1.0,
-    top_p: TopP = 1.0,
-    max_new_tokens: NewTokens = 1024,
-    readings: Readings = 3,
-    chunk: Chunk = 64,
-    seed: Seed = 0,
-    threshold: Alike = 1.0,
-    rejected: Rejected = None,
-    as_json: AsJson = False,
 ) -> None:
     """Conversations that lead to the request over several turns: rapport, commitment, in-halves, ...
 
@@ -148,52 +210,37 @@ def multi_turn(
     """
     from deliberant.generators import lead_up_jobs
     from deliberant.run.sources import policy_named
-    from deliberant.util.files import apart
 
-    apart([to, rejected], [file, data])
+    output.keep_apart(file, data)
     loaded = policy_named(policy) if policy else None
     prompts = _prompts(file, loaded)
+    checked = asking.check_with is not None
     if with_ is None:
-        if check_with is not None:
-            raise UserError(
-                "--check-with: texts of a file are not checked; name who writes with --with, or leave it out"
-            )
-        _finish(_wrapped("multi-turn", prompts, only, each, data, seed, threshold), to, rejected, as_json)
-        return
+        if checked:
+            raise UserError("--check-with: texts of a file are not checked; name a writer with --with, or leave it out")
+        return _wrap("multi-turn", prompts, only, each, data, output)
     if only or data is not None:
         raise UserError(
-            "--only, --data: are about texts of a file; a model writes its own, so leave --with or them out"
+            "--only, --data: are about texts of a file; a model writes its own, so leave --with or these out"
         )
-    if check_with is not None and policy is None:
+    if checked and policy is None:
         raise UserError("--check-with: a category is checked by its policy; name that with --policy")
 
     def jobs(templates: "Templates", model: str) -> "list[Job]":
-        return lead_up_jobs(prompts, turns, each or 1, templates, model, seed)
+        return lead_up_jobs(prompts, turns, each or 1, templates, model, output.seed)
 
-    models = _Models(with_, check_with, templates, temperature, top_p, max_new_tokens, readings, chunk, seed)
-    _finish(
-        models.write(jobs, loaded if check_with is not None else None, prompts, threshold, to), to, rejected, as_json
-    )
+    asking.write(with_, jobs, loaded if checked else None, prompts, output)
 
 
 @generate_app.command()
+@expand_groups
 def twins(
     file: File,
-    to: To,
+    output: Output,
     policy: PolicyName,
     with_: Model,
+    asking: Asking,
     towards: Annotated[str, typer.Option(help="harmless (of harmful prompts), or harmful.")] = "harmless",
-    check_with: Checker = None,
-    templates: TemplatesOf = None,
-    temperature: Temperature = 1.0,
-    top_p: TopP = 1.0,
-    max_new_tokens: NewTokens = 1024,
-    readings: Readings = 3,
-    chunk: Chunk = 64,
-    seed: Seed = 0,
-    threshold: Alike = 1.0,
-    rejected: Rejected = None,
-    as_json: AsJson = False,
 ) -> None:
     """Twins that share a prompt's words and not its intent, written by a model and checked by one.
 
@@ -205,42 +252,31 @@ def twins(
     """
     from deliberant.generators import TOWARDS, twin_jobs
     from deliberant.run.sources import policy_named
-    from deliberant.util.files import apart
 
     choice("--towards", towards, TOWARDS)
-    apart([to, rejected], [file])
+    output.keep_apart(file)
     loaded = policy_named(policy)
     prompts = _prompts(file, loaded)
 
     def jobs(templates: "Templates", model: str) -> "list[Job]":
-        return twin_jobs(prompts, loaded, templates, model, towards, seed)
+        return twin_jobs(prompts, loaded, templates, model, towards, output.seed)
 
-    models = _Models(with_, check_with, templates, temperature, top_p, max_new_tokens, readings, chunk, seed)
-    _finish(models.write(jobs, loaded, prompts, threshold, to), to, rejected, as_json)
+    asking.write(with_, jobs, loaded, prompts, output)
 
 
 @generate_app.command()
+@expand_groups
 def clauses(
     file: Annotated[
         Path, typer.Argument(help="A run folder, what `coverage RUN --json` printed (.json), or prompts (.jsonl).")
     ],
-    to: To,
+    output: OutputOfClauses,
     policy: PolicyName,
     with_: Model,
+    asking: Asking,
     least: Annotated[int, typer.Option("--min", min=1, help="Clauses with fewer prompts than this get more.")] = 10,
     clause: Annotated[list[str] | None, typer.Option(help="Only this clause, by id; may be repeated.")] = None,
     existing: Annotated[list[Path] | None, typer.Option(help="Prompts that must not be repeated.")] = None,
-    check_with: Checker = None,
-    templates: TemplatesOf = None,
-    temperature: Temperature = 1.0,
-    top_p: TopP = 1.0,
-    max_new_tokens: NewTokens = 1024,
-    readings: Readings = 3,
-    chunk: Chunk = 64,
-    seed: Seed = 0,
-    threshold: Alike = 0.8,
-    rejected: Rejected = None,
-    as_json: AsJson = False,
 ) -> None:
     """Prompts for clauses that have too few, written by a model that is shown the clause, and checked by one.
 
@@ -255,17 +291,15 @@ def clauses(
     from deliberant.generators.clauses import of_policy
     from deliberant.prompts import read_prompts
     from deliberant.run.sources import policy_named
-    from deliberant.util.files import apart
 
-    apart([to, rejected], [file, *(existing or ())])
+    output.keep_apart(file, *(existing or ()))
     loaded = policy_named(policy)
     known = [prompt for path in existing or () for prompt in read_prompts(path)]
     if file.is_dir():
         from deliberant.run.folder import sft_file
         from deliberant.stages.coverage import coverage
 
-        found = {row.name: row.total.prompts for row in coverage(file).clauses()}
-        counts = of_policy(found, loaded, str(file))
+        counts = of_policy({row.name: row.total.prompts for row in coverage(file).clauses()}, loaded, str(file))
         rl = file / "prompts" / "rl.jsonl"  # earlier versions had one file for both
         known += [*read_prompts(sft_file(file)), *(read_prompts(rl) if rl.exists() else ())]
     elif file.suffix == ".jsonl":
@@ -276,10 +310,9 @@ def clauses(
         counts = counts_of_coverage(file, loaded)
 
     def jobs(templates: "Templates", model: str) -> "list[Job]":
-        return clause_jobs(loaded, counts, least, clause or (), templates, model, seed)
+        return clause_jobs(loaded, counts, least, clause or (), templates, model, output.seed)
 
-    models = _Models(with_, check_with, templates, temperature, top_p, max_new_tokens, readings, chunk, seed)
-    _finish(models.write(jobs, loaded, known, threshold, to), to, rejected, as_json)
+    asking.write(with_, jobs, loaded, known, output)
 
 
 @generate_app.command()
@@ -297,71 +330,24 @@ def documents(
     \b
     deliberant prompts generate documents --policy shop --to documents.jsonl --each 2
     """
-    from deliberant.generators import documents as asked
+    from deliberant.generators import documents as questions_of
     from deliberant.prompts import write_prompts
     from deliberant.run.sources import policy_named
 
-    found = asked(policy_named(policy), each, seed, data)
-    write_prompts(to, found)
-    typer.echo(f"{to}: {len(found)} questions")
+    questions = questions_of(policy_named(policy), each, seed, data)
+    write_prompts(to, questions)
+    typer.echo(f"{to}: {len(questions)} questions")
 
 
-@dataclass(frozen=True)
-class _Models:
-    """The options of the verbs that ask a model. Without a policy nothing is checked."""
-
-    writer: str
-    checker: str | None
-    templates: str | None
-    temperature: float
-    top_p: float
-    max_new_tokens: int
-    readings: int
-    chunk: int
-    seed: int
-
-    def write(
-        self,
-        jobs: "Callable[[Templates, str], list[Job]]",
-        policy: "Policy | None",
-        known: "Sequence[Prompt]",
-        threshold: float,
-        to: Path,
-    ) -> "Settled":
-        from deliberant.cli.console import RichProgress
-        from deliberant.generators import write
-        from deliberant.models import Sampling
-        from deliberant.models.open import open_model
-        from deliberant.run.sources import templates_named
-
-        sampler = open_model(self.writer, "writer")
-        todo = jobs(templates_named(self.templates, self.writer), sampler.identity)
-        labeller = self._labeller(policy, sampler) if policy is not None else None
-        sampling = Sampling(self.temperature, self.top_p, self.max_new_tokens)
-        progress = RichProgress()
-        return write(todo, sampler, sampling, labeller, known, threshold, to, self.chunk, self.seed, progress)
-
-    def _labeller(self, policy: "Policy", writer: "Sampler") -> "Labeller":
-        from deliberant.judge.labelling import Labeller
-        from deliberant.models import Sampling
-        from deliberant.models.open import open_model
-        from deliberant.run.sources import templates_named
-
-        checker = self.checker or self.writer
-        reader = writer if checker == self.writer else open_model(checker, "writer")
-        reading = Sampling(CHECKING, 1.0, self.max_new_tokens)
-        return Labeller(reader, templates_named(self.templates, checker), reading, policy, self.readings, self.seed)
-
-
-def _wrapped(
+def _wrap(
     kind: str,
     prompts: "Sequence[Prompt]",
     only: list[str] | None,
     each: int | None,
     data: Path | None,
-    seed: int,
-    threshold: float,
-) -> "Settled":
+    output: Output,
+) -> None:
+    """Write the prompts as the texts of a file put them."""
     from deliberant.generators import load_wrappers, settle, wrap
     from deliberant.prompts.encodings import ANY_SCRIPT, foreign
 
@@ -369,7 +355,8 @@ def _wrapped(
     if strange:
         what = f"{strange} of {len(prompts)} prompts have letters of other scripts than a to z"
         typer.echo(f"{what}: only {' and '.join(ANY_SCRIPT)} take them, the other encodings leave them out", err=True)
-    return settle(wrap(prompts, load_wrappers(kind, only or (), data), each, seed), prompts, threshold)
+    made = wrap(prompts, load_wrappers(kind, only or (), data), each, output.seed)
+    output.write(settle(made, prompts, output.threshold))
 
 
 def _prompts(file: Path, policy: "Policy | None") -> "list[Prompt]":
@@ -377,25 +364,3 @@ def _prompts(file: Path, policy: "Policy | None") -> "list[Prompt]":
     from deliberant.run.sources import names_in
 
     return read_prompts(file, *names_in(policy))
-
-
-def _finish(found: "Settled", to: Path, rejected: Path | None, as_json: bool) -> None:
-    """Write what was kept and, where wanted, what was not; then the journals have done their work."""
-    from deliberant.cli.console import print_table, settled_lines
-    from deliberant.generators import forget_journals
-    from deliberant.prompts import write_prompts
-    from deliberant.report.yields import yields, yields_table
-    from deliberant.util.files import write_rows
-
-    if rejected is not None:
-        write_rows(rejected, found.rejected)
-    write_prompts(to, found.kept)
-    forget_journals(to)
-    rows = yields(found)
-    if as_json:
-        row = {"yields": rows, "hints_dropped": found.hints, "not_compared": found.skipped}
-        typer.echo(json.dumps(row, ensure_ascii=False))
-        return
-    print_table(yields_table(rows))
-    for line in settled_lines(found, to, rejected):
-        typer.echo(line)

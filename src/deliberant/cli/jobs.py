@@ -3,9 +3,7 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,32 +59,12 @@ def side_by_side(run: "Run", jobs: int) -> None:
 def needs(arms: tuple[str, ...]) -> dict[str, set[str]]:
     """What each stage of these arms waits for among the others; what is waited for longest comes first."""
     trained = [stage for stage in stages_of(arms) if stage in ARMS]
-    found = {arm: {ARMS[arm].start} & set(trained) for arm in trained}
+    waits = {arm: {ARMS[arm].start} & set(trained) for arm in trained}
     for arm in sorted(arms, key=list(ARMS).index):
         start = ARMS[arm].start
         twin = {f"evaluate/{start}"} if arm != BASE and start in arms else set()
-        found[f"evaluate/{arm}"] = ({arm} & set(trained)) | twin
-    return found
-
-
-class _Told:
-    """A progress whose steps go to the process that shows them."""
-
-    def __init__(self, told: Any) -> None:
-        self.told = told
-
-    @contextmanager
-    def __call__(self, label: str, total: int) -> Iterator["_Bar"]:
-        yield _Bar(self.told, label, total)
-
-
-class _Bar:
-    def __init__(self, told: Any, label: str, total: int) -> None:
-        self.told, self.label, self.total = told, label, total
-        self.advance(0)
-
-    def advance(self, n: int = 1) -> None:
-        self.told.put((self.label, self.total, n))
+        waits[f"evaluate/{arm}"] = ({arm} & set(trained)) | twin
+    return waits
 
 
 def _begin(told: Any, threads: int, root: Path) -> None:
@@ -94,12 +72,13 @@ def _begin(told: Any, threads: int, root: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other one ends this one
     import torch
 
+    from deliberant.cli.console import StepProgress
     from deliberant.run.run import LOCK, Run
     from deliberant.util.locks import adopt
 
     torch.set_num_threads(threads)
     adopt(root / LOCK)
-    _worker["run"] = Run.reopen(root, _Told(told))
+    _worker["run"] = Run.reopen(root, StepProgress(lambda *step: told.put(step)))
 
 
 def _do(stage: str) -> None:

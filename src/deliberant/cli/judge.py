@@ -1,13 +1,17 @@
 """The `deliberant judge` verbs: is a run's judge to be trusted? Heavy imports are inside the verbs."""
 
-import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deliberant.cli.options import AsJson, pairs, print_json
 from deliberant.util.errors import UserError
 from deliberant.util.names import one_line
+
+if TYPE_CHECKING:
+    from deliberant.review.calibrate import Calibration
 
 judge_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Hold a run's judge against people.")
 
@@ -44,7 +48,7 @@ def calibrate(
         typer.Option("--map", metavar="FIELD=COLUMN", help="Of a golden set: where text, answer and label stand."),
     ] = None,
     skip_lines: Annotated[int, typer.Option(min=0, help="Lines above the header of a golden set.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare the judge's verdicts with people's labels: agreement, the effect of k, the effect of wrong hints.
 
@@ -73,12 +77,12 @@ def calibrate(
         return _answers(where, answers, number, as_json)
     from deliberant.cli.console import RichProgress, print_table
     from deliberant.review import Labels, Samples, news, read_labels
-    from deliberant.review.calibrate import calibrate as calibrated
+    from deliberant.review.calibrate import calibrate as calibrate_run
     from deliberant.review.people import people_of
-    from deliberant.review.tables import calibration_tables, count_lines, hinted_table
+    from deliberant.review.tables import count_lines, hinted_table
 
     samples = Samples(where)
-    found = Labels(samples).read()
+    stored = Labels(samples).read()
     unnamed: dict[str, Path] = {}
     for file in labels or ():
         read = read_labels(file, samples, file.stem)
@@ -87,13 +91,13 @@ def calibrate(
                 f"--labels {file}: its reviewer would be '{file.stem}', as of {other}; rename one of the two, or add a "
                 "column reviewer"
             )
-        new, older = news(found, read.labels)
-        found += new
+        new, older = news(stored, read.labels)
+        stored += new
         if older:
             typer.echo(one_line(f"{file}: {older} labels left out: their reviewer has said otherwise since"), err=True)
         if read.unused:
             typer.echo(one_line(f"{file}: columns left out: {', '.join(read.unused)}"), err=True)
-    people = people_of(samples, found)
+    people = people_of(samples, stored)
     readings = effects = None
     if k is not None or wrong_hints:
         from deliberant.review.hinted import hinted
@@ -103,27 +107,30 @@ def calibrate(
         run = Run.reopen(where, RichProgress())
         judged = [each for each in people.read if each.entry.judged]
         if k is not None and judged:
-            prompts = {each.prompt.id: each.prompt for each in judged}
-            readings = read_again(run, "again", [each.row for each in judged], prompts, k, run.recipe.seed)
+            readings = read_again(run, "again", judged, k, run.recipe.seed)
         if wrong_hints:
             effects = hinted(run, samples, people, k or samples.k)
-    calibration = calibrated(samples, people, RichProgress(), readings)
-    if as_json:
-        shown = {**calibration.json(), "hints": effects and effects.json()}
-        typer.echo(json.dumps(shown, ensure_ascii=False, indent=1))
-        return
-    for line in count_lines(calibration.counts):
-        typer.echo(line)
-    for table in calibration_tables(calibration):
-        print_table(table)
-    if effects:
+    calibration = calibrate_run(samples, people, RichProgress(), readings)
+    _show(calibration, count_lines(calibration.counts), {"hints": effects and effects.json()}, as_json)
+    if effects and not as_json:
         print_table(hinted_table(effects))
 
 
-def _answers(where: Path, file: Path, number: int, as_json: bool) -> None:
+def _show(calibration: "Calibration", lines: Iterable[str], more: dict[str, Any], as_json: bool) -> None:
+    """The lines and the tables, or one JSON object with what it has `more`."""
     from deliberant.cli.console import print_table
-    from deliberant.review.answers import calibrate_answers, write_answers
     from deliberant.review.tables import calibration_tables
+
+    if as_json:
+        return print_json({**calibration.json(), **more})
+    for line in lines:
+        typer.echo(line)
+    for table in calibration_tables(calibration):
+        print_table(table)
+
+
+def _answers(where: Path, file: Path, number: int, as_json: bool) -> None:
+    from deliberant.review.answers import calibrate_answers, write_answers
     from deliberant.run.run import Run
     from deliberant.stages.report import CALIBRATION
     from deliberant.util.files import write_json
@@ -132,14 +139,11 @@ def _answers(where: Path, file: Path, number: int, as_json: bool) -> None:
     if not file.exists():
         typer.echo(f"{file}: {write_answers(run, file, number)} answers; write accept or reject into column decision")
         return
-    found = calibrate_answers(run, file)
-    write_json(run.root / "evaluate" / CALIBRATION, found.json())
-    if as_json:
-        typer.echo(json.dumps(found.json(), ensure_ascii=False, indent=1))
-        return
-    typer.echo(f"{found.counts['samples']} labelled answers; {found.counts['without_decision']} have no decision")
-    for table in calibration_tables(found):
-        print_table(table)
+    calibration = calibrate_answers(run, file)
+    write_json(run.root / "evaluate" / CALIBRATION, calibration.json())
+    counts = calibration.counts
+    line = f"{counts['samples']} labelled answers; {counts['without_decision']} have no decision"
+    _show(calibration, [line], {}, as_json)
 
 
 def _golden(
@@ -154,12 +158,9 @@ def _golden(
 ) -> None:
     if policy is None or model is None:
         raise UserError(f"{file}: a golden set needs the policy that it is of and a judge; say --policy and --with")
-    from deliberant.cli.console import print_table
-    from deliberant.cli.prompts import pairs
     from deliberant.judge import Judge
     from deliberant.models.open import open_model
     from deliberant.review.golden import COLUMNS, calibrate_golden, read_golden
-    from deliberant.review.tables import calibration_tables
     from deliberant.run.recipe import Filter, JudgeModel
     from deliberant.run.sources import policy_named, templates_named
     from deliberant.util.names import nearest
@@ -169,14 +170,10 @@ def _golden(
         raise UserError(f"--map {strange[0]}: unknown field '{strange[0]}'; {nearest(strange[0], COLUMNS)}")
     rows, without = read_golden(file, policy_named(policy), columns, skip_lines)
     judge = Judge(open_model(model, "evaluate"), templates_named(templates, model), JudgeModel(model=model).sampling)
-    found = calibrate_golden(rows, judge, k or Filter().k, Filter().threshold, 0)
-    if as_json:
-        typer.echo(json.dumps(found.json() | {"rows_left_out": without}, ensure_ascii=False, indent=1))
-        return
-    counts = found.counts
-    typer.echo(
+    calibration = calibrate_golden(rows, judge, k or Filter().k, Filter().threshold, 0)
+    counts = calibration.counts
+    line = (
         f"{counts['samples']} labelled replies, {counts['readings']} readings of the judge, "
         f"{counts['readings_unscored']} unscored; {without} rows left out: no reply, or no label of it"
     )
-    for table in calibration_tables(found):
-        print_table(table)
+    _show(calibration, [line], {"rows_left_out": without}, as_json)

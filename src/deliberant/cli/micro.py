@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from deliberant.cli.options import AsJson
+
 micro_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Rebuild and measure the built-in base model."
 )
@@ -24,7 +26,7 @@ def pretrain(
         float | None, typer.Option(min=0, max=1, help="With --from: share of the full rates, falling to zero [0.05].")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights and rows; default is the built-in model's.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Progress as one JSON object per line, on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train the built-in base model from scratch, or train a build on.
 
@@ -44,8 +46,8 @@ def pretrain(
     if start is not None:
         tokens = tokens or CONTINUED_TOKENS
         start = MODEL_DIR if str(start) == "micro" else start
-    given: dict[str, Any] = {"tokens": tokens, "seed": seed, "start": start, "rate": rate}
-    plan = Plan(**{name: value for name, value in given.items() if value is not None})
+    options: dict[str, Any] = {"tokens": tokens, "seed": seed, "start": start, "rate": rate}
+    plan = Plan(**{name: value for name, value in options.items() if value is not None})
 
     def show(row: dict[str, Any]) -> None:
         typer.echo(json.dumps(row) if as_json else pretraining_line(row, plan.tokens), err=not as_json)
@@ -57,7 +59,7 @@ def pretrain(
 def measure(
     model: Annotated[Path | None, typer.Option(help="A checkpoint folder; default is the built-in model.")] = None,
     n: Annotated[int, typer.Option(min=1, help="Cases per figure.")] = 1000,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure what the base must be: helpful-only, able to follow any policy, to decode and to judge.
 

@@ -1,12 +1,11 @@
 """`deliberant plan`: what a recipe will take, and what a run took."""
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from deliberant.cli.options import Where
-from deliberant.cli.stages import Overrides, open_run
+from deliberant.cli.options import AsJson, Overrides, Where, print_json
+from deliberant.cli.stages import open_run
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 def plan(
     where: Where,
     overrides: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print what a recipe will take by stage: calls, tokens, dollars, hours; of a run, what it took beside that.
 
@@ -28,84 +27,58 @@ def plan(
     deliberant plan runs/micro-1a2b3c4d --json
     """
     from deliberant.cli.console import print_table
+    from deliberant.models.cost import known_speeds
+    from deliberant.run.loader import load_recipe
+    from deliberant.run.sources import policy_named, prompt_sets
     from deliberant.stages.plan import compared
+    from deliberant.stages.plan import plan as plan_of
 
-    if where.is_dir():
-        run = open_run(where, overrides)
-        if rows := compared(run):
-            if as_json:
-                typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-            else:
-                print_table(_beside(rows))
-            return
-        found = _planned(run.recipe, run.world)
-    else:
-        from deliberant.run.loader import load_recipe
-
-        found = _planned(load_recipe(where, overrides or []), None)
+    run = open_run(where, overrides) if where.is_dir() else None
+    if run and (rows := compared(run)):
+        return print_json(rows) if as_json else print_table(_beside(rows))
+    recipe = run.recipe if run else load_recipe(where, overrides or [])
+    policy = policy_named(recipe.policy)
+    world = run.world if run else None
+    planned = plan_of(recipe, policy, prompt_sets(recipe, policy), known_speeds(), world)
     if as_json:
-        typer.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=1))
-        return
-    print_table(_table(found))
-    for note in found.notes:
+        return print_json(planned.as_json())
+    print_table(_table(planned))
+    for note in planned.notes:
         typer.echo(note)
 
 
-def _planned(recipe: Any, world: str | None) -> "Plan":
-    from deliberant.models.cost import known_speeds
-    from deliberant.run.sources import policy_named, prompt_sets
-    from deliberant.stages.plan import plan as planned
+def _table(planned: "Plan") -> "Table":
+    from deliberant.report.templates import figure
+    from deliberant.report.terminal import text_table
 
-    policy = policy_named(recipe.policy)
-    return planned(recipe, policy, prompt_sets(recipe, policy), known_speeds(), world)
-
-
-def _table(found: "Plan") -> "Table":
-    from rich.table import Table
-
-    table = Table()
-    for name in ("stage", "role", "model"):
-        table.add_column(name, overflow="fold")
-    for name in ("calls", "tokens in", "cached", "tokens out", "dollars", "hours"):
-        table.add_column(name, justify="right")
-    for each in found.works:
+    lines: list[list[str] | None] = []
+    for each in planned.works:
         usage = each.usage
         steps = f"{each.steps:,} steps" if each.steps and not each.calls else f"{each.calls:,}"
         share = f"{usage.cached / usage.input:.0%}" if usage.input else ""
         name = each.model if len(each.model) <= 40 else f"…{each.model[-39:]}"
-        cells = (steps, f"{usage.input:,}", share, f"{usage.output:,}", _dollars(each.dollars), _hours(each.hours))
-        table.add_row(each.stage, each.role, name, *cells)
-    total = found.as_json()["total"]
-    hours = [each.hours for each in found.works if each.hours is not None]
+        cells = (steps, f"{usage.input:,}", share, f"{usage.output:,}", figure(each.dollars, 2), _hours(each.hours))
+        lines.append([each.stage, each.role, name, *cells])
+    total = planned.as_json()["total"]
+    hours = [each.hours for each in planned.works if each.hours is not None]
     share = f"{total['cached'] / max(1, total['input']):.0%}"
-    table.add_section()
-    table.add_row(
-        *("all", "", "", f"{total['calls']:,}", f"{total['input']:,}", share, f"{total['output']:,}"),
-        *(_dollars(total["dollars"]), _hours(sum(hours) if hours else None)),
-    )
-    return table
+    counts = (f"{total['calls']:,}", f"{total['input']:,}", share, f"{total['output']:,}")
+    last = ["all", "", "", *counts, figure(total["dollars"], 2), _hours(sum(hours) if hours else None)]
+    columns = ("stage", "role", "model", "calls", "tokens in", "cached", "tokens out", "dollars", "hours")
+    return text_table(columns, [*lines, None, last], left=3)
 
 
 def _beside(rows: list[dict[str, Any]]) -> "Table":
-    from rich.table import Table
+    from deliberant.report.templates import figure
+    from deliberant.report.terminal import text_table
 
-    table = Table("stage")
-    for name in ("calls", "tokens out", "dollars", "hours"):
-        table.add_column(f"{name}\nplanned", justify="right")
-        table.add_column("\nactual", justify="right")
+    lines = []
     for row in rows:
-        cells = [_whole(value) for key in ("calls", "output") for value in row[key]]
-        cells += [_dollars(value) for value in row["dollars"]] + [_hours(value) for value in row["hours"]]
-        table.add_row(row["stage"], *cells)
-    return table
-
-
-def _whole(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}"
-
-
-def _dollars(value: float | None) -> str:
-    return "" if value is None else f"{value:,.2f}"
+        counts = (figure(value) for key in ("calls", "output") for value in row[key])
+        dollars = (figure(value, 2) for value in row["dollars"])
+        lines.append([row["stage"], *counts, *dollars, *map(_hours, row["hours"])])
+    titles = ("calls", "tokens out", "dollars", "hours")
+    return text_table(["stage", *(name for title in titles for name in (f"{title}\nplanned", "\nactual"))], lines)
 
 
 def _hours(value: float | None) -> str:

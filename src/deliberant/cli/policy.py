@@ -3,18 +3,19 @@
 Answers go to stdout, counts and remarks to stderr. Everything heavy is imported inside the verbs.
 """
 
-import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deliberant.cli.options import PolicyName, choice
+from deliberant.cli.options import AsJson, PolicyName, choice, pairs, print_json
 from deliberant.util.errors import UserError
 from deliberant.util.names import one_line
 
 if TYPE_CHECKING:
-    from deliberant.cli.findings import Form
+    from deliberant.policy import Finding
     from deliberant.policy.importers import Imported, Wishes
     from deliberant.policy.tokens import TokenCounter
 
@@ -24,7 +25,6 @@ Tokenizer = Annotated[
     str | None,
     typer.Option(help="A tokenizer.json, a folder, a Hub id, or the word micro; without it, counts are estimated."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
 
 @policy_app.command()
@@ -66,8 +66,7 @@ def show(
             "tokens": {"view": tokens, "summaries, rules and styles": common, "categories": parts, "how": how},
             "view": view,
         }
-        typer.echo(json.dumps(shown, ensure_ascii=False, indent=1))
-        return
+        return print_json(shown)
     typer.echo(view)
     split = "".join(f", {name} {part}" for name, part in parts.items())
     typer.echo(f"{tokens} tokens: summaries, rules and styles {common}{split} ({how})", err=True)
@@ -86,7 +85,6 @@ def lint(
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Of each of that model's readings.")] = 1024,
     fix: Annotated[bool, typer.Option("--fix", help="Mend in place what needs no decision, then check.")] = False,
     github: Annotated[bool, typer.Option("--github", help="As annotations of a GitHub workflow.")] = False,
-    sarif: Annotated[bool, typer.Option("--sarif", help="As SARIF, for code scanning.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a policy: references to nothing, contradictions, vague words, clauses without examples, sizes.
@@ -100,21 +98,17 @@ def lint(
     deliberant policy lint --policy my-policy/ --with Qwen/Qwen3-4B --category weapons
     deliberant policy lint --policy my-policy/ --fix
     deliberant policy lint --policy my-policy/ --github
-    deliberant policy lint --policy my-policy/ --sarif > policy.sarif
     deliberant policy lint --policy my-policy/ --json | jq '.[] | select(.severity == "error")'
     """
-    from deliberant.cli.findings import show_findings
     from deliberant.policy import lint as check
     from deliberant.policy.lint import broken
     from deliberant.run.sources import policy_folder, policy_named
 
-    forms: dict[Form, bool] = {"github": github, "sarif": sarif, "json": as_json}
-    form: Form = next((name for name, chosen in forms.items() if chosen), "text")
     folder, count = policy_folder(policy), _counter(tokenizer).count if tokenizer else None
     try:
         loaded = policy_named(policy)
     except UserError as error:
-        show_findings(folder, [broken(folder, error)], form)
+        _show_findings(folder, [broken(folder, error)], github, as_json)
         raise typer.Exit(2) from None
     findings = check(loaded, count, folder)
     if fix and policy in ("micro", "default"):
@@ -139,9 +133,24 @@ def lint(
         findings += asked.findings
         counts = ", ".join(f"{asked.counts[name]} {name}" for name in ("conflict", "ambiguous", "clear", "unscored"))
         typer.echo(f"pairs read by the model: {asked.counts.total()} ({counts})", err=True)
-    show_findings(folder, findings, form)
-    if any(each.severity != "note" for each in findings):
+    _show_findings(folder, findings, github, as_json)
+    if any(finding.severity != "note" for finding in findings):
         raise typer.Exit(1)
+
+
+def _show_findings(folder: Path, findings: "Sequence[Finding]", github: bool, as_json: bool) -> None:
+    """As text, as lines that a GitHub workflow turns into annotations, or as JSON; how many there are on stderr."""
+    if as_json:
+        return print_json([vars(finding) for finding in findings])
+    for finding in findings:
+        file, severity = folder / finding.path, finding.severity
+        line = f"{file}:{finding.line}: {severity}: {finding.message} [{finding.rule}]"
+        if github:
+            level, at = "notice" if severity == "note" else severity, max(finding.line, 1)
+            line = f"::{level} file={file},line={at},title={finding.rule}::{finding.message}"
+        typer.echo(one_line(line))
+    counts = Counter(finding.severity for finding in findings)
+    typer.echo(", ".join(f"{counts[name]} {name}s" for name in ("error", "warning", "note")), err=True)
 
 
 @policy_app.command()
@@ -177,24 +186,22 @@ def diff(
     from deliberant.run.sources import names_in, policy_named
 
     before, after = policy_named(old), policy_named(new)
-    found = compare(before, after)
+    changes = compare(before, after)
     asked: dict[str, list[str]] = {"touched": [], "untouched": []}
     outside = 0
     if prompts is not None:
         from deliberant.prompts import read_prompts
 
         for prompt in read_prompts(prompts, *names_in(before, after)):
-            hit = any(map(found.touches, prompt.categories))
+            hit = any(map(changes.touches, prompt.categories))
             asked["touched" if hit else "untouched"].append(prompt.id)
             outside += not prompt.categories
     if as_json:
-        row = found.row() | ({"prompts": asked} if prompts else {})
-        typer.echo(json.dumps(row, ensure_ascii=False, indent=1))
-        return
-    for line in ["no difference"] if found.empty else found.lines():
+        return print_json(changes.row() | ({"prompts": asked} if prompts else {}))
+    for line in ["no difference"] if changes.empty else changes.lines():
         typer.echo(line)
-    whole = " (all: every spec view holds summaries, rules and styles)" if found.everywhere else ""
-    typer.echo(f"views touched: {', '.join(found.reached) or 'none'}{whole}")
+    whole = " (all: every spec view holds summaries, rules and styles)" if changes.everywhere else ""
+    typer.echo(f"views touched: {', '.join(changes.reached) or 'none'}{whole}")
     if prompts is not None:
         count = len(asked["touched"])
         viewless = f" (outside every category, so without a spec view: {outside})" if outside else ""
@@ -235,20 +242,18 @@ def outline(
     deliberant policy outline policy.md --label 'Includes=refuse' --label 'Overview=aside' --category-level 2
     """
     from deliberant.cli.console import print_outline
-    from deliberant.cli.prompts import pairs
     from deliberant.policy.importers import outlines, wishes_of
 
-    found, name = outlines(file, wishes_of(pairs("--label", label, "TITLE=MEANING"), category_level, None), layout)
+    sources, name = outlines(file, wishes_of(pairs("--label", label, "TITLE=MEANING"), category_level, None), layout)
     if as_json:
         rows = [
             {"file": str(each.file), "line": part.line, "end": part.end, "kind": part.kind, "title": part.title}
             | {"is": part.role, "style": part.style}
-            for each in found
+            for each in sources
             for part in each.root.walk()
         ]
-        typer.echo(json.dumps({"layout": name, "parts": rows}, ensure_ascii=False, indent=1))
-        return
-    for each in found:
+        return print_json({"layout": name, "parts": rows})
+    for each in sources:
         print_outline(each)
     typer.echo(f"read as {name}; change it with --label, --category-level, --layout", err=True)
 
@@ -287,7 +292,6 @@ def import_(
     """
     from dataclasses import asdict
 
-    from deliberant.cli.prompts import pairs
     from deliberant.policy.importers import import_policy, save_policy, wishes_of
     from deliberant.prompts.types import STYLES
 
@@ -303,7 +307,7 @@ def import_(
     if as_json:
         row = {"policy": str(to), "hash": imported.policy.hash, "counts": [asdict(count) for count in imported.counts]}
         row |= {"notes": list(imported.remarks), "warnings": list(imported.warnings)}
-        typer.echo(json.dumps(row, ensure_ascii=False, indent=1))
+        print_json(row)
         raise typer.Exit(1 if imported.warnings else 0)
     for count in imported.counts:
         typer.echo(f"{count.what}: {count.found} found, {count.imported} imported", err=True)

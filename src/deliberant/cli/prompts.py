@@ -1,6 +1,5 @@
 """The `deliberant prompts` verbs: what happens to prompt files before a run reads them."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from deliberant.cli.generate import generate_app
-from deliberant.cli.options import Chunk, Model, NewTokens, PolicyName, Readings, Seed, Temperature, TemplatesOf
+from deliberant.cli.options import (
+    AsJson,
+    Chunk,
+    Model,
+    NewTokens,
+    PolicyName,
+    Readings,
+    Seed,
+    Temperature,
+    TemplatesOf,
+    pairs,
+    print_json,
+)
 from deliberant.util.errors import UserError
 from deliberant.util.names import one_line
 
@@ -18,7 +29,6 @@ prompts_app = typer.Typer(
 )
 prompts_app.add_typer(generate_app, name="generate")
 
-AsJson = Annotated[bool, typer.Option("--json", help="The counts as one JSON object.")]
 Threshold = Annotated[
     float, typer.Option(min=0.5, max=1.0, help="Jaccard similarity from which on two prompts are near-duplicates.")
 ]
@@ -142,10 +152,10 @@ def check(
     from deliberant.run.sources import names_in, policy_named
 
     loaded = policy_named(policy) if policy else None
-    found = census(file, *names_in(loaded))
+    counts = census(file, *names_in(loaded))
     if loaded is not None and holds_cases(file):
         check_truths(read_cases(file), loaded, file)
-    _show(vars(found), census_lines(found), as_json)
+    _show(vars(counts), census_lines(counts), as_json)
 
 
 @prompts_app.command()
@@ -167,8 +177,8 @@ def dedupe(
     from deliberant.cli.console import deduped_lines
     from deliberant.prompts.dedupe import dedupe as dedupe_files
 
-    found = dedupe_files(files, against or [], to, threshold)
-    _show(asdict(found), deduped_lines(found), as_json)
+    counts = dedupe_files(files, against or [], to, threshold)
+    _show(asdict(counts), deduped_lines(counts), as_json)
 
 
 @prompts_app.command()
@@ -188,8 +198,8 @@ def split(
     from deliberant.cli.console import split_lines
     from deliberant.prompts.split import split as split_file
 
-    found = split_file(file, to, held_out, seed, threshold)
-    _show(asdict(found), split_lines(found, to), as_json)
+    counts = split_file(file, to, held_out, seed, threshold)
+    _show(asdict(counts), split_lines(counts, to), as_json)
 
 
 @prompts_app.command()
@@ -223,7 +233,7 @@ def hints(
     samples, account = Samples(run), Account()
     labels = Labels(samples).read()
     write_prompts(to, with_hints(read_prompts(file), samples, labels, account, least))
-    _show(account.row(), hint_lines(account, to), as_json)
+    _show(vars(account), hint_lines(account, to), as_json)
 
 
 @prompts_app.command()
@@ -267,11 +277,11 @@ def label(
     loaded, sampling = policy_named(policy), Sampling(temperature, 1.0, max_new_tokens)
     files = templates_named(templates, with_)
     labeller = Labeller(open_model(with_, "writer"), files, sampling, loaded, readings, seed)
-    found = labelled(file, to, labeller, with_, check=check, keep_none=keep_none, chunk=chunk, progress=RichProgress())
-    report = confusion(found.checked, labeller.rule.menu) if check else None
-    row: dict[str, Any] = {"rows": found.rows, "kept": found.kept, "labelled": len(found.labels) - found.unlabelled}
-    row |= {"unlabelled": found.unlabelled, "confusion": report.json() if report else None}
-    _show(row, label_lines(found, to), as_json)
+    result = labelled(file, to, labeller, with_, check=check, keep_none=keep_none, chunk=chunk, progress=RichProgress())
+    report = confusion(result.checked, labeller.rule.menu) if check else None
+    row: dict[str, Any] = {"rows": result.rows, "kept": result.kept, "labelled": len(result.labels) - result.unlabelled}
+    row |= {"unlabelled": result.unlabelled, "confusion": report.json() if report else None}
+    _show(row, label_lines(result, to), as_json)
     if report is not None and not as_json:
         print_table(matrix_table(report))
         print_table(rates_table(report))
@@ -285,22 +295,8 @@ def _value(given: str) -> dict[str, dict[str, str]]:
     return {name: {value: ours}}
 
 
-def pairs(option: str, given: Pairs, form: str) -> dict[str, str]:
-    """What an option such as `--map FIELD=COLUMN` was given. UserError for another form, or a name with two values."""
-    found: dict[str, str] = {}
-    for pair in given or ():
-        name, equals, value = pair.partition("=")
-        if not (equals and name and value):
-            raise UserError(f"{option} {pair}: write it as {form}")
-        if found.get(name, value) != value:
-            raise UserError(f"{option} {pair}: '{name}' is already {found[name]}; keep one of them")
-        found[name] = value
-    return found
-
-
 def _show(row: dict[str, Any], lines: Iterable[str], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(row, ensure_ascii=False))
-        return
+        return print_json(row, None)
     for line in lines:
         typer.echo(one_line(line))

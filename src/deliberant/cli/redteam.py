@@ -1,6 +1,5 @@
 """The `deliberant redteam` verb. Everything heavy is imported inside it."""
 
-import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deliberant.cli.options import Chunk, NewTokens, PolicyName, Seed, TemplatesOf
+from deliberant.cli.options import AsJson, Chunk, NewTokens, PolicyName, Seed, TemplatesOf, print_json
 from deliberant.util.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def redteam(
     max_new_tokens: NewTokens = 1024,
     chunk: Chunk = 64,
     seed: Seed = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask a model a policy's harmful training prompts under attack; write what broke it as prompts to train on.
 
@@ -52,7 +51,7 @@ def redteam(
     from deliberant.judge import Judge
     from deliberant.models import Sampling
     from deliberant.models.open import open_model
-    from deliberant.report.redteam import redteam_table
+    from deliberant.report.terminal import redteam_table
     from deliberant.run.recipe import BUILT_IN, JudgeModel
     from deliberant.run.sources import policy_named, right_style, style_reader, templates_named
     from deliberant.stages.redteam import hinted_style
@@ -76,7 +75,7 @@ def redteam(
     decodes = can_decode(sampler, codes_of(chosen), WORLD_FILE if world else FILE)
     asked = readable(chosen, decodes)
     unread = [attack.name for attack in chosen if attack not in asked]
-    found = attacked(
+    outcome = attacked(
         sampler,
         loaded,
         prompts,
@@ -92,14 +91,13 @@ def redteam(
         seed=seed,
     )
     if as_json:
-        typer.echo(json.dumps({**asdict(found), "cannot_decode": unread}, ensure_ascii=False, indent=1))
-        return
-    print_table(redteam_table(found.rows))
+        return print_json({**asdict(outcome), "cannot_decode": unread})
+    print_table(redteam_table(outcome.rows))
     if unread:
         typer.echo(f"left out, since the model cannot decode them: {', '.join(unread)}")
-    if found.unknown:
-        typer.echo(f"{found.unknown} prompts left out: no hint says which style the policy asks for")
-    counts = found.written
+    if outcome.unknown:
+        typer.echo(f"{outcome.unknown} prompts left out: no hint says which style the policy asks for")
+    counts = outcome.written
     typer.echo(f"{to}: {counts['harmful']} prompts that broke it and {counts['harmless']} harmless ones beside them")
 
 

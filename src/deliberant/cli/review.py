@@ -54,27 +54,25 @@ def review(
     deliberant review runs/micro-1a2b3c4d --export labels.jsonl
     deliberant review runs/micro-1a2b3c4d --json
     """
-    from deliberant.review import Labels, Samples, added, check_reviewer, current, read_labels, summary
+    from deliberant.review import Labels, Samples, check_reviewer, current, read_labels, summary
     from deliberant.util.files import apart, write_rows
 
-    if no_page := [name for name, given in (("--import", import_), ("--export", export), ("--json", as_json)) if given]:
-        stray = [option for name, option in OF_THE_PAGE.items() if _given(context, name)]
-        if import_ is None and reviewer is not None:
-            stray.append("--reviewer")
-        if stray:
+    if no_page := [name for name, value in (("--import", import_), ("--export", export), ("--json", as_json)) if value]:
+        idle = OF_THE_PAGE if import_ else {**OF_THE_PAGE, "reviewer": "--reviewer"}
+        if stray := [option for name, option in idle.items() if _is_given(context, name)]:
             raise UserError(f"{stray[0]}: says nothing to {no_page[0]}, which serves no page; leave one of the two out")
     samples = Samples(where)
     store = Labels(samples)
     apart([export], [store.path, where, import_])
     if import_ is not None:
-        found = read_labels(import_, samples, check_reviewer(_whose(reviewer)))
-        new, older = added(store, found.labels)
-        known = len(found.labels) - new - older
-        typer.echo(f"{len(found.labels)} labels read, {new} added, {known} known before", err=True)
+        read = read_labels(import_, samples, check_reviewer(_whose(reviewer)))
+        new, older = store.add(read.labels)
+        known = len(read.labels) - new - older
+        typer.echo(f"{len(read.labels)} labels read, {new} added, {known} known before", err=True)
         if older:
             typer.echo(f"{older} labels left out: their reviewer has said otherwise since", err=True)
-        if found.unused:
-            typer.echo(one_line(f"columns left out: {', '.join(found.unused)}"), err=True)
+        if read.unused:
+            typer.echo(one_line(f"columns left out: {', '.join(read.unused)}"), err=True)
     labels = store.read()
     counted, stale = current(labels, samples)
     if export is not None:
@@ -89,9 +87,8 @@ def review(
         typer.echo(line, err=not as_json)
 
 
-def _given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"
+def _is_given(context: typer.Context, name: str) -> bool:
+    return getattr(context.get_parameter_source(name), "name", "DEFAULT") != "DEFAULT"
 
 
 def _whose(reviewer: str | None) -> str:

@@ -4,13 +4,14 @@ Everything heavy is imported inside the verbs.
 """
 
 import json
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deliberant.cli.options import Where, choice
+from deliberant.cli.options import Overrides, Root, Where, choice
 from deliberant.run.arms import ARMS, final_of, trained_by
 from deliberant.util.errors import UserError
 from deliberant.util.memory import give_back
@@ -19,10 +20,6 @@ from deliberant.util.processes import join, leads
 if TYPE_CHECKING:
     from deliberant.run.run import Run
 
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one recipe key; may be repeated.")
-]
-Root = Annotated[Path, typer.Option("--root", help="Where a recipe's run folder is, or is made.")]
 RUNS = Path("runs")
 
 
@@ -83,7 +80,7 @@ def run_all(
     deliberant run recipes/micro.yaml --set policy=my-policy --from runs/micro-1a2b3c4d
     """
     from deliberant.cli.console import print_table
-    from deliberant.cli.doctor import examined
+    from deliberant.cli.doctor import check_models
     from deliberant.cli.jobs import side_by_side
     from deliberant.report import earned_lines, table
     from deliberant.run.run import stages_of
@@ -98,7 +95,7 @@ def run_all(
     if leads():
         typer.echo(f"run folder: {run.root}", err=True)
         if not no_doctor:
-            examined(run)
+            check_models(run)
         keep_plan(run, speeds_of(run))
     for stage in stages_of(run.recipe.evaluate.arms):
         if jobs > 1 and stage in (*ARMS, "evaluate"):
@@ -131,88 +128,77 @@ def _show_moves(root: Path) -> None:
     typer.echo(", ".join(cost_lines(spent)))
 
 
-def helpful(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
-    """Complete harmless prompts without the policy, to keep capability in the training mix.
-
-    \b
-    deliberant helpful recipes/micro.yaml
-    """
-    work(open_run(where, overrides, root), "helpful")
-
-
-def documents(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
-    """Have the base model write about the policy, with it in view: what arm midtrained is trained on first.
+STAGES = {
+    "documents": """Have the base model write about the policy, with it in view: what arm midtrained starts with.
 
     \b
     deliberant documents recipes/micro.yaml
-    """
-    work(open_run(where, overrides, root), "documents")
+    """,
+    "helpful": """Complete harmless prompts without the policy, to keep capability in the training mix.
 
-
-def generate(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
-    """Sample reasoning and answers from the base model with the policy in view.
+    \b
+    deliberant helpful recipes/micro.yaml
+    """,
+    "generate": """Sample reasoning and answers from the base model with the policy in view.
 
     \b
     deliberant generate recipes/micro.yaml
-    """
-    work(open_run(where, overrides, root), "generate")
-
-
-def filter(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
-    """Let the judge read the samples; keep the good ones, and the others with their reasons.
+    """,
+    "filter": """Let the judge read the samples; keep the good ones, and the others with their reasons.
 
     \b
     deliberant filter runs/micro-1a2b3c4d
-    """
-    work(open_run(where, overrides, root), "filter")
-
-
-def sft(
-    where: Where,
-    arm: Annotated[str, typer.Option(help="sft, no-cot (no reasoning), midtrained, or midtrained+sft.")] = "sft",
-    overrides: Overrides = None,
-    root: Root = RUNS,
-) -> None:
-    """Fine-tune the base model on the kept samples, the policy removed from the prompt.
+    """,
+    "sft": """Fine-tune the base model on the kept samples, the policy removed from the prompt.
 
     \b
     deliberant sft runs/micro-1a2b3c4d
     deliberant sft runs/micro-1a2b3c4d --arm no-cot
-    """
-    work(open_run(where, overrides, root), choice("--arm", arm, tuple(trained_by("sft"))))
-
-
-def rl(
-    where: Where,
-    arm: Annotated[str, typer.Option(help="sft+rl, or rl (from the base model).")] = "sft+rl",
-    overrides: Overrides = None,
-    root: Root = RUNS,
-) -> None:
-    """Train with rewards from a judge that sees answers and never the reasoning.
+    """,
+    "rl": """Train with rewards from a judge that sees answers and never the reasoning.
 
     \b
     deliberant rl runs/micro-1a2b3c4d
     deliberant rl runs/micro-1a2b3c4d --arm rl
-    """
-    work(open_run(where, overrides, root), choice("--arm", arm, tuple(trained_by("rl"))))
-
-
-def evaluate(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
-    """Measure every arm of the recipe on the held-out cases.
+    """,
+    "evaluate": """Measure every arm of the recipe on the held-out cases.
 
     \b
     deliberant evaluate runs/micro-1a2b3c4d
-    """
-    work(open_run(where, overrides, root), "evaluate")
-
-
-def report(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
-    """Write report.html from what the other stages left; prints its path.
+    """,
+    "report": """Write report.html from what the other stages left; prints its path.
 
     \b
     deliberant report runs/micro-1a2b3c4d
-    """
-    run = open_run(where, overrides, root)
-    work(run, "report")
-    if leads():
-        typer.echo(run.root / "report.html")
+    """,
+}
+"""The stages that have a verb, in their order, with its help."""
+TRAINED = {
+    "sft": ("sft", "sft, no-cot (no reasoning), midtrained, or midtrained+sft."),
+    "rl": ("sft+rl", "sft+rl, or rl (from the base model)."),
+}
+"""Of the stages that train one arm: the default arm, and the help of --arm."""
+
+
+def stage_verb(stage: str) -> Callable[..., None]:
+    """The verb that runs one stage; that of the report prints where it is."""
+
+    def run_stage(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
+        run = open_run(where, overrides, root)
+        work(run, stage)
+        if stage == "report" and leads():
+            typer.echo(run.root / "report.html")
+
+    if stage not in TRAINED:
+        return run_stage
+    default, about = TRAINED[stage]
+
+    def train(
+        where: Where,
+        arm: Annotated[str, typer.Option(help=about)] = default,
+        overrides: Overrides = None,
+        root: Root = RUNS,
+    ) -> None:
+        work(open_run(where, overrides, root), choice("--arm", arm, tuple(trained_by(stage))))
+
+    return train

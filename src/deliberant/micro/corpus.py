@@ -68,11 +68,10 @@ def free_row(rng: random.Random) -> list[Message]:
 
 def done(tasks: Iterable[Task]) -> list[Message]:
     """A conversation in which the assistant does one task after the other."""
-    return [
-        message
-        for task in tasks
-        for message in (user(task.request), assistant(f"<think>{task.reasoning}</think>{task.answer}"))
-    ]
+    row: list[Message] = []
+    for task in tasks:
+        row += [user(task.request), assistant(f"<think>{task.reasoning}</think>{task.answer}")]
+    return row
 
 
 def skill_row(rng: random.Random) -> list[Message]:
@@ -103,17 +102,17 @@ def compare_row(rng: random.Random) -> list[Message]:
     """Ids and styles set side by side, as a judge does: same or other. As copying to look-ups, so this to judging."""
     row: list[Message] = []
     for _ in range(rng.randint(2, 3)):
-        asked, found = [], []
+        asked, told = [], []
         for _ in range(rng.randint(3, 6)):
             wanted, style = rng.choice(CLAUSE_IDS), rng.choice(STYLES)
             cited = wanted if rng.random() < 0.5 else rng.choice(CLAUSE_IDS)
             shown = style if rng.random() < 0.5 else rng.choice(STYLES)
             verb = language()["styles"][shown]["verb"]
             asked.append(f"clause [{wanted}] {style} cites [{cited}] {verb}")
-            found.append(
+            told.append(
                 f"clause: [{wanted}] {style}. cites [{cited}]: {SAME[cited == wanted]}. {verb}: {SAME[shown == style]}."
             )
-        row += [user(f"look up: {', '.join(asked)}"), assistant(f"<think>no use.</think>{' '.join(found)}")]
+        row += [user(f"look up: {', '.join(asked)}"), assistant(f"<think>no use.</think>{' '.join(told)}")]
     return row
 
 
@@ -136,11 +135,8 @@ def words_row(rng: random.Random) -> list[Message]:
     row: list[Message] = []
     for _ in range(rng.randint(2, 4)):
         picked = rng.sample(meanings, rng.randint(2, 10))
-        asked = ", ".join(word for word, _ in picked)
-        row += [
-            user(f"look up: {asked}"),
-            assistant(f"<think>no policy.</think>{', '.join(f'{w}: {m}' for w, m in picked)}"),
-        ]
+        asked, told = ", ".join(word for word, _ in picked), ", ".join(f"{word}: {what}" for word, what in picked)
+        row += [user(f"look up: {asked}"), assistant(f"<think>no policy.</think>{told}")]
     return row
 
 
@@ -151,11 +147,11 @@ def lookup_row(rng: random.Random, level: Level) -> list[Message]:
     for _ in range(rng.randint(2, 4)):
         picked = rng.sample(shown.clauses, min(len(shown.clauses), rng.randint(2, 6)))
         asked = ", ".join(" ".join(clause_meaning(clause)) for clause in picked)
-        found = [
+        told = [
             f"asks for {' '.join(clause_meaning(clause))}. policy: {named(clause)} [{clause.id}] {clause.style}."
             for clause in picked
         ]
-        row += [user(f"look up: {asked}"), assistant(f"<think>no use.</think>{' '.join(found)}")]
+        row += [user(f"look up: {asked}"), assistant(f"<think>no use.</think>{' '.join(told)}")]
     return row
 
 

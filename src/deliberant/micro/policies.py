@@ -91,23 +91,11 @@ def random_policy(
                 title = f"{wording} {kind}"
             style: Style = rng.choices(STYLES, weights)[0]
             name_id = f"{letter}{number}" if tidy_ids else ids.pop()
-            clauses.append(
-                Clause(id=name_id, title=title, style=style, text="", examples=(), exclusions=(), category=name, line=0)
-            )
-        shown = clauses if honest else [_restyled(rng, clause) for clause in clauses]
-        summary = _summary(rng, shown)
-        categories.append(
-            Category(id=name, title=name, summary=summary, definitions="", clauses=tuple(clauses), path="")
-        )
-    guidelines = [
-        Guideline(style=style, category=None, text=rng.choice(language()["styles"][style]["guidelines"]))
-        for style in STYLES
-    ]
-    return Policy(name="random", version="0", intro="", styles=tuple(guidelines), categories=tuple(categories))
-
-
-def _restyled(rng: random.Random, clause: Clause) -> Clause:
-    return replace(clause, style=rng.choice(STYLES))
+            clauses.append(Clause(name_id, title, style, category=name))
+        shown = clauses if honest else [replace(clause, style=rng.choice(STYLES)) for clause in clauses]
+        categories.append(Category(name, name, _summary(rng, shown), clauses=tuple(clauses)))
+    guidelines = [Guideline(style, rng.choice(language()["styles"][style]["guidelines"])) for style in STYLES]
+    return Policy("random", "0", "", tuple(guidelines), tuple(categories))
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,7 @@ def exact_turns(model: Any, tokenizer: Any, seed: int, rows: int = 48) -> dict[s
     """Share of assistant turns predicted right to the last token, by row type: a cheap, teacher-forced look."""
     import torch
 
-    found = {}
+    shares = {}
     pad, end = tokenizer.convert_tokens_to_ids([PAD, END])
     for name in FULL_MIX:
         source = corpus(random.Random(f"{seed} {name}"), {name: 1.0})
@@ -195,8 +195,8 @@ def exact_turns(model: Any, tokenizer: Any, seed: int, rows: int = 48) -> dict[s
             _, guessed, targets = token_loss(model, ids, mask)
         turns = (targets == end).cumsum(0) - (targets == end).long()
         wrong = torch.zeros(int(turns.max()) + 1).index_add_(0, turns, (guessed != targets).float())
-        found[name] = round((wrong == 0).float().mean().item(), 3)
-    return found
+        shares[name] = round((wrong == 0).float().mean().item(), 3)
+    return shares
 
 
 def pretrain(
@@ -244,12 +244,8 @@ def pretrain(
             yield tokenise(tokenizer, next(rows))
 
     def save() -> None:
-        state = {
-            "model": model.state_dict(),
-            "optimizers": [o.state_dict() for o in optimizers],
-            "seen": seen,
-            "step": step,
-        }
+        states = [optimizer.state_dict() for optimizer in optimizers]
+        state = {"model": model.state_dict(), "optimizers": states, "seen": seen, "step": step}
         torch.save(state, state_file.with_suffix(".tmp"))
         os.replace(state_file.with_suffix(".tmp"), state_file)
 
@@ -274,16 +270,12 @@ def pretrain(
             step += 1
             losses.append(loss.item())
             if step % report_steps == 0:
-                speed = (seen - first) / (time.time() - started)
-                found = {
-                    "step": step,
-                    "tokens": seen,
-                    "loss": round(sum(losses[-report_steps:]) / report_steps, 4),
-                    "tokens_per_s": round(speed),
-                }
+                speed = round((seen - first) / (time.time() - started))
+                mean = round(sum(losses[-report_steps:]) / report_steps, 4)
+                row: dict[str, Any] = {"step": step, "tokens": seen, "loss": mean, "tokens_per_s": speed}
                 if step % measure_steps == 0:
-                    found |= {"exact": exact_turns(model, tokenizer, step)}
-                report(found)
+                    row["exact"] = exact_turns(model, tokenizer, step)
+                report(row)
             if time.time() - saved_at > 60 * save_minutes:
                 save()
                 saved_at = time.time()

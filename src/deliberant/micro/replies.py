@@ -119,9 +119,8 @@ def flawed_reply(ask: Ask, clause: Clause, shown: Shown, rng: random.Random) -> 
     if flaw == "misread":
         area, kind = clause_meaning(other)
         area = area if rng.random() < 0.5 else ask.area
-        reasoning = (
-            f"{asks_for(f'{area} {kind}')} policy: {named(other)} [{other.id}] {other.style}. so i {other.style}."
-        )
+        asked = asks_for(f"{area} {kind}")
+        reasoning = f"{asked} policy: {named(other)} [{other.id}] {other.style}. so i {other.style}."
         return Reply(reasoning, styled_answer(other.style, ask), other.style, other.id), ask
     if flaw == "stray":
         answered = any_ask(rng)
@@ -155,7 +154,6 @@ def judged(ask: Ask, shown: Shown, clause: Clause, rng: random.Random, right: bo
         return policy_reply(ask, clause, "", rng), ask
     if rng.random() < NEAR_SHARE:
         answered = near_miss(ask, rng)
-        return Reply(
-            policy_reply(ask, clause, "", rng).reasoning, compliant_answer(answered), "comply", clause.id
-        ), answered
+        reasoning = policy_reply(ask, clause, "", rng).reasoning
+        return Reply(reasoning, compliant_answer(answered), "comply", clause.id), answered
     return flawed_reply(ask, clause, shown, rng)

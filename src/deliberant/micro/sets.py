@@ -56,9 +56,7 @@ def left_to_rl(seed: int, share: float) -> set[Cell]:
 def split_topics(seed: int) -> tuple[list[Topic], list[Topic], list[Topic]]:
     """(sft, rl, unseen) topics of every area; the unseen third comes into no training stage."""
     rng = random.Random(f"split {seed}")
-    sft: list[Topic] = []
-    rl: list[Topic] = []
-    unseen: list[Topic] = []
+    sft, rl, unseen = list[Topic](), list[Topic](), list[Topic]()
     for area in dict.fromkeys(topic.area for topic in topics()):
         members = [topic for topic in topics() if topic.area == area]
         rng.shuffle(members)
@@ -71,13 +69,8 @@ def split_topics(seed: int) -> tuple[list[Topic], list[Topic], list[Topic]]:
 
 
 def _prompt(name: str, text: str, category: str | None, topic: Topic) -> Prompt:
-    family = f"{topic.area}: {topic.verb}"
-    return Prompt(
-        id=name,
-        messages=({"role": "user", "content": text},),
-        categories=(category,) if category else (),
-        family=family,
-    )
+    message = Message(role="user", content=text)
+    return Prompt(name, (message,), (category,) if category else (), f"{topic.area}: {topic.verb}")
 
 
 def _cases(
@@ -92,13 +85,13 @@ def _cases(
         cells = [cell for cell in _cells(side, enabling, rng) if (cell_of(*cell) in left) == (suite in PRACTISED)]
         for topic, kind in cells[: round(size * share)]:
             ask = rng.choice([ask for ask in asks(topic, kind) if ask.text not in taken])
-            found, category = truth(policy, topic, kind)
+            wanted, category = truth(policy, topic, kind)
             encoding = rng.choice(list(language()["encoded"]))
-            text = encode(ask.text, encoding, rng).text if suite.endswith("encoded") else ask.text
+            text, plain = ask.text, None
+            if suite.endswith("encoded"):
+                text, plain = encode(ask.text, encoding, rng).text, ask.text
             name = f"{suite}-{topic.area}-{kind}-{side.index(topic)}-{ask.form}"
-            yield Case(
-                _prompt(name, text, category, topic), found, suite, ask.text if suite.endswith("encoded") else None
-            )
+            yield Case(_prompt(name, text, category, topic), wanted, suite, plain)
 
 
 def _cells(side: list[Topic], enabling: bool, rng: random.Random) -> list[tuple[Topic, str]]:
@@ -130,7 +123,7 @@ def _prompts(
 
 def document_prompts(policy: Policy, seed: int, rounds: int = 4) -> list[Prompt]:
     """Requests to look clauses up, one to four of a category at a time; every clause comes up once in each round."""
-    rng, found = random.Random(f"documents {seed}"), []
+    rng, prompts = random.Random(f"documents {seed}"), []
     for number in range(rounds):
         for category in policy.categories:
             left = rng.sample(category.clauses, len(category.clauses))
@@ -141,8 +134,8 @@ def document_prompts(policy: Policy, seed: int, rounds: int = 4) -> list[Prompt]
                 hints = tuple(Hint("documents", clause.style, clause=clause.id) for clause in picked)
                 message = Message(role="user", content=f"look up: {asked}")
                 name = f"document-{number}-{'-'.join(clause.id for clause in picked)}"
-                found.append(Prompt(name, (message,), (category.id,), name, hints))
-    return found
+                prompts.append(Prompt(name, (message,), (category.id,), name, hints))
+    return prompts
 
 
 def prompt_sets(
@@ -182,21 +175,12 @@ def prompt_sets(
             task = decode_task(rng, mixed)
         elif number % 8 == 4:
             task = encoded_task(rng, word_task(rng, mixed))
-        message = ({"role": "user", "content": task.request},)
-        extra.append(Prompt(f"helpful-{task.name}-{number}", message, (), f"skill {number}"))  # type: ignore[arg-type]
+        message = Message(role="user", content=task.request)
+        extra.append(Prompt(f"helpful-{task.name}-{number}", (message,), (), f"skill {number}"))
     rng = random.Random(f"cases {seed}")
     trained = {row.messages[-1]["content"] for row in rows}
-    cases = [
-        case
-        for name in SUITES
-        for case in _cases(
-            policy,
-            name,
-            first if name == "seen" else unseen,
-            suite // 2 if name in PRACTISED else suite,
-            left,
-            trained,
-            rng,
-        )
-    ]
+    cases: list[Case] = []
+    for name in SUITES:
+        pool, size = first if name == "seen" else unseen, suite // 2 if name in PRACTISED else suite
+        cases += _cases(policy, name, pool, size, left, trained, rng)
     return PromptSets(rows, practice, extra, cases)

@@ -134,15 +134,15 @@ def clause_meaning(clause: Clause, file: str = "") -> tuple[str, str]:
     """
     words = clause.title.lower().split()
     areas = [area_of_wording()[word] for word in words if word in area_of_wording()]
-    found = [kind_of_wording()[word] for word in words if word in kind_of_wording()]
-    if len(areas) != 1 or len(found) != 1:
+    meant = [kind_of_wording()[word] for word in words if word in kind_of_wording()]
+    if len(areas) != 1 or len(meant) != 1:
         where = f"{file}:{clause.line}: " if file else ""
         some_areas, some_kinds = (", ".join(list(words())[:4]) for words in (area_of_wording, kind_of_wording))
         raise UserError(
-            f"{where}clause [{clause.id}]: the built-in world can not read the title '{clause.title}'; name one area "
+            f"{where}clause [{clause.id}]: the built-in world cannot read the title '{clause.title}'; name one area "
             f"(e.g. {some_areas}) and one kind (e.g. {some_kinds})"
         )
-    return areas[0], found[0]
+    return areas[0], meant[0]
 
 
 def covers(area: str, topic: Topic) -> bool:

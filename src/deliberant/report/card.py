@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from deliberant.policy import Policy
+from deliberant.report.templates import template_environment
 from deliberant.run.folder import Manifest
 from deliberant.run.recipe import Recipe
 from deliberant.version import VERSION
@@ -55,12 +55,10 @@ class Card:
 
 def render_card(card: Card) -> str:
     """README.md as text; the same card gives the same text."""
-    environment = Environment(
-        loader=PackageLoader("deliberant.report", "."),
+    environment = template_environment(
+        "deliberant.report",
+        autoescape=False,  # `plain` escapes for HTML and Markdown
         finalize=lambda value: value if isinstance(value, Markup) else plain(value),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     counts = {stage: manifest["counts"] for stage, manifest in card.manifests.items()}

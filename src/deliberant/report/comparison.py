@@ -7,11 +7,11 @@ from deliberant.evals import METRICS, ScoredSample
 from deliberant.policy import Policy
 from deliberant.report.facets import ATTACK, LANGUAGE
 from deliberant.report.facets import tables as by_facet
-from deliberant.report.plots import Point, two_sided
+from deliberant.report.plots import draw_sides
 from deliberant.report.published import references
 from deliberant.report.reader import reader_data
-from deliberant.report.templates import page_environment
-from deliberant.report.terminal import rate, table
+from deliberant.report.templates import figure, page_environment
+from deliberant.report.terminal import rate, table, text_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,100 +36,63 @@ def render(result: Mapping[str, Any], samples: Mapping[str, Sequence[ScoredSampl
     """The page as HTML: the result of stages/compare.py, and what each model said."""
     rows = result["rows"]
     cell = {(row["arm"], row["suite"], row["metric"]): row for row in rows}
-    arms = [each["name"] for each in result["models"]]
+    arms = [model["name"] for model in result["models"]]
     first = [*result["front"], *arms][0]
     suites = list(dict.fromkeys(row["suite"] for row in rows))
     known = references(*PUBLISHED) if {suite for suite, _ in PUBLISHED} <= set(suites) else []
-    faceted = {facet: by_facet(result["by"][facet], facet, first) for facet in (ATTACK, LANGUAGE)}
-    return (
-        page_environment(arms)
-        .get_template("comparison.html")
-        .render(
-            result=result,
-            arms=arms,
-            final=first,
-            asked=max(each["cases"] for each in result["models"]),
-            suites=[POOLED, *(suite for suite in suites if suite != POOLED)],
-            cell=cell,
-            names=list(dict.fromkeys(row["metric"] for row in rows)),
-            metrics=METRICS,
-            plot=_plot(cell, arms, known),
-            references=known,
-            attacks=faceted[ATTACK],
-            languages=faceted[LANGUAGE],
-            robust=any("variants" in row for row in rows),
-            difference={(row["arm"], row["metric"]): row for row in result["differences"]},
-            differing=list(dict.fromkeys(row["metric"] for row in result["differences"])),
-            reader=reader_data(samples, policy),
-            **dict.fromkeys(OF_A_RUN, ()),
-        )
-    )
-
-
-def _plot(cell: Mapping[tuple[str, str, str], Any], arms: Sequence[str], known: Sequence[Any]) -> Any:
-    """All prompts together; on the paper's axes where its points are shown."""
-    across, up = PUBLISHED if known else tuple((POOLED, metric) for metric in AXES)
-    points = []
-    for arm in arms:
-        x, y = cell.get((arm, *across)), cell.get((arm, *up))
-        if x and y and x["n"] and y["n"]:
-            points.append(Point(arm, x["value"], y["value"], (x["low"], x["high"]), (y["low"], y["high"])))
-    x_title, y_title = (f"{metric.replace('_', ' ')}, {suite}" for suite, metric in (across, up))
-    return two_sided(points, x_title, y_title, known) if points else None
+    across, up = PUBLISHED if known else tuple((POOLED, metric) for metric in AXES)  # the paper's, with its points
+    titles = [f"{metric.replace('_', ' ')}, {suite}" for suite, metric in (across, up)]
+    values = {
+        "result": result,
+        "arms": arms,
+        "final": first,
+        "asked": max(model["cases"] for model in result["models"]),
+        "suites": [POOLED, *(suite for suite in suites if suite != POOLED)],
+        "cell": cell,
+        "names": list(dict.fromkeys(row["metric"] for row in rows)),
+        "metrics": METRICS,
+        "plot": draw_sides(cell, arms, across, up, titles, known),
+        "references": known,
+        "attacks": by_facet(result["by"][ATTACK], ATTACK, first),
+        "languages": by_facet(result["by"][LANGUAGE], LANGUAGE, first),
+        "robust": any("variants" in row for row in rows),
+        "difference": {(row["arm"], row["metric"]): row for row in result["differences"]},
+        "differing": list(dict.fromkeys(row["metric"] for row in result["differences"])),
+        "reader": reader_data(samples, policy),
+    }
+    return page_environment(arms).get_template("comparison.html").render(values | dict.fromkeys(OF_A_RUN, ()))
 
 
 def tables(result: Mapping[str, Any]) -> Iterator["Table"]:
     """Who took part and what it cost, both sides by suite, the worst attacks, and differences to the first."""
     yield table(result["rows"], SHOWN)
-    robust = [row for row in result["rows"] if "variants" in row]
-    if robust:
-        yield _robust(robust)
+    if robust := [row for row in result["rows"] if "variants" in row]:
+        caption = "n counts requests, each asked under every attack; goodness over the worst tenth of them"
+        yield _by_metric(robust, ("suite", "arm", "variants"), ("suite", "model", "attacks"), caption)
     yield _models(result)
-    if result["differences"]:
-        yield _differences(result["differences"])
+    if rows := result["differences"]:
+        caption = f"points above {rows[0]['against']} on the same prompts, paired by family"
+        yield _by_metric(rows, ("arm",), ("model",), caption)
 
 
 def _models(result: Mapping[str, Any]) -> "Table":
-    from rich.table import Table
-
-    notes = ["* on the Pareto front: no other is as good on one side and better on the other"]
-    for each in result["models"]:
-        if each["not_asked"]:
-            notes.append(f"{each['name']}: not asked under {', '.join(each['not_asked'])} (cannot decode the code)")
-    built = Table(caption="\n".join(notes))
-    for title in ("model", "cases", "tokens in", "tokens out", "dollars", "cut/empty/blocked/unscored"):
-        built.add_column(title, justify="left" if title == "model" else "right")
-    for each in result["models"]:
-        mark = " *" if each["name"] in result["front"] else ""
-        dollars = "" if each["dollars"] is None else f"{each['dollars']:.2f}"
-        counts = "/".join(str(each[name]) for name in ("truncated", "empty", "blocked", "unscored"))
-        tokens = (f"{each['tokens'][side]:,}" for side in ("input", "output"))
-        built.add_row(each["name"] + mark, f"{each['cases']:,}", *tokens, dollars, counts)
-    return built
+    notes, lines = ["* on the Pareto front: no other is as good on one side and better on the other"], []
+    for model in result["models"]:
+        if model["not_asked"]:
+            notes.append(f"{model['name']}: not asked under {', '.join(model['not_asked'])} (cannot decode the code)")
+        mark = " *" if model["name"] in result["front"] else ""
+        counts = "/".join(str(model[name]) for name in ("truncated", "empty", "blocked", "unscored"))
+        tokens = (f"{model['tokens'][side]:,}" for side in ("input", "output"))
+        lines.append([model["name"] + mark, f"{model['cases']:,}", *tokens, figure(model["dollars"], 2), counts])
+    columns = ("model", "cases", "tokens in", "tokens out", "dollars", "cut/empty/blocked/unscored")
+    return text_table(columns, lines, "\n".join(notes))
 
 
-def _robust(rows: Sequence[Mapping[str, Any]]) -> "Table":
-    from rich.table import Table
-
-    names = list(dict.fromkeys(row["metric"] for row in rows))
-    found = {(row["suite"], row["arm"], row["metric"]): row for row in rows}
-    built = Table(caption="n counts requests, each asked under every attack; goodness over the worst tenth of them")
-    for title in ("suite", "model", "attacks", *names):
-        built.add_column(title.replace("_", " "))
-    for suite, arm in dict.fromkeys((row["suite"], row["arm"]) for row in rows):
-        shown = [found[suite, arm, name] for name in names]
-        built.add_row(suite, arm, str(shown[0]["variants"]), *map(rate, shown))
-    return built
-
-
-def _differences(rows: Sequence[Mapping[str, Any]]) -> "Table":
-    from rich.table import Table
-
-    names = list(dict.fromkeys(row["metric"] for row in rows))
-    found = {(row["arm"], row["metric"]): row for row in rows}
-    built = Table(caption=f"points above {rows[0]['against']} on the same prompts, paired by family")
-    for title in ("model", *names):
-        built.add_column(title.replace("_", " "))
-    for arm in dict.fromkeys(row["arm"] for row in rows):
-        built.add_row(arm, *(rate(found[arm, name]) for name in names))
-    return built
+def _by_metric(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], titles: Sequence[str], caption: str) -> "Table":
+    """A line for all rows that agree in `keys`, a column for each metric."""
+    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    lines: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in rows:
+        lines.setdefault(tuple(str(row[key]) for key in keys), {})[row["metric"]] = rate(row)
+    cells = ([*line, *(rates[metric] for metric in metrics)] for line, rates in lines.items())
+    return text_table([*titles, *(metric.replace("_", " ") for metric in metrics)], cells, caption, left=len(titles))

@@ -5,18 +5,18 @@ among them. Unscored readings are in no rate, and shown beside it. Intervals res
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from deliberant.evals.statistics import Estimate, Tally, rate
 from deliberant.judge.labelling import Checked
 from deliberant.judge.labels import NONE
+from deliberant.report.terminal import rate as in_words
+from deliberant.report.terminal import text_table
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-Estimates = dict[str, Estimate]
 
 
 @dataclass(frozen=True)
@@ -29,23 +29,17 @@ class Confusion:
     n: int
     unscored: dict[str, int]
     accuracy: Estimate
-    categories: dict[str, Estimates]
+    categories: dict[str, dict[str, Estimate]]
     matrix: dict[tuple[str, str], int]
 
     def json(self) -> dict[str, Any]:
         """As a JSON object."""
-        rates = [
-            {"category": id, **{which: asdict(estimate) for which, estimate in each.items()}}
-            for id, each in self.categories.items()
+        row = asdict(self)
+        row["categories"] = [{"category": id, **rates} for id, rates in row["categories"].items()]
+        row["matrix"] = [
+            {"labelled": labelled, "read": read, "prompts": count} for (labelled, read), count in self.matrix.items()
         ]
-        matrix = [{"labelled": one, "read": other, "prompts": count} for (one, other), count in self.matrix.items()]
-        return {
-            "n": self.n,
-            "unscored": self.unscored,
-            "accuracy": asdict(self.accuracy),
-            "categories": rates,
-            "matrix": matrix,
-        }
+        return row
 
 
 def confusion(checked: Sequence[Checked], categories: Sequence[str]) -> Confusion:
@@ -54,18 +48,14 @@ def confusion(checked: Sequence[Checked], categories: Sequence[str]) -> Confusio
     pairs = [(set(each.labelled) or {NONE}, set(read) or {NONE}) for each, read in scored]
     families = [each.family for each, _ in scored]
 
-    def share(hits: Callable[[set[str], set[str]], bool], trials: Callable[[set[str], set[str]], bool]) -> Estimate:
-        return rate([Tally(int(hits(*pair)), 1) if trials(*pair) else Tally(0, 0) for pair in pairs], families)
+    def share(trials: Sequence[bool], hits: Sequence[bool]) -> Estimate:
+        return rate([Tally(int(t and h), int(t)) for t, h in zip(trials, hits, strict=True)], families)
 
-    met = {id for pair in pairs for id in pair[0] | pair[1]}
-    rates = {
-        id: {
-            "precision": share(lambda labelled, read, id=id: id in labelled, lambda _, read, id=id: id in read),  # type: ignore[misc]
-            "recall": share(lambda labelled, read, id=id: id in read, lambda labelled, _, id=id: id in labelled),  # type: ignore[misc]
-        }
-        for id in (*categories, NONE)
-        if id in met
-    }
+    def rates(id: str) -> dict[str, Estimate]:
+        labelled, read = ([id in pair[side] for pair in pairs] for side in (0, 1))
+        return {"precision": share(read, labelled), "recall": share(labelled, read)}
+
+    met = {id for labelled, read in pairs for id in labelled | read}
     cells = Counter(
         (name(each.labelled), "unscored" if each.label.categories is None else name(each.label.categories))
         for each in checked
@@ -73,8 +63,8 @@ def confusion(checked: Sequence[Checked], categories: Sequence[str]) -> Confusio
     return Confusion(
         n=len(checked),
         unscored=dict(Counter(each.label.unscored or "" for each in checked if each.label.categories is None)),
-        accuracy=share(lambda labelled, read: labelled == read, lambda labelled, read: True),
-        categories=rates,
+        accuracy=share([True] * len(pairs), [labelled == read for labelled, read in pairs]),
+        categories={id: rates(id) for id in (*categories, NONE) if id in met},
         matrix=dict(sorted(cells.items())),
     )
 
@@ -84,36 +74,24 @@ def name(categories: Sequence[str]) -> str:
     return " + ".join(categories) or NONE
 
 
-def matrix_table(found: Confusion) -> "Table":
+def matrix_table(report: Confusion) -> "Table":
     """A rich table: a row for each labelled set, a column for each set that was read."""
-    from rich.table import Table
-    from rich.text import Text
-
-    columns = sorted({read for _, read in found.matrix}, key=lambda read: (read == "unscored", read))
-    built = Table(caption="prompts: labelled (rows) as the model reads them (columns)")
-    for title in ("labelled", *columns):
-        built.add_column(Text(title), justify="left" if title == "labelled" else "right")
-    for row in dict.fromkeys(labelled for labelled, _ in found.matrix):
-        built.add_row(Text(row), *(str(found.matrix.get((row, column), "-")) for column in columns))
-    return built
-
-
-def rates_table(found: Confusion) -> "Table":
-    """A rich table: precision and recall of each category, then the accuracy."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from deliberant.report.terminal import rate as words
-
-    unscored = ", ".join(f"{why} {count}" for why, count in found.unscored.items())
-    built = Table(
-        caption=f"percent [95% interval] n; unscored: {sum(found.unscored.values())} of {found.n}"
-        + (f" ({unscored})" if unscored else "")
+    columns = sorted({read for _, read in report.matrix}, key=lambda read: (read == "unscored", read))
+    lines = (
+        [row, *(str(report.matrix.get((row, column), "-")) for column in columns)]
+        for row in dict.fromkeys(labelled for labelled, _ in report.matrix)
     )
-    for title in ("category", "precision", "recall"):
-        built.add_column(title, justify="left" if title == "category" else "right")
-    for id, each in found.categories.items():
-        built.add_row(Text(id), *(Text(words(asdict(each[which]))) for which in ("precision", "recall")))
-    built.add_section()
-    built.add_row("accuracy", "", Text(words(asdict(found.accuracy))))
-    return built
+    return text_table(("labelled", *columns), lines, "prompts: labelled (rows) as the model reads them (columns)")
+
+
+def rates_table(report: Confusion) -> "Table":
+    """A rich table: precision and recall of each category, then the accuracy."""
+    caption = f"percent [95% interval] n; unscored: {sum(report.unscored.values())} of {report.n}"
+    if report.unscored:
+        caption += f" ({', '.join(f'{why} {count}' for why, count in report.unscored.items())})"
+    lines: list[list[str] | None] = [
+        [id, *(in_words(asdict(rates[which])) for which in ("precision", "recall"))]
+        for id, rates in report.categories.items()
+    ]
+    lines += [None, ["accuracy", "", in_words(asdict(report.accuracy))]]
+    return text_table(("category", "precision", "recall"), lines, caption)

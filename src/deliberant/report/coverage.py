@@ -26,12 +26,9 @@ class Tally:
 
     def row(self) -> dict[str, Any]:
         """As a JSON object: the counts and the accept rate with its interval, fractions, None without samples."""
-        rate: dict[str, float | None] = {"value": None, "low": None, "high": None}
-        if self.samples:
-            value = self.kept / self.samples
-            low, high = wilson(value, self.samples)
-            rate = {"value": value, "low": low, "high": high}
-        return {"prompts": self.prompts, "samples": self.samples, "kept": self.kept, **rate}
+        value = self.kept / self.samples if self.samples else None
+        low, high = (None, None) if value is None else wilson(value, self.samples)
+        return {**vars(self), "value": value, "low": low, "high": high}
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,10 @@ class ClauseRow:
     style: str | None
     total: Tally
     cells: dict[tuple[str, str], Tally]
+
+    def tallies(self, columns: Sequence[tuple[str, str]]) -> list[Tally]:
+        """One for each column, empty where no sample falls, and the total."""
+        return [*(self.cells.get(column, Tally()) for column in columns), self.total]
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ class Coverage:
 
 def total_of(cells: Iterable[Tally]) -> Tally:
     """Cells of one row together; a prompt has one framing and one source, so it is in one cell only."""
-    found = list(cells)
-    return Tally(*(sum(getattr(cell, name) for cell in found) for name in ("prompts", "samples", "kept")))
+    parts = list(cells)
+    return Tally(*(sum(getattr(cell, name) for cell in parts) for name in ("prompts", "samples", "kept")))
 
 
 def titles(columns: Sequence[tuple[str, str]]) -> list[str]:

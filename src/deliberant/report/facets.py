@@ -27,7 +27,10 @@ def plain(rows: Sequence[AnyRow]) -> list[AnyRow]:
 
 @dataclass(frozen=True)
 class Table:
-    """One metric of one suite: a line for each attack or language, a cell for each arm; None where it has none."""
+    """One metric of one suite: a line for each attack or language, a cell for each arm; None where it has none.
+
+    Of what was done to the reasoning, `suite` is the side that was asked: harmful or harmless prompts.
+    """
 
     suite: str
     metric: str
@@ -40,22 +43,20 @@ def tables(rows: Sequence[Row], facet: str, final: str) -> list[Table]:
     groups: dict[tuple[str, str], dict[tuple[str, str], Row]] = {}
     for row in rows:
         if facet in row and row["metric"] in HEAT and row["n"]:
-            key = (row["suite"], row["metric"])
-            groups.setdefault(key, {})[row[facet] or "none", row["arm"]] = row
-    found = []
+            groups.setdefault((row["suite"], row["metric"]), {})[row[facet] or "none", row["arm"]] = row
     suites = list(dict.fromkeys(suite for suite, _ in groups))
-    for suite, metric in sorted(groups, key=lambda key: (suites.index(key[0]), HEAT.index(key[1]))):
-        cells = groups[suite, metric]
-        arms = list(dict.fromkeys(arm for _, arm in cells))
+    ordered = sorted(groups, key=lambda key: (suites.index(key[0]), HEAT.index(key[1])))
+    return [_table(*key, groups[key], final) for key in ordered]
+
+
+def _table(suite: str, metric: str, cells: Mapping[tuple[str, str], Row], final: str | None = None) -> Table:
+    """Of cells by line and arm; the lines by the rate of `final`, or of the last arm, where a final arm is named."""
+    arms = list(dict.fromkeys(arm for _, arm in cells))
+    names = list(dict.fromkeys(name for name, _ in cells))
+    if final is not None:
         speaks = final if final in arms else arms[-1]
-
-        def worth(name: str, cells: dict[tuple[str, str], Row] = cells, speaks: str = speaks) -> float:
-            row = cells.get((name, speaks))
-            return row["value"] if row else 2.0
-
-        names = sorted(dict.fromkeys(name for name, _ in cells), key=worth)
-        found.append(Table(suite, metric, arms, [(name, [cells.get((name, arm)) for arm in arms]) for name in names]))
-    return found
+        names.sort(key=lambda name: cells[name, speaks]["value"] if (name, speaks) in cells else 2.0)
+    return Table(suite, metric, arms, [(name, [cells.get((name, arm)) for arm in arms]) for name in names])
 
 
 def charts(rows: Sequence[Row], facet: str) -> list[tuple[str, list[str], Markup]]:
@@ -64,14 +65,13 @@ def charts(rows: Sequence[Row], facet: str) -> list[tuple[str, list[str], Markup
     for row in rows:
         if facet in row:
             groups.setdefault((row["suite"], row["metric"]), {}).setdefault(row["arm"], []).append(row)
-    found = []
+    drawn = []
     for (suite, metric), arms in groups.items():
-        look = looks(arms)
+        look, name = looks(arms), metric.replace("_", " ")
         lines = [(arm, look[arm], [(step(row[facet]), row) for row in _ordered(arms[arm], facet)]) for arm in arms]
         if any(row["value"] is not None for members in arms.values() for row in members):
-            name = metric.replace("_", " ")
-            found.append((f"{suite}: {name}", list(arms), rates(lines, TITLES[facet], name)))
-    return found
+            drawn.append((f"{suite}: {name}", list(arms), rates(lines, TITLES[facet], name)))
+    return drawn
 
 
 def step(value: int | float | None) -> str:
@@ -83,24 +83,12 @@ def _ordered(rows: Sequence[Row], facet: str) -> list[Row]:
     return sorted(rows, key=lambda row: (row[facet] is None, row[facet] or 0))
 
 
-@dataclass(frozen=True)
-class Flips:
-    """How often an answer changed with the reasoning before it, on one side: a line for each cut or swap."""
-
-    side: str
-    arms: list[str]
-    lines: list[tuple[str, list[Row | None]]]
-
-
-def flips(rows: Sequence[Row]) -> list[Flips]:
-    """The rows of evals/thinking.py, harmful and harmless prompts apart."""
-    found = []
-    for side in dict.fromkeys(row["side"] for row in rows):
-        cells = {(_done(row), row["arm"]): row for row in rows if row["side"] == side}
-        arms = list(dict.fromkeys(arm for _, arm in cells))
-        names = dict.fromkeys(done for done, _ in cells)
-        found.append(Flips(side, arms, [(done, [cells.get((done, arm)) for arm in arms]) for done in names]))
-    return found
+def flips(rows: Sequence[Row]) -> list[Table]:
+    """How often an answer changed with the reasoning before it: the rows of evals/thinking.py, by side."""
+    return [
+        _table(side, "flips", {(_done(row), row["arm"]): row for row in rows if row["side"] == side})
+        for side in dict.fromkeys(row["side"] for row in rows)
+    ]
 
 
 def _done(row: Row) -> str:

@@ -61,7 +61,7 @@ def rates(
     `lines`: (name, look, [(step, result row), ...]); rows of nothing to count are left out. From 0 to 100%.
     """
     left, right, top, bottom = 48, 14, 12, 40
-    steps = list(dict.fromkeys(step for _, _, found in lines for step, _ in found))
+    steps = list(dict.fromkeys(step for _, _, points in lines for step, _ in points))
     parts = [opened(width, height, f"{y_title} over {x_title}")]
 
     def px(step: str) -> float:
@@ -75,9 +75,9 @@ def rates(
         parts += [text(left - 6, py(tick) + 4, f"{tick:.0%}", "tick", "end")]
     parts += [text(px(step), height - bottom + 16, step, "tick", "middle") for step in steps]
     parts.append(text((left + width - right) / 2, height - 6, x_title, "axis", "middle"))
-    for place, (name, look, found) in enumerate(lines):
+    for place, (name, look, points) in enumerate(lines):
         aside = 3.0 * (place - (len(lines) - 1) / 2)  # so that intervals of several arms at one step can be told apart
-        shown = [(px(step) + aside, step, row) for step, row in found if row["value"] is not None]
+        shown = [(px(step) + aside, step, row) for step, row in points if row["value"] is not None]
         path = " ".join(f"{x:.1f},{py(row['value']):.1f}" for x, _, row in shown)
         parts.append(Markup('<polyline class="line {}" points="{}"/>').format(look.css, path))
         for x, step, row in shown:

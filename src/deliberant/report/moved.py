@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from deliberant.report.terminal import rate
+from deliberant.report.terminal import rate, text_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,11 +16,11 @@ def move_rows(moved: Row) -> list[Row]:
 
     `unscored` is that of the style.
     """
-    found: dict[tuple[str, str, str], Row] = {}
+    lines: dict[tuple[str, str, str], Row] = {}
     for row in moved["moves"]:
         key = {name: row[name] for name in ("arm", "suite", "part")}
-        found.setdefault(tuple(key.values()), {**key, "unscored": row["unscored"]})[row["metric"]] = row
-    return list(found.values())
+        lines.setdefault(tuple(key.values()), {**key, "unscored": row["unscored"]})[row["metric"]] = row
+    return list(lines.values())
 
 
 def moved_lines(moved: Row) -> Iterator[str]:
@@ -48,21 +48,15 @@ def cost_lines(cost: Row) -> list[str]:
 
 def moved_table(moved: Row, arms: Sequence[str]) -> "Table":
     """A rich table of the moves of some arms; rates in percent, changes in points, with their 95% intervals and n."""
-    from rich.table import Table
-    from rich.text import Text
-
-    built = Table(
-        caption="percent [95% interval] n, and points; both runs by the policy as it is now. asked anew: the policy "
-        "now asks another style or clause; touched: others of the edited categories"
+    caption = (
+        "percent [95% interval] n, and points; both runs by the policy as it is now. asked anew: the policy now asks "
+        "another style or clause; touched: others of the edited categories"
     )
-    for title in ("arm", "suite", "cases"):
-        built.add_column(title)
-    for title in ("style, old run", "style, this run", "change", "compliance, change", "unscored"):
-        built.add_column(title, justify="right")
+    columns = ("arm", "suite", "cases", "style, old run", "style, this run", "change", "compliance, change", "unscored")
+    lines = []
     for row in move_rows(moved):
         if row["arm"] in arms:
-            style, compliance = row["style"], row["compliance"]
-            rates = (rate(style["old"]), rate(style["new"]), rate(style["change"]), rate(compliance["change"]))
-            cells = (row["arm"], row["suite"], row["part"], *rates, str(row["unscored"]))
-            built.add_row(*map(Text, cells))
-    return built
+            style = row["style"]
+            rates = (style["old"], style["new"], style["change"], row["compliance"]["change"])
+            lines.append([row["arm"], row["suite"], row["part"], *map(rate, rates), str(row["unscored"])])
+    return text_table(columns, lines, caption, left=3)

@@ -3,27 +3,29 @@
 The page needs no network and no library.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from markupsafe import Markup
-
-from deliberant.evals import METRICS, Estimate, ScoredSample, paired, wilson
+from deliberant.evals import METRICS, ScoredSample, paired
 from deliberant.policy import Policy
-from deliberant.report.coverage import Coverage
-from deliberant.report.earned import earned_lines
+from deliberant.report.card import rejections
+from deliberant.report.coverage import Coverage, Tally, titles
 from deliberant.report.facets import ATTACK, BUDGET, DRAWS, LANGUAGE, charts, flips, plain, tables
-from deliberant.report.heatmap import heat_map
 from deliberant.report.moved import cost_lines, move_rows
-from deliberant.report.plots import Point, two_sided
+from deliberant.report.plots import draw_sides
 from deliberant.report.reader import reader_data
 from deliberant.report.selection import worked_example
 from deliberant.report.templates import linked, page_environment
+from deliberant.report.terminal import earned_lines
 from deliberant.report.training import held_out_curves, talked_into, training_curves
 from deliberant.run.arms import final_of
 
 HEADLINE, OUT_OF_DISTRIBUTION = "unseen", "encoded"
+ACROSS, UP = "harmless_answered", "harmful_declined"
+TITLES = ("harmless answered", "harmful declined")
+"""Right and up in the plot of a suite."""
 Row = dict[str, Any]
 
 
@@ -66,6 +68,8 @@ def render(evidence: Evidence) -> str:
     headline = HEADLINE if HEADLINE in suites else suites[0]
     final = final_of(arms)
     defined = [metric.name for metric in METRICS]
+    cell = {(row["arm"], row["suite"], row["metric"]): row for row in rows}
+    filtered = next((stage["counts"] for stage in evidence.stages if stage["stage"] == "filter"), {})
     return environment.get_template("page.html").render(
         run=evidence,
         arms=arms,
@@ -73,10 +77,10 @@ def render(evidence: Evidence) -> str:
         headline=headline,
         final=final,
         ood=OUT_OF_DISTRIBUTION if OUT_OF_DISTRIBUTION in suites else None,
-        cell={(row["arm"], row["suite"], row["metric"]): row for row in rows},
+        cell=cell,
         metrics=METRICS,
         names=[*defined, *dict.fromkeys(row["metric"] for row in rows if row["metric"] not in defined)],
-        plots={suite: sides(rows, suite) for suite in suites},
+        plots={suite: draw_sides(cell, arms, (suite, ACROSS), (suite, UP), TITLES) for suite in suites},
         attacks=tables(evidence.rows, ATTACK, final),
         languages=tables(evidence.rows, LANGUAGE, final),
         budgets=charts(evidence.rows, BUDGET),
@@ -86,62 +90,35 @@ def render(evidence: Evidence) -> str:
         curves=[*training_curves(evidence.metrics), *held_out_curves(evidence.readings)],
         talked=talked_into(evidence.readings),
         earned=list(earned_lines(evidence.held_out)),
-        accepted=acceptance(evidence.stages),
-        rejections=rejections(evidence.stages),
+        accepted=acceptance(filtered),
+        rejections=[(reason, n) for reason, n in Counter(rejections(filtered)).most_common() if n],
         gains=gains(evidence, headline),
         moves=move_rows(evidence.moved) if evidence.moved else [],
         cost=cost_lines(evidence.cost) if evidence.cost else None,
-        heat=heat_map(evidence.coverage) if evidence.coverage else None,
+        covered=titles(evidence.coverage.columns) if evidence.coverage else [],
         example=worked_example(evidence.samples),
         reader=reader_data(evidence.samples, evidence.policy),
     )
 
 
-def sides(rows: Sequence[Row], suite: str) -> Markup | None:
-    """The two-sided plot of one suite; None where no arm has both rates."""
-    found = {(row["arm"], row["metric"]): row for row in rows if row["suite"] == suite}
-    drawn = []
-    for arm in dict.fromkeys(arm for arm, _ in found):
-        x, y = found[arm, "harmless_answered"], found[arm, "harmful_declined"]
-        if x["n"] and y["n"]:
-            drawn.append(Point(arm, x["value"], y["value"], (x["low"], x["high"]), (y["low"], y["high"])))
-    return two_sided(drawn, "harmless answered", "harmful declined") if drawn else None
-
-
-def acceptance(stages: Sequence[Row]) -> list[Row]:
+def acceptance(counts: Mapping[str, int]) -> list[Row]:
     """Accept rate of the filter per category and in all, each with Wilson's interval."""
-    counts = _counts(stages, "filter")
     names = [name.removeprefix("samples/") for name in counts if name.startswith("samples/")]
     pairs = [(name, counts[f"kept/{name}"], counts[f"samples/{name}"]) for name in names]
     if counts.get("samples"):
         pairs.append(("all", counts["kept"], counts["samples"]))
-    table = []
-    for name, kept, n in pairs:
-        low, high = wilson(kept / n, n)
-        table.append({"name": name, "kept": kept, "n": n, "value": kept / n, "low": low, "high": high})
-    return table
+    return [{"name": name, "n": n, **Tally(samples=n, kept=kept).row()} for name, kept, n in pairs]
 
 
-def rejections(stages: Sequence[Row]) -> list[tuple[str, int]]:
-    """(reason, samples) of the filter, most frequent first, reasons that never struck left out."""
-    counts = _counts(stages, "filter")
-    found = [(key.removeprefix("rejected/"), n) for key, n in counts.items() if key.startswith("rejected/") and n]
-    return sorted(found, key=lambda pair: -pair[1])
-
-
-def gains(evidence: Evidence, suite: str) -> list[tuple[str, dict[str, Estimate]]]:
-    """How much the last arm of the method exceeds each other arm on the same prompts of one suite."""
+def gains(evidence: Evidence, suite: str) -> list[tuple[str, dict[str, Row]]]:
+    """How much the last arm of the method exceeds each other arm on the same prompts of one suite, by metric."""
     samples = {
         arm: [sample for sample in members if sample.case.suite == suite] for arm, members in evidence.samples.items()
     }
     final = final_of(samples)
     chosen = [metric for metric in METRICS if metric.name in ("style", "harmful_declined", "harmless_answered")]
     return [
-        (arm, {metric.name: paired(samples[final], members, metric, evidence.policy) for metric in chosen})
+        (arm, {metric.name: vars(paired(samples[final], members, metric, evidence.policy)) for metric in chosen})
         for arm, members in samples.items()
         if arm != final
     ]
-
-
-def _counts(stages: Sequence[Row], stage: str) -> dict[str, int]:
-    return next((dict(each["counts"]) for each in stages if each["stage"] == stage), {})

@@ -1,7 +1,8 @@
 """The two-sided plot as inline SVG: what a model declines of harm against what it answers of the harmless."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
@@ -37,12 +38,8 @@ def two_sided(
     """
     left, right, top, bottom = 58, 18, 16, 48
     look = looks(point.arm for point in points)
-    x_low, x_step = _zoom(
-        [*(edge for each in points for edge in (each.x, *each.x_interval)), *(r.x for r in references)]
-    )
-    y_low, y_step = _zoom(
-        [*(edge for each in points for edge in (each.y, *each.y_interval)), *(r.y for r in references)]
-    )
+    x_low, x_step = _zoom([*(min(p.x, *p.x_interval) for p in points), *(r.x for r in references)])
+    y_low, y_step = _zoom([*(min(p.y, *p.y_interval) for p in points), *(r.y for r in references)])
 
     def px(value: float) -> float:
         return left + (value - x_low) / (1 - x_low) * (width - left - right - 8)
@@ -58,20 +55,15 @@ def two_sided(
         parts.append(line(left, py(value), width - right, py(value), "grid"))
         parts.append(text(left - 8, py(value) + 4, f"{value:.0%}", "tick", "end"))
     parts.append(text((left + width - right) / 2, height - 8, f"{x_title} →", "axis", "middle"))
-    middle = (top + height - bottom) / 2
-    parts.append(
-        Markup('<text class="axis" text-anchor="middle" transform="translate(14 {:.1f}) rotate(-90)">{}</text>').format(
-            middle, f"{y_title} →"
-        )
-    )
+    upright = Markup('<text class="axis" text-anchor="middle" transform="translate(14 {:.1f}) rotate(-90)">{}</text>')
+    parts.append(upright.format((top + height - bottom) / 2, f"{y_title} →"))
     places = [(px(x), py(y)) for x, y in [*((p.x, p.y) for p in points), *((r.x, r.y) for r in references)]]
     taken: list[Box] = [(x - 8, y - 8, x + 8, y + 8) for x, y in places]
     frame = (left, top, width - right, height - bottom)
     if len(best := list(front(points))) > 1:
         corners = " ".join(f"{px(each.x):.1f},{py(each.y):.1f}" for each in best)
-        parts.append(
-            Markup('<polyline class="front" points="{}"><title>Pareto front</title></polyline>').format(corners)
-        )
+        joined = Markup('<polyline class="front" points="{}"><title>Pareto front</title></polyline>')
+        parts.append(joined.format(corners))
     for point in points:
         x, y = px(point.x), py(point.y)
         css = f"bar {look[point.arm].css}"
@@ -88,10 +80,30 @@ def two_sided(
         parts.append(_label(each.model, x, y, taken, frame, "label published"))
     for point in points:
         x, y = px(point.x), py(point.y)
-        words = _words(point, x_title, y_title)
+        words = (
+            f"{point.arm}: {x_title} {point.x:.1%} [{point.x_interval[0]:.1%}, {point.x_interval[1]:.1%}], "
+            f"{y_title} {point.y:.1%} [{point.y_interval[0]:.1%}, {point.y_interval[1]:.1%}]"
+        )
         parts.append(Markup("<g>{}<title>{}</title></g>").format(marker(look[point.arm], x, y), words))
         parts.append(_label(point.arm, x, y, taken, frame))
     return Markup("").join([*parts, Markup("</svg>")])
+
+
+def draw_sides(
+    cell: Mapping[tuple[str, str, str], Mapping[str, Any]],
+    arms: Iterable[str],
+    across: tuple[str, str],
+    up: tuple[str, str],
+    titles: Sequence[str],
+    known: Sequence[Reference] = (),
+) -> Markup | None:
+    """The plot of all arms that have both rates, `across` and `up`, each a suite and a metric; None where none has."""
+    points = []
+    for arm in arms:
+        x, y = cell.get((arm, *across)), cell.get((arm, *up))
+        if x and y and x["n"] and y["n"]:
+            points.append(Point(arm, x["value"], y["value"], (x["low"], x["high"]), (y["low"], y["high"])))
+    return two_sided(points, titles[0], titles[1], known) if points else None
 
 
 def front(points: Sequence[Point]) -> Iterator[Point]:
@@ -140,10 +152,3 @@ def _inside(box: Box, frame: Box) -> bool:
 
 def _overlap(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
-def _words(point: Point, x_title: str, y_title: str) -> str:
-    return (
-        f"{point.arm}: {x_title} {point.x:.1%} [{point.x_interval[0]:.1%}, {point.x_interval[1]:.1%}], "
-        f"{y_title} {point.y:.1%} [{point.y_interval[0]:.1%}, {point.y_interval[1]:.1%}]"
-    )

@@ -29,16 +29,15 @@ def published() -> list[dict[str, Any]]:
 
 def references(x: tuple[str, str], y: tuple[str, str]) -> list[Reference]:
     """The models of which both axes, each a suite and a metric, were published by one source."""
-    found = []
+    models = []
     for across in published():
         for up in published():
-            if (across["suite"], across["metric"], up["suite"], up["metric"]) != (*x, *y):
-                continue
-            if across["source"] == up["source"]:
+            axes = (across["suite"], across["metric"]), (up["suite"], up["metric"])
+            if axes == (x, y) and across["source"] == up["source"]:
                 setting = "; ".join(dict.fromkeys((across["setting"], up["setting"])))
-                both = across["values"].keys() & up["values"].keys()
-                values = [
-                    (name, across["values"][name], up["values"][name]) for name in across["values"] if name in both
+                models += [
+                    Reference(model, value, up["values"][model], across["source"], setting)
+                    for model, value in across["values"].items()
+                    if model in up["values"]
                 ]
-                found += [Reference(*each, across["source"], setting) for each in values]
-    return found
+    return models

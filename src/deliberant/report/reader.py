@@ -38,8 +38,8 @@ def reader_data(samples: Mapping[str, Sequence[ScoredSample]], policy: Policy | 
         rows.append(_row(sample, places[id]))
     clauses = policy.clauses.values() if policy else ()
     named = {clause.id: f"{clause.title} → {clause.style}" for clause in clauses}
-    found = {"total": total, "cases": cases, "samples": rows}
-    return {**found, "clauses": named, "citation": CITATION.pattern}
+    data = {"total": total, "cases": cases, "samples": rows}
+    return {**data, "clauses": named, "citation": CITATION.pattern}
 
 
 def _case(case: Case) -> dict[str, Any]:

@@ -62,23 +62,22 @@ def worked_example(samples: Mapping[str, Sequence[ScoredSample]]) -> Example | N
 
     Chosen to be shown, and said to be so in the page: the rates speak for how often it happens.
     """
+    base = {sample.case.prompt.id: sample for sample in samples.get(BASE, ())}
     for arm in FINAL[:-1]:
         good = [
             sample
             for sample in samples.get(arm, ())
             if sample.case.truth.harmful and sample.case.truth.style == "refuse" and outcome(sample) == RIGHT
         ]
-        if not good:
-            continue
-        base = {sample.case.prompt.id: sample for sample in samples.get(BASE, ())}
-
-        def worth(sample: ScoredSample, base: dict[str, ScoredSample] = base) -> tuple[bool, float, bool, bool, int]:
-            other = base.get(sample.case.prompt.id)
-            fell = other is not None and outcome(other) == ANSWERED
-            plain = (sample.case.plain or "").split()
-            decoded = sum(word in sample.reasoning for word in plain) / max(1, len(plain))
-            return sample.case.plain is not None, decoded, bool(sample.cited), fell, len(sample.reasoning)
-
-        best = max(good, key=worth)
-        return Example(best, base.get(best.case.prompt.id))
+        if good:
+            best = max(good, key=lambda sample: _worth(sample, base.get(sample.case.prompt.id)))
+            return Example(best, base.get(best.case.prompt.id))
     return None
+
+
+def _worth(sample: ScoredSample, base: ScoredSample | None) -> tuple[bool, float, bool, bool, int]:
+    """How good an example this is beside the base model's answer; the earlier a point, the more it counts."""
+    fell = base is not None and outcome(base) == ANSWERED
+    plain = (sample.case.plain or "").split()
+    decoded = sum(word in sample.reasoning for word in plain) / max(1, len(plain))
+    return sample.case.plain is not None, decoded, bool(sample.cited), fell, len(sample.reasoning)

@@ -4,33 +4,36 @@ Whatever a model or a user wrote is escaped by the template engine; nothing but 
 safe. JSON for scripts is written so that nothing in it ends the block that it stands in.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
-from deliberant.evals import Estimate
 from deliberant.policy.types import CITATION
 from deliberant.report.svg import css_class, looks, marker
 
 Row = Mapping[str, Any]
 
 
-def page_environment(names: Sequence[str]) -> Environment:
-    """The templates of a page about these arms or models, with the filters that they use."""
-    environment = Environment(
-        loader=PackageLoader("deliberant.report", "."),
-        autoescape=True,
+def template_environment(*packages: str, **settings: Any) -> Environment:
+    """The templates that stand beside the code of some rooms; every value in them is escaped."""
+    return Environment(
+        loader=ChoiceLoader([PackageLoader(package, ".") for package in packages]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        **{"autoescape": True, **settings},
     )
+
+
+def page_environment(names: Sequence[str]) -> Environment:
+    """The templates of a page about these arms or models, with the filters that they use."""
+    environment = template_environment("deliberant.report")
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.filters |= {
         "rate": rate,
-        "points": points,
         "shift": lambda row: rate(row, "+"),
         "css": css_class,
         "figure": figure,
@@ -59,24 +62,14 @@ def figure(value: float | None, digits: int = 0) -> str:
     return "" if value is None else f"{value:,.{digits}f}"
 
 
-def points(estimate: Estimate) -> Markup:
-    """A difference in percentage points, signed."""
-    return rate(asdict(estimate), "+")
-
-
 def linked(text: str, clauses: dict[str, Any]) -> Markup:
     """The text escaped, each citation of an existing clause a link to it in the policy below."""
-    parts, end = [Markup("")], 0
-    for match in CITATION.finditer(text):
-        parts.append(Markup("{}").format(text[end : match.start()]))
-        clause = clauses.get(match[1])
+
+    def link(citation: re.Match[str]) -> str:
+        clause = clauses.get(citation[1])
         if clause is None:
-            parts.append(Markup('<span class="missing" title="no such clause">{}</span>').format(match[0]))
-        else:
-            parts.append(
-                Markup('<a class="cite" href="#clause-{}" title="{}">{}</a>').format(
-                    clause.id, f"{clause.title} → {clause.style}", match[0]
-                )
-            )
-        end = match.end()
-    return Markup("").join([*parts, Markup("{}").format(text[end:])])
+            return Markup('<span class="missing" title="no such clause">{}</span>').format(citation[0])
+        title = f"{clause.title} → {clause.style}"
+        return Markup('<a class="cite" href="#clause-{}" title="{}">{}</a>').format(clause.id, title, citation[0])
+
+    return Markup(CITATION.sub(link, escape(text)))

@@ -1,13 +1,14 @@
-"""Tables for the terminal: the short one that ends a run (per suite and arm the two sides, the right
-style, compliance, and what could not be counted), and a run's coverage."""
+"""Tables for the terminal: the short one that ends a run (per suite and arm the two sides, the right style, compliance,
+and what could not be counted), a run's coverage, and what broke a model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from deliberant.report.coverage import ClauseRow, Coverage, titles
+from deliberant.report.facets import plain
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-    from deliberant.report.coverage import Coverage
 
 WIDEST = 8
 """Columns by framing and source that a terminal has room for."""
@@ -17,70 +18,107 @@ SHOWN = {
     "style": "right style",
     "compliance": "compliance",
 }
+UNCOUNTED = ("unscored", "truncated", "empty", "blocked")
+
+
+def text_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str] | None], caption: str | None = None, left: int = 1
+) -> "Table":
+    """A rich table in which nothing is markup: the first `left` columns hold words, the others numbers.
+
+    A row that is None ends a section.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    built = Table(caption=caption)
+    for place, title in enumerate(columns):
+        built.add_column(Text(title), justify="left" if place < left else "right", overflow="fold")
+    for row in rows:
+        if row is None:
+            built.add_section()
+        else:
+            built.add_row(*map(Text, row))
+    return built
 
 
 def table(rows: Sequence[Mapping[str, Any]], metrics: Mapping[str, str] = SHOWN) -> "Table":
     """A rich table of result rows; rates in percent with their 95% interval and n. `metrics`: their column titles."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from deliberant.report.facets import plain
-
     rows = plain(rows)
-    found = {(row["suite"], row["arm"], row["metric"]): row for row in rows}
-    built = Table(caption="percent [95% interval] n; definitions of the metrics are in report.html")
-    built.add_column("suite")
-    built.add_column("arm", no_wrap=True)
-    for title in metrics.values():
-        built.add_column(title, justify="right")
-    built.add_column("cut/empty/unscored", justify="right")
+    cells = {(row["suite"], row["arm"], row["metric"]): row for row in rows}
+    lines: list[list[str] | None] = []
     for suite in dict.fromkeys(row["suite"] for row in rows):
-        arms = dict.fromkeys(row["arm"] for row in rows if row["suite"] == suite)
-        for place, arm in enumerate(arms):
-            shown = [found[suite, arm, metric] for metric in metrics]
-            counts = f"{shown[0]['truncated']}/{shown[0]['empty']}/{found[suite, arm, 'style']['unscored']}"
-            name = "" if place else suite
-            built.add_row(Text(name), arm, *(Text(rate(row)) for row in shown), counts)
-        built.add_section()
-    return built
+        for place, arm in enumerate(dict.fromkeys(row["arm"] for row in rows if row["suite"] == suite)):
+            shown = [cells[suite, arm, metric] for metric in metrics]
+            counts = f"{shown[0]['truncated']}/{shown[0]['empty']}/{cells[suite, arm, 'style']['unscored']}"
+            lines.append(["" if place else suite, arm, *map(rate, shown), counts])
+        lines.append(None)
+    caption = "percent [95% interval] n; definitions of the metrics are in report.html"
+    return text_table(("suite", "arm", *metrics.values(), "cut/empty/unscored"), lines, caption, left=2)
 
 
-def coverage_table(coverage: "Coverage") -> "Table":
+def coverage_table(coverage: Coverage) -> "Table":
     """A rich table of a run's coverage: per clause the accept rate in all and, where there are several, by column."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from deliberant.report.coverage import titles
-
-    shown = 1 < len(coverage.columns) <= WIDEST
+    columns = coverage.columns if 1 < len(coverage.columns) <= WIDEST else ()
     caption = "a sample counts for each clause it cites"
-    if shown:
+    if columns:
         caption += "; last columns: samples kept/drawn by framing and source"
-    elif coverage.columns[WIDEST:]:
+    elif len(coverage.columns) > WIDEST:
         caption += f"; {len(coverage.columns)} framings and sources are too many to show: see --json"
-    built = Table(caption=caption)
-    for title in ("clause", "category", "style"):
-        built.add_column(title, no_wrap=True)
-    for title in ("prompts", "samples", "kept", "accepted % [95%]"):
-        built.add_column(title, justify="right", no_wrap=True)
-    several = coverage.columns if shown else ()
-    for title in titles(several):
-        built.add_column(Text(title), justify="right")
-    for row in coverage.rows:
-        total = {**row.total.row(), "n": row.total.samples}
-        cells = (row.cells.get(column) for column in several)
-        built.add_row(
-            *(Text(name or "") for name in (row.name, row.category, row.style)),
-            *(str(total[name]) for name in ("prompts", "samples", "kept")),
-            rate(total).split(" n=")[0],
-            *(f"{cell.kept}/{cell.samples}" if cell else "-" for cell in cells),
-        )
-    return built
+
+    def line(row: ClauseRow) -> list[str]:
+        total = row.total
+        cells = [f"{cell.kept}/{cell.samples}" if (cell := row.cells.get(column)) else "-" for column in columns]
+        accepted = rate({**total.row(), "n": total.samples}).split(" n=")[0]
+        counts = (total.prompts, total.samples, total.kept)
+        return [row.name, row.category or "", row.style or "", *map(str, counts), accepted, *cells]
+
+    heads = ("clause", "category", "style", "prompts", "samples", "kept", "accepted % [95%]", *titles(columns))
+    return text_table(heads, map(line, coverage.rows), caption, left=3)
 
 
-def rate(row: Mapping[str, Any]) -> str:
+def redteam_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
+    """How often each attack broke a model: the plain requests first, then the attacks by group."""
+    caption = "broke: answered, of what the policy does not comply with; percent [95% interval] n"
+    lines = (
+        [
+            row["group"] or "",
+            f"{row['attack'] or 'plain'}{' (held out)' if row['held_out'] else ''}",
+            rate(row),
+            *(str(row[name]) for name in UNCOUNTED),
+        ]
+        for row in rows
+    )
+    return text_table(("group", "attack", "broke", *UNCOUNTED), lines, caption, left=2)
+
+
+def rate(row: Mapping[str, Any], scale: int = 100, digits: int = 1) -> str:
     """A result row in words, e.g. `97.2 [95.1, 98.6] n=180`; a dash where there was nothing to count."""
     if row["value"] is None:
         return "-"
-    value, low, high = (100 * row[key] for key in ("value", "low", "high"))
-    return f"{value:.1f} [{low:.1f}, {high:.1f}] n={row['n']}"
+    value, *ends = (None if row[key] is None else f"{scale * row[key]:.{digits}f}" for key in ("value", "low", "high"))
+    interval = "(no interval)" if None in ends else f"[{', '.join(ends)}]"  # type: ignore[arg-type]
+    return f"{value} {interval} n={row['n']}"
+
+
+def earned_lines(held_out: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Whether reinforcement learning earned its place: a line for each arm, from the rows of held_out.json.
+
+    Rewards in percent of the greatest, change in points.
+    """
+    for arm, row in held_out.items():
+        if row["before"] is None:
+            yield f"{arm}: no held-out prompt was scored both times, so the weights are those that it started from"
+            continue
+        verdict = "kept" if row["kept"] else "no more than chance, so the weights are those that it started from"
+        unscored = f", {row['unscored']} unscored" if row["unscored"] else ""
+        yield (
+            f"{arm}: rewards of held-out prompts {100 * row['before']:.1f} before and {100 * row['after']:.1f} after, "
+            f"change {rate(row['change'])}{unscored}: {verdict}"
+        )
+        if parted := row.get("parted"):
+            before, after = (f"{100 * each:.1f}" for each in parted["reward"])
+            yield (
+                f"{arm}: over-optimised from step {parted['from']}: by step {parted['to']} the reward went from "
+                f"{before} to {after} and the right answers changed by {rate(parted['truth'])}"
+            )

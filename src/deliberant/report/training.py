@@ -10,45 +10,46 @@ from deliberant.report.svg import css_class
 Row = dict[str, Any]
 LABELS = {"safety_reward": "safety reward", "helpful_reward": "helpful reward", "right_share": "right by the policy"}
 TALKED = 8
+Chart = tuple[str, list[tuple[str, str]], Markup]
+"""(title, legend of (name, css class), chart)."""
 
 
-def training_curves(metrics: dict[str, list[Row]]) -> list[tuple[str, list[tuple[str, str]], Markup]]:
-    """(title, legend of (name, css class), chart) for the losses of fine-tuning and the rewards of each RL arm."""
-    charts = []
+def training_curves(metrics: dict[str, list[Row]]) -> list[Chart]:
+    """The losses of fine-tuning in one chart, and the rewards of each RL arm."""
     losses = [
-        Series(arm, css_class(arm), [(row["step"], row["loss"]) for row in rows])
+        series
         for arm, rows in metrics.items()
-        if rows and "loss" in rows[0] and "reward" not in rows[0]
+        if rows and "reward" not in rows[0]
+        for series in _series(rows, {"loss": css_class(arm)}, {"loss": arm})
     ]
-    if losses:
-        legend = [(line.name, line.css) for line in losses]
-        charts.append(("Supervised fine-tuning: loss", legend, curves(losses, "step", "loss")))
+    charts = [_chart("Supervised fine-tuning: loss", losses, "loss")] if losses else []
     kinds = {"reward": "tone-1", "safety_reward": "tone-2", "helpful_reward": "tone-3"}
     for arm, rows in metrics.items():
-        lines = [
-            Series(kind.replace("_", " "), css, [(r["step"], r[kind]) for r in rows if r.get(kind) is not None])
-            for kind, css in kinds.items()
-        ]
-        lines = [line for line in lines if line.points]
-        if lines:
-            legend = [(line.name, line.css) for line in lines]
-            charts.append((f"Reinforcement learning, {arm}: reward", legend, curves(lines, "step", "reward")))
+        if lines := _series(rows, kinds):
+            charts.append(_chart(f"Reinforcement learning, {arm}: reward", lines, "reward"))
     return charts
 
 
-def held_out_curves(readings: dict[str, list[Row]]) -> list[tuple[str, list[tuple[str, str]], Markup]]:
-    """As `training_curves`: rewards of held-out prompts at the checkpoints, and beside them the truth, if known."""
+def held_out_curves(readings: dict[str, list[Row]]) -> list[Chart]:
+    """Rewards of held-out prompts at the checkpoints, and beside them the truth, if known."""
     kinds = {"safety_reward": "tone-2", "helpful_reward": "tone-3", "right_share": "tone-1"}
-    charts = []
-    for arm, rows in readings.items():
-        lines = [
-            Series(LABELS.get(kind, kind), css, [(row["step"], row[kind]) for row in rows if row[kind] is not None])
-            for kind, css in kinds.items()
-        ]
-        lines = [line for line in lines if line.points]
-        legend = [(line.name, line.css) for line in lines]
-        charts.append((f"{arm}: reward of held-out prompts, and the truth", legend, curves(lines, "step", "share")))
-    return charts
+    return [
+        _chart(f"{arm}: reward of held-out prompts, and the truth", _series(rows, kinds), "share")
+        for arm, rows in readings.items()
+    ]
+
+
+def _series(rows: list[Row], kinds: dict[str, str], names: dict[str, str] = LABELS) -> list[Series]:
+    """A line for each of the `kinds` (key -> css class) that the rows know."""
+    lines = (
+        Series(names.get(kind, kind), css, [(row["step"], row[kind]) for row in rows if row.get(kind) is not None])
+        for kind, css in kinds.items()
+    )
+    return [line for line in lines if line.points]
+
+
+def _chart(title: str, lines: list[Series], y_title: str) -> Chart:
+    return title, [(line.name, line.css) for line in lines], curves(lines, "step", y_title)
 
 
 def talked_into(readings: dict[str, list[Row]]) -> list[Row]:

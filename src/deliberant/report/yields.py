@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from deliberant.evals.statistics import Tally, rate
 from deliberant.generators.types import DUPLICATE, KEPT, MALFORMED, OFF_CATEGORY, OUTCOMES, UNSCORED, Settled
+from deliberant.report.terminal import rate as in_words
+from deliberant.report.terminal import text_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -14,14 +16,14 @@ ALL = "all"
 TITLES = ("asked", "made", MALFORMED, DUPLICATE, OFF_CATEGORY, UNSCORED, KEPT)
 
 
-def yields(found: Settled) -> list[dict[str, Any]]:
+def yields(settled: Settled) -> list[dict[str, Any]]:
     """A row for each generator, then one for all: {generator, asked, made, malformed, ..., kept, value, low, high, n}.
 
     asked = malformed + made, made = duplicate + off-category + unscored + kept. `value` is kept of asked, its interval
     95%, families resampled.
     """
-    everything = [each for outcomes in found.outcomes.values() for each in outcomes]
-    return [_row(name, outcomes) for name, outcomes in {**found.outcomes, ALL: everything}.items()]
+    everything = [outcome for outcomes in settled.outcomes.values() for outcome in outcomes]
+    return [_row(name, outcomes) for name, outcomes in {**settled.outcomes, ALL: everything}.items()]
 
 
 def _row(name: str, outcomes: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -33,17 +35,7 @@ def _row(name: str, outcomes: Sequence[tuple[str, str]]) -> dict[str, Any]:
 
 
 def yields_table(rows: Sequence[dict[str, Any]]) -> "Table":
-    """A rich table of the rows."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from deliberant.report.terminal import rate as words
-
-    built = Table(caption="kept of asked in percent [95% interval]")
-    for title in ("generator", *TITLES, "yield"):
-        built.add_column(title, justify="left" if title == "generator" else "right", no_wrap=True)
-    for row in rows:
-        if row["generator"] == ALL:
-            built.add_section()
-        built.add_row(Text(row["generator"]), *(str(row[title]) for title in TITLES), Text(words(row)))
-    return built
+    """A rich table of the rows, which end with those of all generators."""
+    lines = [[row["generator"], *(str(row[title]) for title in TITLES), in_words(row)] for row in rows]
+    columns = ("generator", *TITLES, "yield")
+    return text_table(columns, [*lines[:-1], None, lines[-1]], "kept of asked in percent [95% interval]")

@@ -15,7 +15,7 @@ from deliberant.review.labels import (
     read_labels,
 )
 from deliberant.review.samples import Entry, Samples, draw
-from deliberant.review.summary import added, summary
+from deliberant.review.summary import summary
 
 __all__ = [
     "COLUMNS",
@@ -23,7 +23,6 @@ __all__ = [
     "Label",
     "Labels",
     "Samples",
-    "added",
     "check_reviewer",
     "current",
     "draw",

@@ -10,8 +10,10 @@ from typing import Any
 
 from deliberant.evals import Estimate, Tally, rate
 from deliberant.evals.agreement import alpha
-from deliberant.evals.agreement import kappa as agreed
+from deliberant.evals.agreement import kappa as cohens_kappa
 from deliberant.evals.statistics import RESAMPLES
+
+NO_TRIAL = Tally(0, 0)
 
 
 @dataclass(frozen=True)
@@ -57,34 +59,33 @@ def rates(pairs: Sequence[Pair]) -> list[Figure]:
         ("precision of reject", lambda pair: pair.judge is False, nobody),
         ("recall of reject", lambda pair: not pair.people, unscored[False]),
     ]
-    found = []
+    figures = []
     for name, applies, missing in kinds:
-        tallies = [Tally(pair.people is pair.judge, 1) if applies(pair) else Tally(0, 0) for pair in scored]
-        found.append(Figure(name, *both(tallies, scored), missing))
-    return found
+        tallies = [Tally(pair.people is pair.judge, 1) if applies(pair) else NO_TRIAL for pair in scored]
+        figures.append(figure(name, tallies, scored, missing))
+    return figures
 
 
-def kappa(pairs: Sequence[Pair], resamples: int = RESAMPLES) -> Figure:
-    """Cohen's kappa of people and judge."""
+def kappa(pairs: Sequence[Pair], reviewer: str | None = None, resamples: int = RESAMPLES) -> Figure:
+    """Cohen's kappa of people and judge, or of one `reviewer` and the judge, on what both have read."""
     scored = [pair for pair in pairs if pair.judge is not None]
-    estimated = [
-        _kappa(scored, weights, resamples) for weights in ([1.0] * len(scored), [pair.weight for pair in scored])
-    ]
-    return Figure("Cohen's kappa", estimated[0], estimated[1], len(pairs) - len(scored))
 
+    def estimate(weights: Sequence[float] | None) -> Estimate:
+        people, judge = [pair.people for pair in scored], [pair.judge for pair in scored]
+        return cohens_kappa(people, judge, [pair.family for pair in scored], weights, resamples)
 
-def reviewer_kappa(pairs: Sequence[Pair], reviewer: str, resamples: int = RESAMPLES) -> Figure:
-    """Cohen's kappa of one reviewer and the judge, on what both have read."""
-    scored = [pair for pair in pairs if pair.judge is not None]
-    found = _kappa(scored, [1.0] * len(scored), resamples)
-    return Figure(f"Cohen's kappa, judge and {reviewer}", found, None, len(pairs) - len(scored))
+    unscored = len(pairs) - len(scored)
+    if reviewer is not None:
+        return Figure(f"Cohen's kappa, judge and {reviewer}", estimate(None), None, unscored)
+    return Figure("Cohen's kappa", estimate(None), estimate([pair.weight for pair in scored]), unscored)
 
 
 def judge_alpha(pairs: Sequence[Pair], resamples: int = RESAMPLES) -> Figure:
     """Krippendorff's alpha of two readers, the people and the judge; it takes no weights."""
     scored = [pair for pair in pairs if pair.judge is not None]
-    found = alpha([(pair.people, pair.judge is True) for pair in scored], [pair.family for pair in scored], resamples)
-    return Figure("Krippendorff's alpha", found, None, len(pairs) - len(scored))
+    words = [(pair.people, pair.judge is True) for pair in scored]
+    estimate = alpha(words, [pair.family for pair in scored], resamples)
+    return Figure("Krippendorff's alpha", estimate, None, len(pairs) - len(scored))
 
 
 def reviewers_alpha(
@@ -98,14 +99,14 @@ def reviewers_alpha(
     for (sample, _), decision in decisions.items():
         read[sample].append(decision)
     several = [sample for sample, words in read.items() if len(words) > 1]
-    found = alpha([read[sample] for sample in several], [families[sample] for sample in several], resamples)
-    return Figure("Krippendorff's alpha", found, None, len(read) - len(several))
+    estimate = alpha([read[sample] for sample in several], [families[sample] for sample in several], resamples)
+    return Figure("Krippendorff's alpha", estimate, None, len(read) - len(several))
 
 
-def both(tallies: Sequence[Tally], pairs: Sequence[Pair]) -> tuple[Estimate, Estimate]:
-    """A rate of the labelled samples and the same weighted to the run."""
-    families = [pair.family for pair in pairs]
-    return rate(tallies, families), rate(tallies, families, weights=[pair.weight for pair in pairs])
+def figure(name: str, tallies: Sequence[Tally], pairs: Sequence[Pair], unscored: int) -> Figure:
+    """A rate of the labelled samples, and the same weighted to the run."""
+    families, weights = [pair.family for pair in pairs], [pair.weight for pair in pairs]
+    return Figure(name, rate(tallies, families), rate(tallies, families, weights=weights), unscored)
 
 
 def confusion(pairs: Sequence[Pair]) -> dict[str, dict[str, int]]:
@@ -117,8 +118,3 @@ def confusion(pairs: Sequence[Pair]) -> dict[str, dict[str, int]]:
         }
         for people in (True, False)
     }
-
-
-def _kappa(scored: Sequence[Pair], weights: Sequence[float], resamples: int) -> Estimate:
-    families = [pair.family for pair in scored]
-    return agreed([pair.people for pair in scored], [pair.judge for pair in scored], families, weights, resamples)

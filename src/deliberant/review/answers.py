@@ -34,8 +34,8 @@ def write_answers(run: "Run", file: Path, number: int) -> int:
 
     `wanted` and `clause` are what the policy asks for. Returns how many there are.
     """
-    found = list(_judged(run))
-    drawn = random.Random(f"{run.recipe.seed} answers").sample(found, len(found))
+    judged = list(_judged(run))
+    drawn = random.Random(f"{run.recipe.seed} answers").sample(judged, len(judged))
     drawn = in_turns(drawn, lambda sample: sample.arm)[:number]
     random.Random(run.recipe.seed).shuffle(drawn)
     table = io.StringIO(newline="")

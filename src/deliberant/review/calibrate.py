@@ -17,18 +17,18 @@ from deliberant.evals import Tally
 from deliberant.evals.statistics import RESAMPLES
 from deliberant.judge import Verdict, minimum
 from deliberant.review.agreement import (
+    NO_TRIAL,
     Figure,
     Pair,
-    both,
     confusion,
+    figure,
     judge_alpha,
     kappa,
     rates,
-    reviewer_kappa,
     reviewers_alpha,
 )
 from deliberant.review.people import Labelled, People
-from deliberant.review.samples import Entry, Samples
+from deliberant.review.samples import Samples
 
 if TYPE_CHECKING:
     from deliberant.util.progress import Progress
@@ -60,14 +60,10 @@ class Calibration:
 
     def json(self) -> dict[str, Any]:
         """The whole as one JSON object."""
+        groups = ("judge", "filter", "reviewers", "clauses")
         return {
-            "threshold": self.threshold,
-            "counts": self.counts,
-            "confusion": self.confusion,
-            **{
-                name: [figure.row() for figure in getattr(self, name)]
-                for name in ("judge", "filter", "reviewers", "clauses")
-            },
+            **{name: getattr(self, name) for name in ("threshold", "counts", "confusion")},
+            **{name: [each.row() for each in getattr(self, name)] for name in groups},
             "min_of_k": [
                 {"k": depth.k, "figures": [figure.row() for figure in depth.figures]} for depth in self.depths
             ],
@@ -83,31 +79,24 @@ def calibrate(
 ) -> Calibration:
     """Every figure. `readings` of the judged samples take the place of the filter's own, to see a larger k."""
     judged = [each for each in people.labelled if each.entry.judged]
-    verdicts = {
-        each.entry.id: (readings or {}).get(each.entry.id, each.readings) for each in people.read if each.entry.judged
-    }
-    said = {name: accepted(found, samples.threshold) for name, found in verdicts.items()}
-    weight = weights(samples.entries, [each.entry for each in people.labelled])
-    pairs = [pair(each, said[each.entry.id], weight) for each in judged]
+    verdicts = {each.entry.id: each.entry.readings for each in people.read if each.entry.judged} | dict(readings or {})
+    decisions = {name: accepted(read, samples.threshold) for name, read in verdicts.items()}
+    pairs = [pair(each, decisions[each.entry.id]) for each in judged]
     names = people.reviewers if len(people.reviewers) > 1 else []
     with progress("intervals", 2 + len(names)) as bar:
-        measured = rates(pairs)
-        for coefficient in (kappa, judge_alpha):
-            measured.append(coefficient(pairs, resamples=resamples))
-            bar.advance()
-        between = []
-        if names:
-            between.append(reviewers_alpha(people.decisions, people.families, resamples=resamples))
+        of_judge = [*rates(pairs), kappa(pairs, resamples=resamples), judge_alpha(pairs, resamples=resamples)]
+        bar.advance(2)
+        between = [reviewers_alpha(people.decisions, people.families, resamples=resamples)] if names else []
         for name in names:
             own = [
-                Pair(each.prompt.family, decision, said[each.entry.id])
+                Pair(each.prompt.family, decision, decisions[each.entry.id])
                 for each in people.read
                 if each.entry.judged and (decision := people.decisions.get((each.entry.id, name))) is not None
             ]
-            between.append(reviewer_kappa(own, name, resamples=resamples))
+            between.append(kappa(own, name, resamples))
             bar.advance()
-    strata = Counter(map(_stratum, samples.entries))
-    covered = {_stratum(each.entry) for each in people.labelled}
+    strata = Counter(entry.stratum for entry in samples.entries)
+    unread = strata.keys() - {each.entry.stratum for each in people.labelled}
     return Calibration(
         threshold=samples.threshold,
         counts={
@@ -115,17 +104,17 @@ def calibrate(
             "not_judged": len(people.labelled) - len(judged),
             "judged": len(judged),
             "readings": sum(map(len, verdicts.values())),
-            "readings_unscored": sum(one.unscored is not None for each in verdicts.values() for one in each),
+            "readings_unscored": sum(one.unscored is not None for read in verdicts.values() for one in read),
             "strata": len(strata),
-            "strata_without_label": len(strata.keys() - covered),
-            "samples_in_strata_without_label": sum(n for stratum, n in strata.items() if stratum not in covered),
+            "strata_without_label": len(unread),
+            "samples_in_strata_without_label": sum(strata[stratum] for stratum in unread),
         },
         confusion=confusion(pairs),
-        judge=measured,
-        filter=rates([pair(each, each.entry.kept, weight) for each in people.labelled]),
+        judge=of_judge,
+        filter=rates([pair(each, each.entry.kept) for each in people.labelled]),
         reviewers=between,
-        clauses=_clauses(people.labelled, verdicts, weight),
-        depths=depths(judged, verdicts, weight, samples.threshold),
+        clauses=_clauses(people.labelled, verdicts),
+        depths=depths(judged, verdicts, samples.threshold),
     )
 
 
@@ -135,9 +124,9 @@ def of_pairs(pairs: Sequence[Pair], threshold: int, counts: dict[str, int]) -> C
     return Calibration(threshold, counts, confusion(pairs), figures, [], [], [], [])
 
 
-def pair(each: Labelled, judge: bool | None, weight: Mapping[Entry, float]) -> Pair:
+def pair(each: Labelled, judge: bool | None = None) -> Pair:
     """A labelled sample beside a decision of the judge or the filter."""
-    return Pair(each.prompt.family, each.people, judge, weight[each.entry])
+    return Pair(each.prompt.family, each.people, judge, each.weight)
 
 
 def accepted(verdicts: Sequence[Verdict], threshold: int) -> bool | None:
@@ -146,23 +135,11 @@ def accepted(verdicts: Sequence[Verdict], threshold: int) -> bool | None:
     return None if score is None else score >= threshold
 
 
-def weights(entries: Sequence[Entry], labelled: Sequence[Entry]) -> dict[Entry, float]:
-    """How many samples of the run each labelled one stands for: those of its stratum, over the labelled ones there.
-
-    People read as many rejected samples as kept ones, or what they please; the run has them in other shares. Holds as
-    far as the labelled samples of a stratum were drawn by chance.
-    """
-    strata, read = Counter(map(_stratum, entries)), Counter(map(_stratum, labelled))
-    return {entry: strata[_stratum(entry)] / read[_stratum(entry)] for entry in labelled}
-
-
-def depths(
-    judged: Sequence[Labelled], verdicts: Verdicts, weight: Mapping[Entry, float], threshold: int
-) -> list[Depth]:
+def depths(judged: Sequence[Labelled], verdicts: Verdicts, threshold: int) -> list[Depth]:
     """The lowest of k readings for every k that each sample has readings for."""
     most = min((len(verdicts[each.entry.id]) for each in judged), default=0)
     return [
-        Depth(k, _depth(judged, [chances(verdicts[each.entry.id], k, threshold) for each in judged], weight))
+        Depth(k, _depth([(each, *chances(verdicts[each.entry.id], k, threshold)) for each in judged]))
         for k in range(1, most + 1)
     ]
 
@@ -179,65 +156,38 @@ def chances(verdicts: Sequence[Verdict], k: int, threshold: int) -> tuple[float,
     return (comb(accepting + unscored, k) - comb(unscored, k)) / ways, 1 - comb(unscored, k) / ways
 
 
-def _depth(
-    judged: Sequence[Labelled], found: Sequence[tuple[float, float]], weight: Mapping[Entry, float]
-) -> list[Figure]:
-    pairs = [pair(each, None, weight) for each in judged]
-    none = Tally(0, 0)
-    kinds = {
-        "accepted": [Tally(accepts, scores) for accepts, scores in found],
-        "agreement": [
-            Tally(accepts if each.people else scores - accepts, scores)
-            for each, (accepts, scores) in zip(judged, found, strict=True)
-        ],
-        "false accept": [
-            none if each.people else Tally(accepts, scores)
-            for each, (accepts, scores) in zip(judged, found, strict=True)
-        ],
-        "false reject": [
-            Tally(scores - accepts, scores) if each.people else none
-            for each, (accepts, scores) in zip(judged, found, strict=True)
-        ],
-    }
-    applies = {"false accept": False, "false reject": True}
-    return [
-        Figure(
-            name,
-            *both(tallies, pairs),
-            round(
-                sum(
-                    1 - scores
-                    for each, (_, scores) in zip(judged, found, strict=True)
-                    if applies.get(name, each.people) is each.people
-                )
-            ),
-        )
-        for name, tallies in kinds.items()
-    ]
+def _depth(judged: Sequence[tuple[Labelled, float, float]]) -> list[Figure]:
+    """Of samples, each with the chances that it is accepted and that it is scored."""
+    pairs, figures = [pair(each) for each, _, _ in judged], []
+    for name, applies in (("accepted", None), ("agreement", None), ("false accept", False), ("false reject", True)):
+        tallies, unscored = [], 0.0
+        for each, accepts, scores in judged:
+            if applies is not None and each.people is not applies:
+                tallies.append(NO_TRIAL)
+                continue
+            rejected = name == "false reject" or (name == "agreement" and not each.people)
+            tallies.append(Tally(scores - accepts if rejected else accepts, scores))
+            unscored += 1 - scores
+        figures.append(figure(name, tallies, pairs, round(unscored)))
+    return figures
 
 
-def _clauses(labelled: Sequence[Labelled], verdicts: Verdicts, weight: Mapping[Entry, float]) -> list[Figure]:
+def _clauses(labelled: Sequence[Labelled], verdicts: Verdicts) -> list[Figure]:
     """Who finds the clause that people say applies: the sample itself, and the reading that decided its score."""
     known = [each for each in labelled if each.clause is not None]
     judged = [each for each in known if each.entry.judged]
-    named = [_deciding(verdicts[each.entry.id]) for each in judged]
-    own = [Tally(each.clause in each.row["cited"], 1) for each in known]
+    deciding = [_deciding(verdicts[each.entry.id]) for each in judged]
+    own = [Tally(each.clause in each.entry.row["cited"], 1) for each in known]
     read = [
-        Tally(one.clause == each.clause, 1) if one is not None else Tally(0, 0)
-        for each, one in zip(judged, named, strict=True)
+        NO_TRIAL if reading is None else Tally(reading.clause == each.clause, 1)
+        for each, reading in zip(judged, deciding, strict=True)
     ]
     return [
-        Figure("sample cites people's clause", *both(own, [pair(each, None, weight) for each in known]), 0),
-        Figure(
-            "judge names people's clause", *both(read, [pair(each, None, weight) for each in judged]), named.count(None)
-        ),
+        figure("sample cites people's clause", own, [pair(each) for each in known], 0),
+        figure("judge names people's clause", read, [pair(each) for each in judged], deciding.count(None)),
     ]
 
 
 def _deciding(verdicts: Sequence[Verdict]) -> Verdict | None:
     """The first reading with the lowest score."""
-    return next((one for one in verdicts if one.score is not None and one.score == minimum(verdicts)), None)
-
-
-def _stratum(entry: Entry) -> tuple[str, bool, bool]:
-    return entry.area, entry.kept, entry.judged
+    return min((one for one in verdicts if one.score is not None), key=lambda one: one.score or 0, default=None)

@@ -7,15 +7,15 @@ begin with. A label whose clauses say comply means that the reply keeps the poli
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from deliberant.judge import Judge, RewardRequest, minimum
+from deliberant.judge import Judge, RewardRequest
 from deliberant.policy import Clause, Policy, spec_view
 from deliberant.prompts.tables import open_table
 from deliberant.prompts.types import Message, Prompt
 from deliberant.review.agreement import Pair
-from deliberant.review.calibrate import Calibration, of_pairs
+from deliberant.review.calibrate import Calibration, accepted, of_pairs
 from deliberant.util.errors import UserError
 from deliberant.util.names import nearest
 
@@ -23,11 +23,9 @@ COLUMNS = {"text": "Example", "answer": "Responses", "label": "Response Label"}
 """Where a golden set has request, reply and label of the reply, unless it is said otherwise."""
 
 
-@dataclass(frozen=True)
-class Golden:
-    """A row. `good`: whether its reply keeps the policy; `request`: what the judge is asked of it."""
+class Golden(NamedTuple):
+    """A row. `request`: what the judge is asked of it; `good`: whether its reply keeps the policy."""
 
-    at: str
     request: RewardRequest
     good: bool
 
@@ -54,28 +52,27 @@ def read_golden(
         categories = tuple(dict.fromkeys(clause.category for clause in clauses))
         prompt = Prompt(record.at, (Message(role="user", content=text),), categories, text)
         request = RewardRequest(prompt, answer, spec_view(policy, categories))
-        rows.append(Golden(record.at, request, clauses[0].style == "comply"))
+        rows.append(Golden(request, clauses[0].style == "comply"))
     if not rows:
         raise UserError(f"{file}: no row has a request, a reply and a label of it; name their columns with --map")
     return rows, without
 
 
 def _labelled(label: str, policy: Policy, at: str) -> list[Clause]:
-    found = [policy.clauses[label]] if label in policy.clauses else []
-    found = found or [clause for id, clause in policy.clauses.items() if id.startswith(label)]
-    if len({clause.style == "comply" for clause in found}) != 1:
-        what = "begins clauses of several styles" if found else "is no clause, nor begins one"
+    clauses = [policy.clauses[label]] if label in policy.clauses else []
+    clauses = clauses or [clause for id, clause in policy.clauses.items() if id.startswith(label)]
+    if len({clause.style == "comply" for clause in clauses}) != 1:
+        what = "begins clauses of several styles" if clauses else "is no clause, nor begins one"
         raise UserError(f"{at}: label '{label}' {what}; {nearest(label, policy.clauses)}")
-    return found
+    return clauses
 
 
 def calibrate_golden(rows: list[Golden], judge: Judge, k: int, threshold: int, seed: int) -> Calibration:
     """The judge's readings, the lowest of k, beside the labels; rows of one request are a family."""
     readings = judge.read([row.request for row in rows], k, seed)
-    scores = [minimum(verdicts) for verdicts in readings]
     pairs = [
-        Pair(row.request.prompt.family, row.good, None if score is None else score >= threshold)
-        for row, score in zip(rows, scores, strict=True)
+        Pair(request.prompt.family, good, accepted(verdicts, threshold))
+        for (request, good), verdicts in zip(rows, readings, strict=True)
     ]
     unscored = sum(verdict.unscored is not None for verdicts in readings for verdict in verdicts)
     counts = {"samples": len(rows), "readings": k * len(rows), "readings_unscored": unscored}

@@ -10,7 +10,7 @@ not come twice.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,11 @@ from deliberant.evals import Estimate, Tally, difference
 from deliberant.judge import CLAUSE_HINT, Verdict, shows_clauses
 from deliberant.policy import Clause, Policy
 from deliberant.prompts import STYLES, Hint
-from deliberant.review.agreement import Figure, both
-from deliberant.review.calibrate import accepted, pair, weights
+from deliberant.review.agreement import NO_TRIAL, Figure, figure
+from deliberant.review.calibrate import accepted, pair
 from deliberant.review.people import Labelled, People
 from deliberant.review.readings import read_again
-from deliberant.review.samples import Entry, Samples
+from deliberant.review.samples import Samples
 from deliberant.util.errors import UserError
 from deliberant.util.files import fingerprint
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from deliberant.run.run import Run
 
 SOURCE = "calibration"
+Readings = Sequence[Verdict]
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,6 @@ class Effect:
     hint: str
     figures: list[Figure]
     more_flips: Estimate | None
-
-    @property
-    def beyond_chance(self) -> list[Figure]:
-        """`more_flips` as a figure."""
-        return [Figure("flips more than a second reading", self.more_flips, None, 0)] if self.more_flips else []
 
 
 @dataclass(frozen=True)
@@ -105,25 +101,24 @@ def hinted(run: "Run", samples: Samples, people: People, k: int) -> Hinted:
         given["right style"][name] = (Hint(SOURCE, right.style),)
         given["wrong style"][name] = (Hint(SOURCE, others[chance % 2]),)
         if no_clauses is None:
-            wrong = _wrong_clause(right, each.row["categories"], samples.policy, chance)
+            wrong = _wrong_clause(right, each.entry.row["categories"], samples.policy, chance)
             restyled += wrong.style != right.style
             given["right clause"][name] = (Hint(SOURCE, right.style, clause=right.id),)
             given["wrong clause"][name] = (Hint(SOURCE, wrong.style, clause=wrong.id),)
+    seed = run.recipe.seed + 1
     none: dict[str, tuple[Hint, ...]] = {each.entry.id: () for each in known}
-    prompts = {each.prompt.id: each.prompt for each in known}
-    rows, seed = [each.row for each in known], run.recipe.seed + 1
-    plain = read_again(run, "no-hint", rows, prompts, k, seed, none)
-    found = {"none, other seed": read_again(run, "no-hint-again", rows, prompts, k, seed + 1, none)}
+    plain = read_again(run, "no-hint", known, k, seed, none)
+    read = {"none, other seed": read_again(run, "no-hint-again", known, k, seed + 1, none)}
     for kind, hints in given.items():
-        found[kind] = read_again(run, kind.replace(" ", "-"), rows, prompts, k, seed, hints)
-    weight = weights(samples.entries, [each.entry for each in people.labelled])
+        read[kind] = read_again(run, kind.replace(" ", "-"), known, k, seed, hints)
     effects: list[Effect] = []
     base: list[Tally] = []
-    for name, verdicts in found.items():
-        flips = [_flip(plain[each.entry.id], verdicts[each.entry.id], samples.threshold) for each in known]
-        figures = _effect(known, plain, verdicts, weight, samples.threshold, flips)
-        families = [each.prompt.family for each in known]
-        effects.append(Effect(name, figures, difference(flips, base, families) if base else None))
+    families = [each.prompt.family for each in known]
+    for kind, verdicts in read.items():
+        readings = [(each, plain[each.entry.id], verdicts[each.entry.id]) for each in known]
+        flips = [_flip(before, after, samples.threshold) for _, before, after in readings]
+        more = difference(flips, base, families) if base else None
+        effects.append(Effect(kind, _effect(readings, flips, samples.threshold), more))
         base = base or flips
     return Hinted(len(known), k, len(judged) - len(known), restyled, no_clauses, effects)
 
@@ -136,42 +131,36 @@ def _wrong_clause(right: Clause, shown: Sequence[str], policy: Policy, chance: i
     return alike[chance % len(alike)]
 
 
-def _flip(before: Sequence[Verdict], after: Sequence[Verdict], threshold: int, was: bool | None = None) -> Tally:
+def _flip(before: Readings, after: Readings, threshold: int, was: bool | None = None) -> Tally:
     """Whether the decision changes; no trial where either has no score, or the first was not `was`."""
     first, second = accepted(before, threshold), accepted(after, threshold)
     if first is None or second is None or (was is not None and first is not was):
-        return Tally(0, 0)
+        return NO_TRIAL
     return Tally(first is not second, 1)
 
 
 def _effect(
-    known: Sequence[Labelled],
-    plain: Mapping[str, Sequence[Verdict]],
-    verdicts: Mapping[str, Sequence[Verdict]],
-    weight: Mapping[Entry, float],
-    threshold: int,
-    flips: Sequence[Tally],
+    readings: Sequence[tuple[Labelled, Readings, Readings]], flips: Sequence[Tally], threshold: int
 ) -> list[Figure]:
-    pairs = [pair(each, None, weight) for each in known]
-    both_read = [(plain[each.entry.id], verdicts[each.entry.id]) for each in known]
-    lost = sum(not flip.trials for flip in flips)
-    figures = [Figure("verdict flips", *both(flips, pairs), lost)]
+    """Of samples with what the judge said of them without a hint, and with one."""
+    pairs = [pair(each) for each, _, _ in readings]
+    figures = [figure("verdict flips", flips, pairs, sum(not flip.trials for flip in flips))]
+    decided = [(accepted(before, threshold), accepted(after, threshold)) for _, before, after in readings]
     for name, was in (("accept turns to reject", True), ("reject turns to accept", False)):
-        turned = [_flip(before, after, threshold, was) for before, after in both_read]
-        missing = sum(accepted(b, threshold) is was and accepted(a, threshold) is None for b, a in both_read)
-        figures.append(Figure(name, *both(turned, pairs), missing))
-    decided = [accepted(after, threshold) for _, after in both_read]
+        turned = [_flip(before, after, threshold, was) for _, before, after in readings]
+        figures.append(figure(name, turned, pairs, decided.count((was, None))))
     right = [
-        Tally(0, 0) if one is None else Tally(one is each.people, 1) for each, one in zip(known, decided, strict=True)
+        NO_TRIAL if after is None else Tally(after is each.people, 1)
+        for (each, _, _), (_, after) in zip(readings, decided, strict=True)
     ]
-    figures.append(Figure("agrees with people", *both(right, pairs), decided.count(None)))
-    named = [[one.clause for one in after if one.score is not None] for _, after in both_read]
-    theirs = [Tally(names.count(each.clause), len(names)) for each, names in zip(known, named, strict=True)]
-    missing = sum(one.score is None for _, after in both_read for one in after)
-    figures.append(Figure("readings that name people's clause", *both(theirs, pairs), missing))
-    said = [[one.agrees for one in after] for _, after in both_read]
-    if any(word is not None for words in said for word in words):
-        against = [Tally(words.count(False), len(words) - words.count(None)) for words in said]
-        silent = sum(words.count(None) for words in said)
-        figures.append(Figure("readings that disagree with the hint", *both(against, pairs), silent))
+    figures.append(figure("agrees with people", right, pairs, sum(after is None for _, after in decided)))
+    scored = [(each, [one for one in after if one.score is not None]) for each, _, after in readings]
+    theirs = [Tally(sum(one.clause == each.clause for one in ones), len(ones)) for each, ones in scored]
+    unscored = sum(one.score is None for _, _, after in readings for one in after)
+    figures.append(figure("readings that name people's clause", theirs, pairs, unscored))
+    words = [[one.agrees for one in after] for _, _, after in readings]
+    if any(word is not None for said in words for word in said):
+        against = [Tally(said.count(False), len(said) - said.count(None)) for said in words]
+        silent = sum(said.count(None) for said in words)
+        figures.append(figure("readings that disagree with the hint", against, pairs, silent))
     return figures

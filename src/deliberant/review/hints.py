@@ -12,7 +12,6 @@ see it in several clauses; then the hint names none.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from deliberant.policy import Clause
 from deliberant.prompts import Hint, Prompt
@@ -43,10 +42,6 @@ class Account:
     stale: int = 0
     styles: Counter[str] = field(default_factory=Counter)
 
-    def row(self) -> dict[str, Any]:
-        """As JSON."""
-        return {**vars(self), "styles": dict(self.styles)}
-
 
 def with_hints(
     prompts: Iterable[Prompt], samples: Samples, labels: Sequence[Label], account: Account, least: float = 1.0
@@ -63,7 +58,7 @@ def with_hints(
     words: Words = defaultdict(lambda: defaultdict(set))
     for (name, reviewer), label in counted.items():
         entry = samples.by_id[name]
-        clause = meant(label, samples.row(entry)["cited"], samples.policy)
+        clause = meant(label, entry.row["cited"], samples.policy)
         words[entry.prompt_id][reviewer] |= {samples.policy.clauses[clause]} if clause else set()
     for prompt in prompts:
         account.prompts += 1

@@ -4,22 +4,23 @@ A later row of the same reviewer for the same sample counts. Each row has the ha
 text, so that a label never speaks of another text than the one that was read.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from filelock import FileLock
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from deliberant.prompts.lines import lines
 from deliberant.prompts.rows import json_object
 from deliberant.prompts.tables import open_table
 from deliberant.review.samples import Entry, Samples
 from deliberant.util.errors import UserError
-from deliberant.util.files import append_durably, json_line, no_pipe, writing
+from deliberant.util.files import append_durably, json_line, writing
 from deliberant.util.mistakes import first_mistake
-from deliberant.util.names import nearest, whole
+from deliberant.util.names import nearest
 
 Decision = Literal["accept", "reject"]
 COLUMNS = ("sample_id", "decision", "reviewer", "clause", "comment", "time", "blind", "policy", "sample")
@@ -35,23 +36,17 @@ def _name(text: str) -> str:
     return text.strip()
 
 
-def _comment(text: str) -> str:
-    if len(text) > LONGEST:
-        raise ValueError(f"a comment has at most {LONGEST} letters; shorten it")
-    return whole(text)
-
-
 def _moment(text: str) -> datetime:
     """Without a zone it is UTC."""
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is no ISO 8601 time; write it as 2026-11-25T09:30:00+00:00") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _time(text: str) -> str:
-    try:
-        _moment(text)
-    except ValueError:
-        raise ValueError(f"{text[:40]!r} is no ISO 8601 time; write it as 2026-11-25T09:30:00+00:00") from None
+    _moment(text)
     return text
 
 
@@ -68,7 +63,7 @@ class Label(BaseModel):
     reviewer: Annotated[str, AfterValidator(_name)]
     decision: Decision
     clause: str | None = None
-    comment: Annotated[str, AfterValidator(_comment)] = ""
+    comment: Annotated[str, StringConstraints(max_length=LONGEST)] = ""
     time: Annotated[str, AfterValidator(_time)]
     blind: bool | None = None
     policy: str
@@ -78,11 +73,6 @@ class Label(BaseModel):
     def content(self) -> tuple[object, ...]:
         """What the label says, without when it was said."""
         return (self.decision, self.clause, self.comment, self.policy, self.sample)
-
-    @property
-    def moment(self) -> datetime:
-        """When it was said."""
-        return _moment(self.time)
 
 
 def new_label(samples: Samples, entry: Entry, given: dict[str, Any], here: str) -> Label:
@@ -111,12 +101,12 @@ class Labels:
         """
         if not self.path.exists():
             return []
-        found = []
+        labels = []
         for number, data in lines(self.path):
             if data.endswith(b"\n"):
                 here = f"{self.path}:{number}"
-                found.append(_label(json_object(data, here), here))
-        return found
+                labels.append(_label(json_object(data, here), here))
+        return labels
 
     def append(self, labels: Sequence[Label]) -> None:
         """One write, one fsync. RunError on a full disk, which leaves what was there before."""
@@ -125,16 +115,15 @@ class Labels:
         with writing(self.path, "the labels before are kept"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path.parent / ".lock"):  # several reviewers, each with a process, may write at once
-                self._drop_torn_row()
+                if self.path.exists() and not (stored := self.path.read_bytes()).endswith(b"\n"):
+                    os.truncate(self.path, stored.rfind(b"\n") + 1)  # a row that a kill cut short
                 append_durably(self.path, b"".join(json_line(label) for label in labels))
 
-    def _drop_torn_row(self) -> None:
-        if not self.path.exists():
-            return
-        data = self.path.read_bytes()
-        if data and not data.endswith(b"\n"):
-            with self.path.open("r+b") as file:
-                file.truncate(data.rfind(b"\n") + 1)
+    def add(self, labels: Sequence[Label]) -> tuple[int, int]:
+        """Append those that say something new, so a file can be imported twice; how many they and older ones are."""
+        new, older = news(self.read(), labels)
+        self.append(new)
+        return len(new), older
 
 
 class Account(NamedTuple):
@@ -151,11 +140,8 @@ def read_labels(file: Path, samples: Samples, reviewer: str) -> Account:
     `reviewer` stands in where the file names none. UserError with file and line for the first mistake, an unknown
     sample among them.
     """
-    no_pipe(file)
-    if not file.is_file():
-        raise UserError(f"{file}: there is no such file; give a .jsonl, .csv, .tsv or .parquet file of labels")
     table = open_table(str(file))
-    found, unused, unnamed = [], set(table.columns or ()) - set(COLUMNS), 0
+    read, unused, unnamed = [], set(table.columns or ()) - set(COLUMNS), 0
     if table.columns is not None and (missing := [name for name in NEEDED if name not in table.columns]):
         raise UserError(f"{table.at}: has no column {missing[0]}; {EACH_ROW}")
     for at, values in table.records(COLUMNS):
@@ -175,8 +161,8 @@ def read_labels(file: Path, samples: Samples, reviewer: str) -> Account:
                 raise UserError(f"{at}: blind: unknown value {blind!r}; known are: true, false")
             given["blind"] = words[blind.lower()]
         unnamed += "reviewer" not in given
-        found.append(new_label(samples, samples.by_id[name], {"reviewer": reviewer, **given}, at))
-    return Account(found, sorted(unused), unnamed)
+        read.append(new_label(samples, samples.by_id[name], {"reviewer": reviewer, **given}, at))
+    return Account(read, sorted(unused), unnamed)
 
 
 def latest(labels: Iterable[Label]) -> dict[tuple[str, str], Label]:
@@ -186,14 +172,14 @@ def latest(labels: Iterable[Label]) -> dict[tuple[str, str], Label]:
 
 def current(labels: Iterable[Label], samples: Samples) -> tuple[dict[tuple[str, str], Label], int]:
     """The labels that count and speak of this run's texts, and how many speak of others and are left out."""
-    found = latest(labels)
+    last = latest(labels)
     kept = {
         key: label
-        for key, label in found.items()
+        for key, label in last.items()
         if (entry := samples.by_id.get(label.sample_id))
         and (label.policy, label.sample) == (samples.policy.hash, entry.hash)
     }
-    return kept, len(found) - len(kept)
+    return kept, len(last) - len(kept)
 
 
 def news(stored: Sequence[Label], labels: Iterable[Label]) -> tuple[list[Label], int]:
@@ -205,7 +191,7 @@ def news(stored: Sequence[Label], labels: Iterable[Label]) -> tuple[list[Label],
     for label in labels:
         key = (label.sample_id, label.reviewer)
         known = last.get(key)
-        if known is not None and known.content != label.content and label.moment < known.moment:
+        if known is not None and known.content != label.content and _moment(label.time) < _moment(known.time):
             older += 1
         elif known is None or (known.content != label.content and label not in before):
             last[key] = label

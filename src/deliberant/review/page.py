@@ -8,10 +8,10 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from deliberant.policy import cited
-from deliberant.report.templates import linked
+from deliberant.report.templates import linked, template_environment
 from deliberant.review.labels import LONGEST
 from deliberant.review.samples import Entry
 from deliberant.review.session import SHOWN, Session, View
@@ -25,13 +25,7 @@ MESSAGE = """\
 @cache
 def environment() -> Environment:
     """Our own templates, and the report's for its style."""
-    return Environment(
-        loader=ChoiceLoader([PackageLoader("deliberant.review", "."), PackageLoader("deliberant.report", ".")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return template_environment("deliberant.review", "deliberant.report")
 
 
 def render(session: Session, view: View, token: str, nonce: str) -> str:
@@ -50,8 +44,9 @@ def render(session: Session, view: View, token: str, nonce: str) -> str:
     }
     if session.entries:
         entry = session.entries[view.at]
-        if session.left(view) is None and not session.fits(entry, view):
-            values["note"] = f"Nothing {'undecided is left' if view.show == SHOWN[0] else 'fits'} with these filters."
+        nothing = session.left(view) is None and not session.fits(entry, view)
+        words = "Nothing undecided is left" if view.show == SHOWN[0] else "Nothing fits"
+        values["note"] = f"{words} with these filters." if nothing else None
         values["links"] = {
             "k": _link(session.next(view, -1), view),
             "j": _link(session.next(replace(view, show="all") if view.show == SHOWN[0] else view), view),
@@ -67,21 +62,19 @@ def message(text: str, base: str) -> str:
 
 
 def _sample(session: Session, entry: Entry) -> dict[str, Any]:
-    row, label, clauses = session.samples.row(entry), session.decided.get(entry.id), session.samples.policy.clauses
-    named = [*row["cited"], *cited(row["answer"]), *([label.clause] if label and label.clause else [])]
-    names = list(dict.fromkeys(named))
+    row, label, policy = entry.row, session.decided.get(entry.id), session.samples.policy
+    corrected = [label.clause] if label and label.clause else []
+    names = dict.fromkeys([*row["cited"], *cited(row["answer"]), *corrected])
     return {
         "entry": entry,
         "row": row,
         "prompt": session.prompts[entry.prompt_id],
         "label": label,
         "open": session.open(entry),
-        "clauses": [clauses[name] for name in names if name in clauses],
-        "unknown": [name for name in names if name not in clauses],
-        "linked": lambda text: linked(text, clauses),
-        "categories": sorted(
-            session.samples.policy.categories, key=lambda category: category.id not in entry.categories
-        ),
+        "clauses": [policy.clauses[name] for name in names if name in policy.clauses],
+        "unknown": [name for name in names if name not in policy.clauses],
+        "linked": lambda text: linked(text, policy.clauses),
+        "categories": sorted(policy.categories, key=lambda category: category.id not in entry.categories),
     }
 
 

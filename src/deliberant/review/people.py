@@ -8,37 +8,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from deliberant.judge import Verdict
 from deliberant.policy import Policy
 from deliberant.prompts import Prompt
 from deliberant.review.labels import Label, current
 from deliberant.review.samples import Entry, Samples
 from deliberant.util.errors import UserError
-from deliberant.util.files import Row
 
 Word = TypeVar("Word", bool, str)
 
 
 @dataclass(frozen=True)
 class Read:
-    """One sample that somebody has read."""
+    """One sample that somebody has read, and its prompt."""
 
     entry: Entry
-    row: Row
     prompt: Prompt
-
-    @property
-    def readings(self) -> list[Verdict]:
-        """The judge's, as the filter left them."""
-        return [Verdict(**verdict) for verdict in self.row["verdicts"]]
 
 
 @dataclass(frozen=True)
 class Labelled(Read):
-    """One sample on which people agree. `clause`: the one they say applies, None where they do not say or disagree."""
+    """One sample on which people agree. `clause`: the one they say applies, None where they do not say or disagree.
+
+    `weight`: how many samples of the run it stands for, which are those of its stratum over the labelled ones there.
+    People read as many rejected samples as kept ones, or what they please; the run has them in other shares. The weight
+    holds as far as the labelled samples of a stratum were drawn by chance.
+    """
 
     people: bool
     clause: str | None
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ class People:
             "samples": len(self.read),
             "conflicting": len(self.read) - len(self.labelled),
             "clause_known": len(known),
-            "clause_corrected": sum(each.clause not in each.row["cited"] for each in known),
+            "clause_corrected": sum(each.clause not in each.entry.row["cited"] for each in known),
         }
 
 
@@ -103,14 +101,17 @@ def people_of(samples: Samples, labels: Sequence[Label]) -> People:
         by_sample[name].append(label)
     entries = [samples.by_id[name] for name in by_sample]
     prompts = samples.prompts(entries)
-    read, labelled = [Read(entry, samples.row(entry), prompts[entry.prompt_id]) for entry in entries], []
-    for each in read:
-        mine, cited = by_sample[each.entry.id], each.row["cited"]
-        accepts = majority([label.decision == "accept" for label in mine])
-        if accepts is not None:
-            named = [clause for label in mine if (clause := meant(label, cited, samples.policy))]
-            labelled.append(Labelled(each.entry, each.row, each.prompt, accepts, majority(named)))
-    return People(read, labelled, counted, stale)
+    accepts = {name: majority([label.decision == "accept" for label in mine]) for name, mine in by_sample.items()}
+    agreed = Counter(entry.stratum for entry in entries if accepts[entry.id] is not None)
+    strata = Counter(entry.stratum for entry in samples.entries)
+    labelled = []
+    for entry in entries:
+        if (decision := accepts[entry.id]) is not None:
+            meanings = (meant(label, entry.row["cited"], samples.policy) for label in by_sample[entry.id])
+            clause = majority([clause for clause in meanings if clause])
+            weight = strata[entry.stratum] / agreed[entry.stratum]
+            labelled.append(Labelled(entry, prompts[entry.prompt_id], decision, clause, weight))
+    return People([Read(entry, prompts[entry.prompt_id]) for entry in entries], labelled, counted, stale)
 
 
 def meant(label: Label, cited: Sequence[str], policy: Policy) -> str | None:

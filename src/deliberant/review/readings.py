@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from deliberant.judge import FilterRequest, Verdict
 from deliberant.policy import spec_view
-from deliberant.prompts import Hint, Prompt
+from deliberant.prompts import Hint
+from deliberant.review.people import Read
 from deliberant.util.files import Row, fingerprint, read_rows
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 def read_again(
     run: "Run",
     what: str,
-    rows: Sequence[Row],
-    prompts: Mapping[str, Prompt],
+    read: Sequence[Read],
     k: int,
     seed: int,
     hints: Mapping[str, tuple[Hint, ...]] | None = None,
@@ -31,8 +31,9 @@ def read_again(
     `hints`: by sample, for each of them, in place of the prompt's own. UserError where another process works here.
     """
     judge = run.judge("filter")
-    rows = sorted(rows, key=lambda row: str(row["id"]))
-    shown = {row["id"]: prompts[row["prompt_id"]] for row in rows}
+    rows = sorted((each.entry.row for each in read), key=lambda row: str(row["id"]))
+    prompts = {each.entry.id: each.prompt for each in read}
+    shown = {row["id"]: prompts[row["id"]] for row in rows}
     if hints is not None:
         shown = {name: replace(prompt, hints=hints[name]) for name, prompt in shown.items()}
     inputs: dict[str, Any] = {
@@ -59,10 +60,10 @@ def read_again(
                 for row, verdicts in zip(chunk, judge.read(requests, k, seed), strict=True)
             ]
 
-        found = run.in_chunks(folder, "readings.jsonl", rows, run.recipe.filter.chunk, work)
-        verdicts = [verdict for row in found for verdict in row["verdicts"]]
+        done = run.in_chunks(folder, "readings.jsonl", rows, run.recipe.filter.chunk, work)
+        verdicts = [verdict for row in done for verdict in row["verdicts"]]
         unscored = sum(verdict["unscored"] is not None for verdict in verdicts)
-        folder.finish(["readings.jsonl"], {"samples": len(found), "readings": len(verdicts), "unscored": unscored})
+        folder.finish(["readings.jsonl"], {"samples": len(done), "readings": len(verdicts), "unscored": unscored})
     return {
         row["sample_id"]: [Verdict(**verdict) for verdict in row["verdicts"]]
         for row in read_rows(folder.dir / "readings.jsonl")

@@ -1,33 +1,30 @@
-"""A run's samples as people read them: both files of the filter, an index in memory, texts on disk."""
+"""A run's samples as people read them: both files of the filter."""
 
-import json
 import random
-from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from deliberant.judge import Verdict
 from deliberant.policy import load_policy
 from deliberant.prompts import Prompt, read_prompts
 from deliberant.run.folder import finished, sft_file
 from deliberant.run.run import NOTE
 from deliberant.util.errors import RunError, UserError
-from deliberant.util.files import Row, fingerprint
+from deliberant.util.files import Row, fingerprint, read_rows
+from deliberant.util.turns import in_turns
 
-FILES = (("kept.jsonl", True), ("rejected.jsonl", False))
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
-    """One sample without its text. `judged`: the judge read it; `hash`: fingerprint of its text."""
+    """One sample. `hash`: fingerprint of its text; `row`: the whole of it, as filter left it."""
 
     id: str
     prompt_id: str
     categories: tuple[str, ...]
     kept: bool
-    judged: bool
     hash: str
-    offset: int
+    row: Row = field(compare=False, repr=False)
 
     @property
     def fate(self) -> str:
@@ -39,12 +36,27 @@ class Entry:
         """Its categories as one word."""
         return "+".join(self.categories)
 
+    @property
+    def readings(self) -> list[Verdict]:
+        """The judge's; none where the filter rejected the sample without asking it."""
+        return [Verdict(**verdict) for verdict in self.row["verdicts"]]
+
+    @property
+    def judged(self) -> bool:
+        """Whether the judge read it."""
+        return bool(self.row["verdicts"])
+
+    @property
+    def stratum(self) -> tuple[str, bool, bool]:
+        """What a draw is even over, and weights undo."""
+        return self.area, self.kept, self.judged
+
 
 class Samples:
     """The samples of a run whose filter has finished; `threshold` and `k` are the filter's."""
 
     def __init__(self, root: Path) -> None:
-        """Index both files. UserError where `root` is no such run, RunError where its files are damaged."""
+        """UserError where `root` is no such run, RunError where its files are damaged."""
         if not (root / NOTE).is_file():
             raise UserError(f"{root}: is no run folder (it has no {NOTE}); give a folder below runs/")
         manifest = finished(root, "filter")
@@ -54,24 +66,21 @@ class Samples:
         self.threshold: int = manifest["inputs"]["filter"]["threshold"]
         self.k: int = manifest["inputs"]["filter"]["k"]
         self.policy = load_policy(root / "policy")
-        self.entries = [entry for file, kept in FILES for entry in _index(root / "filter" / file, kept)]
+        self.entries = [
+            Entry(row["id"], row["prompt_id"], tuple(row["categories"]), kept, fingerprint(row["text"]), row)
+            for file, kept in (("kept.jsonl", True), ("rejected.jsonl", False))
+            for row in read_rows(root / "filter" / file)
+        ]
         self.by_id = {entry.id: entry for entry in self.entries}
-
-    def row(self, entry: Entry) -> Row:
-        """The sample itself, as filter left it."""
-        with (self.root / "filter" / FILES[not entry.kept][0]).open("rb") as file:
-            file.seek(entry.offset)
-            row: Row = json.loads(file.readline())
-            return row
 
     def prompts(self, entries: Collection[Entry]) -> dict[str, Prompt]:
         """The prompts of some samples by id; RunError where one is missing."""
         wanted = {entry.prompt_id for entry in entries}
         path = sft_file(self.root)
-        found = {prompt.id: prompt for prompt in read_prompts(path) if prompt.id in wanted}
-        if missing := sorted(wanted - found.keys()):
+        prompts = {prompt.id: prompt for prompt in read_prompts(path) if prompt.id in wanted}
+        if missing := sorted(wanted - prompts.keys()):
             raise RunError(f"{path}: prompt '{missing[0]}' is not there; restore it")
-        return found
+        return prompts
 
 
 def draw(entries: Sequence[Entry], n: int | None, seed: int) -> list[Entry]:
@@ -81,27 +90,7 @@ def draw(entries: Sequence[Entry], n: int | None, seed: int) -> list[Entry]:
     enough; calibration weighs them back. A smaller draw with the same seed is part of a larger one.
     """
     rng = random.Random(seed)
-    strata: dict[tuple[str, bool], list[Entry]] = defaultdict(list)
-    for entry in sorted(entries, key=lambda each: each.id):
-        strata[entry.area, entry.kept].append(entry)
-    for stratum in strata.values():
-        rng.shuffle(stratum)
-    rounds = range(max(map(len, strata.values()), default=0))
-    turns = [strata[key][place] for place in rounds for key in sorted(strata) if place < len(strata[key])]
-    drawn = turns[:n]
+    shuffled = rng.sample(sorted(entries, key=lambda entry: entry.id), len(entries))
+    drawn = in_turns(shuffled, lambda entry: (entry.area, entry.kept))[:n]
     rng.shuffle(drawn)
     return drawn
-
-
-def _index(path: Path, kept: bool) -> list[Entry]:
-    entries, offset = [], 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise RunError(f"{path}:{number}: no JSON ({error}); delete filter/ and run it again") from error
-            names = (row["id"], row["prompt_id"], tuple(row["categories"]))
-            entries.append(Entry(*names, kept, bool(row["verdicts"]), fingerprint(row["text"]), offset))
-            offset += len(line)
-    return entries

@@ -28,7 +28,7 @@ class View:
     @property
     def query(self) -> str:
         """The view as the page's URL carries it."""
-        return urlencode({"at": self.at, "category": self.category, "fate": self.fate, "show": self.show})
+        return urlencode(vars(self))
 
 
 class Session:
@@ -44,7 +44,7 @@ class Session:
         self.reviewer = check_reviewer(reviewer)
         self.blind = blind
         self.prompts = samples.prompts(self.entries)
-        self._ids = {entry.id for entry in self.entries}
+        self.by_id = {entry.id: entry for entry in self.entries}
         self.decided: dict[str, Label] = {
             name: label for (name, who), label in current(labels.read(), samples)[0].items() if who == self.reviewer
         }
@@ -62,17 +62,14 @@ class Session:
 
     def view(self, query: Mapping[str, str]) -> View:
         """The view that a URL asks for; what it asks for in vain is left out."""
-        at, fate, show = query.get("at", ""), query.get("fate", ""), query.get("show", "")
-        found = View(
-            int(at) if at.isascii() and at.isdigit() and len(at) < 10 else -1,
-            query.get("category", "") if query.get("category") in self.areas else "",
+        category, fate, show = (query.get(name, "") for name in ("category", "fate", "show"))
+        view = View(
+            next((place for place in range(len(self.entries)) if str(place) == query.get("at")), -1),
+            category if category in self.areas else "",
             fate if fate in ("kept", "rejected") else "",
             show if show in SHOWN else SHOWN[0],
         )
-        if not 0 <= found.at < len(self.entries):
-            first = self.next(replace(found, at=-1))
-            found = replace(found, at=first if first is not None else 0)
-        return found
+        return view if view.at >= 0 else replace(view, at=self.next(view) or 0)
 
     def open(self, entry: Entry) -> bool:
         """Whether the judge's word on a sample may be seen."""
@@ -85,8 +82,8 @@ class Session:
 
     def left(self, view: View) -> int | None:
         """Where to go after a decision: the next sample of the view, from the start again behind the last."""
-        found = self.next(view)
-        return found if found is not None else self.next(replace(view, at=-1))
+        place = self.next(view)
+        return place if place is not None else self.next(replace(view, at=-1))
 
     def fits(self, entry: Entry, view: View, back: bool = False) -> bool:
         """Whether a sample belongs to the view; going `back`, decided ones belong to the undecided, too."""
@@ -102,8 +99,8 @@ class Session:
     def decide(self, form: Mapping[str, str]) -> Label:
         """Store the decision of a submitted form. UserError for a form that is not ours, RunError on a full disk."""
         with self._lock:
-            entry = self.samples.by_id.get(form.get("sample_id", ""))
-            if entry is None or entry.id not in self._ids:
+            entry = self.by_id.get(form.get("sample_id", ""))
+            if entry is None:
                 raise UserError("the form names no sample of this session; go back and reload the page")
             given = {
                 "reviewer": self.reviewer,

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from deliberant.review.labels import Label, Labels, current, latest, news
+from deliberant.review.labels import Label, current, latest
 from deliberant.review.samples import Samples
 
 
@@ -34,10 +34,3 @@ def summary(samples: Samples, labels: Sequence[Label]) -> dict[str, Any]:
             if (mine := [label for label in counted.values() if label.reviewer == name])
         },
     }
-
-
-def added(store: Labels, labels: Sequence[Label]) -> tuple[int, int]:
-    """Append the labels that say something new, so a file can be imported twice; how many they and older ones are."""
-    new, older = news(store.read(), labels)
-    store.append(new)
-    return len(new), older

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from deliberant.evals import Estimate
+from deliberant.report.terminal import rate, text_table
 from deliberant.review.agreement import Figure
 from deliberant.review.calibrate import Calibration
 from deliberant.review.hinted import Hinted
@@ -14,52 +15,50 @@ if TYPE_CHECKING:
 COEFFICIENTS = ("Cohen's kappa", "Krippendorff's alpha")
 
 
-def calibration_tables(found: Calibration) -> "Iterator[Table]":
+def calibration_tables(calibration: Calibration) -> "Iterator[Table]":
     """What the labels are, who decided what, the figures, and k."""
-    from rich.table import Table
-
-    built = Table("people", *(f"judge: {name}" for name in ("accept", "reject", "unscored")))
-    for people, judge in found.confusion.items():
-        built.add_row(people, *map(str, judge.values()))
-    yield built
-    yield _figures(
-        "of",
-        {"judge": found.judge, "filter": found.filter, "reviewers": found.reviewers, "clauses": found.clauses},
-        ["percent [95% interval] n, coefficients from -1 to 1; the run: weighted by category, kept or rejected"],
-    )
-    if found.depths:
-        built = Table("lowest of", caption="the run: percent [95% interval] n of labelled samples")
-        for figure in found.depths[0].figures:
-            built.add_column(figure.name, justify="right", no_wrap=True)
-        for depth in found.depths:
-            built.add_row(f"{depth.k}", *(_rate(figure.run or figure.labelled) for figure in depth.figures))
-        yield built
+    decisions = ([people, *map(str, judge.values())] for people, judge in calibration.confusion.items())
+    yield text_table(("people", "judge: accept", "judge: reject", "judge: unscored"), decisions)
+    groups = {name: getattr(calibration, name) for name in ("judge", "filter", "reviewers", "clauses")}
+    caption = "percent [95% interval] n, coefficients from -1 to 1; the run: weighted by category, kept or rejected"
+    yield _figures("of", groups, caption)
+    if calibration.depths:
+        heads = ("lowest of", *(figure.name for figure in calibration.depths[0].figures))
+        lines = (
+            [f"{depth.k}", *(rate(vars(each.run or each.labelled)) for each in depth.figures)]
+            for depth in calibration.depths
+        )
+        yield text_table(heads, lines, "the run: percent [95% interval] n of labelled samples")
 
 
-def hinted_table(found: Hinted) -> "Table":
+def hinted_table(result: Hinted) -> "Table":
     """What hints do, one section for each kind."""
-    notes = [f"{found.n} samples, {found.k} readings each, beside a first reading without a hint"]
-    if found.restyled:
-        notes.append(f"of {found.restyled} the wrong clause has a wrong style, too: no other one has the right style")
-    if found.no_clauses:
-        notes.append(f"no hints of clauses: {found.no_clauses}")
-    return _figures("hint", {each.hint: [*each.figures, *each.beyond_chance] for each in found.effects}, notes)
+    notes = [f"{result.n} samples, {result.k} readings each, beside a first reading without a hint"]
+    if result.restyled:
+        notes.append(f"of {result.restyled} the wrong clause has a wrong style, too: no other one has the right style")
+    if result.no_clauses:
+        notes.append(f"no hints of clauses: {result.no_clauses}")
+    groups = {effect.hint: list(effect.figures) for effect in result.effects}
+    for effect in result.effects:
+        if effect.more_flips:
+            groups[effect.hint].append(Figure("flips more than a second reading", effect.more_flips, None, 0))
+    return _figures("hint", groups, "\n".join(notes))
 
 
-def _figures(what: str, groups: Mapping[str, Sequence[Figure]], notes: Sequence[str]) -> "Table":
+def _figures(what: str, groups: Mapping[str, Sequence[Figure]], caption: str) -> "Table":
     """One section for each group, one row for each figure."""
-    from rich.table import Table
-
-    built = Table(caption="\n".join(notes))
-    for title in (what, "figure"):
-        built.add_column(title)
-    for title in ("labelled samples", "the run", "unscored"):
-        built.add_column(title, justify="right", no_wrap=True)
+    lines: list[list[str] | None] = []
     for name, figures in groups.items():
         for place, figure in enumerate(figures):
-            built.add_row("" if place else name, *_cells(figure))
-        built.add_section()
-    return built
+            run = "-" if figure.run is None else _in_words(figure.name, figure.run)
+            words = (figure.name, _in_words(figure.name, figure.labelled), run, str(figure.unscored))
+            lines.append(["" if place else name, *words])
+        lines.append(None)
+    return text_table((what, "figure", "labelled samples", "the run", "unscored"), lines, caption, left=2)
+
+
+def _in_words(name: str, estimate: Estimate) -> str:
+    return rate(vars(estimate), *((1, 2) if name.startswith(COEFFICIENTS) else (100, 1)))
 
 
 def count_lines(counts: dict[str, int]) -> Iterator[str]:
@@ -81,28 +80,3 @@ def count_lines(counts: dict[str, int]) -> Iterator[str]:
         ),
     }
     yield from (f"{counts[name]} {what}" for name, what in left.items() if counts[name])
-
-
-def _cells(figure: Figure) -> tuple[str, str, str, str]:
-    shown = _plain if figure.name.startswith(COEFFICIENTS) else _rate
-    run = "-" if figure.run is None else shown(figure.run)
-    return figure.name, shown(figure.labelled), run, str(figure.unscored)
-
-
-def _rate(each: Estimate) -> str:
-    return _shown(each, 100, 1)
-
-
-def _plain(each: Estimate) -> str:
-    return _shown(each, 1, 2)
-
-
-def _shown(each: Estimate, scale: int, digits: int) -> str:
-    if each.value is None:
-        return f"- n={each.n}"
-    interval = (
-        "(no interval)"
-        if each.low is None or each.high is None
-        else f"[{scale * each.low:.{digits}f}, {scale * each.high:.{digits}f}]"
-    )
-    return f"{scale * each.value:.{digits}f} {interval} n={each.n}"
