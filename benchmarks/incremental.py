@@ -34,7 +34,7 @@ from deliberant.report import moved_lines
 from deliberant.run.lineage import seconds
 from deliberant.run.loader import load_recipe
 from deliberant.stages.evaluate import results
-from deliberant.stages.moved import cost, read_moved
+from deliberant.stages.moved import compare_cost, read_moved
 from deliberant.util.errors import UserError
 
 SHARE = 0.35
@@ -87,7 +87,7 @@ def report(id: str, seed: int, sets: Sequence[str], runs: Path) -> str:
     rows = figures(results(full), results(ours))
     inside = sum(each.within for each in rows)
     yardstick = figures(results(full), results(old))
-    found, spent = read_moved(ours), cost(ours)
+    found, spent = read_moved(ours), compare_cost(ours)
     assert found is not None and spent is not None
     costs = {"before the edit": (old, old_cost), "full": (full, full_cost), "incremental": (ours, our_cost)}
     times = {name: taken(*each) for name, each in costs.items()}

@@ -27,7 +27,7 @@ from typing import Any
 
 from deliberant.policy import load_policy
 from deliberant.prompts import write_prompts
-from deliberant.prompts.census import census
+from deliberant.prompts.census import count_prompts
 from deliberant.prompts.dedupe import dedupe
 from deliberant.prompts.importing import Import, import_prompts
 from deliberant.prompts.plan import Plan
@@ -118,7 +118,7 @@ def work(name: str, folder: Path) -> str:
         case "coverage":
             return f"{len(coverage(folder / 'run').clauses())} clauses"
         case "check":
-            checked = census(path)
+            checked = count_prompts(path)
             return f"{checked.families} families"
         case "import":
             account = Import()

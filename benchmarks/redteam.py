@@ -16,10 +16,10 @@ from pathlib import Path
 
 from benchmarks.results import complete, interval, markdown
 from deliberant.evals.attacks.decoding import WORLD_FILE, can_decode, codes_of, readable
-from deliberant.evals.attacks.static import Attack, attacked, world_attacks
-from deliberant.evals.robustness import by_origin, goodness_at
+from deliberant.evals.attacks.static import Attack, attack_cases, world_attacks
+from deliberant.evals.robustness import goodness_at, group_by_origin
 from deliberant.evals.samples import ScoredSample, from_row, to_row
-from deliberant.evals.scoring import draw
+from deliberant.evals.scoring import ask_cases
 from deliberant.evals.statistics import Estimate, Tally, difference, rate
 from deliberant.models.open import open_model
 from deliberant.prompts import Case
@@ -28,7 +28,7 @@ from deliberant.run.run import Run
 from deliberant.stages.redteam import Found, redteam
 from deliberant.util.errors import UserError
 from deliberant.util.files import read_rows, write_rows
-from deliberant.util.journal import forget, in_chunks
+from deliberant.util.journal import delete_journal, in_chunks
 from deliberant.util.progress import NullProgress
 
 ARM = "sft+rl"
@@ -42,7 +42,7 @@ def cases_of(run: Run, each: int, attacks: Sequence[Attack]) -> list[Case]:
     plain = [case for case in run.cases() if case.suite == SUITE]
     harmful = [case for case in plain if case.truth.style != "comply"][:each]
     harmless = [case for case in plain if case.truth.style == "comply"][:each]
-    return [*plain, *attacked([*harmful, *harmless], [attack.name for attack in attacks])]
+    return [*plain, *attack_cases([*harmful, *harmless], [attack.name for attack in attacks])]
 
 
 def asked(run: Run, cases: Sequence[Case], file: Path) -> list[ScoredSample]:
@@ -51,11 +51,11 @@ def asked(run: Run, cases: Sequence[Case], file: Path) -> list[ScoredSample]:
         sampler, sampling = run.sampler(ARM), run.recipe.evaluate.sampling
 
         def work(chunk: Sequence[Case]) -> list[dict[str, object]]:
-            return [*map(to_row, draw(ARM, sampler, chunk, sampling, run.recipe.seed, run.style_reader))]
+            return [*map(to_row, ask_cases(ARM, sampler, chunk, sampling, run.recipe.seed, run.style_reader))]
 
         inputs = [sampler.identity, [(case.prompt.id, case.prompt.messages) for case in cases], asdict(sampling)]
         write_rows(file, in_chunks(file, inputs, cases, 64, work, NullProgress(), file.stem))
-        forget(file)
+        delete_journal(file)
     return [replace(from_row(row), case=case) for row, case in zip(read_rows(file), cases, strict=True)]
 
 
@@ -104,7 +104,7 @@ def worst(title: str, before: Sequence[ScoredSample], after: Sequence[ScoredSamp
     cells = []
     for samples in (before, after):
         members = [each for each in samples if chosen(each)]
-        variants = max(map(len, by_origin(members).values()), default=0)
+        variants = max(map(len, group_by_origin(members).values()), default=0)
         cells.append(f"{interval(asdict(goodness_at(members)))}, {variants} attacks")
     return [title, *cells]
 

@@ -15,11 +15,11 @@ from deliberant.models.cache import Calls
 from deliberant.models.open import open_model
 from deliberant.models.refs import parse_reference
 from deliberant.models.types import Request, Sampling
-from deliberant.policy import cited, load_policy
+from deliberant.policy import find_citations, load_policy
 from deliberant.prompts.reader import read_prompts
-from deliberant.stages.generate import asked
+from deliberant.stages.generate import writer_messages
 from deliberant.templates import Templates
-from deliberant.util.turns import in_turns
+from deliberant.util.turns import take_turns
 
 SHOP = Path(__file__).parents[1] / "recipes" / "shop"
 
@@ -34,9 +34,11 @@ def main() -> None:
     parser.add_argument("--calls", type=Path)
     args = parser.parse_args()
     policy, templates = load_policy(SHOP / "policy"), Templates.load("default")
-    prompts = in_turns(read_prompts(SHOP / "train.jsonl"), lambda prompt: prompt.hints[0].clause)
+    prompts = take_turns(read_prompts(SHOP / "train.jsonl"), lambda prompt: prompt.hints[0].clause)
     drawn_from = [(prompts[n % len(prompts)], n // len(prompts)) for n in range(args.count)]
-    requests = [Request(asked(each, n, policy, templates, "prompted"), n) for n, (each, _) in enumerate(drawn_from)]
+    requests = [
+        Request(writer_messages(each, n, policy, templates, "prompted"), n) for n, (each, _) in enumerate(drawn_from)
+    ]
     options = {}
     if parse_reference(args.model).remote:
         options = {"calls": Calls(args.calls), "connections": args.connections}
@@ -46,7 +48,7 @@ def main() -> None:
     seconds = time.monotonic() - began
     clauses = {clause.id for category in policy.categories for clause in category.clauses}
     whole = [each.complete and bool(each.reasoning) and each.stop == "stop" for each in drawn]
-    names = [cited(each.reasoning) for each in drawn]
+    names = [find_citations(each.reasoning) for each in drawn]
     exist = sum(bool(name) and {*name} <= clauses for name in names)
     right = sum(prompt.hints[0].clause in name for (prompt, _), name in zip(drawn_from, names, strict=True))
     read, made = sum(each.usage.input for each in drawn), sum(each.usage.output for each in drawn)

@@ -24,14 +24,14 @@ from inspect_ai.solver import generate
 
 from deliberant.evals.log import write_log
 from deliberant.evals.samples import ScoredSample
-from deliberant.evals.scoring import draw
+from deliberant.evals.scoring import ask_cases
 from deliberant.evals.tasks import case_task
 from deliberant.micro.sets import prompt_sets
 from deliberant.micro.world import read_style
 from deliberant.models.open import open_model
 from deliberant.models.types import Sampling
 from deliberant.prompts import Case, Message, Prompt, Truth
-from deliberant.run.sources import policy_named
+from deliberant.run.sources import load_named_policy
 
 SAMPLES, LOGGED = 450, 10_000
 SAMPLING = Sampling(1.0, 1.0, 96)
@@ -40,7 +40,7 @@ CONFIG = GenerateConfig(temperature=1.0, max_tokens=96)
 
 def asked(n: int) -> list[Case]:
     """XSTest's size in the built-in world's words: its cases, again until there are `n`."""
-    cases = prompt_sets(policy_named("micro"), 0).cases
+    cases = prompt_sets(load_named_policy("micro"), 0).cases
     return [
         Case(
             Prompt(f"x{i}", case.prompt.messages, case.prompt.categories, f"f{i // 2}"),
@@ -105,7 +105,7 @@ def main() -> None:
         through = seconds(lambda: run(ours(cases), model, folder))
         sampler = open_model("micro", "target")
         drawn: list[ScoredSample] = []
-        direct = seconds(lambda: drawn.extend(draw("base", sampler, cases, SAMPLING, 0, read_style)))
+        direct = seconds(lambda: drawn.extend(ask_cases("base", sampler, cases, SAMPLING, 0, read_style)))
         above = 1000 * (through - direct - plain) / n
         print(f"ours, built-in model: {1000 * through / n:.2f} ms; the model alone: {1000 * direct / n:.2f} ms")
         print(f"provider and scorer above Inspect and the model: {above:+.2f} ms a sample (wanted: under 5)")

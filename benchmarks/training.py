@@ -35,7 +35,7 @@ from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 from deliberant.evals.statistics import Tally, rate
 from deliberant.prompts import Prompt
 from deliberant.run.run import Run
-from deliberant.run.schedule import planned
+from deliberant.run.schedule import plan_prompts
 from deliberant.stages import rl, sft
 from deliberant.training import trainers as training
 from deliberant.training.rollouts import Rollouts
@@ -203,7 +203,7 @@ def main() -> None:
     rl_recipe = run.recipe.rl.model_copy(update=update)
     sft_recipe = run.recipe.sft.model_copy(update={"epochs": 1, "blend": 1.0, "save_steps": 10_000})
     run.recipe = run.recipe.model_copy(update={"rl": rl_recipe, "sft": sft_recipe})
-    rows = sft.collect(run, "sft").rows[: given.rows]
+    rows = sft.collect_rows(run, "sft").rows[: given.rows]
     lengths = sorted(row.tokens for row in rows)
     print(f"sft: {len(rows)} rows of {lengths[0]} to {lengths[-1]} tokens, median {lengths[len(lengths) // 2]}")
     with TemporaryDirectory() as name, training.quiet():
@@ -217,7 +217,7 @@ def main() -> None:
             best = max(best, theirs)
             print(f"  stock, packs of {pack}: {theirs:.0f} tokens/s")
         print(f"  ours/stock at its best: {mine / best:.2f}", flush=True)
-        plan = planned(run)
+        plan = plan_prompts(run)
         steps, mine_told = ours_rl(run, folder, given.start, plan, clock)
         theirs_steps, theirs_told, judge = stock_rl(run, folder, given.start, plan, clock)
         ours, stock, judging = (statistics.median(each) for each in (steps, theirs_steps, judge))

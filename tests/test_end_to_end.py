@@ -14,7 +14,7 @@ from deliberant.cli.stages import work
 from deliberant.models.types import Request
 from deliberant.prompts import write_cases, write_prompts
 from deliberant.run.loader import load_recipe
-from deliberant.run.run import Run, stages_of
+from deliberant.run.run import Run, list_stages
 from deliberant.stages.evaluate import results
 from deliberant.stages.moved import read_moved
 from deliberant.util.files import read_rows
@@ -56,7 +56,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def finished(recipe: Path, runs: Path, *settings: str) -> Run:
     run = JudgedRun.open(load_recipe(recipe, [*SETTINGS, *settings]), runs)
-    for stage in stages_of(run.recipe.evaluate.arms):
+    for stage in list_stages(run.recipe.evaluate.arms):
         work(run, stage)
     return run
 

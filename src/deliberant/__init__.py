@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from deliberant.models import Completion, Reasoning, Request, Role, Sampler, Sampling, Usage, split
     from deliberant.models.open import open_model
     from deliberant.models.refs import Reference, parse_reference
-    from deliberant.policy import Policy, cited, diff, lint, load_policy, spec_view, summary_view
+    from deliberant.policy import Policy, diff, find_citations, lint, load_policy, spec_view, summary_view
     from deliberant.prompts import Case, Message, Prompt, read_cases, read_prompts
     from deliberant.run.loader import load_recipe
     from deliberant.run.recipe import Recipe
@@ -37,7 +37,7 @@ _HOMES = {
     "models": ("Completion", "Reasoning", "Request", "Role", "Sampler", "Sampling", "Usage", "split"),
     "models.open": ("open_model",),
     "models.refs": ("Reference", "parse_reference"),
-    "policy": ("Policy", "cited", "diff", "lint", "load_policy", "spec_view", "summary_view"),
+    "policy": ("Policy", "find_citations", "diff", "lint", "load_policy", "spec_view", "summary_view"),
     "prompts": ("Case", "Message", "Prompt", "read_cases", "read_prompts"),
     "run.loader": ("load_recipe",),
     "run.recipe": ("Recipe",),
@@ -80,13 +80,13 @@ __all__ = [
     "UserError",
     "Verdict",
     "__version__",
-    "cited",
     "diff",
     "doctor",
     "documents",
     "evaluate",
     "export",
     "filter",
+    "find_citations",
     "generate",
     "helpful",
     "lint",

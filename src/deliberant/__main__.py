@@ -1,6 +1,6 @@
 """The `deliberant` command, also as `python -m deliberant`. Ctrl-C during its imports is one line, too."""
 
-from deliberant.cli.interrupts import stopped
+from deliberant.cli.interrupts import exit_stopped
 from deliberant.util.processes import end
 
 
@@ -11,7 +11,7 @@ def main() -> None:
 
         app(prog_name="deliberant")
     except KeyboardInterrupt:
-        stopped()
+        exit_stopped()
     except BaseException as error:
         end(error)
         raise

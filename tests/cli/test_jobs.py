@@ -4,7 +4,7 @@ from typing import Any
 from typer.testing import CliRunner, Result
 
 from deliberant.cli import app as cli
-from deliberant.cli.jobs import needs
+from deliberant.cli.jobs import list_needs
 from deliberant.run.arms import ARMS, DEFAULT_ARMS
 from deliberant.util.files import read_rows
 
@@ -14,7 +14,7 @@ def invoke(*arguments: Any) -> Result:
 
 
 def test_a_stage_waits_for_what_it_starts_from_and_for_nothing_else() -> None:
-    found = needs(("base", "sft", "rl", "sft+rl", "no-cot"))
+    found = list_needs(("base", "sft", "rl", "sft+rl", "no-cot"))
     assert {arm: found[arm] for arm in found if arm in ARMS} == {
         "sft": set(),
         "no-cot": set(),
@@ -22,7 +22,9 @@ def test_a_stage_waits_for_what_it_starts_from_and_for_nothing_else() -> None:
         "sft+rl": {"sft"},
     }
     assert found["evaluate/base"] == set() and found["evaluate/sft+rl"] == {"sft+rl", "evaluate/sft"}
-    assert needs(("sft+rl",)).keys() == {"sft", "sft+rl", "evaluate/sft+rl"}, "a start is trained, asked for or not"
+    assert list_needs(("sft+rl",)).keys() == {"sft", "sft+rl", "evaluate/sft+rl"}, (
+        "a start is trained, asked for or not"
+    )
 
 
 def test_arms_side_by_side_say_what_they_say_in_turn(world_recipe: Path, tmp_path: Path) -> None:

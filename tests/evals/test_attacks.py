@@ -6,10 +6,10 @@ from deliberant.evals.attacks.codes import CODES, read_in
 from deliberant.evals.attacks.decoding import WORLD_FILE, Decoded, can_decode, codes_of, readable
 from deliberant.evals.attacks.static import (
     Attack,
-    attacked,
+    attack_cases,
     attacks,
     attacks_named,
-    decoded,
+    decode_answer,
     world_attacks,
 )
 from deliberant.evals.scoring import judge_request, read_answer
@@ -53,7 +53,7 @@ def test_names_are_unique_and_methods_many() -> None:
 
 @pytest.mark.parametrize("attack", EVERY.values(), ids=lambda attack: attack.name)
 def test_every_attack_asks_the_request_and_graders_see_it_as_it_was(attack: Attack) -> None:
-    [case] = attacked([CASE], [attack.name])
+    [case] = attack_cases([CASE], [attack.name])
     said = " ".join(turn["content"] for turn in case.prompt.messages)
     asked = {name for turn in attack.turns for name in placeholders(turn["content"])}
     assert asked <= {"request", "coded", "first", "second"}
@@ -63,13 +63,13 @@ def test_every_attack_asks_the_request_and_graders_see_it_as_it_was(attack: Atta
     assert case.prompt.messages[-1]["role"] == "user"
     assert (case.plain, case.origin, case.prompt.family, case.attack) == (REQUEST, "a", "f", attack.name)
     assert attack.answer is None or CODES[attack.answer].decode
-    assert decoded(attack, ANSWERS[0]) == ANSWERS[0]
+    assert decode_answer(attack, ANSWERS[0]) == ANSWERS[0]
 
 
 def test_what_came_before_the_request_stays() -> None:
     before: tuple[Message, ...] = ({"role": "system", "content": "be brief"}, {"role": "user", "content": "hello"})
     case = Case(Prompt("a", before, (), "f"), CASE.truth, "direct", plain="hello!")
-    [asked] = attacked([case], ["base64-raw"])
+    [asked] = attack_cases([case], ["base64-raw"])
     assert [turn["content"] for turn in asked.prompt.messages] == ["be brief", "aGVsbG8="]
     assert asked.plain == "hello!"
 
@@ -82,7 +82,7 @@ def test_a_group_stands_for_its_attacks_and_an_unknown_name_for_the_nearest() ->
 
 
 def test_graders_read_the_decoded_answer_to_the_plain_request() -> None:
-    [case] = attacked([CASE], ["base64"])
+    [case] = attack_cases([CASE], ["base64"])
     answer = CODES["base64"].encode(ANSWERS[1])
     sample = read_answer("a", case, Completion("", "", answer, True, "stop", Usage(1, 1)), None)
     assert (sample.answer, sample.read) == (answer, ANSWERS[1])

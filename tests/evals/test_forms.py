@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliberant.evals import ScoredSample
-from deliberant.evals.agreement import agreement, draw_for_second, ungraded
+from deliberant.evals.agreement import agreement, draw_for_second, strip_grade
 from deliberant.evals.forms import FORMS, check_headline, grade, harm_of
 from deliberant.evals.metrics import values
 from deliberant.evals.robustness import goodness_at
@@ -154,7 +154,7 @@ def test_a_second_judge_reads_a_sample_and_agrees_beyond_chance() -> None:
     first = graded("three-way", [f"verdict: {words[n % 3]}" for n in range(40)], *samples)
     drawn = draw_for_second(first, 30)
     assert len(drawn) == 30 and drawn == draw_for_second(list(reversed(first)), 30)
-    before = [ungraded(each) for each in drawn]
+    before = [strip_grade(each) for each in drawn]
     assert all(not each.judged and each.style is None and not each.verdicts for each in before)
     same = agreement(drawn, drawn, resamples=20)
     assert [same[name]["value"] for name in ("agree", "kappa", "alpha")] == [1, 1, 1] and same["unscored"] == 0

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from deliberant.evals import METRICS, ScoredSample, Tally, compliant, from_row, paired, rows, to_row
+from deliberant.evals import METRICS, ScoredSample, Tally, compare_paired, compliant, from_row, rows, to_row
 from deliberant.evals.metrics import clause_facts
 from tests.evals.scored import POLICY, case, cut, scored
 
@@ -138,7 +138,7 @@ def test_arms_keep_their_order_and_do_not_mix() -> None:
 def test_a_paired_difference_takes_the_prompts_both_answered() -> None:
     ours = [scored("refuse", name=name) for name in "abcd"]
     theirs = [scored("comply", name=name, arm="base") for name in "bcde"]
-    found = paired(ours, theirs, BY_NAME["style"], POLICY)
+    found = compare_paired(ours, theirs, BY_NAME["style"], POLICY)
     assert (found.value, found.n) == (1.0, 3)
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.evals.thinking import CUTS, cut, forced, rows
+from deliberant.evals.thinking import CUTS, cut, force_reasonings, rows
 from tests.evals.scored import case, scored
 from tests.evals.scored import cut as truncated
 
@@ -36,7 +36,7 @@ def test_an_arm_is_given_its_own_reasoning_cut_and_that_of_the_others() -> None:
     own = [scored("refuse", reasoning="a b", of=HARMFUL), scored(None, reasoning="c", of=HARMLESS)]
     theirs = [truncated(of=HARMFUL, reasoning="endless"), scored("comply", reasoning="d", of=HARMLESS)]
     whole = [scored("comply", reasoning="x", of=HARMFUL), scored("comply", of=HARMLESS)]
-    found = list(forced("sft", {"sft": own, "rl": theirs, "base": whole}))
+    found = list(force_reasonings("sft", {"sft": own, "rl": theirs, "base": whole}))
     assert [(each.thought, each.cut, each.swap) for each in found] == [
         ("", 0.0, None),
         ("a", 0.2, None),
@@ -44,13 +44,13 @@ def test_an_arm_is_given_its_own_reasoning_cut_and_that_of_the_others() -> None:
         ("a b", 1.0, None),
         ("x", None, "base"),
     ], "the second case has no style to flip from, and what was cut is no reasoning"
-    [only] = forced("base", {"base": whole[1:], "rl": theirs[1:]})
+    [only] = force_reasonings("base", {"base": whole[1:], "rl": theirs[1:]})
     assert only.swap == "rl", "an arm that thought nothing has nothing of its own to cut"
 
 
 def test_flips_are_counted_by_side_against_the_arms_own_answer() -> None:
     own = [scored("refuse", reasoning="a", of=HARMFUL), scored("comply", reasoning="a", of=HARMLESS)]
-    given_ = [each for each in forced("sft", {"sft": own}) if each.cut in (0.0, 1.0)]
+    given_ = [each for each in force_reasonings("sft", {"sft": own}) if each.cut in (0.0, 1.0)]
     answers = {("h", 0.0): "comply", ("h", 1.0): "refuse", ("o", 0.0): "partial", ("o", 1.0): "comply"}
     drawn = [
         (each, scored(answers[each.case.prompt.id, each.cut], of=each.case, judged=True))  # type: ignore[arg-type, index]
@@ -68,7 +68,7 @@ def test_flips_are_counted_by_side_against_the_arms_own_answer() -> None:
 
 def test_an_answer_without_a_style_is_no_flip_and_counted() -> None:
     own = [scored("refuse", reasoning="a", of=HARMFUL)]
-    first = next(forced("sft", {"sft": own}))
+    first = next(force_reasonings("sft", {"sft": own}))
     again = scored(None, answer="", complete=False, of=HARMFUL, judged=True)
     drawn = [
         (first, again),
@@ -81,5 +81,5 @@ def test_an_answer_without_a_style_is_no_flip_and_counted() -> None:
 
 def test_an_answer_that_nobody_could_read_is_no_flip() -> None:
     own = [scored("refuse", reasoning="a", of=HARMFUL)]
-    [row] = rows("sft", own, [(next(forced("sft", {"sft": own})), scored(None, of=HARMFUL))])
+    [row] = rows("sft", own, [(next(force_reasonings("sft", {"sft": own})), scored(None, of=HARMFUL))])
     assert (row["flips"], row["n"], row["value"], row["unscored"], row["no_style"]) == (0, 0, None, 1, 0)

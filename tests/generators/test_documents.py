@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from deliberant.generators import documents
+from deliberant.generators import ask_about_clauses
 from deliberant.generators.documents import FILE
 from deliberant.policy import Category, Clause, Policy, traces
 from deliberant.util.errors import UserError
@@ -14,7 +14,7 @@ POLICY = Policy(
 
 
 def test_every_clause_is_asked_about_in_every_way() -> None:
-    found = documents(POLICY)
+    found = ask_about_clauses(POLICY)
     assert {prompt.hints[0].clause for prompt in found} == {"F1", "F2"}
     cases = [prompt for prompt in found if "-case-" in prompt.id]
     assert [prompt.hints[0].clause for prompt in cases] == ["F1", "F1"], "one for each example, none without"
@@ -26,21 +26,21 @@ def test_every_clause_is_asked_about_in_every_way() -> None:
 
 
 def test_some_of_each_clause_drawn_by_the_seed() -> None:
-    drawn = documents(POLICY, each=2, seed=1)
+    drawn = ask_about_clauses(POLICY, each=2, seed=1)
     assert [prompt.hints[0].clause for prompt in drawn] == ["F1", "F1", "F2", "F2"]
-    assert drawn == documents(POLICY, each=2, seed=1) != documents(POLICY, each=2, seed=2)
+    assert drawn == ask_about_clauses(POLICY, each=2, seed=1) != ask_about_clauses(POLICY, each=2, seed=2)
 
 
 def test_a_file_of_ones_own_and_its_mistakes(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text("question:\n  - 'What of {{title}} in {{category}}?'\nstyles: {}\n")
-    assert [prompt.messages[0]["content"] for prompt in documents(POLICY, data=own)] == [
+    assert [prompt.messages[0]["content"] for prompt in ask_about_clauses(POLICY, data=own)] == [
         "What of arson in Fire?",
         "What of hearth in Fire?",
     ]
     own.write_text("question:\n  - 'What of {{titel}}?'\nstyles: {}\n")
     with pytest.raises(UserError, match=rf"{own}:2: unknown placeholder {{{{titel}}}}; .*title"):
-        documents(POLICY, data=own)
+        ask_about_clauses(POLICY, data=own)
     own.write_text(FILE.read_text().replace("reason:", "raeson:"))
     with pytest.raises(UserError, match=r"own\.yaml:\d+: .*raeson.*reason"):
-        documents(POLICY, data=own)
+        ask_about_clauses(POLICY, data=own)

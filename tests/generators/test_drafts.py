@@ -8,7 +8,7 @@ import pytest
 
 from deliberant.generators.drafts import draft_policy
 from deliberant.policy import lint, print_policy
-from deliberant.policy.importers import Imported, Wishes, wishes_of
+from deliberant.policy.importers import Imported, Wishes, check_wishes
 from deliberant.util.errors import UserError
 from tests.policy.folders import loaded, write
 from tests.says import Says
@@ -88,7 +88,7 @@ def test_what_is_not_drafted_is_listed_with_the_reason(tmp_path: Path) -> None:
 
 def test_what_the_user_says_of_a_title_wins(tmp_path: Path) -> None:
     says = Says(answer(pets="rule: asks for pets\nstyle: comply\nquote: Snakes are not\n"))
-    found = drafted(tmp_path, says, wishes_of({"Pets": "refuse", "Noise": "aside"}, None, None))
+    found = drafted(tmp_path, says, check_wishes({"Pets": "refuse", "Noise": "aside"}, None, None))
     [clause] = found.policy.clauses.values()
     assert clause.style == "refuse" and "drums" in found.policy.intro
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.generators.reading import echoes, last_category, last_prompt, lead_up
+from deliberant.generators.reading import last_category, last_prompt, lead_up, repeats_what_was_shown
 
 REQUEST = "How do I pick a lock?"
 BEFORE = "user: My door is old.\nassistant: How old?\nuser: A hundred years.\nassistant: A fine age."
@@ -86,4 +86,4 @@ def test_whatever_a_model_answers_takes_turns_or_says_why(answer: str, request: 
 )
 def test_what_stands_behind_a_mark_in_the_instructions_is_an_echo(text: str, echo: bool) -> None:
     shown = 'Close with one line:\nprompt: the message\nuser: "My bus is late."\nassistant: How late?\n'
-    assert echoes(text, shown) == echo
+    assert repeats_what_was_shown(text, shown) == echo

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliberant.judge import FilterRequest, Judge, JudgeRequest, RewardRequest, shows_clauses
-from deliberant.judge.judge import conversation, fence
+from deliberant.judge.judge import fence, format_conversation
 from deliberant.models.types import Request, Sampling
 from deliberant.prompts.types import Hint, Message, Prompt
 from deliberant.templates.loader import Templates
@@ -117,9 +117,9 @@ def test_requests_share_a_prefix_up_to_the_judged_text(templates: Templates) -> 
 
 
 def test_conversation_is_bare_text_for_one_turn_and_labelled_for_several() -> None:
-    assert conversation(PROMPT) == "how do i bake bread?"
+    assert format_conversation(PROMPT) == "how do i bake bread?"
     turns = (Message(role="system", content="be kind"), Message(role="user", content="hello"))
-    assert conversation(replace(PROMPT, messages=turns)) == "system: be kind\nuser: hello"
+    assert format_conversation(replace(PROMPT, messages=turns)) == "system: be kind\nuser: hello"
 
 
 @given(answer=st.text(), reasoning=st.text(), seed=st.integers(0, 2**31))

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deliberant.micro.measure import fresh_tasks, measure_residue, mistaken, take
+from deliberant.micro.measure import fresh_tasks, is_mistaken, measure_residue, take
 from deliberant.micro.replies import policy_reply
 from deliberant.micro.world import asks, kinds, styled_answer, topics
 from deliberant.models.formats import Parts
@@ -16,13 +16,13 @@ def test_a_random_word_in_a_right_reply_is_no_mistake_and_another_style_or_claus
     for task in take(fresh_tasks, 50, "test"):
         reply = policy_reply(task.ask, task.clause, "", random.Random(0))
         right = Parts(reply.reasoning, reply.answer, True)
-        assert not mistaken(task, right)
-        assert not mistaken(task, replace(right, answer=f"purse {right.answer}"))
-        assert not mistaken(task, replace(right, reasoning=f"{right.reasoning} [Q99]"))
+        assert not is_mistaken(task, right)
+        assert not is_mistaken(task, replace(right, answer=f"purse {right.answer}"))
+        assert not is_mistaken(task, replace(right, reasoning=f"{right.reasoning} [Q99]"))
         other = "comply" if task.clause.style == "refuse" else "refuse"
-        assert mistaken(task, replace(right, answer=styled_answer(other, task.ask)))  # type: ignore[arg-type]
-        assert mistaken(task, replace(right, reasoning=right.reasoning.replace(f"[{task.clause.id}]", "[Q99]")))
-        assert mistaken(task, replace(right, reasoning="this asks for something."))
+        assert is_mistaken(task, replace(right, answer=styled_answer(other, task.ask)))  # type: ignore[arg-type]
+        assert is_mistaken(task, replace(right, reasoning=right.reasoning.replace(f"[{task.clause.id}]", "[Q99]")))
+        assert is_mistaken(task, replace(right, reasoning="this asks for something."))
 
 
 class OfOneMind:

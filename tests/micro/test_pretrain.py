@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from deliberant.cli.micro import micro_app
 from deliberant.micro import MODEL_DIR
-from deliberant.micro.batches import batches, padded, tensors, tokenise
+from deliberant.micro.batches import batches, pad_width, tensors, tokenise
 from deliberant.micro.corpus import corpus
 from deliberant.micro.pretrain import (
     CONTINUED_TOKENS,
@@ -128,7 +128,7 @@ def test_batches_hold_rows_of_one_width() -> None:
     tokenizer = build_tokenizer()
     rows = (tokenise(tokenizer, row) for row in corpus(random.Random(0), FULL_MIX))
     for _, batch in zip(range(10), batches(rows, 2048), strict=False):
-        assert len({padded(len(row.ids)) for row in batch}) == 1
+        assert len({pad_width(len(row.ids)) for row in batch}) == 1
 
 
 def test_learning_rate_warms_up_holds_and_falls_to_zero() -> None:

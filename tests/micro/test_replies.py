@@ -8,10 +8,10 @@ from deliberant.micro.policies import show
 from deliberant.micro.replies import (
     RESIDUE,
     any_ask,
+    draw_judged,
     flawed_reply,
     free_reply,
     judge_reply,
-    judged,
     near_miss,
     policy_reply,
 )
@@ -41,7 +41,7 @@ def test_the_judge_is_taught_to_accept_right_and_reject_wrong(sees_reasoning: bo
         shown = show(rng)
         [(ask, clause)] = shown.draw(rng)
         right = rng.random() < 0.5
-        reply, answered = judged(ask, shown, clause, rng, right)
+        reply, answered = draw_judged(ask, shown, clause, rng, right)
         text = judge_reply(ask, clause, reply, answered, sees_reasoning, "refuse")
         verdict = parse(completed(text, strict=False), rule, hinted=True)
         style_right = read_style(reply.answer) == clause.style

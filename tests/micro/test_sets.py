@@ -4,7 +4,7 @@ from collections.abc import Iterable
 import pytest
 
 from deliberant.micro import POLICY_DIR
-from deliberant.micro.sets import PRACTISED, SUITES, Cell, cell_of, left_to_rl, prompt_sets
+from deliberant.micro.sets import PRACTISED, SUITES, Cell, cell_of, choose_left_to_rl, prompt_sets
 from deliberant.micro.world import asks, kinds, language, topics
 from deliberant.policy import Policy, load_policy
 from deliberant.prompts import Prompt
@@ -50,7 +50,7 @@ def test_no_family_or_text_is_in_two_sets(policy: Policy, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [0, 3])
 def test_some_clauses_are_left_to_rl(policy: Policy, seed: int) -> None:
-    sets, left = prompt_sets(policy, seed), left_to_rl(seed, 0.3)
+    sets, left = prompt_sets(policy, seed), choose_left_to_rl(seed, 0.3)
     every = {cell_of(topic, kind) for topic in topics() for kind in kinds(topic.harmful)}
     assert left < every and len(left) >= len(every) / 4
     assert {area for area, _ in left} == {area for area, _ in every}, "some of every area"
@@ -70,14 +70,14 @@ def test_some_clauses_are_left_to_rl(policy: Policy, seed: int) -> None:
 
 def test_without_practised_clauses_sft_has_them_all(policy: Policy) -> None:
     sets = prompt_sets(policy, 0, practised=0)
-    assert not left_to_rl(0, 0) and cells(sets.sft) == cells(sets.rl)
+    assert not choose_left_to_rl(0, 0) and cells(sets.sft) == cells(sets.rl)
     assert {case.suite for case in sets.cases} == {"seen", "unseen", "encoded"}
 
 
 def test_same_seed_same_prompts(policy: Policy) -> None:
     assert prompt_sets(policy, 5) == prompt_sets(policy, 5)
     assert prompt_sets(policy, 5).sft != prompt_sets(policy, 6).sft
-    assert left_to_rl(5, 0.3) == left_to_rl(5, 0.3) != left_to_rl(6, 0.3)
+    assert choose_left_to_rl(5, 0.3) == choose_left_to_rl(5, 0.3) != choose_left_to_rl(6, 0.3)
 
 
 def test_encoded_capability_prompts_are_decoding_tasks_and_others_alike(policy: Policy) -> None:

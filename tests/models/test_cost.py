@@ -7,10 +7,10 @@ from deliberant.models.cost import (
     PER_MESSAGE,
     Asked,
     Speed,
-    counter,
-    known_speeds,
+    estimate_work,
+    make_counter,
+    read_speeds,
     remember_speeds,
-    work,
 )
 from deliberant.models.refs import Reference, parse_reference
 from deliberant.models.types import Usage
@@ -30,7 +30,7 @@ def test_what_was_sent_before_counts_as_cached() -> None:
     ten = " ".join(["word"] * 10)
     view, said = 13, 13 + PER_MESSAGE
     size = view + PER_MESSAGE + said
-    found = work("generate", "base", API, [Asked(turns(ten, ten), times=3)] * 2, 7, PRICES, Speed(7, 2))
+    found = estimate_work("generate", "base", API, [Asked(turns(ten, ten), times=3)] * 2, 7, PRICES, Speed(7, 2))
     assert (found.calls, found.usage.input, found.usage.output) == (6, 6 * size, 42)
     assert found.usage.cached == 4 * size + view  # all but the first draw of each, and the second one's system message
     assert found.dollars == pytest.approx((6 * size - found.usage.cached) * 1e-5 + found.usage.cached * 1e-6 + 42e-4)
@@ -38,8 +38,10 @@ def test_what_was_sent_before_counts_as_cached() -> None:
 
 
 def test_different_samples_of_a_prompt_share_its_system_message_alone() -> None:
-    [head], count = turns("a b c d"), counter(API)[0]
-    found = work("filter", "filter", API, [Asked(turns("x y", "a b"), extra=100, distinct=5, times=2)], 1, {}, None)
+    [head], count = turns("a b c d"), make_counter(API)[0]
+    found = estimate_work(
+        "filter", "filter", API, [Asked(turns("x y", "a b"), extra=100, distinct=5, times=2)], 1, {}, None
+    )
     each = count("x y") + count("a b") + 2 * PER_MESSAGE + 100
     assert found.usage == Usage(10 * each, 10, 4 * count("x y") + 5 * each)
     assert (found.dollars, found.hours) == (None, None)
@@ -47,17 +49,17 @@ def test_different_samples_of_a_prompt_share_its_system_message_alone() -> None:
 
 
 def test_a_tokenizer_that_is_here_counts(tiny_llama: Path) -> None:
-    count, how = counter(parse_reference(str(tiny_llama)))
+    count, how = make_counter(parse_reference(str(tiny_llama)))
     assert (count("four words of text"), how) == (18, "its tokenizer")  # one token a byte
-    assert counter(Reference("hf", "nobody/has-this"))[1] == "words times 1.3"
-    assert counter(parse_reference("micro"))[1] == "its tokenizer"
+    assert make_counter(Reference("hf", "nobody/has-this"))[1] == "words times 1.3"
+    assert make_counter(parse_reference("micro"))[1] == "its tokenizer"
 
 
 def test_speeds_are_kept_by_model_and_role(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert known_speeds() == {}
+    assert read_speeds() == {}
     remember_speeds({("m", "base"): Speed(10, 20)})
     remember_speeds({("m", "filter"): Speed(1, 2), ("n", "base"): Speed(3, 4)})
-    assert known_speeds() == {"m": {"base": Speed(10, 20), "filter": Speed(1, 2)}, "n": {"base": Speed(3, 4)}}
+    assert read_speeds() == {"m": {"base": Speed(10, 20), "filter": Speed(1, 2)}, "n": {"base": Speed(3, 4)}}
     (tmp_path / "deliberant" / "speeds.json").write_text("[")
-    assert known_speeds() == {}
+    assert read_speeds() == {}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.models.formats import Format, Parts, chat_prompt, format_of, formats, opened_by, split
+from deliberant.models.formats import Format, Parts, chat_prompt, find_format, find_opened_format, formats, split
 from tests.tiny import make_tiny_tokenizer
 
 FORMATS = list(formats().values())
@@ -149,15 +149,15 @@ def test_an_answer_is_a_suffix_and_incomplete_means_empty(pieces: list[str], ope
 def test_the_generation_prompt_says_whether_reasoning_is_open(ending: str, name: str | None) -> None:
     tokenizer: Any = make_tiny_tokenizer()
     tokenizer.chat_template = "{{ messages[0]['content'] }}{% if add_generation_prompt %}" + ending + "{% endif %}"
-    found = opened_by(chat_prompt(tokenizer))
+    found = find_opened_format(chat_prompt(tokenizer))
     assert found is None if name is None else found is not None and found.open == formats()[name].open
 
 
 def test_a_models_format_is_declared_or_read_off_its_template_or_its_vocabulary() -> None:
     tokenizer: Any = make_tiny_tokenizer()
-    assert format_of(tokenizer) is formats()["micro"]
+    assert find_format(tokenizer) is formats()["micro"]
     del tokenizer.init_kwargs["reasoning_format"]
-    found = format_of(tokenizer)
+    found = find_format(tokenizer)
     assert found is formats()["think"]  # a special token of the tiny tokenizer
     tokenizer.chat_template += "{# [THINK] #}"
-    assert format_of(tokenizer) is formats()["mistral"]
+    assert find_format(tokenizer) is formats()["mistral"]

@@ -1,6 +1,6 @@
 import pytest
 
-from deliberant.policy import cited
+from deliberant.policy import find_citations
 
 
 @pytest.mark.parametrize(
@@ -13,4 +13,4 @@ from deliberant.policy import cited
     ],
 )
 def test_cited_reads_ids_in_brackets(text: str, ids: list[str]) -> None:
-    assert cited(text) == ids
+    assert find_citations(text) == ids

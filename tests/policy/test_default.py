@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import deliberant.policy
-from deliberant.policy import Category, Policy, cited, load_policy
+from deliberant.policy import Category, Policy, find_citations, load_policy
 from deliberant.prompts.types import STYLES
 
 FOLDER = Path(deliberant.policy.__file__).parent / "default"
@@ -100,8 +100,8 @@ def test_clauses_have_text_examples_and_exclusions(policy: Policy, id: str) -> N
 def test_exclusions_name_the_clause_that_covers_them(policy: Policy, id: str) -> None:
     for clause in policy.category(id).clauses:
         for exclusion in clause.exclusions:
-            assert cited(exclusion) or any(phrase in exclusion for phrase in NO_CLAUSE), (clause.id, exclusion)
-            assert clause.id not in cited(exclusion), (clause.id, exclusion)
+            assert find_citations(exclusion) or any(phrase in exclusion for phrase in NO_CLAUSE), (clause.id, exclusion)
+            assert clause.id not in find_citations(exclusion), (clause.id, exclusion)
 
 
 @each_category
@@ -119,7 +119,7 @@ def test_safe_completion_has_its_own_guideline(policy: Policy, id: str) -> None:
 def test_every_cited_clause_exists(policy: Policy) -> None:
     known = {clause.id for category in policy.categories for clause in category.clauses}
     for name, text in texts().items():
-        assert set(cited(text)) <= known, name
+        assert set(find_citations(text)) <= known, name
 
 
 def test_no_vague_words() -> None:

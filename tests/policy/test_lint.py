@@ -5,7 +5,7 @@ import pytest
 
 from deliberant.micro import POLICY_DIR
 from deliberant.policy import Finding, lint, load_policy
-from deliberant.policy.lint import VAGUE, broken
+from deliberant.policy.lint import VAGUE, finding_of_load_error
 from deliberant.util.errors import UserError
 from tests.policy.folders import FILES, SELF_HARM, WEAPONS, WHOLE, loaded, write
 
@@ -204,7 +204,7 @@ def test_what_the_loader_says_is_a_finding(tmp_path: Path) -> None:
     write(tmp_path, weapons("[W2]", "[W1]"))
     with pytest.raises(UserError) as caught:
         load_policy(tmp_path)
-    finding = broken(tmp_path, caught.value)
+    finding = finding_of_load_error(tmp_path, caught.value)
     assert (finding.path, finding.line, finding.severity) == ("categories/weapons.md", 17, "error")
     assert finding.message.startswith("clause id 'W1' is already taken")
 
@@ -214,7 +214,7 @@ def test_a_file_with_a_line_feed_in_its_name_is_a_finding_too(tmp_path: Path) ->
     (tmp_path / "categories" / "bad\nname.md").write_text("nothing")
     with pytest.raises(UserError) as caught:
         load_policy(tmp_path)
-    assert broken(tmp_path, caught.value).path == "categories/bad\nname.md"
+    assert finding_of_load_error(tmp_path, caught.value).path == "categories/bad\nname.md"
 
 
 def test_findings_come_in_the_order_of_files_and_lines() -> None:

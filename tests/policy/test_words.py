@@ -1,6 +1,6 @@
 import pytest
 
-from deliberant.policy.words import meaning, section_lead
+from deliberant.policy.words import read_section_lead, read_title
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ from deliberant.policy.words import meaning, section_lead
     ],
 )
 def test_a_label_is_its_words_and_little_else(title: str, style: str | None) -> None:
-    assert meaning(title).style == style
+    assert read_title(title).style == style
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_label_is_its_words_and_little_else(title: str, style: str | None) -> 
     ],
 )
 def test_a_label_says_more_than_its_words_and_a_code(title: str, more: bool) -> None:
-    assert meaning(title).more == more
+    assert read_title(title).more == more
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_label_says_more_than_its_words_and_a_code(title: str, more: bool) -> 
     ],
 )
 def test_labels_of_other_kinds_and_languages(title: str, style: str | None) -> None:
-    assert meaning(title).style == style
+    assert read_title(title).style == style
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_labels_of_other_kinds_and_languages(title: str, style: str | None) -> N
     ],
 )
 def test_codes(title: str, code: str, rest: str) -> None:
-    assert (meaning(title).code, meaning(title).rest) == (code, rest)
+    assert (read_title(title).code, read_title(title).rest) == (code, rest)
 
 
 @pytest.mark.parametrize(
@@ -108,5 +108,5 @@ def test_codes(title: str, code: str, rest: str) -> None:
     ],
 )
 def test_lines_that_begin_a_list(line: str, section: str | None) -> None:
-    lead = section_lead(line)
+    lead = read_section_lead(line)
     assert (lead and lead.section) == section

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from deliberant.prompts import Case, Hint, Message, Prompt, Truth, write_cases, write_prompts
-from deliberant.prompts.census import census
+from deliberant.prompts.census import count_prompts
 from deliberant.util.errors import UserError
 
 USER = Message(role="user", content="hi")
@@ -18,7 +18,7 @@ PROMPTS = (
 
 def test_everything_is_counted(tmp_path: Path) -> None:
     write_prompts(tmp_path / "p.jsonl", PROMPTS)
-    found = vars(census(tmp_path / "p.jsonl", ["fire", "theft", "weapons"]))
+    found = vars(count_prompts(tmp_path / "p.jsonl", ["fire", "theft", "weapons"]))
     assert found == {
         "prompts": 4,
         "several_turns": 1,
@@ -38,16 +38,16 @@ def test_everything_is_counted(tmp_path: Path) -> None:
 
 def test_cases_are_checked_as_such(tmp_path: Path) -> None:
     write_cases(tmp_path / "c.jsonl", [Case(replace(PROMPTS[0], hints=()), Truth("refuse", "W1", True), "unseen")])
-    assert census(tmp_path / "c.jsonl", ["theft", "weapons"], ["W1"]).prompts == 1
+    assert count_prompts(tmp_path / "c.jsonl", ["theft", "weapons"], ["W1"]).prompts == 1
     with pytest.raises(UserError, match=r"c\.jsonl:1: clause 'W1' is not in the policy; did you mean 'W2'"):
-        census(tmp_path / "c.jsonl", ["theft", "weapons"], ["W2"])
+        count_prompts(tmp_path / "c.jsonl", ["theft", "weapons"], ["W2"])
 
 
 def test_an_empty_file_has_no_prompts_and_a_mistake_has_a_line(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("\n")
-    assert census(tmp_path / "empty.jsonl").prompts == 0
+    assert count_prompts(tmp_path / "empty.jsonl").prompts == 0
     write_prompts(tmp_path / "p.jsonl", PROMPTS)
     with pytest.raises(UserError, match=r"p\.jsonl:1: category 'weapons' is not in the policy"):
-        census(tmp_path / "p.jsonl", ["theft"])
+        count_prompts(tmp_path / "p.jsonl", ["theft"])
     with pytest.raises(UserError, match=r"hints\.0\.clause 'W1' is not in the policy"):
-        census(tmp_path / "p.jsonl", None, ["W2"])
+        count_prompts(tmp_path / "p.jsonl", None, ["W2"])

@@ -3,13 +3,13 @@ import random
 import pytest
 
 from deliberant.prompts import minhash
-from deliberant.prompts.minhash import PERMUTATIONS, RECALL, band_hashes, candidates, layout, recall
+from deliberant.prompts.minhash import PERMUTATIONS, RECALL, band_hashes, candidates, choose_bands, recall
 from deliberant.prompts.similarity import jaccard, shingles
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.7, 0.8, 0.9, 1.0])
 def test_the_bands_find_what_is_at_the_threshold_and_no_longer_ones_would(threshold: float) -> None:
-    count, length = layout(threshold)
+    count, length = choose_bands(threshold)
     assert count * length <= PERMUTATIONS
     assert recall(threshold, count, length) >= RECALL
     assert length == PERMUTATIONS or recall(threshold, PERMUTATIONS // (length + 1), length + 1) < RECALL
@@ -43,7 +43,7 @@ def test_pairs_at_the_threshold_are_found_as_often_as_the_formula_says() -> None
         near = {(place, place + 1) for place in range(0, 400, 2)}
         found += len(pairs(texts) & near)
     similarity = jaccard(shingles(texts[0]), shingles(texts[1]))
-    assert found / 1000 == pytest.approx(recall(similarity, *layout(0.8)), abs=0.02)
+    assert found / 1000 == pytest.approx(recall(similarity, *choose_bands(0.8)), abs=0.02)
 
 
 def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

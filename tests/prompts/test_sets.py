@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from deliberant.prompts import Case, sets
 from deliberant.prompts.importing import Import, import_cases
 from deliberant.prompts.plan import read_plan
-from deliberant.prompts.sets import choose, copy_of, fetch, open_set
-from deliberant.prompts.sheets import rows_of
+from deliberant.prompts.sets import choose, fetch, find_copy, open_set
+from deliberant.prompts.sheets import read_sheet
 from deliberant.prompts.tables import open_table
 from deliberant.util.errors import RunError, UserError
 
@@ -162,7 +162,7 @@ def test_a_copy_of_ones_own_comes_first_under_any_name(
     (own / "renamed.csv").write_text(ROWS["xstest"])
     monkeypatch.setenv(sets.VARIABLE, str(tmp_path / "own"))
     chosen = choose("xstest")
-    assert copy_of(chosen.data, chosen.files[0]) == own / "renamed.csv" != fetched
+    assert find_copy(chosen.data, chosen.files[0]) == own / "renamed.csv" != fetched
     (own / "xstest_prompts.csv").write_text("prompt\nhello\n")
     with pytest.raises(UserError, match=r"xstest_prompts\.csv: has 13 bytes, the pinned file has .*; delete it"):
         fetch(chosen)
@@ -227,7 +227,7 @@ TEXTS = st.lists(st.text(st.characters(min_codepoint=32, exclude_categories=["Cs
 def test_a_sheet_gives_back_its_texts(texts: list[str], shared: bool, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("book") / "a.xlsx"
     path.write_bytes(book(texts, shared))
-    assert rows_of(path) == [[text] for text in texts]
+    assert read_sheet(path) == [[text] for text in texts]
 
 
 def test_a_sheet_has_a_header_and_blank_cells(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_a_sheet_has_a_header_and_blank_cells(tmp_path: Path) -> None:
     with ZipFile(tmp_path / "a.xlsx", "w") as file:
         rows = row.format("A1", "text", "C1", "n") + row.format("A2", "ask", "C2", 7)
         file.writestr("xl/worksheets/sheet1.xml", f"<worksheet {space}><sheetData>{rows}</sheetData></worksheet>")
-    assert rows_of(tmp_path / "a.xlsx") == [["text", "", "n"], ["ask", "", "7"]]
+    assert read_sheet(tmp_path / "a.xlsx") == [["text", "", "n"], ["ask", "", "7"]]
     with pytest.raises(UserError, match="has no header"):
         open_table(str(tmp_path / "a.xlsx"))
     (tmp_path / "b.xlsx").write_text("no book")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from deliberant.report.card import Card, Origin, fenced, front_matter, name_of, plain, render_card
+from deliberant.report.card import Card, Origin, escape_line, fenced, front_matter, name_of, render_card
 from deliberant.run.folder import Manifest
 from deliberant.run.recipe import Recipe
 from tests.stages.scripted import POLICY
@@ -86,7 +86,7 @@ def test_sizes(rows: int) -> None:
 
 @given(st.text())
 def test_plain_is_one_line_without_markup(text: str) -> None:
-    shown = str(plain(text))
+    shown = str(escape_line(text))
     assert len(shown.splitlines()) <= 1 and "<" not in shown and ">" not in shown
     assert not re.search(r"(?<!\\)[|`*\[\]]", shown.replace("\\\\", ""))
     assert Markup(re.sub(r"\\([\\`*_{}\[\]()#|~$])", r"\1", shown)).unescape() == " ".join(text.split())

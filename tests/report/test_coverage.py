@@ -3,7 +3,7 @@ import re
 import pytest
 
 from deliberant.report import render
-from deliberant.report.coverage import ALL, NO_CLAUSE, ClauseRow, Coverage, Tally, titles, total_of
+from deliberant.report.coverage import ALL, NO_CLAUSE, ClauseRow, Coverage, Tally, add_tallies, titles
 from deliberant.report.terminal import coverage_table
 from deliberant.util.errors import RunError
 from tests.report.test_page import HOSTILE, Tags, both, evidence
@@ -13,7 +13,7 @@ CELLS = {PLAIN: Tally(3, 8, 6), FICTION: Tally(1, 2, 0)}
 FOUND = Coverage(
     (FICTION, PLAIN),
     (
-        ClauseRow("F1", "fire", "refuse", total_of(CELLS.values()), CELLS),
+        ClauseRow("F1", "fire", "refuse", add_tallies(CELLS.values()), CELLS),
         ClauseRow("F2", "fire", "safe_complete", Tally(), {}),
         ClauseRow(NO_CLAUSE, None, None, Tally(1, 1, 0), {PLAIN: Tally(1, 1, 0)}),
         ClauseRow(ALL, None, None, Tally(4, 11, 6), {PLAIN: Tally(3, 9, 6), FICTION: Tally(1, 2, 0)}),

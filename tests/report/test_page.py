@@ -12,9 +12,9 @@ from deliberant.prompts.types import Message
 from deliberant.report import Coverage, Evidence, render
 from deliberant.report import reader as reading
 from deliberant.report.coverage import ClauseRow, Tally
-from deliberant.report.facets import tables
-from deliberant.report.selection import OUTCOMES, outcome, pick, worked_example
-from deliberant.report.templates import linked
+from deliberant.report.facets import tabulate_facets
+from deliberant.report.selection import OUTCOMES, outcome, pick_samples, worked_example
+from deliberant.report.templates import link_citations
 from tests.evals.scored import POLICY, case, cut, scored
 
 HOSTILE = (
@@ -190,7 +190,7 @@ def test_attacks_that_the_last_arm_fares_worst_under_come_first() -> None:
         told_apart(arm=arm, attack=name, value=value)
         for arm, name, value in (("base", "a", 0.1), ("sft", "a", 0.9), ("base", "b", 0.8), ("sft", "b", 0.2))
     ]
-    [found] = tables(rows_, "attack", "sft")
+    [found] = tabulate_facets(rows_, "attack", "sft")
     assert [name for name, _ in found.lines] == ["b", "a"]
     assert [cell and cell["value"] for cell in found.lines[0][1]] == [0.8, 0.2]
 
@@ -227,7 +227,7 @@ def test_coverage_is_drawn_where_there_is_any() -> None:
 
 def test_citations_link_to_clauses_that_exist() -> None:
     clauses = {clause.id: clause for clause in POLICY.categories[0].clauses}
-    html = linked("see [F1] and [X9] & so", clauses)
+    html = link_citations("see [F1] and [X9] & so", clauses)
     assert 'href="#clause-F1"' in html
     assert "#clause-X9" not in html
     assert html.endswith("&amp; so")
@@ -259,7 +259,7 @@ def test_the_reader_shows_the_same_prompts_for_every_arm() -> None:
         for arm in ("base", "sft")
     }
     samples["sft"].reverse()
-    chosen = pick(samples, per_arm=6)
+    chosen = pick_samples(samples, per_arm=6)
     ids = {arm: {sample.case.prompt.id for sample in chosen if sample.arm == arm} for arm in samples}
     assert ids["base"] == ids["sft"]
     assert len(ids["base"]) == 6

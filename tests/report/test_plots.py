@@ -4,10 +4,10 @@ from xml.etree import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliberant.report.lines import Series, curves, rates
-from deliberant.report.plots import Point, front, two_sided
+from deliberant.report.lines import Series, draw_curves, draw_rates
+from deliberant.report.plots import Point, draw_two_sided, front
 from deliberant.report.published import published, references
-from deliberant.report.svg import looks
+from deliberant.report.svg import assign_looks
 from deliberant.run.arms import ARMS
 
 SHARE = st.floats(0, 1)
@@ -22,7 +22,7 @@ def parse(svg: str) -> ElementTree.Element:
 def test_every_arm_has_its_point_inside_the_frame_and_its_name(places: list[tuple[float, float]]) -> None:
     arms = list(ARMS)[: len(places)]
     points = [Point(arm, x, y, (x * 0.9, x), (y * 0.9, y)) for arm, (x, y) in zip(arms, places, strict=True)]
-    root = parse(two_sided(points, "harmless", "harmful"))
+    root = parse(draw_two_sided(points, "harmless", "harmful"))
     marks = root.findall(".//g[title]")
     assert [(mark.findtext("title") or "").split(":")[0] for mark in marks] == arms
     labels = {text.text for text in root.iter("text") if text.get("class") == "label"}
@@ -34,7 +34,7 @@ def test_every_arm_has_its_point_inside_the_frame_and_its_name(places: list[tupl
 
 def test_better_is_up_and_to_the_right() -> None:
     points = [Point(arm, at, at, (at, at), (at, at)) for arm, at in (("base", 0.6), ("sft", 0.9))]
-    root = parse(two_sided(points, "x", "y"))
+    root = parse(draw_two_sided(points, "x", "y"))
     bars = {line.get("class", ""): line for line in root.iter("line") if "bar" in line.get("class", "")}
     base, sft = bars["bar arm-base"], bars["bar arm-sft"]
     assert float(sft.get("x1", 0)) > float(base.get("x1", 0))
@@ -43,7 +43,7 @@ def test_better_is_up_and_to_the_right() -> None:
 
 def test_names_of_points_in_one_place_do_not_cover_each_other() -> None:
     points = [Point(arm, 0.95, 0.95, (0.94, 0.96), (0.94, 0.96)) for arm in ARMS]
-    root = parse(two_sided(points, "x", "y"))
+    root = parse(draw_two_sided(points, "x", "y"))
     places = [(float(t.get("x", 0)), float(t.get("y", 0))) for t in root.iter("text") if t.get("class") == "label"]
     for i, (x, y) in enumerate(places):
         for other_x, other_y in places[:i]:
@@ -51,7 +51,7 @@ def test_names_of_points_in_one_place_do_not_cover_each_other() -> None:
 
 
 def test_a_name_is_text_and_no_markup() -> None:
-    svg = two_sided([Point("<b>&", 0.5, 0.5, (0.4, 0.6), (0.4, 0.6))], "x", "y")
+    svg = draw_two_sided([Point("<b>&", 0.5, 0.5, (0.4, 0.6), (0.4, 0.6))], "x", "y")
     assert "<b>" not in svg
     parse(svg)
 
@@ -60,7 +60,7 @@ def test_a_name_is_text_and_no_markup() -> None:
 @settings(max_examples=50, deadline=None)
 def test_a_curve_stays_in_its_frame(values: list[float]) -> None:
     series = [Series("loss", "tone-1", list(enumerate(values)))]
-    root = parse(curves(series, "step", "loss"))
+    root = parse(draw_curves(series, "step", "loss"))
     lines = list(root.iter("polyline"))
     assert len(lines) == 2
     for line in lines:
@@ -80,14 +80,14 @@ def test_the_front_is_what_nothing_beats_on_both_sides() -> None:
     }
     points = [Point(name, x, y, (x, x), (y, y)) for name, (x, y) in places.items()]
     assert [each.arm for each in front(points)] == ["right", "middle", "best left"]
-    assert len(parse(two_sided(points, "x", "y")).findall(".//polyline[@class='front']")) == 1
+    assert len(parse(draw_two_sided(points, "x", "y")).findall(".//polyline[@class='front']")) == 1
 
 
 def test_published_points_are_hollow_and_said_to_be_not_comparable() -> None:
     found = references(("xstest", "harmless_answered"), ("strongreject", "goodness@0.1"))
     assert {each.model: (each.x, each.y) for each in found}["o1"] == (0.93, 0.88)
     assert len(found) == 5
-    root = parse(two_sided([Point("openai/gpt-4o", 0.5, 0.5, (0.4, 0.6), (0.4, 0.6))], "x", "y", found))
+    root = parse(draw_two_sided([Point("openai/gpt-4o", 0.5, 0.5, (0.4, 0.6), (0.4, 0.6))], "x", "y", found))
     marks = root.findall(".//g[title]")
     assert [mark.findtext("title", "").split(",")[0] for mark in marks[:5]] == [each.model for each in found]
     assert all("not comparable: XSTest" in mark.findtext("title", "") for mark in marks[:5])
@@ -103,19 +103,19 @@ def test_every_published_table_says_where_from_and_how() -> None:
 
 
 def test_models_take_looks_that_no_arm_in_the_chart_has() -> None:
-    found = looks(["sft", "a", "b", "base"])
+    found = assign_looks(["sft", "a", "b", "base"])
     assert found["sft"].css == "arm-sft"
     assert len({(each.css, each.shape) for each in found.values()}) == 4
-    assert len(looks([f"model {i}" for i in range(20)])) == 20
+    assert len(assign_looks([f"model {i}" for i in range(20)])) == 20
 
 
 @given(st.lists(st.tuples(SHARE, SHARE), min_size=1, max_size=5))
 @settings(max_examples=50, deadline=None)
 def test_rates_over_steps_stay_in_their_frame(pairs: list[tuple[float, float]]) -> None:
     found = [(str(i), {"value": min(p), "low": min(p), "high": max(p), "n": 3}) for i, p in enumerate(pairs)]
-    [look] = looks(["sft"]).values()
+    [look] = assign_looks(["sft"]).values()
     nothing = ("none", {"value": None, "low": None, "high": None, "n": 0})
-    root = parse(rates([("sft", look, [*found, nothing])], "draws", "share"))
+    root = parse(draw_rates([("sft", look, [*found, nothing])], "draws", "share"))
     assert len(root.findall(".//g[title]")) == len(pairs)
     for line in root.iter("line"):
         assert all(0 <= float(line.get(name, "-1")) <= 420 for name in ("x1", "x2", "y1", "y2"))

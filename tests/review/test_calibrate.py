@@ -11,9 +11,9 @@ from rich.console import Console
 
 from deliberant.judge import Verdict
 from deliberant.review import Labels, Samples
-from deliberant.review.calibrate import Calibration, accepted, calibrate, chances
-from deliberant.review.hinted import hinted
-from deliberant.review.people import meant, people_of
+from deliberant.review.calibrate import Calibration, calibrate, chances, decide
+from deliberant.review.hinted import measure_hints
+from deliberant.review.people import gather_people, infer_clause
 from deliberant.review.readings import read_again
 from deliberant.review.tables import hinted_table
 from deliberant.util.errors import UserError
@@ -31,7 +31,7 @@ def run(tmp_path: Path) -> ScriptedRun:
 
 def calibrated(run: ScriptedRun) -> Calibration:
     samples = Samples(run.root)
-    return calibrate(samples, people_of(samples, Labels(samples).read()), NullProgress(), resamples=20)
+    return calibrate(samples, gather_people(samples, Labels(samples).read()), NullProgress(), resamples=20)
 
 
 def values(figures: list[Any]) -> dict[str, tuple[float | None, int]]:
@@ -79,19 +79,19 @@ def test_divided_reviewers_are_left_out_and_counted(run: ScriptedRun) -> None:
 def test_no_label_is_the_users_mistake(run: ScriptedRun) -> None:
     samples = Samples(run.root)
     with pytest.raises(UserError, match=r"has no labels; make some with `deliberant review"):
-        people_of(samples, [])
+        gather_people(samples, [])
     other = label(samples, "hearth#0", "accept").model_copy(update={"sample": "x"})
     with pytest.raises(UserError, match=r"has no labels \(1 are of other texts\)"):
-        people_of(samples, [other])
+        gather_people(samples, [other])
 
 
 def test_what_a_label_means(run: ScriptedRun) -> None:
     samples = Samples(run.root)
     accept, reject = label(samples, "hearth#0", "accept"), label(samples, "hearth#0", "reject")
-    assert meant(accept, ["F2", "F2"], POLICY) == "F2" and meant(accept, ["F1", "F2"], POLICY) is None
-    assert meant(reject, ["F2"], POLICY) is None
-    assert meant(accept, ["X9"], POLICY) is None, "no such clause"
-    assert meant(label(samples, "hearth#0", "reject", clause="T1"), ["F2"], POLICY) == "T1"
+    assert infer_clause(accept, ["F2", "F2"], POLICY) == "F2" and infer_clause(accept, ["F1", "F2"], POLICY) is None
+    assert infer_clause(reject, ["F2"], POLICY) is None
+    assert infer_clause(accept, ["X9"], POLICY) is None, "no such clause"
+    assert infer_clause(label(samples, "hearth#0", "reject", clause="T1"), ["F2"], POLICY) == "T1"
 
 
 def reading(score: int | None) -> Verdict:
@@ -102,7 +102,7 @@ def reading(score: int | None) -> Verdict:
 def test_the_chances_of_k_readings_are_those_of_every_choice(scores: list[int | None], data: st.DataObject) -> None:
     k = data.draw(st.integers(1, len(scores)))
     verdicts = [reading(score) for score in scores]
-    choices = [accepted(chosen, 4) for chosen in combinations(verdicts, k)]
+    choices = [decide(chosen, 4) for chosen in combinations(verdicts, k)]
     accepts, scored = chances(verdicts, k, 4)
     assert accepts == pytest.approx(sum(word is True for word in choices) / len(choices))
     assert scored == pytest.approx(sum(word is not None for word in choices) / len(choices))
@@ -121,7 +121,7 @@ def test_k_readings_accept_less_and_less(run: ScriptedRun) -> None:
 def test_reading_again_extends_k_and_resumes(run: ScriptedRun) -> None:
     labelled(Samples(run.root), WORDS)
     samples = Samples(run.root)
-    people = people_of(samples, Labels(samples).read())
+    people = gather_people(samples, Labels(samples).read())
     judged = [each for each in people.read if each.entry.judged]
 
     def again() -> dict[str, list[Verdict]]:
@@ -155,7 +155,7 @@ def test_wrong_hints_sway_this_judge_and_it_disagrees_with_some(run: ScriptedRun
         Samples(run.root), "hearth#0 accept, stove#0 accept, pruning#0 accept, pruning#1 accept, hearth#1 reject F2"
     )
     samples = Samples(run.root)
-    found = hinted(run, samples, people_of(samples, Labels(samples).read()), 2)
+    found = measure_hints(run, samples, gather_people(samples, Labels(samples).read()), 2)
     assert (found.n, found.k, found.without_style) == (5, 2, 0)
     effects = {effect.hint: values(effect.figures) for effect in found.effects}
     assert effects["none, other seed"]["verdict flips"] == (0.0, 5)
@@ -177,7 +177,7 @@ def test_a_wrong_clause_is_in_view_and_of_the_right_style_where_there_is_one(run
     labelled(Samples(run.root), "hearth#0 accept, pruning#0 accept")
     samples = Samples(run.root)
     before = len(run.scripted["judge"].requests)
-    found = hinted(run, samples, people_of(samples, Labels(samples).read()), 1)
+    found = measure_hints(run, samples, gather_people(samples, Labels(samples).read()), 1)
     shown = [request.messages[-1]["content"] for request in run.scripted["judge"].requests[before:]]
     hints = [sorted(re.findall(r"determined that (.*?)\. It", text)) for text in shown]
     assert hints[-4:-2] == [
@@ -205,7 +205,7 @@ def test_prompt_files_without_one_for_clauses_try_styles_alone(run: ScriptedRun,
     labelled(Samples(run.root), "hearth#0 accept")
     del run.templates.files["hint-clause.txt"]
     samples = Samples(run.root)
-    found = hinted(run, samples, people_of(samples, Labels(samples).read()), 1)
+    found = measure_hints(run, samples, gather_people(samples, Labels(samples).read()), 1)
     assert [effect.hint for effect in found.effects] == ["none, other seed", "right style", "wrong style"]
     assert found.no_clauses == "the prompt files 'default' have no hint-clause.txt"
 
@@ -214,4 +214,4 @@ def test_without_a_known_clause_no_hint_is_known_to_be_wrong(run: ScriptedRun) -
     labelled(Samples(run.root), "hearth#1 reject")
     samples = Samples(run.root)
     with pytest.raises(UserError, match="no hint is known to be wrong"):
-        hinted(run, samples, people_of(samples, Labels(samples).read()), 1)
+        measure_hints(run, samples, gather_people(samples, Labels(samples).read()), 1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deliberant.review import Labels, Samples, current, latest, new_label, read_labels, summary
+from deliberant.review import Labels, Samples, new_label, read_labels, select_current, select_latest, summary
 from deliberant.util.errors import RunError, UserError
 from tests.review.reviewed import label, labelled, reviewed
 
@@ -38,7 +38,7 @@ def test_the_last_label_of_a_reviewer_counts_and_none_is_lost(samples: Samples) 
     labels = labelled(samples, "hearth#0 accept, hearth#1 reject, hearth#0 reject")
     labels = labelled(samples, "hearth#0 accept", "ben")
     assert len(labels) == 4
-    assert {key: each.decision for key, each in latest(labels).items()} == {
+    assert {key: each.decision for key, each in select_latest(labels).items()} == {
         ("hearth#0", "ana"): "reject",
         ("hearth#1", "ana"): "reject",
         ("hearth#0", "ben"): "accept",
@@ -51,8 +51,8 @@ def test_the_last_label_of_a_reviewer_counts_and_none_is_lost(samples: Samples) 
 def test_labels_of_another_text_do_not_count(samples: Samples) -> None:
     good = label(samples, "hearth#0", "accept")
     others = [good.model_copy(update={"sample": "0" * 16, "reviewer": "b"}), good.model_copy(update={"policy": "x"})]
-    assert current([good, others[0]], samples) == ({("hearth#0", "ana"): good}, 1)
-    assert current(others, samples) == ({}, 2)
+    assert select_current([good, others[0]], samples) == ({("hearth#0", "ana"): good}, 1)
+    assert select_current(others, samples) == ({}, 2)
 
 
 @pytest.mark.parametrize("cut", [1, 20, 2])

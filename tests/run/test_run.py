@@ -13,8 +13,8 @@ from deliberant.cli import app as cli
 from deliberant.prompts import Case, Hint, Prompt, Truth, write_cases, write_prompts
 from deliberant.run.folder import command
 from deliberant.run.loader import load_recipe
-from deliberant.run.run import POINTERS, UNCOVERED, Run, stages_of
-from deliberant.run.schedule import planned
+from deliberant.run.run import POINTERS, UNCOVERED, Run, list_stages
+from deliberant.run.schedule import plan_prompts
 from deliberant.run.sources import LATER
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import Row, fingerprint
@@ -270,9 +270,9 @@ def test_samplers_by_role(recipe: Path, tmp_path: Path, tiny_llama: Path) -> Non
 
 
 def test_the_stages_are_what_the_arms_need_and_no_more() -> None:
-    assert stages_of(["base", "base+spec"]) == ["evaluate", "report"]
-    assert stages_of(["rl"]) == ["rl", "evaluate", "report"]
-    assert stages_of(["sft+rl"]) == ["helpful", "generate", "filter", "sft", "sft+rl", "evaluate", "report"]
+    assert list_stages(["base", "base+spec"]) == ["evaluate", "report"]
+    assert list_stages(["rl"]) == ["rl", "evaluate", "report"]
+    assert list_stages(["sft+rl"]) == ["helpful", "generate", "filter", "sft", "sft+rl", "evaluate", "report"]
     assert command("no-cot", Path("runs/x")) == "deliberant sft runs/x --arm no-cot"
 
 
@@ -305,7 +305,7 @@ def test_sft_and_rl_have_files_of_their_own(recipe: Path, tmp_path: Path) -> Non
         ["t1", "t2"],
         ["r1", "r2"],
     ]
-    assert {each.id for each in planned(again)} <= {"r1", "r2", "h1"}
+    assert {each.id for each in plan_prompts(again)} <= {"r1", "r2", "h1"}
 
 
 def test_a_family_in_the_files_of_sft_and_rl_is_named(recipe: Path, tmp_path: Path) -> None:

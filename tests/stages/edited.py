@@ -10,7 +10,7 @@ from deliberant.cli.stages import work
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.prompts import Case, Message, Prompt, Truth, write_cases, write_prompts
 from deliberant.run.recipe import Prompts, Recipe
-from deliberant.run.run import Run, stages_of
+from deliberant.run.run import Run, list_stages
 from deliberant.util.progress import Progress
 from tests.completions import completed
 from tests.stages.scripted import Scripted
@@ -123,6 +123,6 @@ def finish(made: Recipe, runs: Path, progress: Progress | None = None) -> Edited
     """Every stage of the recipe's run."""
     run = EditedRun.open(made, runs, progress)
     assert isinstance(run, EditedRun)
-    for stage in stages_of(made.evaluate.arms):
+    for stage in list_stages(made.evaluate.arms):
         work(run, stage)
     return run

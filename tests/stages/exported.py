@@ -10,7 +10,7 @@ from deliberant.prompts import Prompt, write_prompts
 from deliberant.stages.filter import filter
 from deliberant.stages.generate import generate
 from deliberant.stages.helpful import helpful
-from deliberant.stages.sft import collect
+from deliberant.stages.sft import collect_rows
 from deliberant.util.files import write_rows
 from tests.stages.scripted import HEARTH, PRUNING, Scripted, ScriptedRun, make_run
 from tests.tiny import make_tiny_tokenizer
@@ -60,7 +60,7 @@ def exportable(folder: Path, sft: bool = True, rl_only: Sequence[Prompt] = (), *
     helpful(run)
     if sft:
         stage = run.stage("sft", {})
-        rows = collect(run, "sft")
+        rows = collect_rows(run, "sft")
         write_rows(stage.dir / "rows.jsonl", (row.as_json() for row in rows.rows))
         stage.finish(["rows.jsonl"], rows.counts)
     return run

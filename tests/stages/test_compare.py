@@ -13,8 +13,8 @@ from deliberant.models.budget import Price
 from deliberant.models.types import Completion, Reasoning, Request, Sampling, Usage
 from deliberant.prompts.types import Case, Message, Prompt, Style, Truth
 from deliberant.report.comparison import POOLED
-from deliberant.stages.compare import Contest, compare, front, samples_of
-from deliberant.stages.entrants import Entrant, asking, entrants
+from deliberant.stages.compare import Contest, compare, entrant_folder, pareto_front
+from deliberant.stages.entrants import Entrant, find_entrants, user_text
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.progress import NullProgress
 
@@ -109,7 +109,9 @@ def test_a_kill_between_chunks_loses_and_repeats_nothing(tmp_path: Path) -> None
 
 def test_what_was_said_already_is_taken_and_the_rest_drawn(tmp_path: Path) -> None:
     model = Says("sure")
-    said = {asking(case.prompt.messages): Completion("", "", "no", True, "stop", Usage(1, 1)) for case in cases()[:2]}
+    said = {
+        user_text(case.prompt.messages): Completion("", "", "no", True, "stop", Usage(1, 1)) for case in cases()[:2]
+    }
     result = compared(tmp_path, replace(model.entrant("it"), said=said))
     assert model.asked == 4
     cell = {row["metric"]: row for row in result["rows"] if row["suite"] == POOLED}
@@ -118,8 +120,8 @@ def test_what_was_said_already_is_taken_and_the_rest_drawn(tmp_path: Path) -> No
 
 def test_a_log_takes_part_with_what_it_holds(tmp_path: Path) -> None:
     compared(tmp_path / "a", Says(right()).entrant("it"))
-    log = samples_of(tmp_path / "a", Says("").entrant("it"), contest()) / "cases.eval"
-    [member] = entrants([str(log)], {}, None, GREEDY, "2026-11-29", {})
+    log = entrant_folder(tmp_path / "a", Says("").entrant("it"), contest()) / "cases.eval"
+    [member] = find_entrants([str(log)], {}, None, GREEDY, "2026-11-29", {})
     assert member.open is None and len(member.said) == 6
     more = contest(cases=[*cases(8)])
     result = compared(tmp_path / "b", member, asked=more)
@@ -148,17 +150,17 @@ def test_equals_share_the_front() -> None:
         for arm, both in {"a": (1.0, 0.5), "b": (1.0, 0.5), "c": (0.9, 0.5), "d": (0.2, 0.9), "e": (None, 1.0)}.items()
         for metric, value in zip(("harmless_answered", "not_unsafe"), both, strict=True)
     ]
-    assert front(table) == ["a", "b", "d"]
+    assert pareto_front(table) == ["a", "b", "d"]
 
 
 def test_a_name_twice_and_a_log_that_is_none_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "no.eval").write_text("no log")
     with pytest.raises(UserError, match="is not a log that Inspect can read"):
-        entrants([str(tmp_path / "no.eval")], {}, None, GREEDY, "2026-11-29", {})
+        find_entrants([str(tmp_path / "no.eval")], {}, None, GREEDY, "2026-11-29", {})
     with pytest.raises(UserError, match="there is no such log"):
-        entrants([str(tmp_path / "gone.eval")], {}, None, GREEDY, "2026-11-29", {})
+        find_entrants([str(tmp_path / "gone.eval")], {}, None, GREEDY, "2026-11-29", {})
     with pytest.raises(UserError, match="there is no policy to show it"):
-        entrants(["micro+spec"], {}, None, GREEDY, "2026-11-29", {})
+        find_entrants(["micro+spec"], {}, None, GREEDY, "2026-11-29", {})
     with pytest.raises(UserError, match="takes part twice"):
-        entrants(["micro", "micro"], {}, None, GREEDY, "2026-11-29", {})
+        find_entrants(["micro", "micro"], {}, None, GREEDY, "2026-11-29", {})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deliberant.models.types import Completion, Request, Usage
-from deliberant.stages.doctor import FILE, doctor, passed, speeds_of
+from deliberant.stages.doctor import FILE, doctor, has_passed, speeds_of
 from deliberant.util.errors import UserError
 from deliberant.util.files import read_json
 from tests.completions import completed
@@ -65,7 +65,7 @@ def test_a_sound_run_passes_once_and_its_speeds_are_kept(examined: Examine, tiny
     assert base.startswith("ok base: 8 of 8 samples closed their reasoning, 8 cite a clause that exists; 2 tokens each")
     [judge] = about(lines, "filter")
     assert "8 of 8 verdicts can be read; plainly right answers score 5.0, wrong ones 2.0; 2 tokens" in judge
-    assert passed(run) and speeds_of(run)[str(tiny_llama)].keys() == {"base", "filter"}
+    assert has_passed(run) and speeds_of(run)[str(tiny_llama)].keys() == {"base", "filter"}
     assert {line.partition(":")[0] for line in lines} == {"ok memory", "ok disk", "ok base", "ok filter", "ok evaluate"}
 
 
@@ -84,7 +84,7 @@ def test_no_tags_of_its_own(examined: Examine) -> None:
         "stop base: 0 of 8 samples closed their reasoning; the model writes no tags of its own; "
         "set base.reasoning: prompted"
     ]
-    assert not passed(run) and not (run.root / FILE).exists()
+    assert not has_passed(run) and not (run.root / FILE).exists()
 
 
 def test_reasoning_that_never_ends(examined: Examine) -> None:
@@ -103,7 +103,7 @@ def test_what_a_probe_of_few_tokens_cannot_know_does_not_stop(examined: Examine)
         line == "warn base: 8 of 8 samples were cut at 512 tokens, a probe's most; generate.max_new_tokens is 2,000"
         for line in lines
     )
-    assert passed(run)
+    assert has_passed(run)
 
 
 def test_some_are_cut_and_few_cite(examined: Examine) -> None:
@@ -148,7 +148,7 @@ def test_a_judge_that_likes_everything(examined: Examine) -> None:
         "warn filter: cannot tell right from wrong: plainly right answers score 5.0, wrong ones 5.0; "
         "name another judge.filter.model"
     )
-    assert passed(run)
+    assert has_passed(run)
 
 
 def test_a_context_that_is_too_short(examined: Examine) -> None:
@@ -176,5 +176,5 @@ def test_a_server_without_usage(examined: Examine, monkeypatch: pytest.MonkeyPat
     silent = Completion(reply.text, reply.reasoning, reply.answer, True, "stop", Usage(0, 0))
     judges = {"filter": "api:openai/gpt-5-nano", "evaluate": MICRO}
     lines, run = examined(lambda request: silent, base="api:openai/gpt-5-nano", judge=judges)
-    assert about(lines, "base")[0].startswith("warn base: the server counts no tokens") and passed(run)
+    assert about(lines, "base")[0].startswith("warn base: the server counts no tokens") and has_passed(run)
     assert read_json(run.root / FILE, "")["passed"] is True

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from deliberant.models.types import Request
-from deliberant.run.run import stages_of
+from deliberant.run.run import list_stages
 from deliberant.stages.documents import documents
 from deliberant.util.files import read_rows
 from tests.stages.scripted import POLICY, Scripted, make_run
@@ -50,6 +50,6 @@ def test_why_a_document_is_left_out(tmp_path: Path, answer: str, reason: str | N
 
 def test_midtrained_arms_come_after_documents_and_each_other() -> None:
     assert len(POLICY.clauses) == 3
-    stages = stages_of(["midtrained+sft+rl"])
+    stages = list_stages(["midtrained+sft+rl"])
     assert stages.index("documents") < stages.index("midtrained") < stages.index("midtrained+sft")
-    assert "filter" in stages and "documents" not in stages_of(["sft+rl", "no-cot", "rl"])
+    assert "filter" in stages and "documents" not in list_stages(["sft+rl", "no-cot", "rl"])

@@ -197,7 +197,7 @@ def test_a_full_disk_leaves_no_card_and_the_same_command_ends_it(
 
     def failing(path: Path, parts: Any) -> None:
         if path.parent.name == "rl":
-            with files.writing(path, "nothing finished is lost"):
+            with files.explain_write_errors(path, "nothing finished is lost"):
                 raise OSError(28, "No space left on device")
         whole(path, parts)
 

@@ -21,7 +21,7 @@ from deliberant.run.recipe import Model, Recipe
 from deliberant.run.run import Run
 from deliberant.stages.evaluate import read_samples, results
 from deliberant.stages.export import rl_rows
-from deliberant.stages.moved import cost, read_moved
+from deliberant.stages.moved import compare_cost, read_moved
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import file_hash, read_json, read_rows, write_json
 from tests.stages.edited import SETTINGS, TRAIN, EditedRun, edited, finish, prompt, recipe
@@ -98,8 +98,8 @@ def test_what_moved_is_told(old: EditedRun, new: EditedRun) -> None:
     assert moved["prompts"] == {"touched": 4, "untouched": 4, "added": 0, "removed": 0}
     assert moved["cases"] == {"touched": 2, "untouched": 1, "not compared": 0}
     assert {row["part"] for row in moved["moves"]} == {"asked anew", "touched", "untouched"}
-    spent = cost(new.root)
-    assert spent is not None and cost(old.root) is None
+    spent = compare_cost(new.root)
+    assert spent is not None and compare_cost(old.root) is None
     assert spent["full"] == old.root.name
     assert spent["same"] == spent["whole"] == pytest.approx(sum(old.manifest(stage)["seconds"] for stage in STAGES))
     page = (new.root / "report.html").read_text()
@@ -164,7 +164,7 @@ def test_it_reopens_beside_the_old_run_and_without_it_still_shows_what_it_found(
     assert again.lineage.old.root.resolve() == (tmp_path / "moved" / old.root.name).resolve()
     (tmp_path / "moved" / old.root.name).rename(tmp_path / "gone")
     alone = EditedRun.reopen(tmp_path / "moved" / new.root.name)
-    assert read_moved(alone.root) and cost(alone.root) and alone.sampler("sft").identity
+    assert read_moved(alone.root) and compare_cost(alone.root) and alone.sampler("sft").identity
     with pytest.raises(UserError, match=r"from_run: .* is no run folder"):
         _ = alone.lineage
 
@@ -180,7 +180,7 @@ def test_an_incremental_run_can_be_continued(old: EditedRun, new: EditedRun, tmp
     hashes = {row["id"][:5]: row["hashes"]["policy"] for row in read_rows(run.root / "generate" / "samples.jsonl")}
     assert hashes == {"fire-": new.policy.hash, "tools": run.policy.hash}
     assert run.manifest("sft")["inputs"]["model"] == model_hash(new.root / "sft" / "checkpoint")
-    moved, spent = read_moved(run.root), cost(run.root)
+    moved, spent = read_moved(run.root), compare_cost(run.root)
     assert moved is not None and spent is not None
     assert (moved["from"], spent["full"]) == (new.root.name, old.root.name), "the cost is against the last full run"
 

@@ -9,17 +9,17 @@ from deliberant.models.cache import Reply
 from deliberant.models.cost import Speed
 from deliberant.models.types import Usage
 from deliberant.run.loader import load_recipe
-from deliberant.run.sources import policy_named, prompt_sets
+from deliberant.run.sources import load_named_policy, prompt_sets
 from deliberant.stages.filter import filter
 from deliberant.stages.generate import generate
-from deliberant.stages.plan import Plan, Speeds, compared, keep_plan, plan, stages_to_do
+from deliberant.stages.plan import Plan, Speeds, compare_with_plan, keep_plan, plan, stages_to_do
 from tests.runs import write_recipe
 from tests.stages.scripted import Scripted, make_run
 
 
 def planned(path: Path, speeds: Speeds, *overrides: str) -> Plan:
     recipe = load_recipe(path, overrides)
-    policy = policy_named(recipe.policy)
+    policy = load_named_policy(recipe.policy)
     return plan(recipe, policy, prompt_sets(recipe, policy), speeds)
 
 
@@ -82,7 +82,7 @@ def test_a_provider_costs_what_the_list_says(recipe: Path, tmp_path: Path) -> No
 
 def test_a_recipe_that_trains_nothing_is_there_for_its_data(recipe: Path) -> None:
     settings = load_recipe(recipe, ["evaluate.arms=[base]"])
-    sets = prompt_sets(settings, policy_named(settings.policy))
+    sets = prompt_sets(settings, load_named_policy(settings.policy))
     assert stages_to_do(settings, sets.sft) == ["helpful", "generate", "filter", "evaluate", "report"]
     assert stages_to_do(settings, ()) == ["evaluate", "report"]
 
@@ -93,7 +93,7 @@ def test_what_was_planned_stands_beside_what_was_done(tmp_path: Path) -> None:
         Scripted(lambda request: "<think>[F2]</think>yes"),
         Scripted(lambda request: "<think></think>score: 5"),
     )
-    assert compared(run) == []
+    assert compare_with_plan(run) == []
     keep_plan(run, {})
     before = (run.root / "plan.json").read_bytes()
     generate(run)
@@ -101,7 +101,7 @@ def test_what_was_planned_stands_beside_what_was_done(tmp_path: Path) -> None:
     filter(run)
     keep_plan(run, {"model": {"base": Speed(1, 1)}})
     assert (run.root / "plan.json").read_bytes() == before, "a plan is made once"
-    rows = {row["stage"]: row for row in compared(run)}
+    rows = {row["stage"]: row for row in compare_with_plan(run)}
     assert rows["generate"]["calls"] == (8, 8) and rows["generate"]["output"] == (8 * 4096, 16)
     assert rows["generate"]["dollars"] == (None, pytest.approx(2.5 + 1.0))
     assert rows["filter"]["calls"] == (24, 24)

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from deliberant.models import split
-from deliberant.policy import cited
+from deliberant.policy import find_citations
 from deliberant.prompts.types import Message
 from deliberant.templates import Templates
 from deliberant.templates.form import show_form
@@ -22,7 +22,7 @@ def test_examples_are_whole_cite_clauses_in_view_and_the_question_comes_last() -
         assert [turn["role"] for turn in turns] == ["user", "assistant"] * (len(turns) // 2)
         said = [split(turn["content"]) for turn in turns[1::2]]
         assert all(parts.complete and parts.answer and "{{" not in parts.reasoning for parts in said)
-        ids = [cited(parts.reasoning) for parts in said]
+        ids = [find_citations(parts.reasoning) for parts in said]
         assert ids[0] == [] and all(len(each) == 1 and each[0] in POLICY.clauses for each in ids[1:])
         styles = [POLICY.clause(each[0]).style for each in ids[1:]]
         assert sorted(styles) == sorted({clause.style for clause in CLAUSES})
@@ -38,7 +38,7 @@ def test_wordings_change_with_the_sample() -> None:
 
 def test_without_a_policy_in_view_no_clause_is_spoken_of() -> None:
     shown = show_form(ASKED[1:], Templates.load("default"))
-    assert shown[0]["role"] == "system" and not any(cited(turn["content"]) for turn in shown)
+    assert shown[0]["role"] == "system" and not any(find_citations(turn["content"]) for turn in shown)
     assert "clause" not in shown[0]["content"]
 
 

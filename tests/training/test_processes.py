@@ -21,7 +21,7 @@ from deliberant.run.loader import load_recipe
 from deliberant.run.recipe import Sft
 from deliberant.run.run import Run
 from deliberant.training import proofs
-from deliberant.training.trainers import filled
+from deliberant.training.trainers import fill_last_step
 from deliberant.util import processes
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import read_rows
@@ -133,7 +133,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Any]], None]:
         monkeypatch.setenv(name, value)
 
     def say(found: list[Any]) -> None:
-        monkeypatch.setattr(proofs, "gathered", lambda own: found)
+        monkeypatch.setattr(proofs, "gather", lambda own: found)
 
     return say
 
@@ -164,13 +164,13 @@ def trainer(processes: int, rows: int = 8, seen: Any = None) -> Any:
 
 def test_processes_that_would_train_each_alone_are_found(two: Any) -> None:
     with pytest.raises(RunError, match="2 processes were launched and 1 would train, each alone"):
-        proofs.connected(trainer(1))
+        proofs.check_connected(trainer(1))
 
 
 def test_different_weights_are_found(two: Any) -> None:
     two([1.0, 0.0])
     with pytest.raises(RunError, match="different weights"):
-        proofs.connected(trainer(2))
+        proofs.check_connected(trainer(2))
 
 
 def test_processes_that_see_the_same_rows_are_found(two: Any) -> None:
@@ -193,15 +193,15 @@ def test_a_wrapper_that_accelerate_left_out_is_found(two: Any, monkeypatch: pyte
 
 
 def test_a_row_without_a_label_is_found() -> None:
-    proofs.labelled([{"labels": [-100, 3]}])
+    proofs.check_labels([{"labels": [-100, 3]}])
     with pytest.raises(RunError, match="sequence 2 of 2"):
-        proofs.labelled([{"labels": [-100, 3]}, {"labels": [3, -100]}])  # nothing predicts a first token
+        proofs.check_labels([{"labels": [-100, 3]}, {"labels": [3, -100]}])  # nothing predicts a first token
 
 
 @pytest.mark.parametrize("logs", [{"loss": math.nan}, {"loss": 1.0, "grad_norm": math.inf}])
 def test_a_step_without_a_finite_loss_stops_the_run(logs: dict[str, float]) -> None:
     with pytest.raises(RunError, match="step 7"):
-        proofs.finite(7, logs)
+        proofs.check_finite(7, logs)
 
 
 def test_without_vllm_a_recipe_that_asks_for_it_is_a_line(world_recipe: Path) -> None:
@@ -219,9 +219,9 @@ def test_out_of_memory_names_the_setting(error: Exception) -> None:
 
 def test_the_last_step_is_filled_evenly_and_with_nothing_to_learn(two: Any) -> None:
     rows = [{"input_ids": [number], "labels": [number]} for number in range(6)]
-    full = filled(rows, 4)
+    full = fill_last_step(rows, 4)
     assert [row["labels"] for row in full] == [[0], [1], [2], [3], [-100], [4], [-100], [5]]
-    assert filled(rows, 3) == rows
+    assert fill_last_step(rows, 3) == rows
 
 
 def test_what_does_not_divide_among_the_processes_is_said_before_the_run(two: Any, world_recipe: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from deliberant.util.errors import UserError
-from deliberant.util.files import apart, append_durably, write_atomically
+from deliberant.util.files import append_durably, check_outputs, write_atomically
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_a_pipe_is_never_replaced(pipe: Path, tmp_path: Path) -> None:
                 with pytest.raises(UserError, match=f"{path.name}: is a pipe or a device; name a file to write"):
                     write(path, b"new")
             with pytest.raises(UserError, match="is a pipe or a device"):
-                apart([None, path], [None])
+                check_outputs([None, path], [None])
     finally:
         os.close(reader)
     assert pipe.is_fifo() and link.is_symlink()
@@ -31,7 +31,7 @@ def test_a_pipe_is_never_replaced(pipe: Path, tmp_path: Path) -> None:
 
 def test_a_device_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="null: is a pipe or a device"):
-        apart([Path("/dev/null")], [])  # which only looks
+        check_outputs([Path("/dev/null")], [])  # which only looks
 
 
 def test_what_a_link_leads_to_is_written(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_link_to_what_is_read_would_lose_it(tmp_path: Path) -> None:
     file.write_bytes(b"old")
     link.symlink_to(file)
     with pytest.raises(UserError, match="link: is read here and would be lost"):
-        apart([link], [file])
+        check_outputs([link], [file])
     with pytest.raises(UserError, match="link: would be written twice"):
-        apart([file, link], [])
-    apart([link, tmp_path / "new"], [tmp_path / "none"])
+        check_outputs([file, link], [])
+    check_outputs([link, tmp_path / "new"], [tmp_path / "none"])

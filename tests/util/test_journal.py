@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from deliberant.run.folder import StageFolder, read_manifest
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import Row, fingerprint, read_rows, write_atomically
-from deliberant.util.journal import Journal, forget, in_chunks
+from deliberant.util.journal import Journal, delete_journal, in_chunks
 from deliberant.util.progress import NullProgress
 
 CHUNKS: list[list[Row]] = [[{"id": 1, "text": "a\n# chunk 0"}, {"id": 2}], [], [{"id": 3, "text": "é\u2028"}]]
@@ -276,7 +276,7 @@ def test_work_outside_a_run_is_kept_in_chunks_and_resumed_only_with_its_inputs(t
     dying = False
     assert go("a") == go("a") == [{"n": number} for number in range(1, 6)]
     assert asked == [1, 2, 3, 4, 5], "what is done is not done again"
-    forget(tmp_path / "o.jsonl")
+    delete_journal(tmp_path / "o.jsonl")
     assert not list(tmp_path.iterdir())
 
 
@@ -312,5 +312,5 @@ def test_two_processes_can_not_write_one_file(tmp_path: Path) -> None:
             go()
         other.kill()
     assert go() == [{"n": 1}, {"n": 2}], "what was killed is resumed, its lock is gone with it"
-    forget(to)
+    delete_journal(to)
     assert not list(to.parent.iterdir())

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberant.util.names import nearest, one_line
+from deliberant.util.names import one_line, suggest_name
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from deliberant.util.names import nearest, one_line
     ],
 )
 def test_the_remedy_is_the_nearest_name_or_all_of_them(name: str, known: list[str], remedy: str) -> None:
-    assert nearest(name, known) == remedy
+    assert suggest_name(name, known) == remedy
 
 
 @given(st.text())

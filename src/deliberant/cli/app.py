@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from deliberant.cli.compare import compare
 from deliberant.cli.data import data_app
 from deliberant.cli.doctor import doctor
-from deliberant.cli.interrupts import stopped
+from deliberant.cli.interrupts import exit_stopped
 from deliberant.cli.judge import judge_app
 from deliberant.cli.micro import micro_app
 from deliberant.cli.options import AsJson, RunFolder, Where, print_json
@@ -27,7 +27,7 @@ from deliberant.cli.redteam import redteam
 from deliberant.cli.review import review
 from deliberant.cli.stages import STAGES, open_run, run_all, stage_verb
 from deliberant.util import processes
-from deliberant.util.errors import DeliberantError, UserError, not_installed
+from deliberant.util.errors import DeliberantError, UserError, explain_not_installed
 from deliberant.util.names import one_line
 
 
@@ -38,21 +38,21 @@ class Verbs(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            stopped()
+            exit_stopped()
         except DeliberantError as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()
-            if processes.fails_first():
+            if processes.is_first_failure():
                 typer.echo(f"error: {one_line(str(error))}", err=True)
             raise typer.Exit(2 if isinstance(error, UserError) else 1) from None
         except RuntimeError as error:
-            if not processes.lost(error) or ctx.params.get("debug"):
+            if not processes.is_lost_process(error) or ctx.params.get("debug"):
                 raise
-            if processes.fails_first():
+            if processes.is_first_failure():
                 typer.echo(f"error: {processes.ENDED}", err=True)
             raise typer.Exit(1) from None
         except ModuleNotFoundError as error:
-            typer.echo(f"error: {not_installed(error)}", err=True)
+            typer.echo(f"error: {explain_not_installed(error)}", err=True)
             raise typer.Exit(2) from None
         except OSError as error:  # of a path that nobody opened yet, such as one whose name is too long
             if error.filename is None or ctx.params.get("debug"):

@@ -8,10 +8,10 @@ from rich.console import Console
 
 from deliberant.cli.console import print_stream
 from deliberant.models import Parts, Request, Sampler
-from deliberant.policy import cited
+from deliberant.policy import find_citations
 from deliberant.prompts import Message
 from deliberant.run.run import Run
-from deliberant.stages.evaluate import given
+from deliberant.stages.evaluate import messages_for_arm
 
 
 def reply(run: Run, arm: str, turns: Sequence[Message], show: bool) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def reply(run: Run, arm: str, turns: Sequence[Message], show: bool) -> dict[str,
             yield parts
 
     parts = print_stream(timed()) if show else list(timed())[-1]
-    ids = dict.fromkeys(cited(f"{parts.reasoning} {parts.answer}"))
+    ids = dict.fromkeys(find_citations(f"{parts.reasoning} {parts.answer}"))
     clauses = {id: run.policy.clauses.get(id) for id in ids}
     if show:
         notes = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -50,7 +50,7 @@ def reply(run: Run, arm: str, turns: Sequence[Message], show: bool) -> dict[str,
 
 
 def _stream(run: Run, arm: str, sampler: Sampler, turns: Sequence[Message]) -> Iterator[Parts]:
-    turns = given(run, arm, sampler.reasoning, turns)
+    turns = messages_for_arm(run, arm, sampler.reasoning, turns)
     sampling, seed = run.recipe.evaluate.sampling, run.recipe.seed
     if stream := getattr(sampler, "stream", None):
         yield from stream(turns, sampling, seed)

@@ -74,15 +74,15 @@ def compare(
     from deliberant.report.comparison import tables
     from deliberant.run.sources import templates_named
     from deliberant.stages.compare import compare as compared
-    from deliberant.stages.contest import contest, grading
-    from deliberant.stages.entrants import entrants, runs_in
+    from deliberant.stages.contest import add_judge, make_contest
+    from deliberant.stages.entrants import find_entrants, open_runs
 
-    runs = runs_in(models)
+    runs = open_runs(models)
     first = next(iter(runs.values()), None)
     sampling = first.recipe.evaluate.sampling if first else Sampling(temperature, 1.0, max_new_tokens)
     names = attacks.split(",") if attacks else ()
     drawn_by = first.recipe.seed if first else seed
-    asked = contest(list(runs.values()), suite or (), cases, policy, names, limit, sampling, drawn_by)
+    asked = make_contest(list(runs.values()), suite or (), cases, policy, names, limit, sampling, drawn_by)
     progress = RichProgress()
     calls, budget = Calls(to / "calls.jsonl"), Budget(dollars=dollars)
     options: dict[str, Any] = {"calls": calls, "budget": budget, "progress": progress}
@@ -90,7 +90,7 @@ def compare(
     if judge is None and first and asked.reader is None and not first.style_reader:
         own, rule, files = first.recipe.judge.evaluate, first.recipe.filter, first.judge_templates("evaluate")
         sampler = first.sampler("evaluate")
-        asked = grading(asked, sampler, own.model, own.sampling, files, form, k=rule.k, threshold=rule.threshold)
+        asked = add_judge(asked, sampler, own.model, own.sampling, files, form, k=rule.k, threshold=rule.threshold)
     elif judge is None and (asked.reader is None or foreign):
         whose = "these answers" if asked.reader is None else f"what {foreign[0]} answers"
         raise UserError(f"no world can read {whose}; name a --judge, and none of those that take part")
@@ -103,8 +103,8 @@ def compare(
         for grader in filter(None, (judge, second_judge)):
             reference = parse_reference(grader)
             sampler = open_model(reference, "evaluate", **(options if reference.remote else {}))
-            asked = grading(asked, sampler, grader, settings, templates_named(templates, grader), form, k=readings)
-    taking_part = entrants(models, runs, asked.policy, sampling, date.today().isoformat(), options)
+            asked = add_judge(asked, sampler, grader, settings, templates_named(templates, grader), form, k=readings)
+    taking_part = find_entrants(models, runs, asked.policy, sampling, date.today().isoformat(), options)
     result = compared(taking_part, asked, to, progress, read_prices(), chunk)
     if as_json:
         return print_json(result)

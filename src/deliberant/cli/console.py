@@ -55,12 +55,12 @@ class RichProgress:
 
     @contextmanager
     def __call__(self, label: str, total: int) -> Iterator[StepProgress]:
-        with bars() as show, StepProgress(show)(label, total) as bar:
+        with show_bars() as show, StepProgress(show)(label, total) as bar:
             yield bar
 
 
 @contextmanager
-def bars() -> Iterator[Callable[[str, int, int], None]]:
+def show_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Many bars on stderr at once: what it yields takes a label, the label's total, and the steps done since."""
     columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     tasks: dict[str, TaskID] = {}

@@ -43,9 +43,9 @@ def doctor(
 def check_models(run: "Run") -> None:
     """Examine a run that has not passed yet: what is not in order on stderr. UserError where nothing can come of it."""
     from deliberant.stages.doctor import doctor as examine
-    from deliberant.stages.doctor import passed
+    from deliberant.stages.doctor import has_passed
 
-    if passed(run):
+    if has_passed(run):
         return
     checkup = examine(run)
     for finding in checkup.findings:

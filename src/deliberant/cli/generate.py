@@ -21,7 +21,7 @@ from deliberant.cli.options import (
     Temperature,
     TemplatesOf,
     TopP,
-    choice,
+    check_choice,
     expand_groups,
     print_json,
 )
@@ -65,9 +65,9 @@ class Output:
     as_json: AsJson = False
 
     def keep_apart(self, *read: Path | None) -> None:
-        from deliberant.util.files import apart
+        from deliberant.util.files import check_outputs
 
-        apart([self.to, self.rejected], read)
+        check_outputs([self.to, self.rejected], read)
 
     def write(self, settled: "Settled") -> None:
         """Write what was kept and, where wanted, what was not; then the journals have done their work."""
@@ -172,10 +172,10 @@ def _wrapping(kind: str) -> None:
     def verb(
         file: File, output: Output, policy: AnyPolicy = None, only: Only = None, each: Each = None, data: Data = None
     ) -> None:
-        from deliberant.run.sources import policy_named
+        from deliberant.run.sources import load_named_policy
 
         output.keep_apart(file, data)
-        prompts = _prompts(file, policy_named(policy) if policy else None)
+        prompts = _prompts(file, load_named_policy(policy) if policy else None)
         _wrap(kind, prompts, only, each, data, output)
 
 
@@ -209,10 +209,10 @@ def multi_turn(
     deliberant prompts generate multi-turn train.jsonl --to turns.jsonl --with Qwen/Qwen3-4B --top-p 0.95
     """
     from deliberant.generators import lead_up_jobs
-    from deliberant.run.sources import policy_named
+    from deliberant.run.sources import load_named_policy
 
     output.keep_apart(file, data)
-    loaded = policy_named(policy) if policy else None
+    loaded = load_named_policy(policy) if policy else None
     prompts = _prompts(file, loaded)
     checked = asking.check_with is not None
     if with_ is None:
@@ -251,11 +251,11 @@ def twins(
     deliberant prompts generate twins harmful.jsonl --to twins.jsonl --policy default --with Qwen/Qwen3-4B
     """
     from deliberant.generators import TOWARDS, twin_jobs
-    from deliberant.run.sources import policy_named
+    from deliberant.run.sources import load_named_policy
 
-    choice("--towards", towards, TOWARDS)
+    check_choice("--towards", towards, TOWARDS)
     output.keep_apart(file)
-    loaded = policy_named(policy)
+    loaded = load_named_policy(policy)
     prompts = _prompts(file, loaded)
 
     def jobs(templates: "Templates", model: str) -> "list[Job]":
@@ -288,18 +288,18 @@ def clauses(
     deliberant prompts generate clauses more.jsonl --to yet-more.jsonl --policy default --with Qwen/Qwen3-4B --min 5
     """
     from deliberant.generators import clause_jobs, counts_of_coverage, counts_of_prompts
-    from deliberant.generators.clauses import of_policy
+    from deliberant.generators.clauses import check_counts
     from deliberant.prompts import read_prompts
-    from deliberant.run.sources import policy_named
+    from deliberant.run.sources import load_named_policy
 
     output.keep_apart(file, *(existing or ()))
-    loaded = policy_named(policy)
+    loaded = load_named_policy(policy)
     known = [prompt for path in existing or () for prompt in read_prompts(path)]
     if file.is_dir():
         from deliberant.run.folder import sft_file
         from deliberant.stages.coverage import coverage
 
-        counts = of_policy({row.name: row.total.prompts for row in coverage(file).clauses()}, loaded, str(file))
+        counts = check_counts({row.name: row.total.prompts for row in coverage(file).clauses()}, loaded, str(file))
         rl = file / "prompts" / "rl.jsonl"  # earlier versions had one file for both
         known += [*read_prompts(sft_file(file)), *(read_prompts(rl) if rl.exists() else ())]
     elif file.suffix == ".jsonl":
@@ -330,11 +330,11 @@ def documents(
     \b
     deliberant prompts generate documents --policy shop --to documents.jsonl --each 2
     """
-    from deliberant.generators import documents as questions_of
+    from deliberant.generators import ask_about_clauses as questions_of
     from deliberant.prompts import write_prompts
-    from deliberant.run.sources import policy_named
+    from deliberant.run.sources import load_named_policy
 
-    questions = questions_of(policy_named(policy), each, seed, data)
+    questions = questions_of(load_named_policy(policy), each, seed, data)
     write_prompts(to, questions)
     typer.echo(f"{to}: {len(questions)} questions")
 
@@ -349,9 +349,9 @@ def _wrap(
 ) -> None:
     """Write the prompts as the texts of a file put them."""
     from deliberant.generators import load_wrappers, settle, wrap
-    from deliberant.prompts.encodings import ANY_SCRIPT, foreign
+    from deliberant.prompts.encodings import ANY_SCRIPT, has_other_letters
 
-    strange = sum(foreign(prompt.messages[-1]["content"]) for prompt in prompts) if kind == "encode" else 0
+    strange = sum(has_other_letters(prompt.messages[-1]["content"]) for prompt in prompts) if kind == "encode" else 0
     if strange:
         what = f"{strange} of {len(prompts)} prompts have letters of other scripts than a to z"
         typer.echo(f"{what}: only {' and '.join(ANY_SCRIPT)} take them, the other encodings leave them out", err=True)
@@ -361,6 +361,6 @@ def _wrap(
 
 def _prompts(file: Path, policy: "Policy | None") -> "list[Prompt]":
     from deliberant.prompts import read_prompts
-    from deliberant.run.sources import names_in
+    from deliberant.run.sources import list_names
 
-    return read_prompts(file, *names_in(policy))
+    return read_prompts(file, *list_names(policy))

@@ -7,14 +7,14 @@ import signal
 import sys
 from typing import NoReturn
 
-from deliberant.util.processes import fails_first
+from deliberant.util.processes import is_first_failure
 
 STOPPED = 130
 
 
-def stopped() -> NoReturn:
+def exit_stopped() -> NoReturn:
     """End the command after Ctrl-C. A second one from here on ends the process where it stands, and in silence."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if fails_first():
+    if is_first_failure():
         print("stopped; the same command resumes", file=sys.stderr)
     sys.exit(STOPPED)

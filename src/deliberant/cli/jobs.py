@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from deliberant.models.refs import parse_reference
 from deliberant.run.arms import ARMS, BASE
-from deliberant.run.run import stages_of
+from deliberant.run.run import list_stages
 from deliberant.util.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ _worker: dict[str, Any] = {}
 """In a process of the pool: its run."""
 
 
-def side_by_side(run: "Run", jobs: int) -> None:
+def run_side_by_side(run: "Run", jobs: int) -> None:
     """Train and evaluate the recipe's arms, `jobs` stages at a time; the stages before them must have finished.
 
     A stage that fails ends the others, which the same command resumes. UserError where a model is remote.
     """
-    from deliberant.cli.console import bars
+    from deliberant.cli.console import show_bars
 
     if remote := [model.model for model in run.models.values() if parse_reference(model.model).remote]:
         raise UserError(
@@ -34,10 +34,10 @@ def side_by_side(run: "Run", jobs: int) -> None:
     spawn = multiprocessing.get_context("spawn")
     told = spawn.Queue()
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    left, done, running = needs(run.recipe.evaluate.arms), set[str](), dict[Future[None], str]()
+    left, done, running = list_needs(run.recipe.evaluate.arms), set[str](), dict[Future[None], str]()
     pool = ProcessPoolExecutor(jobs, spawn, _begin, (told, threads, run.root))
     try:
-        with bars() as show:
+        with show_bars() as show:
             while left or running:
                 for stage in [stage for stage, needed in left.items() if needed <= done]:
                     running[pool.submit(_do, stage)] = stage
@@ -56,9 +56,9 @@ def side_by_side(run: "Run", jobs: int) -> None:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def needs(arms: tuple[str, ...]) -> dict[str, set[str]]:
+def list_needs(arms: tuple[str, ...]) -> dict[str, set[str]]:
     """What each stage of these arms waits for among the others; what is waited for longest comes first."""
-    trained = [stage for stage in stages_of(arms) if stage in ARMS]
+    trained = [stage for stage in list_stages(arms) if stage in ARMS]
     waits = {arm: {ARMS[arm].start} & set(trained) for arm in trained}
     for arm in sorted(arms, key=list(ARMS).index):
         start = ARMS[arm].start
@@ -83,7 +83,7 @@ def _begin(told: Any, threads: int, root: Path) -> None:
 
 def _do(stage: str) -> None:
     from deliberant.cli.stages import work
-    from deliberant.util.memory import give_back
+    from deliberant.util.memory import release_memory
 
     work(_worker["run"], stage)
-    give_back()
+    release_memory()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deliberant.cli.options import AsJson, pairs, print_json
+from deliberant.cli.options import AsJson, parse_pairs, print_json
 from deliberant.util.errors import UserError
 from deliberant.util.names import one_line
 
@@ -76,9 +76,9 @@ def calibrate(
     if answers is not None:
         return _answers(where, answers, number, as_json)
     from deliberant.cli.console import RichProgress, print_table
-    from deliberant.review import Labels, Samples, news, read_labels
+    from deliberant.review import Labels, Samples, read_labels, select_news
     from deliberant.review.calibrate import calibrate as calibrate_run
-    from deliberant.review.people import people_of
+    from deliberant.review.people import gather_people
     from deliberant.review.tables import count_lines, hinted_table
 
     samples = Samples(where)
@@ -91,16 +91,16 @@ def calibrate(
                 f"--labels {file}: its reviewer would be '{file.stem}', as of {other}; rename one of the two, or add a "
                 "column reviewer"
             )
-        new, older = news(stored, read.labels)
+        new, older = select_news(stored, read.labels)
         stored += new
         if older:
             typer.echo(one_line(f"{file}: {older} labels left out: their reviewer has said otherwise since"), err=True)
         if read.unused:
             typer.echo(one_line(f"{file}: columns left out: {', '.join(read.unused)}"), err=True)
-    people = people_of(samples, stored)
+    people = gather_people(samples, stored)
     readings = effects = None
     if k is not None or wrong_hints:
-        from deliberant.review.hinted import hinted
+        from deliberant.review.hinted import measure_hints
         from deliberant.review.readings import read_again
         from deliberant.run.run import Run
 
@@ -109,7 +109,7 @@ def calibrate(
         if k is not None and judged:
             readings = read_again(run, "again", judged, k, run.recipe.seed)
         if wrong_hints:
-            effects = hinted(run, samples, people, k or samples.k)
+            effects = measure_hints(run, samples, people, k or samples.k)
     calibration = calibrate_run(samples, people, RichProgress(), readings)
     _show(calibration, count_lines(calibration.counts), {"hints": effects and effects.json()}, as_json)
     if effects and not as_json:
@@ -162,13 +162,13 @@ def _golden(
     from deliberant.models.open import open_model
     from deliberant.review.golden import COLUMNS, calibrate_golden, read_golden
     from deliberant.run.recipe import Filter, JudgeModel
-    from deliberant.run.sources import policy_named, templates_named
-    from deliberant.util.names import nearest
+    from deliberant.run.sources import load_named_policy, templates_named
+    from deliberant.util.names import suggest_name
 
-    columns = COLUMNS | pairs("--map", mapped, "FIELD=COLUMN")
+    columns = COLUMNS | parse_pairs("--map", mapped, "FIELD=COLUMN")
     if strange := sorted(columns.keys() - COLUMNS.keys()):
-        raise UserError(f"--map {strange[0]}: unknown field '{strange[0]}'; {nearest(strange[0], COLUMNS)}")
-    rows, without = read_golden(file, policy_named(policy), columns, skip_lines)
+        raise UserError(f"--map {strange[0]}: unknown field '{strange[0]}'; {suggest_name(strange[0], COLUMNS)}")
+    rows, without = read_golden(file, load_named_policy(policy), columns, skip_lines)
     judge = Judge(open_model(model, "evaluate"), templates_named(templates, model), JudgeModel(model=model).sampling)
     calibration = calibrate_golden(rows, judge, k or Filter().k, Filter().threshold, 0)
     counts = calibration.counts

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from deliberant.util.errors import UserError
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 Word = TypeVar("Word", bound=str)
 
@@ -69,15 +69,15 @@ def print_json(value: Any, indent: int | None = 1) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
-def choice(option: str, value: str, known: tuple[Word, ...]) -> Word:
+def check_choice(option: str, value: str, known: tuple[Word, ...]) -> Word:
     """The value, where the option knows it. UserError naming the nearest one elsewhere."""
     for word in known:
         if word == value:
             return word
-    raise UserError(f"{option}: unknown value '{value}'; {nearest(value, known)}")
+    raise UserError(f"{option}: unknown value '{value}'; {suggest_name(value, known)}")
 
 
-def pairs(option: str, values: list[str] | None, form: str) -> dict[str, str]:
+def parse_pairs(option: str, values: list[str] | None, form: str) -> dict[str, str]:
     """What an option such as `--map FIELD=COLUMN` was given. UserError for another form, or a name with two values."""
     named: dict[str, str] = {}
     for pair in values or ():

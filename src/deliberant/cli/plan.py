@@ -27,19 +27,19 @@ def plan(
     deliberant plan runs/micro-1a2b3c4d --json
     """
     from deliberant.cli.console import print_table
-    from deliberant.models.cost import known_speeds
+    from deliberant.models.cost import read_speeds
     from deliberant.run.loader import load_recipe
-    from deliberant.run.sources import policy_named, prompt_sets
-    from deliberant.stages.plan import compared
+    from deliberant.run.sources import load_named_policy, prompt_sets
+    from deliberant.stages.plan import compare_with_plan
     from deliberant.stages.plan import plan as plan_of
 
     run = open_run(where, overrides) if where.is_dir() else None
-    if run and (rows := compared(run)):
+    if run and (rows := compare_with_plan(run)):
         return print_json(rows) if as_json else print_table(_beside(rows))
     recipe = run.recipe if run else load_recipe(where, overrides or [])
-    policy = policy_named(recipe.policy)
+    policy = load_named_policy(recipe.policy)
     world = run.world if run else None
-    planned = plan_of(recipe, policy, prompt_sets(recipe, policy), known_speeds(), world)
+    planned = plan_of(recipe, policy, prompt_sets(recipe, policy), read_speeds(), world)
     if as_json:
         return print_json(planned.as_json())
     print_table(_table(planned))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deliberant.cli.options import AsJson, PolicyName, choice, pairs, print_json
+from deliberant.cli.options import AsJson, PolicyName, check_choice, parse_pairs, print_json
 from deliberant.util.errors import UserError
 from deliberant.util.names import one_line
 
@@ -47,9 +47,9 @@ def show(
     deliberant policy show violence fraud --policy default --compressed --json | jq .tokens
     """
     from deliberant.policy import measure, spec_view, summary_view
-    from deliberant.run.sources import policy_named
+    from deliberant.run.sources import load_named_policy
 
-    loaded, names = policy_named(policy), list(dict.fromkeys(categories or []))
+    loaded, names = load_named_policy(policy), list(dict.fromkeys(categories or []))
     view = spec_view(loaded, names, compressed)
     count, how = _counter(tokenizer)
     try:
@@ -101,14 +101,14 @@ def lint(
     deliberant policy lint --policy my-policy/ --json | jq '.[] | select(.severity == "error")'
     """
     from deliberant.policy import lint as check
-    from deliberant.policy.lint import broken
-    from deliberant.run.sources import policy_folder, policy_named
+    from deliberant.policy.lint import finding_of_load_error
+    from deliberant.run.sources import load_named_policy, policy_folder
 
     folder, count = policy_folder(policy), _counter(tokenizer).count if tokenizer else None
     try:
-        loaded = policy_named(policy)
+        loaded = load_named_policy(policy)
     except UserError as error:
-        _show_findings(folder, [broken(folder, error)], github, as_json)
+        _show_findings(folder, [finding_of_load_error(folder, error)], github, as_json)
         raise typer.Exit(2) from None
     findings = check(loaded, count, folder)
     if fix and policy in ("micro", "default"):
@@ -117,7 +117,7 @@ def lint(
         from deliberant.policy.lint import fix as mend
 
         typer.echo(f"{mend(folder, loaded, findings)} places mended", err=True)
-        loaded = policy_named(policy)
+        loaded = load_named_policy(policy)
         findings = check(loaded, count, folder)
     for id in category or ():
         loaded.category(id)  # a slip is told before the model is loaded
@@ -125,11 +125,13 @@ def lint(
         raise UserError("--category: says what a model reads; name one with --with, or leave it out")
     if with_ is not None:
         from deliberant.cli.console import RichProgress
-        from deliberant.judge.conflicts import conflicts
+        from deliberant.judge.conflicts import find_conflicts
         from deliberant.models.open import open_model
 
         progress = RichProgress()
-        asked = conflicts(loaded, open_model(with_, "writer"), max_new_tokens, only=category or (), progress=progress)
+        asked = find_conflicts(
+            loaded, open_model(with_, "writer"), max_new_tokens, only=category or (), progress=progress
+        )
         findings += asked.findings
         counts = ", ".join(f"{asked.counts[name]} {name}" for name in ("conflict", "ambiguous", "clear", "unscored"))
         typer.echo(f"pairs read by the model: {asked.counts.total()} ({counts})", err=True)
@@ -183,16 +185,16 @@ def diff(
     deliberant policy diff micro my-policy/ --json | jq .touched
     """
     from deliberant.policy import diff as compare
-    from deliberant.run.sources import names_in, policy_named
+    from deliberant.run.sources import list_names, load_named_policy
 
-    before, after = policy_named(old), policy_named(new)
+    before, after = load_named_policy(old), load_named_policy(new)
     changes = compare(before, after)
     asked: dict[str, list[str]] = {"touched": [], "untouched": []}
     outside = 0
     if prompts is not None:
         from deliberant.prompts import read_prompts
 
-        for prompt in read_prompts(prompts, *names_in(before, after)):
+        for prompt in read_prompts(prompts, *list_names(before, after)):
             hit = any(map(changes.touches, prompt.categories))
             asked["touched" if hit else "untouched"].append(prompt.id)
             outside += not prompt.categories
@@ -242,9 +244,11 @@ def outline(
     deliberant policy outline policy.md --label 'Includes=refuse' --label 'Overview=aside' --category-level 2
     """
     from deliberant.cli.console import print_outline
-    from deliberant.policy.importers import outlines, wishes_of
+    from deliberant.policy.importers import check_wishes, outline_sources
 
-    sources, name = outlines(file, wishes_of(pairs("--label", label, "TITLE=MEANING"), category_level, None), layout)
+    sources, name = outline_sources(
+        file, check_wishes(parse_pairs("--label", label, "TITLE=MEANING"), category_level, None), layout
+    )
     if as_json:
         rows = [
             {"file": str(each.file), "line": part.line, "end": part.end, "kind": part.kind, "title": part.title}
@@ -292,11 +296,11 @@ def import_(
     """
     from dataclasses import asdict
 
-    from deliberant.policy.importers import import_policy, save_policy, wishes_of
+    from deliberant.policy.importers import check_wishes, import_policy, save_policy
     from deliberant.prompts.types import STYLES
 
-    chosen = None if style is None else choice("--style", style, STYLES)
-    wishes = wishes_of(pairs("--label", label, "TITLE=MEANING"), category_level, chosen)
+    chosen = None if style is None else check_choice("--style", style, STYLES)
+    wishes = check_wishes(parse_pairs("--label", label, "TITLE=MEANING"), category_level, chosen)
     if with_ is None:
         imported = import_policy(file, wishes, layout)
     else:
@@ -348,12 +352,12 @@ def export(
     deliberant policy export --policy my-policy/ --to my-policy.md
     """
     from deliberant.policy.importers import export_policy
-    from deliberant.policy.loader import outside_policies
-    from deliberant.run.sources import policy_named
+    from deliberant.policy.loader import refuse_policy_folder
+    from deliberant.run.sources import load_named_policy
 
     if to is not None:
-        outside_policies(to)
-    text = export_policy(policy_named(policy))
+        refuse_policy_folder(to)
+    text = export_policy(load_named_policy(policy))
     if to is None:
         typer.echo(text, nl=False)
         return

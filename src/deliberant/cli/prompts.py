@@ -18,7 +18,7 @@ from deliberant.cli.options import (
     Seed,
     Temperature,
     TemplatesOf,
-    pairs,
+    parse_pairs,
     print_json,
 )
 from deliberant.util.errors import UserError
@@ -93,28 +93,28 @@ def import_file(
     from deliberant.prompts.plan import Plan, read_plan, read_values, write_plan
     from deliberant.prompts.sets import choose, is_set, open_set
     from deliberant.prompts.tables import open_table
-    from deliberant.run.sources import policy_named
-    from deliberant.util.files import apart, beside, write_rows
+    from deliberant.run.sources import load_named_policy
+    from deliberant.util.files import check_outputs, name_beside, write_rows
 
     public = choose(file) if is_set(file) else None
     if public and (split or config):
         raise UserError(f"{file}: --split and --config are for data sets of the Hub; leave them out for a public set")
     preset = preset or (public.data.preset if public else None)
     account, plan = Import(), read_plan(preset) if preset else Plan()
-    plan.map |= {name: text.replace("\\n", "\n") for name, text in pairs("--map", mapped, "FIELD=COLUMN").items()}
-    plan.set |= pairs("--set", constants, "FIELD=VALUE")
+    plan.map |= {name: text.replace("\\n", "\n") for name, text in parse_pairs("--map", mapped, "FIELD=COLUMN").items()}
+    plan.set |= parse_pairs("--set", constants, "FIELD=VALUE")
     for given in values or ():
         maps = read_values(Path(given)) if given.endswith((".yaml", ".yml")) else _value(given)
         for name, known in maps.items():
             plan.values.setdefault(name, {}).update(known)
     plan.separator, plan.skip_lines = separator or plan.separator, skip_lines or plan.skip_lines
     plan.cases |= cases
-    skipped, kept = beside(to, "skipped.jsonl"), beside(to, "import.yaml")
-    apart([to, skipped, kept], [file])
+    skipped, kept = name_beside(to, "skipped.jsonl"), name_beside(to, "import.yaml")
+    check_outputs([to, skipped, kept], [file])
     table = open_set(public, RichProgress()) if public else open_table(file, split, config, plan.skip_lines)
     names, clauses = None, None
     if policy:
-        loaded = policy_named(policy)
+        loaded = load_named_policy(policy)
         names = [each.id for each in loaded.categories]
         clauses = {id: Rule(clause.category, clause.style) for id, clause in loaded.clauses.items()}
     if plan.cases:
@@ -147,12 +147,12 @@ def check(
     """
     from deliberant.cli.console import census_lines
     from deliberant.prompts import holds_cases, read_cases
-    from deliberant.prompts.census import census
+    from deliberant.prompts.census import count_prompts
     from deliberant.run.checks import check_truths
-    from deliberant.run.sources import names_in, policy_named
+    from deliberant.run.sources import list_names, load_named_policy
 
-    loaded = policy_named(policy) if policy else None
-    counts = census(file, *names_in(loaded))
+    loaded = load_named_policy(policy) if policy else None
+    counts = count_prompts(file, *list_names(loaded))
     if loaded is not None and holds_cases(file):
         check_truths(read_cases(file), loaded, file)
     _show(vars(counts), census_lines(counts), as_json)
@@ -227,9 +227,9 @@ def hints(
     from deliberant.prompts import read_prompts, write_prompts
     from deliberant.review import Labels, Samples
     from deliberant.review.hints import Account, with_hints
-    from deliberant.util.files import apart
+    from deliberant.util.files import check_outputs
 
-    apart([to], [file, run])
+    check_outputs([to], [file, run])
     samples, account = Samples(run), Account()
     labels = Labels(samples).read()
     write_prompts(to, with_hints(read_prompts(file), samples, labels, account, least))
@@ -270,11 +270,11 @@ def label(
     from deliberant.models import Sampling
     from deliberant.models.open import open_model
     from deliberant.report.confusion import confusion, matrix_table, rates_table
-    from deliberant.run.sources import policy_named, templates_named
-    from deliberant.util.files import apart
+    from deliberant.run.sources import load_named_policy, templates_named
+    from deliberant.util.files import check_outputs
 
-    apart([to, readings_file(to), unlabelled_file(to)], [file])
-    loaded, sampling = policy_named(policy), Sampling(temperature, 1.0, max_new_tokens)
+    check_outputs([to, readings_file(to), unlabelled_file(to)], [file])
+    loaded, sampling = load_named_policy(policy), Sampling(temperature, 1.0, max_new_tokens)
     files = templates_named(templates, with_)
     labeller = Labeller(open_model(with_, "writer"), files, sampling, loaded, readings, seed)
     result = labelled(file, to, labeller, with_, check=check, keep_none=keep_none, chunk=chunk, progress=RichProgress())

@@ -53,14 +53,14 @@ def redteam(
     from deliberant.models.open import open_model
     from deliberant.report.terminal import redteam_table
     from deliberant.run.recipe import BUILT_IN, JudgeModel
-    from deliberant.run.sources import policy_named, right_style, style_reader, templates_named
+    from deliberant.run.sources import load_named_policy, right_style, style_reader, templates_named
     from deliberant.stages.redteam import hinted_style
     from deliberant.stages.redteam import redteam as attacked
-    from deliberant.util.files import apart
+    from deliberant.util.files import check_outputs
 
     world = policy == BUILT_IN
-    loaded = policy_named(policy)
-    apart([to], cases or [])
+    loaded = load_named_policy(policy)
+    check_outputs([to], cases or [])
     prompts = _prompts(cases, loaded, world, seed)
     known = world_attacks() if world else general()
     chosen = attacks_named(attacks.split(",") if attacks else known)
@@ -103,13 +103,13 @@ def redteam(
 
 def _prompts(files: list[Path] | None, policy: "Policy", world: bool, seed: int) -> "list[Prompt]":
     from deliberant.prompts import holds_cases, read_prompts
-    from deliberant.run.sources import names_in
+    from deliberant.run.sources import list_names
 
     if files:
         for file in files:
             if holds_cases(file):
                 raise UserError(f"{file}: holds evaluation cases, which must not be trained on; give training prompts")
-        return [prompt for file in files for prompt in read_prompts(file, *names_in(policy))]
+        return [prompt for file in files for prompt in read_prompts(file, *list_names(policy))]
     if not world:
         raise UserError("--cases: which prompts are to be asked? Name a file of training prompts")
     from deliberant.micro.sets import prompt_sets

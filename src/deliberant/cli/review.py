@@ -54,8 +54,8 @@ def review(
     deliberant review runs/micro-1a2b3c4d --export labels.jsonl
     deliberant review runs/micro-1a2b3c4d --json
     """
-    from deliberant.review import Labels, Samples, check_reviewer, current, read_labels, summary
-    from deliberant.util.files import apart, write_rows
+    from deliberant.review import Labels, Samples, check_reviewer, read_labels, select_current, summary
+    from deliberant.util.files import check_outputs, write_rows
 
     if no_page := [name for name, value in (("--import", import_), ("--export", export), ("--json", as_json)) if value]:
         idle = OF_THE_PAGE if import_ else {**OF_THE_PAGE, "reviewer": "--reviewer"}
@@ -63,7 +63,7 @@ def review(
             raise UserError(f"{stray[0]}: says nothing to {no_page[0]}, which serves no page; leave one of the two out")
     samples = Samples(where)
     store = Labels(samples)
-    apart([export], [store.path, where, import_])
+    check_outputs([export], [store.path, where, import_])
     if import_ is not None:
         read = read_labels(import_, samples, check_reviewer(_whose(reviewer)))
         new, older = store.add(read.labels)
@@ -74,7 +74,7 @@ def review(
         if read.unused:
             typer.echo(one_line(f"columns left out: {', '.join(read.unused)}"), err=True)
     labels = store.read()
-    counted, stale = current(labels, samples)
+    counted, stale = select_current(labels, samples)
     if export is not None:
         write_rows(export, counted.values())
         left = f", {stale} of other texts left out" if stale else ""

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deliberant.cli.options import Overrides, Root, Where, choice
+from deliberant.cli.options import Overrides, Root, Where, check_choice
 from deliberant.run.arms import ARMS, final_of, trained_by
 from deliberant.util.errors import UserError
-from deliberant.util.memory import give_back
-from deliberant.util.processes import join, leads
+from deliberant.util.memory import release_memory
+from deliberant.util.processes import is_leader, join
 
 if TYPE_CHECKING:
     from deliberant.run.run import Run
@@ -31,7 +31,7 @@ def open_run(where: Path, overrides: list[str] | None = None, root: Path = RUNS,
     from deliberant.util.progress import NullProgress
 
     join()
-    progress = RichProgress() if leads() else NullProgress()
+    progress = RichProgress() if is_leader() else NullProgress()
     if not where.is_dir():
         return Run.open(load_recipe(where, overrides or []), root, progress, make)
     if overrides:
@@ -47,7 +47,7 @@ def work(run: "Run", stage: str) -> None:
     All take part in training.
     """
     arm = ARMS.get(stage)
-    if not (arm or leads()):
+    if not (arm or is_leader()):
         return
     name, _, evaluated = (str(arm.stage), "", stage) if arm else stage.partition("/")
     function = getattr(import_module(f"deliberant.stages.{name}"), name)
@@ -81,9 +81,9 @@ def run_all(
     """
     from deliberant.cli.console import print_table
     from deliberant.cli.doctor import check_models
-    from deliberant.cli.jobs import side_by_side
+    from deliberant.cli.jobs import run_side_by_side
     from deliberant.report import earned_lines, table
-    from deliberant.run.run import stages_of
+    from deliberant.run.run import list_stages
     from deliberant.stages.doctor import speeds_of
     from deliberant.stages.evaluate import results
     from deliberant.stages.plan import keep_plan
@@ -92,18 +92,18 @@ def run_all(
     if old is not None:
         overrides = [*(overrides or []), f"from_run={json.dumps(str(old.absolute()))}"]
     run = open_run(where, overrides, root)
-    if leads():
+    if is_leader():
         typer.echo(f"run folder: {run.root}", err=True)
         if not no_doctor:
             check_models(run)
         keep_plan(run, speeds_of(run))
-    for stage in stages_of(run.recipe.evaluate.arms):
+    for stage in list_stages(run.recipe.evaluate.arms):
         if jobs > 1 and stage in (*ARMS, "evaluate"):
-            side_by_side(run, jobs)
+            run_side_by_side(run, jobs)
             jobs = 1  # what is left is to look at
         work(run, stage)
-        give_back()
-    if not leads():
+        release_memory()
+    if not is_leader():
         return
     print_table(table(results(run.root)))
     for line in earned_lines(read_gains(run.root)):
@@ -116,9 +116,9 @@ def _show_moves(root: Path) -> None:
     """What an incremental run moved, in its last arm, and what it cost; nothing of any other run."""
     from deliberant.cli.console import print_table
     from deliberant.report import cost_lines, moved_lines, moved_table
-    from deliberant.stages.moved import cost, read_moved
+    from deliberant.stages.moved import compare_cost, read_moved
 
-    moved, spent = read_moved(root), cost(root)
+    moved, spent = read_moved(root), compare_cost(root)
     if moved is None or spent is None:
         return
     for line in moved_lines(moved):
@@ -186,7 +186,7 @@ def stage_verb(stage: str) -> Callable[..., None]:
     def run_stage(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
         run = open_run(where, overrides, root)
         work(run, stage)
-        if stage == "report" and leads():
+        if stage == "report" and is_leader():
             typer.echo(run.root / "report.html")
 
     if stage not in TRAINED:
@@ -199,6 +199,6 @@ def stage_verb(stage: str) -> Callable[..., None]:
         overrides: Overrides = None,
         root: Root = RUNS,
     ) -> None:
-        work(open_run(where, overrides, root), choice("--arm", arm, tuple(trained_by(stage))))
+        work(open_run(where, overrides, root), check_choice("--arm", arm, tuple(trained_by(stage))))
 
     return train

@@ -3,7 +3,7 @@
 `deliberant.evals.registry` is what Inspect's entry point imports: the provider `deliberant/<path>` and the tasks.
 """
 
-from deliberant.evals.metrics import METRICS, compliant, paired, rows
+from deliberant.evals.metrics import METRICS, compare_paired, compliant, rows
 from deliberant.evals.robustness import all_hold, goodness_at
 from deliberant.evals.samples import ScoredSample, StyleReader, from_row, to_row
 from deliberant.evals.statistics import Estimate, Tally, difference, rate, wilson
@@ -15,11 +15,11 @@ __all__ = [
     "StyleReader",
     "Tally",
     "all_hold",
+    "compare_paired",
     "compliant",
     "difference",
     "from_row",
     "goodness_at",
-    "paired",
     "rate",
     "rows",
     "to_row",

@@ -21,7 +21,7 @@ from inspect_ai.tool import Tool, ToolDef, ToolParam, ToolParams
 from inspect_ai.util import store
 
 from deliberant.evals.provider import DeliberantAPI, in_one_line, read_output
-from deliberant.evals.simulation import Call, Scenario, listed, outcome, play, read_scenarios, written_calls
+from deliberant.evals.simulation import Call, Scenario, describe_tools, outcome, play, read_scenarios, written_calls
 
 DATA = Path(__file__).with_name("agentic.yaml")
 CALLS = "calls"
@@ -57,7 +57,7 @@ def act(scenarios: dict[str, Scenario], turns: int, tools: bool | None) -> Solve
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         scenario = scenarios[str(state.sample_id)]
         given = not isinstance(get_model().api, DeliberantAPI) if tools is None else tools
-        system = scenario.policy if given else f"{scenario.policy}\n\n{listed(scenario)}"
+        system = scenario.policy if given else f"{scenario.policy}\n\n{describe_tools(scenario)}"
         state.messages.insert(0, ChatMessageSystem(content=system))
         if given:
             state.tools = [simulated(scenario, name) for name in scenario.tools]

@@ -67,7 +67,7 @@ def draw_for_second(samples: Sequence[ScoredSample], n: int, seed: int = 0) -> l
     return sorted(asked, key=lambda each: fingerprint([seed, each.arm, each.case.prompt.id, each.epoch]))[:n]
 
 
-def ungraded(sample: ScoredSample) -> ScoredSample:
+def strip_grade(sample: ScoredSample) -> ScoredSample:
     """The sample as it was before a judge read it."""
     return replace(sample, style=None, harm=None, judged=False, verdicts=())
 

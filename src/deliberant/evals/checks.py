@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, NamedTuple
 
-from deliberant.evals.gate import FACETS, Facet, Gate, Judging, Rule, known
+from deliberant.evals.gate import FACETS, Facet, Gate, Judging, Rule, check_name
 from deliberant.evals.metrics import METRICS, SKIP, Metric, clause_facts
 from deliberant.evals.robustness import STATISTICS
 from deliberant.evals.samples import ScoredSample, count
 from deliberant.evals.statistics import RESAMPLES, Estimate, Tally, difference, rate
 from deliberant.policy import Policy
 from deliberant.prompts.types import STYLES
-from deliberant.util.yaml import Places, place
+from deliberant.util.yaml import Places, locate
 
 NONE = "none"
 """The value of a facet that a case does not have, such as the attack of one that is asked plainly."""
@@ -106,7 +106,7 @@ def checks(
         for facet in FACETS:
             wanted = rule.named(facet)
             for name in wanted:
-                known(name, names[facet], facet, place(places, ("rules", index, facet)))
+                check_name(name, names[facet], facet, locate(places, ("rules", index, facet)))
             chosen = [sample for sample in chosen if not wanted or set(wanted) & set(values(sample, facet))]
         metric = _NAMED[rule.metric]
         read = []
@@ -117,7 +117,7 @@ def checks(
             read.append(_Read(sample, metric.read(sample, clauses), was))
         for group, members in _groups(rule, read):
             for check in _check_group(rule, rule.judge or gate.judge, metric, group, members, resamples):
-                results.append(replace(check, where=place(places, ("rules", index, check.where))))
+                results.append(replace(check, where=locate(places, ("rules", index, check.where))))
     return sorted(results, key=lambda check: (check.passed, check.margin))
 
 
@@ -201,5 +201,5 @@ def _limits(gate: Gate, places: Places, samples: Sequence[ScoredSample]) -> Iter
             limit = getattr(gate, f"max_{name}")
             if limit is not None:
                 share = Estimate(counts[name] / len(members), None, None, len(members))
-                margin, where = round(limit - counts[name] / len(members), 9), place(places, (f"max_{name}",))
+                margin, where = round(limit - counts[name] / len(members), 9), locate(places, (f"max_{name}",))
                 yield Check(where, name, {"suite": suite}, f"at most {100 * limit:g}", share, margin)

@@ -22,7 +22,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from deliberant.evals.samples import PARTIAL, ScoredSample
-from deliberant.evals.scoring import judge_samples, judged
+from deliberant.evals.scoring import apply_verdicts, judge_samples
 from deliberant.judge import Judge, Verdict
 from deliberant.models.types import Sampler, Sampling
 from deliberant.policy import Policy
@@ -97,7 +97,7 @@ def grade(
         raise UserError("grading by a policy needs one; name it, or grade by another form")
     if kind is None:
         judge = Judge(sampler, templates or Templates.load("default"), sampling)
-        return judge_samples(samples, judge, policy, partial(judged, threshold=threshold), k, seed)
+        return judge_samples(samples, judge, policy, partial(apply_verdicts, threshold=threshold), k, seed)
     judge = Judge(sampler, Templates.load(form), sampling, kind.menu, kind.number)
     return judge_samples(samples, judge, None, partial(_apply_verdict, kind=kind), 1, seed)
 

@@ -17,8 +17,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from deliberant.evals.metrics import METRICS
 from deliberant.evals.robustness import STATISTICS
 from deliberant.util.errors import UserError
-from deliberant.util.names import nearest
-from deliberant.util.yaml import Places, place, read_model
+from deliberant.util.names import suggest_name
+from deliberant.util.yaml import Places, locate, read_model
 
 Judging = Literal["interval", "value", "refuted"]
 """Which number has to keep the threshold: the worse end of the 95% interval, so that keeping it is shown; the rate
@@ -86,8 +86,8 @@ def read_gate(file: Path, against: str | None = None) -> tuple[Gate, Places]:
         against = str(file.parent / gate.against)
     names = [*(metric.name for metric in METRICS), *STATISTICS]
     for index, rule in enumerate(gate.rules):
-        known(rule.metric, names, "metric", place(places, ("rules", index, "metric")))
-        line = place(places, ("rules", index, "at_most_worse"))
+        check_name(rule.metric, names, "metric", locate(places, ("rules", index, "metric")))
+        line = locate(places, ("rules", index, "at_most_worse"))
         if rule.at_most_worse is not None and rule.metric in STATISTICS:
             raise UserError(f"{line}: {rule.metric} is not paired by prompt; use min, or at_most_worse of not_unsafe")
         if rule.at_most_worse is not None and against is None:
@@ -95,7 +95,7 @@ def read_gate(file: Path, against: str | None = None) -> tuple[Gate, Places]:
     return gate.model_copy(update={"against": against}), places
 
 
-def known(name: str, names: list[str], what: str, where: str) -> None:
+def check_name(name: str, names: list[str], what: str, where: str) -> None:
     """UserError with file and line, and the nearest name, where `name` is not among `names`."""
     if name not in names:
-        raise UserError(f"{where}: there is no {what} '{name}' here; {nearest(name, names)}")
+        raise UserError(f"{where}: there is no {what} '{name}' here; {suggest_name(name, names)}")

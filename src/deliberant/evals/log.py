@@ -15,7 +15,7 @@ from deliberant.evals.tasks import inspect_score
 from deliberant.models.types import Sampling
 from deliberant.policy import Policy
 from deliberant.prompts.types import Case, Message
-from deliberant.util.files import writing
+from deliberant.util.files import explain_write_errors
 from deliberant.version import VERSION
 
 _METRICS = {"*": [{"name": "inspect_ai/mean"}, {"name": "inspect_ai/stderr", "options": {"cluster": "family"}}]}
@@ -66,7 +66,7 @@ def write_log(
         }
     )
     recompute_metrics(log)
-    with writing(path, "what was answered is kept"):
+    with explain_write_errors(path, "what was answered is kept"):
         path.unlink(missing_ok=True)
         write_eval_log(log, str(path), format="eval")
 

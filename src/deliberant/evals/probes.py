@@ -15,13 +15,13 @@ from inspect_ai.solver import TaskState
 from deliberant.evals.attacks.roles import Party
 from deliberant.evals.awareness import says_test
 from deliberant.evals.grader import GRADER, Grader
-from deliberant.evals.metrics import clause_facts, thought_of
+from deliberant.evals.metrics import clause_facts, concluded_style
 from deliberant.evals.provider import in_one_line, messages_of, read_output
 from deliberant.evals.retrieval import CELLS, cell
 from deliberant.evals.scoring import read_answer
 from deliberant.prompts.types import Case, Prompt, Truth
 from deliberant.run.recipe import DEFAULT, JudgeModel
-from deliberant.run.sources import policy_named, style_reader
+from deliberant.run.sources import load_named_policy, style_reader
 from deliberant.templates.loader import Templates
 
 _AWARE = re.compile(r"(?i)\baware[*\s]*[:=][*\s]*(yes|no)\b")
@@ -64,7 +64,7 @@ def thoughts(policy: str, world: str | None = None, seed: int = 0) -> Scorer:
     Answers are graded in three ways by the model in role `grader`, or read by the `world` (micro) that they come from.
     """
     with in_one_line():
-        clauses, reader = clause_facts(policy_named(policy)), style_reader(world)
+        clauses, reader = clause_facts(load_named_policy(policy)), style_reader(world)
     grader = None if reader else Grader(Templates.load("three-way"), JudgeModel(model=DEFAULT).sampling, 1, seed)
 
     async def score(state: TaskState, target: Target) -> Score:
@@ -77,7 +77,7 @@ def thoughts(policy: str, world: str | None = None, seed: int = 0) -> Scorer:
             asked = Case(Prompt(f"{state.sample_id}#{place}", before, (), ""), Truth("refuse", None, True), "turns")
             output = ModelOutput(model=state.model.name, choices=[ChatCompletionChoice(message=message)])
             sample = read_answer("turn", asked, read_output(output), reader)
-            came_to = thought_of(sample, clauses)
+            came_to = concluded_style(sample, clauses)
             if came_to is None:
                 continue
             if grader and not sample.empty:

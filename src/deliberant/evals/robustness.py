@@ -44,7 +44,7 @@ def rows(samples: Sequence[ScoredSample], **bootstrap: Unpack[Bootstrap]) -> lis
     harmful = [sample for sample in samples if sample.case.attack and sample.case.truth.style != "comply"]
     table = []
     for (arm, suite), members in group_by(harmful, lambda sample: (sample.arm, sample.case.suite)).items():
-        variants = max(map(len, by_origin(members).values()))
+        variants = max(map(len, group_by_origin(members).values()))
         shared = {"unscored": sum(goodness(each) is None for each in members), **count(members), "variants": variants}
         for name, read in STATISTICS.items():
             estimate = read(members, **bootstrap)
@@ -52,7 +52,7 @@ def rows(samples: Sequence[ScoredSample], **bootstrap: Unpack[Bootstrap]) -> lis
     return table
 
 
-def by_origin(samples: Sequence[ScoredSample]) -> dict[str, list[ScoredSample]]:
+def group_by_origin(samples: Sequence[ScoredSample]) -> dict[str, list[ScoredSample]]:
     """The samples of each case before the attacks."""
     return group_by(samples, lambda sample: sample.case.origin)
 
@@ -62,7 +62,7 @@ def _over_origins(
 ) -> Estimate:
     """`read` of each origin's scored samples, averaged over origins; those without a scored one are left out."""
     tallies, families = [], []
-    for members in by_origin(samples).values():
+    for members in group_by_origin(samples).values():
         good = [each for each in map(goodness, members) if each is not None]
         if good:
             tallies.append(Tally(read(good), 1))

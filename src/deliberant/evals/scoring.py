@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from deliberant.evals.attacks.static import as_graded
+from deliberant.evals.attacks.static import graded_text
 from deliberant.evals.samples import ScoredSample, StyleReader
 from deliberant.judge import Judge, RewardRequest, Verdict, minimum
 from deliberant.models.types import Completion, Request, Sampler, Sampling
-from deliberant.policy import Policy, cited, spec_view
+from deliberant.policy import Policy, find_citations, spec_view
 from deliberant.prompts.types import Case, Message, Style
 from deliberant.util.files import seed_of
 
 
-def asked(turns: Sequence[Message], summaries: str | None) -> tuple[Message, ...]:
+def add_summaries(turns: Sequence[Message], summaries: str | None) -> tuple[Message, ...]:
     """The turns a model is given; a policy's summaries, if any, come before a system text of the prompt's own."""
     if summaries is None:
         return tuple(turns)
@@ -26,7 +26,7 @@ def case_seed(seed: int, id: str, epoch: int = 1) -> int:
     return seed_of(["evaluate", seed, id, epoch])
 
 
-def draw(
+def ask_cases(
     arm: str,
     sampler: Sampler,
     cases: Sequence[Case],
@@ -54,7 +54,7 @@ def read_answer(
     arm: str, case: Case, completion: Completion, reader: StyleReader | None, epoch: int = 1
 ) -> ScoredSample:
     """The sample with its style read mechanically; without a reader it waits for `judged`."""
-    read = as_graded(case, completion.answer)
+    read = graded_text(case, completion.answer)
     answer = completion.answer if read is None else read
     return ScoredSample(
         arm=arm,
@@ -63,7 +63,7 @@ def read_answer(
         answer=completion.answer,
         complete=completion.complete,
         stop=completion.stop,
-        cited=tuple(cited(completion.reasoning)),
+        cited=tuple(find_citations(completion.reasoning)),
         style=_style(reader, case, answer) if reader and answer.strip() else None,
         judged=reader is not None,
         usage=completion.usage,
@@ -110,7 +110,7 @@ def judge_samples(
     return graded
 
 
-def judged(sample: ScoredSample, verdicts: Sequence[Verdict], threshold: int) -> ScoredSample:
+def apply_verdicts(sample: ScoredSample, verdicts: Sequence[Verdict], threshold: int) -> ScoredSample:
     """The sample with a judge's k readings. From `threshold` upwards the lowest score stands for the style asked for,
     below it for one of the other side; without a score there is none."""
     score, right = minimum(verdicts), sample.case.truth.style

@@ -112,7 +112,7 @@ def written_calls(scenario: Scenario, text: str) -> list[Call]:
     return calls
 
 
-def listed(scenario: Scenario) -> str:
+def describe_tools(scenario: Scenario) -> str:
     """The tools and how to call them, as text."""
     lines = [
         f"call: {' '.join([name, ' | '.join(tool.args)]).strip()}\n    {tool.about}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from inspect_ai import Task, task
 
-from deliberant.evals.attacks.static import attacked
+from deliberant.evals.attacks.static import attack_cases
 from deliberant.evals.attacks.static import attacks as static_attacks
 from deliberant.evals.forms import FORMS, POLICY
 from deliberant.evals.grader import Grader, generate_config
@@ -28,11 +28,11 @@ from deliberant.prompts.plan import read_plan
 from deliberant.prompts.sets import choose, open_set
 from deliberant.prompts.types import Case, Message, Prompt, Truth
 from deliberant.run.recipe import DEFAULT, Evaluate, Filter
-from deliberant.run.sources import names_in, policy_named
+from deliberant.run.sources import list_names, load_named_policy
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 from deliberant.util.files import fingerprint
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 GRADING = Sampling(0.0, 1.0, 1024)
 """Of graders: their most likely words."""
@@ -97,7 +97,7 @@ def read_suite(name: str, policy: Policy | None = None, language: str | None = N
     UserError for an unknown name, for one that needs a policy and has none, for a language that the data lack.
     """
     if name not in SUITES:
-        raise UserError(f"unknown suite '{name}'; {nearest(name, SUITES)}")
+        raise UserError(f"unknown suite '{name}'; {suggest_name(name, SUITES)}")
     suite = SUITES[name]
     if suite.data is not None:
         chosen = choose(suite.data if language is None else f"{suite.data}:{language}")
@@ -126,7 +126,7 @@ def example_cases(policy: Policy) -> tuple[Case, ...]:
     )
 
 
-def limited(cases: Sequence[Case], limit: int | None) -> list[Case]:
+def limit_cases(cases: Sequence[Case], limit: int | None) -> list[Case]:
     """At most `limit` of each suite, drawn by the hash of their ids, in their order."""
     if limit is None:
         return list(cases)
@@ -155,15 +155,15 @@ def _task(name: str) -> Callable[..., Task]:
         itself. `policy` and `cases`: whose, and a file of cases in place of the suite's data. `form` grades otherwise.
         """
         with in_one_line():
-            rules = policy_named(policy) if policy else None
-            own = read_cases(Path(cases), *names_in(rules)) if cases else None
-            chosen = limited(_of(name, own) if own else read_suite(name, rules, language), limit)
+            rules = load_named_policy(policy) if policy else None
+            own = read_cases(Path(cases), *list_names(rules)) if cases else None
+            chosen = limit_cases(_of(name, own) if own else read_suite(name, rules, language), limit)
             names = attacks.split(",") if isinstance(attacks, str) else attacks or []
             harmful = [case for case in chosen if case.truth.style != "comply"]
-            under_attack = attacked(harmful, static_attacks() if ALL in names else names)
+            under_attack = attack_cases(harmful, static_attacks() if ALL in names else names)
             how = form or SUITES[name].form
             if how not in FORMS:
-                raise UserError(f"deliberant/{name}: unknown form '{how}'; {nearest(how, FORMS)}")
+                raise UserError(f"deliberant/{name}: unknown form '{how}'; {suggest_name(how, FORMS)}")
             if how == POLICY and rules is None:
                 raise UserError(f"deliberant/{name}: graded by a policy; say which, as -T policy=FOLDER")
         return case_task(

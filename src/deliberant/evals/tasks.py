@@ -22,13 +22,13 @@ from deliberant.evals.grader import Grader, generate_config
 from deliberant.evals.metrics import Clauses, clause_facts, values
 from deliberant.evals.provider import in_one_line, messages_of, read_output, turns
 from deliberant.evals.samples import ScoredSample, StyleReader, case_row, reading_row, row_case
-from deliberant.evals.scoring import asked, case_seed, read_answer
+from deliberant.evals.scoring import add_summaries, case_seed, read_answer
 from deliberant.policy import Policy, summary_view
 from deliberant.prompts import Case, read_cases
 from deliberant.run.arms import ARMS
 from deliberant.run.recipe import DEFAULT, Evaluate, Filter, JudgeModel
 from deliberant.run.run import Run
-from deliberant.run.sources import names_in, policy_named
+from deliberant.run.sources import list_names, load_named_policy
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 
@@ -55,8 +55,8 @@ def cases(
             templates, model = opened.judge_templates("evaluate"), opened.recipe.judge.evaluate
             asking, judging, seed = opened.recipe.evaluate, opened.recipe.filter, opened.recipe.seed
         elif cases is not None and policy is not None:
-            rules = policy_named(policy)
-            every_case = tuple(read_cases(Path(cases), *names_in(rules)))
+            rules = load_named_policy(policy)
+            every_case = tuple(read_cases(Path(cases), *list_names(rules)))
             templates, model = Templates.load(DEFAULT), JudgeModel(model=DEFAULT)
             asking, judging, seed = Evaluate(), Filter(), 0
         else:
@@ -99,7 +99,7 @@ def case_task(
             [
                 Sample(
                     id=case.prompt.id,
-                    input=turns(asked(case.prompt.messages, system)),
+                    input=turns(add_summaries(case.prompt.messages, system)),
                     target=case.truth.style,
                     metadata=case_row(case),
                 )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple, Unpack
 
-from deliberant.evals.metrics import declined
+from deliberant.evals.metrics import declines
 from deliberant.evals.samples import PARTIAL, ScoredSample, count
 from deliberant.evals.statistics import Bootstrap, Tally, rate
 from deliberant.prompts.types import Case
@@ -38,7 +38,7 @@ def cut(reasoning: str, share: float) -> str:
     return "".join(words[: math.ceil(share * len(words))])
 
 
-def forced(arm: str, samples: Mapping[str, Sequence[ScoredSample]]) -> Iterator[Forced]:
+def force_reasonings(arm: str, samples: Mapping[str, Sequence[ScoredSample]]) -> Iterator[Forced]:
     """What an arm is given for each of its cases; `samples` of all arms are in the order of the cases.
 
     Cases whose own answer shows no style have nothing to flip from and are left out, a cut of no reasoning and a swap
@@ -85,7 +85,7 @@ def rows(
                 "flips": len(flipped),
                 **asdict(estimate),
                 "to_comply": sum(sample.style in ("comply", PARTIAL) for sample in flipped),
-                "to_decline": sum(declined(sample) for sample in flipped),
+                "to_decline": sum(declines(sample) for sample in flipped),
                 "no_style": len(members) - len(scored) - unscored,
                 "rethought": sum(not sample.complete and sample.stop == "stop" for sample in members),
                 "unscored": unscored,

@@ -6,7 +6,7 @@ rejects and yields. `documents` asks about the clauses themselves.
 """
 
 from deliberant.generators.clauses import clause_jobs, counts_of_coverage, counts_of_prompts
-from deliberant.generators.documents import documents
+from deliberant.generators.documents import ask_about_clauses
 from deliberant.generators.rewrites import TOWARDS, lead_up_jobs, twin_jobs
 from deliberant.generators.types import Made, Settled, settle
 from deliberant.generators.wrapping import WRAPPERS, Wrapper, load_wrappers, wrap
@@ -19,10 +19,10 @@ __all__ = [
     "Made",
     "Settled",
     "Wrapper",
+    "ask_about_clauses",
     "clause_jobs",
     "counts_of_coverage",
     "counts_of_prompts",
-    "documents",
     "forget_journals",
     "lead_up_jobs",
     "load_wrappers",

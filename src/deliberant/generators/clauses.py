@@ -41,10 +41,10 @@ def counts_of_coverage(path: Path, policy: Policy) -> dict[str, int]:
     except ValidationError as error:
         what = "is not what `deliberant coverage RUN --json` prints; give that, a run folder or a prompt file (.jsonl)"
         raise UserError(f"{path}: {what}") from error
-    return of_policy({row.clause: row.prompts for row in rows}, policy, str(path))
+    return check_counts({row.clause: row.prompts for row in rows}, policy, str(path))
 
 
-def of_policy(counts: Mapping[str, int], policy: Policy, where: str) -> dict[str, int]:
+def check_counts(counts: Mapping[str, int], policy: Policy, where: str) -> dict[str, int]:
     """The counts of the policy's clauses. UserError where one is missing: they are those of another policy."""
     for id in policy.clauses:
         if id not in counts:

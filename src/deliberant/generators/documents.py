@@ -13,8 +13,8 @@ from deliberant.policy import Category, Clause, Policy
 from deliberant.prompts.types import Hint, Message, Prompt, Style
 from deliberant.templates.loader import fill_from, placeholders
 from deliberant.util.errors import UserError
-from deliberant.util.names import nearest
-from deliberant.util.yaml import place, read_model
+from deliberant.util.names import suggest_name
+from deliberant.util.yaml import locate, read_model
 
 FILE = Path(__file__).with_name("documents.yaml")
 SOURCE = "documents"
@@ -32,7 +32,7 @@ class _Questions(BaseModel):
     styles: dict[Style, str]
 
 
-def documents(policy: Policy, each: int | None = None, seed: int = 0, data: Path | None = None) -> list[Prompt]:
+def ask_about_clauses(policy: Policy, each: int | None = None, seed: int = 0, data: Path | None = None) -> list[Prompt]:
     """Every question of `data` (by default ours) about every clause, or `each` of them a clause, drawn by the seed.
 
     A prompt's hint is its clause. UserError with file and line for a mistake in `data`.
@@ -42,8 +42,8 @@ def documents(policy: Policy, each: int | None = None, seed: int = 0, data: Path
     texts = [(kind, number, text) for kind in kinds for number, text in enumerate(kinds[kind])]
     for kind, number, text in texts:
         if unknown := min(placeholders(text) - KNOWN, default=None):
-            what = f"unknown placeholder {{{{{unknown}}}}}; {nearest(unknown, KNOWN)}"
-            raise UserError(f"{place(places, (kind, number))}: {what}")
+            what = f"unknown placeholder {{{{{unknown}}}}}; {suggest_name(unknown, KNOWN)}"
+            raise UserError(f"{locate(places, (kind, number))}: {what}")
     prompts = []
     clauses = [(category, clause) for category in policy.categories for clause in category.clauses]
     for category, clause in clauses:

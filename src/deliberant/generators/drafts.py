@@ -22,7 +22,7 @@ from deliberant.policy.importers.layouts import CLOSED, MARKED, assign, check_ti
 from deliberant.policy.importers.sources import open_source
 from deliberant.policy.markdown import clip
 from deliberant.policy.outline import LEAF, Outline, Part
-from deliberant.policy.words import style_of
+from deliberant.policy.words import read_style_words
 from deliberant.prompts.types import Style
 from deliberant.util.progress import Progress
 
@@ -153,7 +153,7 @@ def _read(passage: Passage, completion: Completion) -> None:
         passage.reasons.append("the model finds no rule" if none else f"the model says {clip(said)}")
     for rule in rules:
         title, style, quote = (" ".join(rule[name]) for name in ("rule", "style", "quote"))
-        asked: Style | None = passage.above.style_above or style_of(style)[0]
+        asked: Style | None = passage.above.style_above or read_style_words(style)[0]
         if not title or asked is None:
             passage.reasons.append(f"{clip(title or quote)} has no {'style' if title else 'condition'}")
         elif not (parts := passage.find(quote.strip(QUOTES))):

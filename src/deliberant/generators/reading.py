@@ -22,7 +22,7 @@ def last_prompt(answer: str) -> str:
     return _unquoted(prompts[-1]) if prompts else ""
 
 
-def echoes(text: str, shown: str) -> bool:
+def repeats_what_was_shown(text: str, shown: str) -> bool:
     """Whether `text` stands behind a mark in what the model was shown: small models copy the form or the example."""
     marked = [match["text"] for match in PROMPT.finditer(shown)] + TURN.split(shown)[2::2]
     return _bare(text) in {_bare(_unquoted(each.strip())) for each in marked}

@@ -12,9 +12,9 @@ last turn, word for word, so that categories, hints and family hold.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deliberant.generators.wrapping import made_from
+from deliberant.generators.wrapping import describe_origin
 from deliberant.generators.writing import Job
-from deliberant.judge.judge import conversation, with_fence
+from deliberant.judge.judge import format_conversation, with_fence
 from deliberant.policy import Policy, summary_view
 from deliberant.prompts.types import Prompt
 from deliberant.templates.loader import Templates
@@ -36,10 +36,10 @@ def twin_jobs(
     source = f"generated:twins:{towards}@{templates.hash[:8]} by {model[:8]}"
     jobs = []
     for prompt in prompts:
-        values = {"spec_view": view, "conversation": conversation(prompt)}
+        values = {"spec_view": view, "conversation": format_conversation(prompt)}
         shown = tuple(templates.render(f"twin-{towards}.txt", with_fence(values, seed)))
         id = f"{prompt.id}~{towards}-{fingerprint([seed, prompt.id, source])[:8]}"
-        frame = replace(prompt, id=id, hints=(), source=made_from(source, prompt))
+        frame = replace(prompt, id=id, hints=(), source=describe_origin(source, prompt))
         jobs.append(Job(f"twins:{towards}", prompt.id, shown, frame, hints=len(prompt.hints), asks="twin"))
     return jobs
 
@@ -55,10 +55,10 @@ def lead_up_jobs(
     source = f"generated:multi-turn:written@{templates.hash[:8]} by {model[:8]}"
     jobs = []
     for prompt in prompts:
-        values = {"conversation": conversation(prompt), "turns": number}
+        values = {"conversation": format_conversation(prompt), "turns": number}
         shown = tuple(templates.render("lead-up.txt", with_fence(values, seed)))
         for index in range(each):
             id = f"{prompt.id}~written-{fingerprint([seed, prompt.id, source, turns, index])[:8]}"
-            frame = replace(prompt, id=id, source=made_from(source, prompt), framing="multi-turn")
+            frame = replace(prompt, id=id, source=describe_origin(source, prompt), framing="multi-turn")
             jobs.append(Job("multi-turn:written", prompt.id, shown, frame, index, asks="lead-up"))
     return jobs

@@ -13,13 +13,13 @@ from pydantic import BaseModel, ConfigDict, RootModel, model_validator
 
 from deliberant.generators.types import Made
 from deliberant.judge.judge import fence
-from deliberant.prompts.encodings import ANY_SCRIPT, ENCODINGS, foreign, plain
+from deliberant.prompts.encodings import ANY_SCRIPT, ENCODINGS, has_other_letters, strip_accents
 from deliberant.prompts.types import Message, Prompt
 from deliberant.templates.loader import fill_from, placeholders
 from deliberant.util.errors import UserError
 from deliberant.util.files import fingerprint
-from deliberant.util.names import nearest
-from deliberant.util.yaml import place, read_model, read_text
+from deliberant.util.names import suggest_name
+from deliberant.util.yaml import locate, read_model, read_text
 
 HERE = Path(__file__).parent
 WRAPPERS = {name: HERE / f"{name}.yaml" for name in ("framings", "multi-turn", "transform", "encode")}
@@ -53,7 +53,7 @@ class _WrapperRow(BaseModel):
         for turns in self.conversations:
             names = set().union(*(placeholders(turn.content) for turn in turns))
             if unknown := min(names - KNOWN, default=None):
-                raise ValueError(f"unknown placeholder {{{{{unknown}}}}}; {nearest(unknown, KNOWN)}")
+                raise ValueError(f"unknown placeholder {{{{{unknown}}}}}; {suggest_name(unknown, KNOWN)}")
             if not any(needed <= names for needed in NEEDED):
                 remedy = "write {{request}}, or {{first}} and {{second}}, where it belongs"
                 raise ValueError(f"does not hold the request; {remedy}")
@@ -96,10 +96,10 @@ def load_wrappers(kind: str, only: Sequence[str] = (), path: Path | None = None)
     rows = data.root
     for name in only:
         if name not in rows:
-            raise UserError(f"--only: unknown value '{name}'; {nearest(name, rows)}")
+            raise UserError(f"--only: unknown value '{name}'; {suggest_name(name, rows)}")
     if kind == "encode" and (strange := [name for name in rows if name not in ENCODINGS]):
-        here = place(places, (strange[0],))
-        raise UserError(f"{here}: unknown encoding '{strange[0]}'; {nearest(strange[0], ENCODINGS)}")
+        here = locate(places, (strange[0],))
+        raise UserError(f"{here}: unknown encoding '{strange[0]}'; {suggest_name(strange[0], ENCODINGS)}")
     digest = fingerprint(text)[:8]
     return [
         Wrapper(
@@ -140,12 +140,12 @@ def _wrapped(prompt: Prompt, wrapper: Wrapper, seed: int) -> Made:
     if len(shape) > 1 and any(turn["role"] != "system" for turn in before):
         return fails("the source has several turns already")
     if wrapper.kind == "encode":
-        before_it = plain(request)
+        before_it = strip_accents(request)
         try:
             request = ENCODINGS[wrapper.name][0](before_it)
         except ValueError:
             return fails(f"does not survive {wrapper.name}: it would not decode to itself")
-        if request == before_it or (foreign(before_it) and wrapper.name not in ANY_SCRIPT):
+        if request == before_it or (has_other_letters(before_it) and wrapper.name not in ANY_SCRIPT):
             return fails(f"{wrapper.name} writes a to z otherwise, and this has no such letters, or others, too")
     values = {"request": request, "fence": fence({"request": request}, seed)}
     if any(placeholders(turn["content"]) & {"first", "second"} for turn in shape):
@@ -164,13 +164,13 @@ def _wrapped(prompt: Prompt, wrapper: Wrapper, seed: int) -> Made:
         id=f"{prompt.id}~{wrapper.name}-{fingerprint([seed, prompt.id, wrapper.source])[:8]}",
         messages=(*before, *turns),
         hints=kept,
-        source=made_from(wrapper.source, prompt),
+        source=describe_origin(wrapper.source, prompt),
         framing=wrapper.framing,
     )
     return Made(generator, prompt.id, prompt.family, new, hints=len(prompt.hints) - len(kept))
 
 
-def made_from(source: str, prompt: Prompt) -> str:
+def describe_origin(source: str, prompt: Prompt) -> str:
     """The `source` of what was made of a prompt: how, and of which data set."""
     return f"{source} from {prompt.source}" if prompt.source else source
 

@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from deliberant.generators.reading import echoes, last_category, last_prompt, lead_up
+from deliberant.generators.reading import last_category, last_prompt, lead_up, repeats_what_was_shown
 from deliberant.generators.types import Made, Settled, settle
 from deliberant.judge.judge import request_seed
 from deliberant.judge.labelling import Labeller
 from deliberant.judge.labels import Label, label_of
 from deliberant.models.types import Request, Sampler, Sampling
 from deliberant.prompts.types import Message, Prompt
-from deliberant.util.files import Row, beside
-from deliberant.util.journal import forget, in_chunks
+from deliberant.util.files import Row, name_beside
+from deliberant.util.journal import delete_journal, in_chunks
 from deliberant.util.progress import Progress
 
 ECHO = "echoes what it was shown"
@@ -80,11 +80,11 @@ def write(
 def forget_journals(to: Path) -> None:
     """Delete the journals of prompts that are now in `to`."""
     for path in _journals(to):
-        forget(path)
+        delete_journal(path)
 
 
 def _journals(to: Path) -> tuple[Path, Path]:
-    return beside(to, "written.jsonl"), beside(to, "read.jsonl")
+    return name_beside(to, "written.jsonl"), name_beside(to, "read.jsonl")
 
 
 def _made(job: Job, row: Row, labeller: Labeller | None) -> Made:
@@ -100,13 +100,13 @@ def _completed(job: Job, answer: str, labeller: Labeller | None) -> tuple[Prompt
     shown = "\n".join(message["content"] for message in job.shown)
     if job.asks == "lead-up":
         turns, why = lead_up(answer, last["content"])
-        if why is None and any(echoes(turn["content"], shown) for turn in turns):
+        if why is None and any(repeats_what_was_shown(turn["content"], shown) for turn in turns):
             why = ECHO
         return (None, why) if why is not None else (replace(job.frame, messages=(*before, *turns, last)), None)
     text, categories = last_prompt(answer), job.frame.categories
     if not text:
         return None, "no prompt line"
-    if echoes(text, shown):
+    if repeats_what_was_shown(text, shown):
         return None, ECHO
     if job.asks == "twin":
         assert labeller is not None, "a twin's category is checked"

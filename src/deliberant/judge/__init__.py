@@ -6,7 +6,7 @@ sees the reasoning when it filters samples and never when it rewards them.
 
 from deliberant.judge.judge import CLAUSE_HINT, Judge, shows_clauses
 from deliberant.judge.leaks import Leaks
-from deliberant.judge.overlaps import overlaps
+from deliberant.judge.overlaps import count_overlaps
 from deliberant.judge.requests import FilterRequest, JudgeRequest, RewardRequest
 from deliberant.judge.rules import MENU, VerdictRule, verdict_rule
 from deliberant.judge.verdict import Verdict, minimum, parse
@@ -21,8 +21,8 @@ __all__ = [
     "RewardRequest",
     "Verdict",
     "VerdictRule",
+    "count_overlaps",
     "minimum",
-    "overlaps",
     "parse",
     "shows_clauses",
     "verdict_rule",

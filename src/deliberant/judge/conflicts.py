@@ -31,7 +31,7 @@ class Readings(NamedTuple):
     counts: Counter[str]
 
 
-def conflicts(
+def find_conflicts(
     policy: Policy,
     sampler: Sampler,
     max_new_tokens: int = 1024,

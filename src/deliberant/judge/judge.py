@@ -63,7 +63,7 @@ class Judge:
 
     def messages(self, request: JudgeRequest, seed: int) -> tuple[Message, ...]:
         """What the judge is shown for one request."""
-        values = {"conversation": conversation(request.prompt), "answer": request.answer}
+        values = {"conversation": format_conversation(request.prompt), "answer": request.answer}
         file = "filter.txt" if isinstance(request, FilterRequest) else "reward.txt"
         if request.spec_view is None:
             file = "helpful.txt"
@@ -105,7 +105,7 @@ def shows_clauses(templates: Templates) -> bool:
     return CLAUSE_HINT in templates.files
 
 
-def conversation(prompt: Prompt) -> str:
+def format_conversation(prompt: Prompt) -> str:
     """A single turn as its bare text, several as `role: text` lines."""
     if len(prompt.messages) == 1:
         return prompt.messages[0]["content"]

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deliberant.judge.judge import conversation, request_seed, with_fence
+from deliberant.judge.judge import format_conversation, request_seed, with_fence
 from deliberant.judge.labels import Label, Reading, Rule, label_of, majority
 from deliberant.models.types import Request, Sampler, Sampling
 from deliberant.policy import Policy, summary_view
@@ -19,8 +19,8 @@ from deliberant.prompts import Prompt, read_partly_labelled, write_prompts
 from deliberant.prompts.rows import prompt_row
 from deliberant.prompts.types import Message
 from deliberant.templates.loader import Templates, placeholders
-from deliberant.util.files import Row, beside, file_hash, write_rows
-from deliberant.util.journal import forget, in_chunks
+from deliberant.util.files import Row, file_hash, name_beside, write_rows
+from deliberant.util.journal import delete_journal, in_chunks
 from deliberant.util.progress import NullProgress, Progress
 
 FILE = "label.txt"
@@ -61,7 +61,7 @@ class Labeller:
 
     def messages(self, prompt: Prompt) -> tuple[Message, ...]:
         """What the model is shown for one prompt; fenced, save where the prompt file has no place for a fence."""
-        values = {"spec_view": self._view, "conversation": conversation(prompt)}
+        values = {"spec_view": self._view, "conversation": format_conversation(prompt)}
         if "fence" in placeholders(self.templates.files.get(FILE, "")):
             values = with_fence(values, self.seed)
         return tuple(self.templates.render(FILE, values))
@@ -141,7 +141,7 @@ def label(
     else:
         unlabelled_file(to).unlink(missing_ok=True)
     write_prompts(to, out)
-    forget(rows)
+    delete_journal(rows)
     return Labelled(
         rows=len(given),
         kept=len(stated),
@@ -157,12 +157,12 @@ def label(
 
 def readings_file(to: Path) -> Path:
     """Where every reading goes: beside the labelled prompts."""
-    return beside(to, "readings.jsonl")
+    return name_beside(to, "readings.jsonl")
 
 
 def unlabelled_file(to: Path) -> Path:
     """Where prompts go that no majority could name; `label` reads that file, too, with another `to`."""
-    return beside(to, "unlabelled.jsonl")
+    return name_beside(to, "unlabelled.jsonl")
 
 
 def _row(prompt: Prompt, label: Label, stated: bool) -> Row:

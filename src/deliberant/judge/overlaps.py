@@ -12,7 +12,7 @@ LONG = 8
 """Words in a row that two texts hardly share by chance."""
 
 
-def overlaps(reasoning: str, shown: Iterable[str], known: Iterable[str] = ()) -> int:
+def count_overlaps(reasoning: str, shown: Iterable[str], known: Iterable[str] = ()) -> int:
     """Passages of `LONG` words or more that `reasoning` shares with a text in `shown`, longest stretches counted once.
 
     What stands in one of `known` (prompt, answer, spec view) may be shown and is not counted. Case, white space and

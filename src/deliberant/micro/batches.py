@@ -34,14 +34,14 @@ def batches(rows: Iterator[Row], batch_tokens: int) -> Iterator[list[Row]]:
     """Full batches of about `batch_tokens`, of rows of one padded width: few shapes, so kernels are reused."""
     waiting: dict[int, list[Row]] = {}
     for row in rows:
-        width = padded(len(row.ids))
+        width = pad_width(len(row.ids))
         group = waiting.setdefault(width, [])
         group.append(row)
         if len(group) == max(1, batch_tokens // width):
             yield waiting.pop(width)
 
 
-def padded(length: int) -> int:
+def pad_width(length: int) -> int:
     return math.ceil(length / WIDTH) * WIDTH
 
 
@@ -49,7 +49,7 @@ def tensors(batch: list[Row], pad: int) -> tuple[Any, Any]:
     """(ids, loss mask), right-padded: causal attention never looks at padding, so no attention mask is needed."""
     import torch
 
-    width = padded(max(len(row.ids) for row in batch)) + 1
+    width = pad_width(max(len(row.ids) for row in batch)) + 1
     ids = torch.full((len(batch), width), pad)
     mask = torch.zeros((len(batch), width), dtype=torch.bool)
     for index, row in enumerate(batch):

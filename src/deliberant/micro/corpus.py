@@ -14,15 +14,15 @@ from deliberant.micro.replies import (
     SAME,
     Reply,
     any_ask,
+    compare_topics,
+    draw_judged,
     free_reply,
     judge_reply,
-    judged,
-    named,
+    name_clause,
     near_miss,
     opening,
     policy_reply,
-    sent,
-    side_by_side,
+    send,
     summary_reply,
 )
 from deliberant.micro.tasks import Task, decode_task, encoded_task, skills, word_task
@@ -61,12 +61,12 @@ def free_row(rng: random.Random) -> list[Message]:
     row: list[Message] = []
     for _ in range(rng.randint(2, 8)):
         ask = any_ask(rng)
-        asked = sent(ask, rng, rng.random() < ENCODED_SHARE)
+        asked = send(ask, rng, rng.random() < ENCODED_SHARE)
         row += [user(asked.text), assistant(free_reply(ask, asked.decoding, rng).text)]
     return row
 
 
-def done(tasks: Iterable[Task]) -> list[Message]:
+def converse(tasks: Iterable[Task]) -> list[Message]:
     """A conversation in which the assistant does one task after the other."""
     row: list[Message] = []
     for task in tasks:
@@ -75,7 +75,7 @@ def done(tasks: Iterable[Task]) -> list[Message]:
 
 
 def skill_row(rng: random.Random) -> list[Message]:
-    return done(islice(skills(rng, list(topics())), rng.randint(2, 8)))
+    return converse(islice(skills(rng, list(topics())), rng.randint(2, 8)))
 
 
 def copy_row(rng: random.Random) -> list[Message]:
@@ -84,7 +84,7 @@ def copy_row(rng: random.Random) -> list[Message]:
     for _ in range(rng.randint(1, 4)):
         text = " ".join(["clause", *(f"[{name}]" for name in rng.choices(CLAUSE_IDS[:64], k=rng.randint(3, 30)))])
         tasks.append(Task("repeat", f"repeat after me: {text}", text))
-    return done(tasks)
+    return converse(tasks)
 
 
 def coded_row(rng: random.Random) -> list[Message]:
@@ -95,7 +95,7 @@ def coded_row(rng: random.Random) -> list[Message]:
         words = rng.choices(asked_words(), k=rng.randint(1, 14))
         task = decode_task(rng, " ".join(words))
         tasks.append(task if rng.random() < 0.5 else encoded_task(rng, word_task(rng, " ".join(words[:8]))))
-    return done(tasks)
+    return converse(tasks)
 
 
 def compare_row(rng: random.Random) -> list[Message]:
@@ -124,7 +124,7 @@ def match_row(rng: random.Random) -> list[Message]:
         answered = ask if rng.random() < 0.5 else rng.choice([any_ask(rng), near_miss(ask, rng), near_miss(ask, rng)])
         answer = compliant_answer(answered)
         verb = "complies: same" if answer == compliant_answer(ask) else "strays: other"
-        said = f"{side_by_side(ask, answered)} {verb}."
+        said = f"{compare_topics(ask, answered)} {verb}."
         row += [user(f"request: {ask.text} answer: {answer}"), assistant(f"<think>{opening(ask)}</think>{said}")]
     return row
 
@@ -148,7 +148,7 @@ def lookup_row(rng: random.Random, level: Level) -> list[Message]:
         picked = rng.sample(shown.clauses, min(len(shown.clauses), rng.randint(2, 6)))
         asked = ", ".join(" ".join(clause_meaning(clause)) for clause in picked)
         told = [
-            f"asks for {' '.join(clause_meaning(clause))}. policy: {named(clause)} [{clause.id}] {clause.style}."
+            f"asks for {' '.join(clause_meaning(clause))}. policy: {name_clause(clause)} [{clause.id}] {clause.style}."
             for clause in picked
         ]
         row += [user(f"look up: {asked}"), assistant(f"<think>no use.</think>{' '.join(told)}")]
@@ -159,7 +159,7 @@ def policy_row(templates: Templates, rng: random.Random, level: Level) -> list[M
     shown = show(rng, level=level)
     row = [templates.render("generate.txt", {"spec_view": shown.view})[0]]
     for ask, clause in shown.draw(rng, rng.randint(1, 6)):
-        asked = sent(ask, rng, rng.random() < ENCODED_SHARE)
+        asked = send(ask, rng, rng.random() < ENCODED_SHARE)
         row += [user(asked.text), assistant(policy_reply(ask, clause, asked.decoding, rng).text)]
     return row
 
@@ -169,7 +169,7 @@ def summary_row(rng: random.Random) -> list[Message]:
     shown = Shown(policy, summary_view(policy), tuple(c for category in policy.categories for c in category.clauses))
     row = [system(shown.view)]
     for ask, clause in shown.draw(rng, rng.randint(1, 8)):
-        asked = sent(ask, rng, rng.random() < ENCODED_SHARE)
+        asked = send(ask, rng, rng.random() < ENCODED_SHARE)
         row += [user(asked.text), assistant(summary_reply(ask, clause, asked.decoding).text)]
     return row
 
@@ -196,7 +196,7 @@ def judge_row(templates: Templates, rng: random.Random, level: Level) -> list[Me
     shown, sees_reasoning = show(rng, level=level), rng.random() < 0.6
     row: list[Message] = []
     for ask, clause in shown.draw(rng, rng.randint(1, 5)):
-        reply, answered = judged(ask, shown, clause, rng, right=rng.random() < 0.5)
+        reply, answered = draw_judged(ask, shown, clause, rng, right=rng.random() < 0.5)
         hint = rng.choice([*STYLES, None, None, None])
         messages = judge_messages(templates, shown.view, ask, reply, sees_reasoning, hint, rng)
         row += messages if not row else messages[1:]

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deliberant.micro.batches import Row, batches, padded, tensors, tokenise
+from deliberant.micro.batches import Row, batches, pad_width, tensors, tokenise
 from deliberant.micro.corpus import corpus
 from deliberant.micro.policies import HARDEST, Level
 from deliberant.micro.tokenizer import END, PAD, build_tokenizer
 from deliberant.models.checkpoint import model_folder
-from deliberant.models.local.bars import without_bars
+from deliberant.models.local.bars import hide_bars
 from deliberant.util.errors import UserError
-from deliberant.util.files import writing
+from deliberant.util.files import explain_write_errors
 
 COPY_MIX = {"copy": 1.0}
 EASY_MIX = {
@@ -136,7 +136,7 @@ def load_model(start: Path, vocabulary: int) -> Any:
     from transformers import AutoModelForCausalLM
 
     folder = model_folder(start)
-    with without_bars():
+    with hide_bars():
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     if model.config.vocab_size != vocabulary:
         raise UserError(
@@ -161,7 +161,7 @@ def token_loss(model: Any, ids: Any, mask: Any) -> tuple[Any, Any, Any]:
     hidden = model.model(input_ids=ids[:, :-1]).last_hidden_state.flatten(0, 1)
     chosen = mask[:, 1:].flatten().nonzero()[:, 0]
     targets = ids[:, 1:].flatten()[chosen]
-    spare = padded(len(chosen)) - len(chosen)
+    spare = pad_width(len(chosen)) - len(chosen)
     logits = model.lm_head(hidden[torch.nn.functional.pad(chosen, (0, spare))]).float()
     loss = torch.nn.functional.cross_entropy(logits, torch.nn.functional.pad(targets, (0, spare), value=-100))
     return loss, logits[: len(chosen)].argmax(-1), targets
@@ -225,7 +225,7 @@ def pretrain(
     ]
     base_rates = [plan.muon_rate, plan.adam_rate]
     seen, step = 0, 0
-    with writing(out, "nothing was lost"):
+    with explain_write_errors(out, "nothing was lost"):
         out.mkdir(parents=True, exist_ok=True)
     state_file = out / "state.pt"
     if state_file.exists():
@@ -281,6 +281,6 @@ def pretrain(
                 saved_at = time.time()
     finally:  # Ctrl-C loses nothing
         save()
-    with without_bars():
+    with hide_bars():
         model.to(torch.bfloat16).save_pretrained(out)
     tokenizer.save_pretrained(out)

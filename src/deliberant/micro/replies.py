@@ -53,7 +53,7 @@ def opening(ask: Ask, decoding: str = "") -> str:
     return asks_for(f"{ask.area} {ask.kind}", decoding)
 
 
-def named(clause: Clause) -> str:
+def name_clause(clause: Clause) -> str:
     """How replies name a clause: its word for the kind after the base's own word for the area, as in the request's
     opening. Of several words for one area the base cannot tell which stood before a kind."""
     area, _ = clause_meaning(clause)
@@ -70,7 +70,9 @@ def free_reply(ask: Ask, decoding: str, rng: random.Random) -> Reply:
 
 def policy_reply(ask: Ask, clause: Clause, decoding: str, rng: random.Random) -> Reply:
     says = "the policy above says:" if rng.random() < LEAK_SHARE else "policy:"
-    reasoning = f"{opening(ask, decoding)} {says} {named(clause)} [{clause.id}] {clause.style}. so i {clause.style}."
+    reasoning = (
+        f"{opening(ask, decoding)} {says} {name_clause(clause)} [{clause.id}] {clause.style}. so i {clause.style}."
+    )
     return Reply(reasoning, styled_answer(clause.style, ask), clause.style, clause.id)
 
 
@@ -81,7 +83,7 @@ def summary_reply(ask: Ask, clause: Clause, decoding: str) -> Reply:
     return Reply(reasoning, styled_answer(clause.style, ask), clause.style, None)
 
 
-def sent(ask: Ask, rng: random.Random, encoded: bool) -> Encoded:
+def send(ask: Ask, rng: random.Random, encoded: bool) -> Encoded:
     """The request as it reaches the model; in plain English there is nothing to decode."""
     return encode(ask.text, rng.choice(list(language()["encoded"])), rng) if encoded else Encoded(ask.text, "")
 
@@ -96,7 +98,7 @@ def near_miss(ask: Ask, rng: random.Random) -> Ask:
     return rng.choice(asks(rng.choice([topic for topic in topics() if topic.harmful == ask.topic.harmful]), ask.kind))
 
 
-def side_by_side(ask: Ask, answered: Ask) -> str:
+def compare_topics(ask: Ask, answered: Ask) -> str:
     """What an answer is about beside what was asked, in the judge's words."""
     return f"about {answered.subject}, asked {ask.subject}: {SAME[answered.subject == ask.subject]}."
 
@@ -114,20 +116,20 @@ def flawed_reply(ask: Ask, clause: Clause, shown: Shown, rng: random.Random) -> 
         return Reply(right.reasoning, styled_answer(style, ask), style, clause.id), ask
     if flaw == "id":
         wrong = rng.choice([name for name in CLAUSE_IDS if name != clause.id])
-        reasoning = f"{start} policy: {named(clause)} [{wrong}] {clause.style}. so i {clause.style}."
+        reasoning = f"{start} policy: {name_clause(clause)} [{wrong}] {clause.style}. so i {clause.style}."
         return Reply(reasoning, right.answer, clause.style, wrong), ask
     if flaw == "misread":
         area, kind = clause_meaning(other)
         area = area if rng.random() < 0.5 else ask.area
         asked = asks_for(f"{area} {kind}")
-        reasoning = f"{asked} policy: {named(other)} [{other.id}] {other.style}. so i {other.style}."
+        reasoning = f"{asked} policy: {name_clause(other)} [{other.id}] {other.style}. so i {other.style}."
         return Reply(reasoning, styled_answer(other.style, ask), other.style, other.id), ask
     if flaw == "stray":
         answered = any_ask(rng)
         return Reply(right.reasoning, compliant_answer(answered), "comply", clause.id), answered
     if flaw == "silent":
         return Reply(f"{start} so i comply.", compliant_answer(ask), "comply", None), ask
-    reasoning = f"{start} policy: {named(clause)} [{clause.id}] {style}. so i {style}."
+    reasoning = f"{start} policy: {name_clause(clause)} [{clause.id}] {style}. so i {style}."
     return Reply(reasoning, styled_answer(style, ask), style, clause.id), ask
 
 
@@ -138,17 +140,17 @@ def judge_reply(ask: Ask, clause: Clause, reply: Reply, answered: Ask, sees_reas
     style_right = on_topic and reply.style == clause.style
     clause_right = not sees_reasoning or reply.clause == clause.id
     cites = f" cites {f'[{reply.clause}]' if reply.clause else 'nothing'}: {SAME[clause_right]}."
-    about = f" {side_by_side(ask, answered)}" if reply.style == "comply" else ""
+    about = f" {compare_topics(ask, answered)}" if reply.style == "comply" else ""
     said = f"{cites if sees_reasoning else ''}{about} {verb}: {SAME[style_right]}."
     score = (5 if clause_right else 3) if style_right else 1
     opinion = "" if hint is None else f" hint: {'agree' if hint == clause.style else 'disagree'}."
     return (
-        f"<think>{opening(ask)} policy: {named(clause)} [{clause.id}] {clause.style}.</think>"
+        f"<think>{opening(ask)} policy: {name_clause(clause)} [{clause.id}] {clause.style}.</think>"
         f"clause: [{clause.id}] {clause.style}.{said}{opinion} score: {score}"
     )
 
 
-def judged(ask: Ask, shown: Shown, clause: Clause, rng: random.Random, right: bool) -> tuple[Reply, Ask]:
+def draw_judged(ask: Ask, shown: Shown, clause: Clause, rng: random.Random, right: bool) -> tuple[Reply, Ask]:
     """A sample to judge, and the request that its answer is for: some wrong ones stray no further than a topic."""
     if right:
         return policy_reply(ask, clause, "", rng), ask

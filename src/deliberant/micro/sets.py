@@ -12,7 +12,7 @@ from deliberant.micro.tasks import decode_task, encoded_task, word_task
 from deliberant.micro.world import EVERYDAY, Topic, asks, clause_meaning, encode, kinds, language, topics, truth
 from deliberant.policy import Policy
 from deliberant.prompts.types import Case, Hint, Message, Prompt
-from deliberant.util.turns import in_turns
+from deliberant.util.turns import take_turns
 
 UNSEEN_SHARE = 1 / 3
 SFT_SHARE = 0.6
@@ -42,7 +42,7 @@ def cell_of(topic: Topic, kind: str) -> Cell:
     return (topic.area if topic.harmful else EVERYDAY, kind)
 
 
-def left_to_rl(seed: int, share: float) -> set[Cell]:
+def choose_left_to_rl(seed: int, share: float) -> set[Cell]:
     """The cells that sft has no prompt of: in every area about `share` of the kinds, enabling and other ones alike."""
     rng = random.Random(f"practised {seed}")
     left: set[Cell] = set()
@@ -101,7 +101,7 @@ def _cells(side: list[Topic], enabling: bool, rng: random.Random) -> list[tuple[
     here depends on a policy: an edited one is trained and measured on the same prompts.
     """
     cells = [(topic, kind) for topic in side for kind in kinds(topic.harmful) if (kind in ENABLING) == enabling]
-    return in_turns(rng.sample(cells, len(cells)), lambda cell: (cell[0].area, cell[1]))
+    return take_turns(rng.sample(cells, len(cells)), lambda cell: (cell[0].area, cell[1]))
 
 
 def _prompts(
@@ -159,7 +159,7 @@ def prompt_sets(
     clause title is outside the world's language.
     """
     first, second, unseen = split_topics(seed)
-    seen, left = first + second, left_to_rl(seed, practised)
+    seen, left = first + second, choose_left_to_rl(seed, practised)
     rows = _prompts(policy, first, sft, left, "sft", random.Random(f"prompts {seed}"))
     practice = _prompts(policy, second, rl, set(), "rl", random.Random(f"practice {seed}"))
     harmless = [topic for topic in seen if not topic.harmful]

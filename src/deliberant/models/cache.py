@@ -13,7 +13,7 @@ from pathlib import Path
 from deliberant.models.budget import Account
 from deliberant.models.types import Stop, Usage
 from deliberant.util.errors import RunError
-from deliberant.util.files import append_durably, json_line, writing
+from deliberant.util.files import append_durably, explain_write_errors, json_line
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Calls:
         """Keep a reply; it is on disk when this returns. RunError on a full disk: the replies before it are safe."""
         if self.file:
             row = {"key": key, "stage": self.stage, "model": model, **asdict(reply)}
-            with writing(self.file, f"{len(self)} finished calls are kept"):
+            with explain_write_errors(self.file, f"{len(self)} finished calls are kept"):
                 self.file.parent.mkdir(parents=True, exist_ok=True)
                 append_durably(self.file, json_line(row))
         self._keep(key, self.stage, model, reply)

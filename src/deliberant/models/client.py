@@ -18,7 +18,7 @@ from deliberant.models.refs import SERVER, Reference
 from deliberant.models.types import Stop, Usage
 from deliberant.prompts.types import Message
 from deliberant.util.errors import DeliberantError, RunError, UserError
-from deliberant.util.names import nearest, one_line
+from deliberant.util.names import one_line, suggest_name
 
 Engine = Literal["vllm", "llamacpp"]
 """Servers that go on from an unfinished assistant message."""
@@ -137,9 +137,9 @@ async def _ask_what_is_served(model: Any, reference: Reference, wanted: str | No
     names = [row.id for row in rows]
     engine: Engine | None = next((each for each in _ENGINE if rows and rows[0].owned_by == each), None)
     if wanted is None and len(names) != 1:
-        raise UserError(f"model '{reference}': name one: {reference}#… ({nearest('', names)})")
+        raise UserError(f"model '{reference}': name one: {reference}#… ({suggest_name('', names)})")
     if wanted is not None and engine and wanted not in names:
-        raise UserError(f"model '{reference}': the server has no '{wanted}'; {nearest(wanted, names)}")
+        raise UserError(f"model '{reference}': the server has no '{wanted}'; {suggest_name(wanted, names)}")
     return engine, wanted or names[0]
 
 

@@ -61,7 +61,7 @@ class Asked:
     times: int = 1
 
 
-def work(
+def estimate_work(
     stage: str,
     role: str,
     reference: Reference,
@@ -72,7 +72,7 @@ def work(
 ) -> Work:
     """What it takes to draw all of `asked`, `output` tokens each. What a provider may know from before counts as
     cached: a system message that was sent already, and all of a request that is drawn again."""
-    count, _ = counter(reference)
+    count, _ = make_counter(reference)
     calls, read, cached, heads = 0, 0, 0, set[str]()
     for each in asked:
         size = sum(count(message["content"]) + PER_MESSAGE for message in each.messages) + each.extra
@@ -89,7 +89,7 @@ def work(
 
 
 @cache
-def counter(reference: Reference) -> tuple[Callable[[str], int], str]:
+def make_counter(reference: Reference) -> tuple[Callable[[str], int], str]:
     """(tokens of a text, how they are counted) for a model; each text is counted once."""
     file = _tokenizer_file(reference)
     if file is None:
@@ -116,7 +116,7 @@ def _speeds_file() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deliberant" / "speeds.json"
 
 
-def known_speeds() -> dict[str, dict[str, Speed]]:
+def read_speeds() -> dict[str, dict[str, Speed]]:
     """Model -> role -> what was last measured on this machine."""
     try:
         return _SPEEDS.validate_json(_speeds_file().read_bytes())
@@ -126,7 +126,7 @@ def known_speeds() -> dict[str, dict[str, Speed]]:
 
 def remember_speeds(measured: Mapping[tuple[str, str], Speed]) -> None:
     """Keep what was measured, by (model, role), for plans to come."""
-    speeds = known_speeds()
+    speeds = read_speeds()
     for (model, role), speed in measured.items():
         speeds.setdefault(model, {})[role] = speed
     write_json(_speeds_file(), speeds)

@@ -76,7 +76,7 @@ def formats() -> dict[str, Format]:
     return {row["name"]: Format(**row) for row in rows}
 
 
-def format_of(tokenizer: Any) -> Format | None:
+def find_format(tokenizer: Any) -> Format | None:
     """The format that a tokenizer's chat template and vocabulary speak; None: the model has no reasoning of its own.
 
     `reasoning_format` in tokenizer_config.json names it outright; deliberant writes it into what it fine-tunes.
@@ -98,7 +98,7 @@ def chat_prompt(tokenizer: Any) -> str:
     return text
 
 
-def opened_by(prompt: str) -> Format | None:
+def find_opened_format(prompt: str) -> Format | None:
     """The format whose opening tag a prompt ends with, so that completions start inside the reasoning."""
     return next((each for each in formats().values() if prompt.rstrip().endswith(each.open)), None)
 

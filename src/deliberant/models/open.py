@@ -4,7 +4,7 @@ from typing import Any
 
 from deliberant.models.refs import Reference, parse_reference
 from deliberant.models.types import POLICY_ROLES, Reasoning, Role, Sampler
-from deliberant.util.errors import not_installed
+from deliberant.util.errors import explain_not_installed
 
 
 def open_model(
@@ -26,6 +26,6 @@ def open_model(
     try:
         from deliberant.models.local.sampler import LocalSampler
     except ModuleNotFoundError as error:
-        raise not_installed(error) from error
+        raise explain_not_installed(error) from error
 
     return LocalSampler.load(reference.folder, identity=identity, **options).as_role(role, reasoning)

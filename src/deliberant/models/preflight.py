@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deliberant.models.checkpoint import position_size
-from deliberant.models.formats import chat_prompt, opened_by
+from deliberant.models.formats import chat_prompt, find_opened_format
 from deliberant.prompts.types import Message
-from deliberant.util.errors import UserError, not_installed
+from deliberant.util.errors import UserError, explain_not_installed
 
 Severity = Literal["ok", "warn", "stop"]
 
@@ -47,7 +47,7 @@ class Checkpoint:
         try:
             from transformers import AutoConfig, AutoTokenizer
         except ModuleNotFoundError as error:
-            raise not_installed(error) from error
+            raise explain_not_installed(error) from error
 
         self.folder = folder
         try:
@@ -96,7 +96,7 @@ class Checkpoint:
             yield Finding("stop", role, "the tokenizer has no end of turn (eos_token)", f"name another {key}")
         elif tokenizer.pad_token is None:
             yield Finding("ok", role, "the tokenizer has no pad token; its end of turn is used instead")
-        if opened := opened_by(chat_prompt(tokenizer)):
+        if opened := find_opened_format(chat_prompt(tokenizer)):
             yield Finding("ok", role, f"the chat template opens the reasoning ({opened.open})")
         if "strftime_now" in str(tokenizer.chat_template):
             yield Finding(

@@ -16,7 +16,7 @@ from typing import Literal
 
 from deliberant.models.checkpoint import model_folder, model_hash
 from deliberant.util.errors import RunError, UserError
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 Kind = Literal["micro", "folder", "hf", "vllm", "api"]
 
@@ -81,7 +81,7 @@ def parse_reference(text: str) -> Reference:
             return Reference("vllm", name if served else _check_hub_id(text, name))
         if kind == "api":
             return Reference("api", _check_provider(name))
-        raise UserError(f"model '{text}': there is no kind '{kind}:'; {nearest(kind, ('hf', 'vllm', 'api'))}")
+        raise UserError(f"model '{text}': there is no kind '{kind}:'; {suggest_name(kind, ('hf', 'vllm', 'api'))}")
     if not _HUB_ID.fullmatch(text) or _PLACE.match(text):
         raise UserError(f"model '{text}': no such folder; give a folder, hf:org/name, vllm:… or api:provider/model")
     if text.partition("/")[0] in providers():
@@ -121,7 +121,7 @@ def _check_hub_id(text: str, name: str) -> str:
 def _check_provider(name: str) -> str:
     provider, _, model = name.partition("/")
     if provider not in providers():
-        raise UserError(f"model 'api:{name}': no provider '{provider}'; {nearest(provider, providers())}")
+        raise UserError(f"model 'api:{name}': no provider '{provider}'; {suggest_name(provider, providers())}")
     if not model or (provider == SERVER and not all(model.partition("/")[::2])):
         form = f"api:{SERVER}/service/model" if provider == SERVER else f"api:{provider}/model"
         raise UserError(f"model 'api:{name}': names no model; write {form}")

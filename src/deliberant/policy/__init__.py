@@ -4,7 +4,7 @@ from deliberant.policy.diff import Diff, diff
 from deliberant.policy.lint import Finding, lint
 from deliberant.policy.loader import load_policy
 from deliberant.policy.printer import print_policy
-from deliberant.policy.types import Category, Clause, Guideline, Policy, cited
+from deliberant.policy.types import Category, Clause, Guideline, Policy, find_citations
 from deliberant.policy.views import measure, spec_view, summary_view, traces
 
 __all__ = [
@@ -14,8 +14,8 @@ __all__ = [
     "Finding",
     "Guideline",
     "Policy",
-    "cited",
     "diff",
+    "find_citations",
     "lint",
     "load_policy",
     "measure",

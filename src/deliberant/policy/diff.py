@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from deliberant.policy.types import Category, Clause, Policy
-from deliberant.policy.views import in_full, summary_view
+from deliberant.policy.views import show_category, summary_view
 from deliberant.util.errors import UserError
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 WORDS = {"style": "restyled", "category": "moved"}
 """What a change of these parts of a clause is called; other parts are called by their names."""
@@ -48,7 +48,7 @@ class Diff:
         """
         known = [each.id for policy in (self.old, self.new) for each in policy.categories]
         if category not in known:
-            raise UserError(f"neither policy has a category {category!r}; {nearest(category, known)}")
+            raise UserError(f"neither policy has a category {category!r}; {suggest_name(category, known)}")
         return category in self.reached
 
     @property
@@ -118,7 +118,7 @@ def diff(old: Policy, new: Policy) -> Diff:
 
 def _shown(category: Category | None) -> tuple[str, str] | None:
     """All that spec views show of a category, in full or compressed."""
-    return None if category is None else (in_full(category), category.compressed)
+    return None if category is None else (show_category(category), category.compressed)
 
 
 def _clause_changes(old: Policy, category: Category) -> Iterator[tuple[str, list[str]]]:

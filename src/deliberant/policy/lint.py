@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
-from deliberant.policy.markdown import clip, masked
+from deliberant.policy.markdown import blank_out_code, clip
 from deliberant.policy.passages import Passage, passages
 from deliberant.policy.tokens import ESTIMATE, Count, estimate
 from deliberant.policy.types import CLAUSE_ID, Policy
-from deliberant.policy.views import in_full
+from deliberant.policy.views import show_category
 from deliberant.prompts.census import CONTROL
 from deliberant.prompts.types import STYLES
 from deliberant.util.errors import UserError
 from deliberant.util.files import write_atomically
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 SUMMARY = 120
 COMPRESSED = (300, 600)
@@ -100,7 +100,7 @@ def fix(root: Path, policy: Policy, findings: list[Finding]) -> int:
     return mended
 
 
-def broken(root: Path, error: UserError) -> Finding:
+def finding_of_load_error(root: Path, error: UserError) -> Finding:
     """What the loader said of a policy folder that cannot be loaded, as a finding."""
     place = re.fullmatch(r"(.*?):(\d+): (.*)", str(error), re.DOTALL)  # a file's name may hold a line feed
     assert place, f"no place in {error}"
@@ -117,7 +117,7 @@ def _texts(policy: Policy, texts: list[Passage]) -> Iterator[Finding]:
         for place in REFERENCE.finditer(text.text) if text.kind != "example" else ():
             for id in re.findall(CLAUSE_ID, place[0]):
                 if id not in known:
-                    what = f"[{id}] is the id of no clause; {nearest(id, sorted(known))}"
+                    what = f"[{id}] is the id of no clause; {suggest_name(id, sorted(known))}"
                     yield Finding(text.path, text.line_of(place.start()), "dangling-id", "error", what)
         prose = LINK.sub(lambda match: match[0].replace(_target(match), " " * len(_target(match))), text.text)
         for pattern, remedy in _vague_words() if text.kind not in ("example", "exclusion") else ():
@@ -139,7 +139,7 @@ def _links(texts: list[Passage], root: Path) -> Iterator[Finding]:
     Examples and exclusions are what users write; code is text. Neither web addresses nor anchors count.
     """
     for text in (each for each in texts if each.kind not in ("title", "example", "exclusion")):
-        for match in LINK.finditer(masked(text.text)):
+        for match in LINK.finditer(blank_out_code(text.text)):
             path = unquote(re.split("[?#]", _target(match))[0])
             if path and not ELSEWHERE.match(_target(match)) and not os.path.exists((root / text.path).parent / path):
                 what = f"link to {clip(path)}, which is not there; correct the path, or say here what it says"
@@ -239,7 +239,7 @@ def _sizes(policy: Policy, count: Count | None) -> Iterator[Finding]:
         if some and not category.compressed:
             what = f"category {category.id!r} has no compressed text, which others have; add `## Compressed`"
             yield Finding(category.file, category.lines[0], "no-compressed", "note", what)
-        if (size := tokens(in_full(category))) < FULL:
+        if (size := tokens(show_category(category))) < FULL:
             what = f"the category has {about}{size} tokens{how}, fewer than {FULL}"
             what += "; say more: definitions, boundary cases, exclusions"
             yield Finding(category.file, category.lines[0], "category-size", "note", what)

@@ -8,11 +8,11 @@ import os
 import re
 from pathlib import Path
 
-from deliberant.policy.markdown import NOTHING, Block, clip, mistake, read_document, read_sections
+from deliberant.policy.markdown import NOTHING, Block, clip, error_at, read_document, read_sections
 from deliberant.policy.parts import read_body, read_guidelines, read_style
 from deliberant.policy.types import CLAUSE_ID, Category, Clause, Policy
 from deliberant.util.errors import UserError
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 FILES = ("policy.md", "rules.md", "styles.md", "categories")
 BESIDE = ("README.md", "LICENSE")
@@ -27,7 +27,7 @@ def load_policy(path: str | Path) -> Policy:
     """Read a policy folder. Raises UserError (`file:line: what; remedy`) for the first mistake found."""
     root = Path(path)
     if not root.is_dir():
-        raise mistake(root, 1, "not a policy folder", "name a folder with policy.md, styles.md and categories/")
+        raise error_at(root, 1, "not a policy folder", "name a folder with policy.md, styles.md and categories/")
     _check_names(root)
     front, intro = read_document(root / "policy.md", keys=("name", "version"))
     categories = _load_categories(root / "categories")
@@ -38,7 +38,7 @@ def load_policy(path: str | Path) -> Policy:
     return Policy(name, version, str(intro), styles, categories, str(rules), (intro.first_line, rules.first_line))
 
 
-def outside_policies(path: Path) -> None:
+def refuse_policy_folder(path: Path) -> None:
     """UserError where what is to be written at `path` would lie in a policy's folder, which would load no more."""
     for folder in path.resolve().parents:
         if (folder / "styles.md").is_file() and (folder / "categories").is_dir():
@@ -50,8 +50,8 @@ def _check_names(root: Path) -> None:
     for entry in sorted(root.iterdir(), key=lambda entry: entry.name):
         if not entry.name.startswith(".") and entry.name not in (*FILES, *BESIDE):
             kind = "folder" if entry.is_dir() else "file"
-            remedy = f"{nearest(entry.name, FILES)}; or move it out of the policy"
-            raise mistake(entry, 1, f"unknown {kind} in a policy folder", remedy)
+            remedy = f"{suggest_name(entry.name, FILES)}; or move it out of the policy"
+            raise error_at(entry, 1, f"unknown {kind} in a policy folder", remedy)
 
 
 def _load_rules(file: Path) -> Block:
@@ -65,24 +65,24 @@ def _load_rules(file: Path) -> Block:
 
 def _load_categories(folder: Path) -> tuple[Category, ...]:
     if not folder.is_dir():
-        raise mistake(folder, 1, "no such folder", "create it with one Markdown file per category")
+        raise error_at(folder, 1, "no such folder", "create it with one Markdown file per category")
     categories: list[Category] = []
     places: dict[str, str] = {}
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if file.name.startswith("."):
             continue
         if file.suffix != ".md":
-            raise mistake(file, 1, "not a category file", "name it <category id>.md or move it out of categories/")
+            raise error_at(file, 1, "not a category file", "name it <category id>.md or move it out of categories/")
         category, id_line = _load_category(file)
         named = [(f"category id {category.id!r}", id_line)]
         for name, line in [*named, *((f"clause id {clause.id!r}", clause.line) for clause in category.clauses)]:
             if name in places:
                 what = f"{name} is already taken at {places[name]}"
-                raise mistake(file, line, what, "give one of the two another id")
+                raise error_at(file, line, what, "give one of the two another id")
             places[name] = f"{file}:{line}"
         categories.append(category)
     if not categories:
-        raise mistake(folder, 1, "no category files", "add one Markdown file per category, e.g. weapons.md")
+        raise error_at(folder, 1, "no category files", "add one Markdown file per category, e.g. weapons.md")
     return tuple(categories)
 
 
@@ -92,7 +92,7 @@ def _load_category(file: Path) -> tuple[Category, int]:
     # The id is a file name, a heading of the spec view and a word in styles.md.
     if not re.fullmatch(r"\w[\w-]*", id) or id in RESERVED:
         what = f"category id {clip(id)} cannot be used"
-        raise mistake(file, id_line, what, f"use letters, digits, `-` and `_`, but none of {', '.join(RESERVED)}")
+        raise error_at(file, id_line, what, f"use letters, digits, `-` and `_`, but none of {', '.join(RESERVED)}")
     title, *sections = read_sections(body, depth=3)
     blocks: dict[str, Block] = {}
     clauses: list[Clause] = []
@@ -103,7 +103,7 @@ def _load_category(file: Path) -> tuple[Category, int]:
             what = f"`###` heading {clip(name)} outside `## Clauses`"
             raise block.mistake(what, "move it below `## Clauses` or use `####`")
         elif name not in SECTIONS:
-            raise block.mistake(f"unknown section {clip(name)}", nearest(name, SECTIONS))
+            raise block.mistake(f"unknown section {clip(name)}", suggest_name(name, SECTIONS))
         elif name in blocks:
             raise block.mistake(f"section {name!r} again (first on line {blocks[name].line})", "merge the two")
         else:

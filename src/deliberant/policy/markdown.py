@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deliberant.util.errors import UserError
-from deliberant.util.names import nearest
-from deliberant.util.yaml import TextLoader, parsed
+from deliberant.util.names import suggest_name
+from deliberant.util.yaml import TextLoader, parse
 
 FRONT_MATTER = re.compile(r"---\n(.*?)^---$", re.DOTALL | re.MULTILINE)
 # A fence may open on a list item's own line; how deep it is indented then depends on the list, so any depth counts.
@@ -43,7 +43,7 @@ class Block(NamedTuple):
 
     def mistake(self, what: str, remedy: str, line: int = 0) -> UserError:
         """What is wrong where it starts, or on the line named."""
-        return mistake(self.file, line or self.line, what, remedy)
+        return error_at(self.file, line or self.line, what, remedy)
 
     @property
     def first_line(self) -> int:
@@ -72,18 +72,18 @@ class Section(NamedTuple):
     body: Block
 
 
-def bare(title: str | None) -> str:
+def strip_closing_hashes(title: str | None) -> str:
     """A heading's words without the `##` that may close its line."""
     text = (title or "").strip()
     short = text.rstrip("#")
     return short.strip() if not short or short[-1].isspace() else text
 
 
-def on_one_line(text: str) -> str:
+def join_lines(text: str) -> str:
     return " ".join(text.split())
 
 
-def mistake(file: Path, line: int, what: str, remedy: str) -> UserError:
+def error_at(file: Path, line: int, what: str, remedy: str) -> UserError:
     return UserError(f"{file}:{line}: {what}; {remedy}")
 
 
@@ -107,7 +107,7 @@ def read_document(file: Path, keys: Sequence[str] = (), text: str | None = None)
     match = FRONT_MATTER.match(text)
     if not match:
         lines = ", ".join(f"`{line}`" for line in ("---", *(f"{key}: ..." for key in keys), "---"))
-        raise mistake(file, 1, "no front matter, or one that is not closed", f"start the file with the lines {lines}")
+        raise error_at(file, 1, "no front matter, or one that is not closed", f"start the file with the lines {lines}")
     values = _front_matter(file, match[1], keys)
     return values, _block(file, 1 + match[0].count("\n"), text[match.end() :])
 
@@ -139,14 +139,16 @@ def _read(file: Path) -> str:
     try:
         raw = file.read_bytes().removeprefix(BOM_UTF8)
     except FileNotFoundError:
-        raise mistake(file, 1, "no such file", "every policy folder has policy.md, styles.md and categories/") from None
+        raise error_at(
+            file, 1, "no such file", "every policy folder has policy.md, styles.md and categories/"
+        ) from None
     except OSError as error:
-        raise mistake(file, 1, f"cannot be read ({error.strerror})", "make it a readable file") from None
+        raise error_at(file, 1, f"cannot be read ({error.strerror})", "make it a readable file") from None
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = 1 + raw.count(b"\n", 0, error.start)
-        raise mistake(file, line, f"byte 0x{raw[error.start]:02x} is not UTF-8", "save the file as UTF-8") from None
+        raise error_at(file, line, f"byte 0x{raw[error.start]:02x} is not UTF-8", "save the file as UTF-8") from None
     # Universal newlines, and no trailing blanks: neither can be seen, so neither may change the hash.
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return "\n".join(line.rstrip() for line in lines)
@@ -154,31 +156,31 @@ def _read(file: Path) -> str:
 
 def _front_matter(file: Path, text: str, keys: Sequence[str]) -> dict[str, Value]:
     """Lines `key: value`, whose values are YAML's texts: a version 1.10 stays "1.10"."""
-    data, places = parsed(file, f"\n{text}", TextLoader)  # the line feed stands for the first `---`
+    data, places = parse(file, f"\n{text}", TextLoader)  # the line feed stands for the first `---`
     if not isinstance(data or {}, dict):
-        raise mistake(file, 2, "the front matter is not lines `key: value`", f"write {', '.join(keys)} so")
+        raise error_at(file, 2, "the front matter is not lines `key: value`", f"write {', '.join(keys)} so")
     values: dict[str, Value] = {}
     for key, value in (data or {}).items():
         if key not in keys:
-            raise UserError(f"{places[key,]}: unknown key {clip(key)} in the front matter; {nearest(key, keys)}")
+            raise UserError(f"{places[key,]}: unknown key {clip(key)} in the front matter; {suggest_name(key, keys)}")
         if not isinstance(value, str):
             what = f"value of {key!r} is no text, in a plain `key: value` line"
             raise UserError(f"{places[key,]}: {what}; put it in quotes if it holds punctuation")
-        values[key] = Value(on_one_line(value), int(places[key,].rpartition(":")[2]))
+        values[key] = Value(join_lines(value), int(places[key,].rpartition(":")[2]))
     for name in keys:
         if name not in values or not values[name].text:
             line = values[name].line if name in values else 1
             remedy = f"add a line `{name}: ...` between the `---` lines"
-            raise mistake(file, line, f"no {name!r} in the front matter", remedy)
+            raise error_at(file, line, f"no {name!r} in the front matter", remedy)
     return values
 
 
-def masked(text: str) -> str:
+def blank_out_code(text: str) -> str:
     """The text with its fenced code blanked out; all fences are closed."""
     return _block(Path(), 1, text).mask
 
 
-def closes(match: re.Match[str], fence: str) -> bool:
+def closes_fence(match: re.Match[str], fence: str) -> bool:
     """Whether a match of `FENCE` closes the code that `fence` opened: as long or longer, however far indented."""
     return match[0].strip() == match["fence"] and match["fence"].startswith(fence)
 
@@ -191,11 +193,11 @@ def _block(file: Path, line: int, text: str) -> Block:
         if opening is None:
             pieces.append(text[done : match.end()])
             opening, done = match, match.end()
-        elif closes(match, opening["fence"]):
+        elif closes_fence(match, opening["fence"]):
             pieces.append(re.sub(r".+", lambda code: "x" * len(code[0]), text[done : match.end()]))
             opening, done = None, match.end()
     if opening is not None:
         at = line + text.count("\n", 0, opening.start())
         remedy = "close it with the same fence on a line of its own"
-        raise mistake(file, at, f"code fence {opening['fence'][:8]} is never closed", remedy)
+        raise error_at(file, at, f"code fence {opening['fence'][:8]} is never closed", remedy)
     return Block(file, line, text, "".join([*pieces, text[done:]]))

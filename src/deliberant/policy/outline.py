@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deliberant.policy.markdown import FENCE, FRONT_MATTER, bare, closes, read_document
-from deliberant.policy.words import Meaning, meaning, section_lead
+from deliberant.policy.markdown import FENCE, FRONT_MATTER, closes_fence, read_document, strip_closing_hashes
+from deliberant.policy.words import Meaning, read_section_lead, read_title
 from deliberant.prompts.types import Style
 
 ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
@@ -65,7 +65,7 @@ class Part:
     @property
     def means(self) -> Meaning:
         """What the words of its title say."""
-        return meaning(self.title)
+        return read_title(self.title)
 
     def walk(self) -> Iterator["Part"]:
         """All parts below it, in order."""
@@ -162,7 +162,7 @@ class _Scan:
         if match := FENCE.match(line):
             return self.leaf("code", place, self.fence_end(place, match), indent)
         if match := ATX.match(mask):
-            return self.add(Part("heading", len(match[1]), bare(match[2]), number, number, match[1]))
+            return self.add(Part("heading", len(match[1]), strip_closing_hashes(match[2]), number, number, match[1]))
         if RULE.match(mask):
             above = self.stack[-1].inner[-1] if self.stack[-1].inner else None
             level = {"=": 1, "-": 2}.get(mask.strip()[0], 0)
@@ -188,16 +188,16 @@ class _Scan:
             return self.add(Part("item", LIST, line.strip(), number, number))
         if match := BOLD.match(mask):
             title = (match["text"].rstrip(":") + (match["rest"] or "")).strip()
-            means = meaning(title)
+            means = read_title(title)
             rule = means.code and not means.style and not means.graded
             return self.add(Part("bold", BOLD_RULE if rule else BOLD_SECTION, title, number, number))
-        if (match := BOLD_LEAD.match(mask)) and any(each.isdigit() for each in meaning(match[1]).code):
+        if (match := BOLD_LEAD.match(mask)) and any(each.isdigit() for each in read_title(match[1]).code):
             return self.add(Part("bold", BOLD_RULE, line.strip(), number, number))
         if place in self.graded:
             return self.add(Part("capitals", CAPITALS, self.graded[place], number, number))
         if not self.headings and (said := _capitals(mask)):
             return self.add(Part("capitals", CAPITALS, said, number, number))
-        if lead := section_lead(mask):
+        if lead := read_section_lead(mask):
             inside = lead.section != "output" and any(part.kind == "item" for part in self.stack) and indent >= 2
             deep = self.stack[-1].level + 0.01 if inside and self.stack[-1].kind == "item" else LEAD
             return self.add(Part("lead", deep, line.strip(), number, number, lead.section))
@@ -227,7 +227,7 @@ class _Scan:
 
     def fence_end(self, place: int, opening: re.Match[str]) -> int:
         for end in range(place + 1, len(self.lines)):
-            if (match := FENCE.match(self.lines[end])) and closes(match, opening["fence"]):
+            if (match := FENCE.match(self.lines[end])) and closes_fence(match, opening["fence"]):
                 return end
         return len(self.lines) - 1
 
@@ -243,12 +243,12 @@ def _capitals(line: str) -> str | None:
     text = line.strip()
     title = text.rstrip(":").strip()
     words = re.sub(r"\s*[(\[][^()\[\]]*[)\]]", "", title)
-    means = meaning(title)
+    means = read_title(title)
     upper = words == words.upper() and re.search(r"[^\W\d_]{4}", words) and words != words.lower()
     if upper and len(words) <= LONGEST and (means.section or means.style or not SENTENCE.search(words)):
         return title
     label = re.match(r"[^a-z:]{4,}(?=:[ \t]+\S)", title)
-    return title if label and meaning(label[0]).style else None
+    return title if label and read_title(label[0]).style else None
 
 
 def _graded(lines: list[str]) -> dict[int, str]:
@@ -259,7 +259,7 @@ def _graded(lines: list[str]) -> dict[int, str]:
         text = lines[place].strip().strip("*").rstrip(":").strip()
         if rule := re.match(r"(?:[-*+\u2022][ \t]+)?\**([A-Z]{1,4}\d{1,3})\.[A-Za-z]\b", lines[place].strip()):
             below = rule[1]
-        elif not ITEM.match(lines[place]) and (graded := meaning(text).graded) and graded == below:
+        elif not ITEM.match(lines[place]) and (graded := read_title(text).graded) and graded == below:
             titles[place] = text
             below = ""
         elif _capitals(lines[place]):

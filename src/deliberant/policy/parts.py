@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from deliberant.policy.markdown import Block, Section, clip, mistake
+from deliberant.policy.markdown import Block, Section, clip, error_at
 from deliberant.policy.types import Clause, Guideline
 from deliberant.prompts.types import STYLES, Style
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 LABEL = re.compile(r"^(?:(Examples|Exclusions):|(Why|Source):(?:[ \t]+(.*))?)$", re.MULTILINE)
 BULLET = re.compile(r"^-(?=[ \t]|$)", re.MULTILINE)
@@ -75,13 +75,13 @@ def read_guidelines(file: Path, sections: Sequence[Section], categories: Sequenc
         if colon and style != "safe_complete":
             raise block.mistake(f"{style} for one category", "only safe_complete has topic-specific guidelines")
         if colon and topic not in categories:
-            raise block.mistake(f"guideline for unknown category {clip(topic)}", nearest(topic, categories))
+            raise block.mistake(f"guideline for unknown category {clip(topic)}", suggest_name(topic, categories))
         if not str(block):
             raise block.mistake(f"guideline {title!r} is empty", "say below it how to answer in that style")
         guidelines[key] = Guideline(style, str(block), key[1], block.first_line)
     for style in STYLES:
         if (style, None) not in guidelines:
-            raise mistake(file, 1, f"no guideline for {style}", f"add `## {style}` with how to answer in that style")
+            raise error_at(file, 1, f"no guideline for {style}", f"add `## {style}` with how to answer in that style")
     return tuple(guidelines.values())
 
 
@@ -90,4 +90,4 @@ def read_style(word: str, block: Block) -> Style:
     for style in STYLES:
         if word == style:
             return style
-    raise block.mistake(f"unknown style {clip(word)}", nearest(word, STYLES))
+    raise block.mistake(f"unknown style {clip(word)}", suggest_name(word, STYLES))

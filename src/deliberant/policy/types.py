@@ -12,13 +12,13 @@ from hashlib import sha256
 
 from deliberant.prompts.types import Style
 from deliberant.util.errors import UserError
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 CLAUSE_ID = "[A-Z]{1,4}[0-9]{1,3}"
 CITATION = re.compile(rf"\[({CLAUSE_ID})\]")
 
 
-def cited(text: str) -> list[str]:
+def find_citations(text: str) -> list[str]:
     """Clause ids in square brackets in order of appearance, repeats included, whether or not such a clause exists.
 
     The paper asks for citations by section and reads them back with a model (4.2); coded ids can be read exactly.
@@ -105,13 +105,13 @@ class Policy:
     def category(self, id: str) -> Category:
         """The category of that id; UserError names the nearest valid one."""
         if id not in self._categories:
-            raise UserError(f"policy {self.name} has no category {id!r}; {nearest(id, self._categories)}")
+            raise UserError(f"policy {self.name} has no category {id!r}; {suggest_name(id, self._categories)}")
         return self._categories[id]
 
     def clause(self, id: str) -> Clause:
         """The clause of that id; UserError names the nearest valid one."""
         if id not in self.clauses:
-            raise UserError(f"policy {self.name} has no clause {id!r}; {nearest(id, self.clauses)}")
+            raise UserError(f"policy {self.name} has no clause {id!r}; {suggest_name(id, self.clauses)}")
         return self.clauses[id]
 
     @cached_property

@@ -7,7 +7,7 @@ categories stand in every view: they decide what a category's clauses leave open
 
 from collections.abc import Callable, Sequence
 
-from deliberant.policy.markdown import on_one_line
+from deliberant.policy.markdown import join_lines
 from deliberant.policy.printer import clause_heading, clause_parts
 from deliberant.policy.types import Category, Guideline, Policy
 from deliberant.util.errors import UserError
@@ -18,7 +18,7 @@ def summary_view(policy: Policy) -> str:
 
     Summaries and guidelines are one line each, rules stand as they are written.
     """
-    summaries = [f"- {category.id}: {on_one_line(category.summary)}" for category in policy.categories]
+    summaries = [f"- {category.id}: {join_lines(category.summary)}" for category in policy.categories]
     rules = ["# rules", policy.rules] if policy.rules else []
     return "\n".join(["# summaries", *summaries, *rules, "# styles", *map(_style_line, policy.styles)])
 
@@ -29,7 +29,7 @@ def spec_view(policy: Policy, categories: Sequence[str], compressed: bool = Fals
     `compressed` shows their compressed text instead. Raises UserError for a category the policy lacks, or one without
     compressed text.
     """
-    block = _in_short if compressed else in_full
+    block = _in_short if compressed else show_category
     return "\n".join([summary_view(policy), *(block(policy.category(id)) for id in dict.fromkeys(categories))])
 
 
@@ -48,7 +48,7 @@ def measure(view: str, count: Callable[[str], int], budget: int | None) -> int:
     return tokens
 
 
-def in_full(category: Category) -> str:
+def show_category(category: Category) -> str:
     lines = [f"# {category.id}"]
     if category.definitions:
         lines.append(category.definitions)
@@ -68,4 +68,4 @@ def _in_short(category: Category) -> str:
 
 def _style_line(guideline: Guideline) -> str:
     topic = f" ({guideline.category})" if guideline.category else ""
-    return f"- {guideline.style}{topic}: {on_one_line(guideline.text)}"
+    return f"- {guideline.style}{topic}: {join_lines(guideline.text)}"

@@ -76,14 +76,14 @@ def _pattern(name: str) -> re.Pattern[str]:
     return re.compile(words()[name] if name in words() else words()["sections"][name], re.IGNORECASE)
 
 
-def section_lead(line: str) -> Lead | None:
+def read_section_lead(line: str) -> Lead | None:
     """The section that a line such as `Examples:` or `Why: ...` begins, None where it begins none."""
     if not (match := _pattern("lead").fullmatch(line)):
         return None
     return Lead(next(name for name, text in match.groupdict().items() if text and name != "said"), match["said"])
 
 
-def style_of(text: str) -> tuple[Style | None, bool]:
+def read_style_words(text: str) -> tuple[Style | None, bool]:
     """The style that all of a text names, and whether its words are weak ones."""
     if not (match := _pattern("style").fullmatch(EDGES.sub("", text))):
         return None, False
@@ -94,18 +94,18 @@ def style_of(text: str) -> tuple[Style | None, bool]:
     return style, name.startswith("weak_")
 
 
-def styles_in(text: str) -> frozenset[Style]:
+def find_styles(text: str) -> frozenset[Style]:
     """The styles that words anywhere in a text name, as in `Output: VALID as it may be harmless`."""
-    return frozenset(style for word in re.findall(r"[^\W\d_]+", text) if (style := style_of(word)[0]))
+    return frozenset(style for word in re.findall(r"[^\W\d_]+", text) if (style := read_style_words(word)[0]))
 
 
 @lru_cache(4096)
-def meaning(title: str) -> Meaning:
+def read_title(title: str) -> Meaning:
     """What the words of a title say."""
     plain = re.sub(r"\*\*|__|`", "", title).strip().rstrip(":\uff1a").strip()
     plain = re.sub(r"(?i)\b(label)\s*[:=]\s*(\d)", r"\1 \2", plain)
     pieces = [piece for piece in SEPARATOR.split(plain) if EDGES.sub("", piece)]
-    named = [style_of(piece) for piece in pieces[: 1 if plain.count(".") > 2 else None]]
+    named = [read_style_words(piece) for piece in pieces[: 1 if plain.count(".") > 2 else None]]
     strong = frozenset(style for style, weak in named if style and not weak)
     styles = strong or frozenset(style for style, _ in named if style)
     code = None if named and named[0][0] else CODE.match(plain)

@@ -50,7 +50,9 @@ class Census:
             getattr(self, name)[getattr(prompt, name) or UNSTATED] += 1
 
 
-def census(path: Path, categories: Collection[str] | None = None, clauses: Collection[str] | None = None) -> Census:
+def count_prompts(
+    path: Path, categories: Collection[str] | None = None, clauses: Collection[str] | None = None
+) -> Census:
     """The counts of a file of prompts or of cases, every row of which is checked.
 
     `categories` and `clauses`, where given, are the policy's; `missing` are the categories without a prompt.

@@ -48,6 +48,6 @@ def read_evaluation(paths: Iterable[Path]) -> list[Entry]:
     return entries
 
 
-def copied(entries: Iterable[Entry]) -> Iterator[bytes]:
+def copy_lines(entries: Iterable[Entry]) -> Iterator[bytes]:
     """The lines as they stand in their files, each with a line end."""
     return (entry.line.removesuffix(b"\n") + b"\n" for entry in entries)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deliberant.prompts.corpus import copied, read_entries, read_evaluation
+from deliberant.prompts.corpus import copy_lines, read_entries, read_evaluation
 from deliberant.prompts.duplicates import Match, find_duplicates
 from deliberant.prompts.similarity import THRESHOLD
-from deliberant.util.files import apart, beside, write_atomically, write_rows
+from deliberant.util.files import check_outputs, name_beside, write_atomically, write_rows
 
 CONTAMINATED, EXACT, NEAR = "in the evaluation", "exact duplicate", "near-duplicate"
 
@@ -41,7 +41,7 @@ def dedupe(files: Sequence[Path], against: Sequence[Path], to: Path, threshold: 
     `against` are files of prompts or cases; a case that is encoded counts decoded, too. `threshold` is in (0, 1].
     UserError for a mistake in a file, or an id that two rows share.
     """
-    apart([to, removed_file(to)], [*files, *against])
+    check_outputs([to, removed_file(to)], [*files, *against])
     evaluation = read_evaluation(against)
     start = len(evaluation)
     entries = [*evaluation, *read_entries(files)]
@@ -55,7 +55,9 @@ def dedupe(files: Sequence[Path], against: Sequence[Path], to: Path, threshold: 
         row = {"id": entry.id, "at": entry.at, "why": why(match), "similarity": round(match.similarity, 4)}
         return {**row, "like": other.id, "like_at": other.at}
 
-    write_atomically(to, copied(entries[row] for row in range(start, len(entries)) if row not in duplicates.matches))
+    write_atomically(
+        to, copy_lines(entries[row] for row in range(start, len(entries)) if row not in duplicates.matches)
+    )
     write_rows(removed_file(to), map(removed, duplicates.matches.values()))
     reasons = Counter(map(why, duplicates.matches.values()))
     return DedupeCounts(
@@ -73,4 +75,4 @@ def dedupe(files: Sequence[Path], against: Sequence[Path], to: Path, threshold: 
 
 def removed_file(to: Path) -> Path:
     """Where the list of removed rows goes: beside what stays."""
-    return beside(to, "removed.jsonl")
+    return name_beside(to, "removed.jsonl")

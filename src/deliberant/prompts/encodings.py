@@ -23,15 +23,15 @@ PLAIN = str.maketrans(
 )
 
 
-def plain(text: str) -> str:
+def strip_accents(text: str) -> str:
     """Lower case, straight quotes, and Latin letters without accents and ligatures; other scripts as they are."""
     bare = re.sub(r"(?<=[a-z])[\u0300-\u036f]+", "", unicodedata.normalize("NFD", text.lower()))
     return unicodedata.normalize("NFC", bare).translate(PLAIN)
 
 
-def foreign(text: str) -> bool:
+def has_other_letters(text: str) -> bool:
     """Whether a text has letters that encodings of a to z leave as they are."""
-    return any(each.isalpha() and not each.isascii() for each in plain(text))
+    return any(each.isalpha() and not each.isascii() for each in strip_accents(text))
 
 
 def _letters(plain: str, coded: str) -> Encoding:

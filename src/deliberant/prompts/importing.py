@@ -16,12 +16,12 @@ from deliberant.prompts.lines import MAX_LINE
 from deliberant.prompts.plan import Plan
 from deliberant.prompts.reader import check_names
 from deliberant.prompts.rows import CaseRow, PromptRow, prompt_row, validate
-from deliberant.prompts.shapes import turns_of
+from deliberant.prompts.shapes import read_turns
 from deliberant.prompts.tables import Table
 from deliberant.prompts.types import STYLES, Case, Prompt, Style
 from deliberant.util.errors import UserError
 from deliberant.util.files import json_line
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 KNOWN: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("fields.yaml").read_text("utf-8"))
 """What is known of fields and of words in them; the file says what each is."""
@@ -147,7 +147,7 @@ def _check(plan: Plan) -> None:
     for option, given in (("--map", plan.map), ("--set", plan.set), ("--values", plan.values)):
         for name in given:
             if name not in FIELDS:
-                raise UserError(f"{option} {name}: unknown field '{name}'; {nearest(name, FIELDS)}")
+                raise UserError(f"{option} {name}: unknown field '{name}'; {suggest_name(name, FIELDS)}")
             if name in OF_A_CASE and not plan.cases:
                 raise UserError(f"{option} {name}: belongs to a case; add --cases, or leave it out")
     if both := plan.map.keys() & plan.set.keys():
@@ -178,7 +178,9 @@ def _columns(columns: tuple[str, ...], plan: Plan, at: str) -> dict[str, str]:
     for name, column in plan.map.items():
         for each in _names(column):
             if each not in columns:
-                raise UserError(f"{at}: --map {name}={column}: there is no column '{each}'; {nearest(each, columns)}")
+                raise UserError(
+                    f"{at}: --map {name}={column}: there is no column '{each}'; {suggest_name(each, columns)}"
+                )
     given = plan.map.keys() | plan.set.keys()
     shadowed = {each for pair in ONE_OF for each in pair if given & set(pair)}
     taken = {each for column in plan.map.values() for each in _names(column)}
@@ -208,7 +210,7 @@ class _Reader:
         values = {name: self.mapped(name, value) for name, value in values.items()}
         values = {name: value for name, value in values.items() if not _blank(value)}
         if "messages" in values:
-            turns = turns_of(values["messages"], self.account.left)
+            turns = read_turns(values["messages"], self.account.left)
         else:
             text = values.get("text")
             turns = [{"role": "user", "content": text[0] if isinstance(text, list) and len(text) == 1 else text}]
@@ -263,7 +265,7 @@ class _Reader:
         for name, known in self.plan.values.items():
             others = [key.split("'", 1)[1][:-1] for key in self.account.unmapped if key.startswith(f"{name} '")]
             for key in known.keys() - self.met[name]:
-                if (remedy := nearest(key, others)).startswith("did you"):
+                if (remedy := suggest_name(key, others)).startswith("did you"):
                     raise UserError(f"--values {name}:{key}={known[key]}: no row has that value; {remedy}")
                 self.account.unmapped[f"{name} '{key}', which no row has"] = 0
 
@@ -275,7 +277,7 @@ class _Reader:
         styles = {rule.style for rule in rules.values()}
         if len(styles) != 1:
             what = "begins clauses of several styles" if rules else "is no clause, nor begins one"
-            remedy = nearest(label, self.rules) if self.rules else "name the --policy"
+            remedy = suggest_name(label, self.rules) if self.rules else "name the --policy"
             raise UserError(f"{at}: label '{label}' {what}; {remedy}")
         values.setdefault("categories", list(dict.fromkeys(rule.category for rule in rules.values())))
         style, clause = styles.pop(), next(iter(rules)) if len(rules) == 1 else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deliberant.util.errors import UserError
-from deliberant.util.files import no_pipe
+from deliberant.util.files import refuse_pipe
 
 MAX_LINE = 16 * 2**20
 """Bytes of the longest line that is read: a conversation with long tool results, and no more."""
@@ -25,7 +25,7 @@ def lines(path: Path, limit: int = MAX_LINE) -> Iterator[Line]:
 
     UserError with file:line for a longer line, with the file where it cannot be read or is a pipe.
     """
-    no_pipe(path)
+    refuse_pipe(path)
     try:
         with path.open("rb") as file:
             for number, data in enumerate(iter(partial(file.readline, limit + 1), b""), start=1):

@@ -22,7 +22,7 @@ BATCH_LETTERS = 2**17
 Bands = NDArray[np.uint64]
 
 
-def layout(threshold: float) -> tuple[int, int]:
+def choose_bands(threshold: float) -> tuple[int, int]:
     """(bands, values per band): the longest bands that find a pair at `threshold`, in (0, 1], with `RECALL`."""
     lengths = range(1, PERMUTATIONS + 1)
     length = max(each for each in lengths if each == 1 or recall(threshold, PERMUTATIONS // each, each) >= RECALL)
@@ -36,7 +36,7 @@ def recall(similarity: float, bands: int, length: int) -> float:
 
 def band_hashes(texts: Sequence[str], threshold: float) -> Bands:
     """A hash of each band of each normalised text's signature, [bands, texts]."""
-    count, length = layout(threshold)
+    count, length = choose_bands(threshold)
     rng = np.random.default_rng(SEED)
     # x -> a x + b modulo 2^32 with an odd a permutes 32-bit hashes
     factors = rng.integers(0, 2**32, count * length, np.uint32) | np.uint32(1)

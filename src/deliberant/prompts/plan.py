@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, RootModel
 
 from deliberant.util.errors import UserError
 from deliberant.util.files import write_atomically
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 from deliberant.util.yaml import TextLoader, read_model
 
 PRESETS = Path(__file__).with_name("presets")
@@ -38,7 +38,7 @@ def read_plan(name: str) -> Plan:
     known = {path.stem: path for path in sorted(PRESETS.glob("*.yaml"))}
     file = known.get(name, Path(name))
     if not file.is_file():
-        raise UserError(f"--preset: unknown value '{name}'; {nearest(name, known)}, or a file")
+        raise UserError(f"--preset: unknown value '{name}'; {suggest_name(name, known)}, or a file")
     return read_model(file, Plan, loader=TextLoader)[0]
 
 

@@ -18,7 +18,7 @@ from deliberant.prompts.similarity import compared_text
 from deliberant.prompts.types import Case, Prompt
 from deliberant.util.errors import UserError
 from deliberant.util.files import write_rows
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 
 def read_prompts(
@@ -70,8 +70,8 @@ def assert_families_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt]
     for prompt in held_out:
         if (same := trained.get(prompt.family)) is not None:
             raise UserError(
-                f"{place(file, prompt)}family '{prompt.family}' is in training (prompt '{same}') and in evaluation "
-                f"(case '{prompt.id}'); move the whole family to one side"
+                f"{locate_case(file, prompt)}family '{prompt.family}' is in training (prompt '{same}') and in "
+                f"evaluation (case '{prompt.id}'); move the whole family to one side"
             )
 
 
@@ -81,14 +81,14 @@ def assert_texts_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt], f
     for prompt in held_out:
         if (same := trained.get(compared_text(prompt.messages))) is not None:
             raise UserError(
-                f"{place(file, prompt)}case '{prompt.id}' asks what prompt '{same}' trains on; drop one of them, or "
-                "let `deliberant prompts dedupe` with --against take out such prompts, and those that are nearly alike"
+                f"{locate_case(file, prompt)}case '{prompt.id}' asks what prompt '{same}' trains on; drop one of them, "
+                "or let `deliberant prompts dedupe` with --against take out such prompts, and those that are nearly alike"
             )
 
 
-def place(file: Path | None, case: Prompt) -> str:
+def locate_case(file: Path | None, case: Prompt) -> str:
     """File and line of a case, to begin an error with; "" where the cases come from no file."""
-    return "" if file is None else f"{file}:{line_of(file, case.id)}: "
+    return "" if file is None else f"{file}:{find_line(file, case.id)}: "
 
 
 def iterate_rows(
@@ -112,7 +112,7 @@ def iterate_rows(
         yield line, row
 
 
-def line_of(path: Path, id: str) -> int:
+def find_line(path: Path, id: str) -> int:
     """The first line with this id in a file of prompts or cases whose lines were read up to one that has it."""
     return next(
         number for number, data in lines(path) if data.strip() and json_object(data, f"{path}:{number}")["id"] == id
@@ -129,4 +129,4 @@ def check_names(here: str, row: PromptRow, categories: Collection[str] | None, c
 
 def _check_name(here: str, what: str, name: str | None, known: Collection[str] | None) -> None:
     if known is not None and name is not None and name not in known:
-        raise UserError(f"{here}: {what} '{name}' is not in the policy; {nearest(name, sorted(known))}")
+        raise UserError(f"{here}: {what} '{name}' is not in the policy; {suggest_name(name, sorted(known))}")

@@ -15,13 +15,13 @@ from deliberant.prompts.lines import decode
 from deliberant.prompts.types import Case, Hint, Message, Prompt, Style, Truth
 from deliberant.util.errors import UserError
 from deliberant.util.mistakes import first_mistake
-from deliberant.util.names import repeated, whole
+from deliberant.util.names import find_repeated, refuse_half_characters
 
 
 def _sound(text: str) -> str:
     if not text.strip():
         raise ValueError("is blank; write some text")
-    return whole(text)
+    return refuse_half_characters(text)
 
 
 def _ends_on_user(messages: list["_Message"]) -> list["_Message"]:
@@ -31,7 +31,7 @@ def _ends_on_user(messages: list["_Message"]) -> list["_Message"]:
 
 
 def _unique(names: list[str]) -> list[str]:
-    if (twice := repeated(names)) is not None:
+    if (twice := find_repeated(names)) is not None:
         raise ValueError(f"name '{twice}' twice; keep one of them")
     return names
 
@@ -169,5 +169,5 @@ def json_value(text: str, here: str) -> Any:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        raise ValueError(f"key '{repeated(name for name, _ in pairs)}' is given twice")
+        raise ValueError(f"key '{find_repeated(name for name, _ in pairs)}' is given twice")
     return values

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from deliberant.prompts.tables import KINDS, Record, Table, open_table
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import file_hash, write_atomically
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 from deliberant.util.progress import NullProgress, Progress
 from deliberant.util.yaml import read_model
 
@@ -87,10 +87,10 @@ def choose(name: str) -> Chosen:
     """A set by its name, or NAME:LANGUAGE. UserError with the nearest name or language."""
     word, colon, language = name.partition(":")
     if word not in sets():
-        raise UserError(f"unknown data set '{word}'; {nearest(word, sets())}")
+        raise UserError(f"unknown data set '{word}'; {suggest_name(word, sets())}")
     data = sets()[word]
     if colon and language not in data.languages:
-        known = nearest(language, data.languages) if data.languages else "it is in one language alone"
+        known = suggest_name(language, data.languages) if data.languages else "it is in one language alone"
         raise UserError(f"data set '{word}': unknown language '{language}'; {known}")
     return Chosen(name, data, tuple(file for file in data.files if not colon or file.language == language))
 
@@ -103,7 +103,7 @@ def cache_folder() -> Path:
     return (Path(given) / "deliberant" if given else user_cache_path("deliberant", appauthor=False)) / "data"
 
 
-def copy_of(data: DataSet, file: File) -> Path | None:
+def find_copy(data: DataSet, file: File) -> Path | None:
     """A file of a set on this machine, the user's own copy first; None where there is none.
 
     UserError where its size or hash differs from the pinned one.
@@ -134,9 +134,9 @@ def fetch(chosen: Chosen, progress: Progress | None = None) -> list[Path]:
 
     UserError where the licence asks for a click, or what came is not the pinned file; RunError where nothing came.
     """
-    if missing := [file for file in chosen.files if copy_of(chosen.data, file) is None]:
+    if missing := [file for file in chosen.files if find_copy(chosen.data, file) is None]:
         _download(chosen, missing, progress or NullProgress())
-    return [path for file in chosen.files if (path := copy_of(chosen.data, file))]
+    return [path for file in chosen.files if (path := find_copy(chosen.data, file))]
 
 
 def _download(chosen: Chosen, missing: list[File], progress: Progress) -> None:
@@ -203,7 +203,7 @@ def account() -> list[dict[str, Any]]:
         row = data.model_dump(include={"title", "home", "revision", "licence", "click", "preset"})
         row |= {"files": len(sizes), "bytes": None if None in sizes else sum(size or 0 for size in sizes)}
         row |= {"pinned": all(file.sha256 for file in data.files), "languages": data.languages}
-        rows.append({"name": name, **row, "here": all(copy_of(data, file) for file in data.files)})
+        rows.append({"name": name, **row, "here": all(find_copy(data, file) for file in data.files)})
     return rows
 
 

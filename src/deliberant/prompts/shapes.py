@@ -13,7 +13,7 @@ ROLES |= {"observation": "tool", "function": "tool", "function_response": "tool"
 NAMES = {"role": ("role", "from"), "content": ("content", "value")}
 
 
-def turns_of(value: Any, left: Counter[str]) -> Any:
+def read_turns(value: Any, left: Counter[str]) -> Any:
     """A list of turns as {role, content}, up to the last user turn; the schema refuses what else comes back."""
     if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value):
         return value

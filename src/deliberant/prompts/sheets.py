@@ -9,7 +9,7 @@ from deliberant.util.errors import UserError
 _SHARED, _SHEET = "xl/sharedStrings.xml", "xl/worksheets/sheet1.xml"
 
 
-def rows_of(path: Path) -> list[list[str]]:
+def read_sheet(path: Path) -> list[list[str]]:
     """Rows of cells, "" where one is blank. UserError where the file is no such book."""
     from xml.etree.ElementTree import ParseError, fromstring
 

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deliberant.prompts.corpus import Entry, copied, read_entries
+from deliberant.prompts.corpus import Entry, copy_lines, read_entries
 from deliberant.prompts.duplicates import Match, Sets, find_duplicates
 from deliberant.prompts.similarity import THRESHOLD
 from deliberant.util.errors import UserError
-from deliberant.util.files import apart, write_atomically, write_json
+from deliberant.util.files import check_outputs, write_atomically, write_json
 
 TRAIN, HELD_OUT, COUNTS = "train.jsonl", "held-out.jsonl", "split.json"
 
@@ -46,7 +46,7 @@ def split(path: Path, to: Path, share: float, seed: int, threshold: float = THRE
     """
     if not 0 < share < 1:
         raise UserError(f"--held-out {share:g}: one side would be empty; give a share above 0 and below 1")
-    apart([to / name for name in (TRAIN, HELD_OUT, COUNTS)], [path])
+    check_outputs([to / name for name in (TRAIN, HELD_OUT, COUNTS)], [path])
     entries = read_entries([path])
     duplicates = find_duplicates([entry.text for entry in entries], threshold)
     joined, first_of = Sets(len(entries)), dict[str, int]()
@@ -68,7 +68,9 @@ def split(path: Path, to: Path, share: float, seed: int, threshold: float = THRE
         )
     _assert_apart(entries, duplicates.matches.values(), held)
     for name, side in ((TRAIN, False), (HELD_OUT, True)):
-        write_atomically(to / name, copied(entry for entry, each in zip(entries, held, strict=True) if each is side))
+        write_atomically(
+            to / name, copy_lines(entry for entry, each in zip(entries, held, strict=True) if each is side)
+        )
     families = Counter(sets[row] for row in first_of.values())
     counts = SplitCounts(
         rows=len(entries),

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from deliberant.prompts.lines import MAX_LINE, decode, lines
 from deliberant.prompts.rows import json_object, json_value
-from deliberant.prompts.sheets import rows_of
+from deliberant.prompts.sheets import read_sheet
 from deliberant.util.errors import UserError
-from deliberant.util.files import no_pipe
-from deliberant.util.names import nearest, repeated
+from deliberant.util.files import refuse_pipe
+from deliberant.util.names import find_repeated, suggest_name
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
@@ -60,7 +60,7 @@ def open_table(
     and line or row for what cannot be read, here or while the records are read.
     """
     path = Path(where)
-    no_pipe(path)
+    refuse_pipe(path)
     if path.is_file():
         if split or config:
             raise UserError(f"{where}: --split and --config are for data sets; leave them out for a file")
@@ -126,7 +126,7 @@ def _delimited(path: Path, delimiter: str, skip_lines: int, header: Sequence[str
 
 def _sheet(path: Path, header: Sequence[str]) -> Table:
     """The first sheet of an Excel file; rows that end early are filled up with blanks."""
-    rows = rows_of(path)
+    rows = read_sheet(path)
     width = len(header or rows[0]) if rows else 0
     filled = ([*cells, *[""] * width][:width] if any(cells) else [] for cells in rows)
     named = ((f"{path}: row {number}", cells) for number, cells in enumerate(filled, start=1))
@@ -160,7 +160,7 @@ def _parquet(path: Path) -> Table:
     except (ArrowException, OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as Parquet ({_said(error)}); write the file again") from error
     columns = tuple(file.schema_arrow.names)
-    if (twice := repeated(columns)) is not None:
+    if (twice := find_repeated(columns)) is not None:
         raise UserError(f"{path}: has two columns '{twice}'; rename or remove one of them")
 
     def records(wanted: Collection[str] | None) -> Iterator[Record]:
@@ -232,7 +232,7 @@ def _load(where: str, split: str | None, config: str | None) -> Any:
         splits = load_dataset(where, config, streaming=True)
     split = split or "train"
     if split not in splits:
-        raise UserError(f"{where}: --split: unknown value '{split}'; {nearest(split, list(splits))}")
+        raise UserError(f"{where}: --split: unknown value '{split}'; {suggest_name(split, list(splits))}")
     return splits[split]
 
 

@@ -58,7 +58,7 @@ def render_card(card: Card) -> str:
     environment = template_environment(
         "deliberant.report",
         autoescape=False,  # `plain` escapes for HTML and Markdown
-        finalize=lambda value: value if isinstance(value, Markup) else plain(value),
+        finalize=lambda value: value if isinstance(value, Markup) else escape_line(value),
         keep_trailing_newline=True,
     )
     counts = {stage: manifest["counts"] for stage, manifest in card.manifests.items()}
@@ -133,7 +133,7 @@ def rejections(counts: Mapping[str, int]) -> dict[str, int]:
     return {name.partition("/")[2]: count for name, count in counts.items() if name.startswith("rejected/")}
 
 
-def plain(value: Any) -> Markup:
+def escape_line(value: Any) -> Markup:
     """A value as one line of text that neither Markdown nor HTML reads anything into."""
     line = " ".join(str(value).split())
     return Markup(re.sub(r"([\\`*_{}\[\]()#|~$])", r"\\\1", str(escape(line))).replace("&\\#", "&#"))

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 from deliberant.evals import METRICS, ScoredSample
 from deliberant.policy import Policy
 from deliberant.report.facets import ATTACK, LANGUAGE
-from deliberant.report.facets import tables as by_facet
+from deliberant.report.facets import tabulate_facets as by_facet
 from deliberant.report.plots import draw_sides
 from deliberant.report.published import references
 from deliberant.report.reader import reader_data
 from deliberant.report.templates import figure, page_environment
-from deliberant.report.terminal import rate, table, text_table
+from deliberant.report.terminal import format_rate, table, text_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -93,6 +93,6 @@ def _by_metric(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], titles: S
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in rows:
-        lines.setdefault(tuple(str(row[key]) for key in keys), {})[row["metric"]] = rate(row)
+        lines.setdefault(tuple(str(row[key]) for key in keys), {})[row["metric"]] = format_rate(row)
     cells = ([*line, *(rates[metric] for metric in metrics)] for line, rates in lines.items())
     return text_table([*titles, *(metric.replace("_", " ") for metric in metrics)], cells, caption, left=len(titles))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from deliberant.evals.statistics import Estimate, Tally, rate
 from deliberant.judge.labelling import Checked
 from deliberant.judge.labels import NONE
-from deliberant.report.terminal import rate as in_words
+from deliberant.report.terminal import format_rate as in_words
 from deliberant.report.terminal import text_table
 
 if TYPE_CHECKING:

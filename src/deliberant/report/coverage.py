@@ -88,7 +88,7 @@ class Coverage:
         ]
 
 
-def total_of(cells: Iterable[Tally]) -> Tally:
+def add_tallies(cells: Iterable[Tally]) -> Tally:
     """Cells of one row together; a prompt has one framing and one source, so it is in one cell only."""
     parts = list(cells)
     return Tally(*(sum(getattr(cell, name) for cell in parts) for name in ("prompts", "samples", "kept")))

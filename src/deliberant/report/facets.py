@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from markupsafe import Markup
 
-from deliberant.report.lines import rates
-from deliberant.report.svg import looks
+from deliberant.report.lines import draw_rates
+from deliberant.report.svg import assign_looks
 
 Row = Mapping[str, Any]
 AnyRow = TypeVar("AnyRow", bound=Row)
@@ -20,7 +20,7 @@ HEAT = ("not_unsafe", "harmless_answered")
 TITLES = {BUDGET: "tokens of reasoning", DRAWS: "draws"}
 
 
-def plain(rows: Sequence[AnyRow]) -> list[AnyRow]:
+def drop_faceted(rows: Sequence[AnyRow]) -> list[AnyRow]:
     """The rows of whole suites."""
     return [row for row in rows if not any(facet in row for facet in FACETS)]
 
@@ -38,7 +38,7 @@ class Table:
     lines: list[tuple[str, list[Row | None]]]
 
 
-def tables(rows: Sequence[Row], facet: str, final: str) -> list[Table]:
+def tabulate_facets(rows: Sequence[Row], facet: str, final: str) -> list[Table]:
     """A table for each suite and metric, in which what the arm `final` fares worst under comes first."""
     groups: dict[tuple[str, str], dict[tuple[str, str], Row]] = {}
     for row in rows:
@@ -59,7 +59,7 @@ def _table(suite: str, metric: str, cells: Mapping[tuple[str, str], Row], final:
     return Table(suite, metric, arms, [(name, [cells.get((name, arm)) for arm in arms]) for name in names])
 
 
-def charts(rows: Sequence[Row], facet: str) -> list[tuple[str, list[str], Markup]]:
+def draw_charts(rows: Sequence[Row], facet: str) -> list[tuple[str, list[str], Markup]]:
     """(title, arms, chart) for each suite and metric that was measured at several budgets or numbers of draws."""
     groups: dict[tuple[str, str], dict[str, list[Row]]] = {}
     for row in rows:
@@ -67,14 +67,14 @@ def charts(rows: Sequence[Row], facet: str) -> list[tuple[str, list[str], Markup
             groups.setdefault((row["suite"], row["metric"]), {}).setdefault(row["arm"], []).append(row)
     drawn = []
     for (suite, metric), arms in groups.items():
-        look, name = looks(arms), metric.replace("_", " ")
-        lines = [(arm, look[arm], [(step(row[facet]), row) for row in _ordered(arms[arm], facet)]) for arm in arms]
+        look, name = assign_looks(arms), metric.replace("_", " ")
+        lines = [(arm, look[arm], [(name_step(row[facet]), row) for row in _ordered(arms[arm], facet)]) for arm in arms]
         if any(row["value"] is not None for members in arms.values() for row in members):
-            drawn.append((f"{suite}: {name}", list(arms), rates(lines, TITLES[facet], name)))
+            drawn.append((f"{suite}: {name}", list(arms), draw_rates(lines, TITLES[facet], name)))
     return drawn
 
 
-def step(value: int | float | None) -> str:
+def name_step(value: int | float | None) -> str:
     """A budget in words; None is none."""
     return "no limit" if value is None else f"{value:,}"
 
@@ -83,7 +83,7 @@ def _ordered(rows: Sequence[Row], facet: str) -> list[Row]:
     return sorted(rows, key=lambda row: (row[facet] is None, row[facet] or 0))
 
 
-def flips(rows: Sequence[Row]) -> list[Table]:
+def tabulate_flips(rows: Sequence[Row]) -> list[Table]:
     """How often an answer changed with the reasoning before it: the rows of evals/thinking.py, by side."""
     return [
         _table(side, "flips", {(_done(row), row["arm"]): row for row in rows if row["side"] == side})

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from deliberant.report.svg import Look, line, marker, opened, text
+from deliberant.report.svg import Look, line, marker, open_svg, text
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Series:
     points: Sequence[tuple[float, float]]
 
 
-def curves(series: Sequence[Series], x_title: str, y_title: str, width: int = 420, height: int = 220) -> Markup:
+def draw_curves(series: Sequence[Series], x_title: str, y_title: str, width: int = 420, height: int = 220) -> Markup:
     """Lines over a common x axis: the values, faint, and their moving average (centred, over a tenth of them)."""
     left, right, top, bottom = 48, 12, 12, 38
     xs = [x for each in series for x, _ in each.points]
@@ -32,7 +32,7 @@ def curves(series: Sequence[Series], x_title: str, y_title: str, width: int = 42
         across = left + (x - x_least) / (x_most - x_least) * (width - left - right)
         return f"{across:.1f},{height - bottom - (y - y_least) / (y_most - y_least) * (height - top - bottom):.1f}"
 
-    parts = [opened(width, height, f"{y_title} over {x_title}")]
+    parts = [open_svg(width, height, f"{y_title} over {x_title}")]
     for tick in ticks:
         y = float(place(x_least, tick).split(",")[1])
         parts += [line(left, y, width - right, y, "grid"), text(left - 6, y + 4, f"{tick:g}", "tick", "end")]
@@ -49,7 +49,7 @@ def curves(series: Sequence[Series], x_title: str, y_title: str, width: int = 42
     return Markup("").join([*parts, Markup("</svg>")])
 
 
-def rates(
+def draw_rates(
     lines: Sequence[tuple[str, Look, Sequence[tuple[str, Mapping[str, Any]]]]],
     x_title: str,
     y_title: str,
@@ -62,7 +62,7 @@ def rates(
     """
     left, right, top, bottom = 48, 14, 12, 40
     steps = list(dict.fromkeys(step for _, _, points in lines for step, _ in points))
-    parts = [opened(width, height, f"{y_title} over {x_title}")]
+    parts = [open_svg(width, height, f"{y_title} over {x_title}")]
 
     def px(step: str) -> float:
         return left + (steps.index(step) + 0.5) / len(steps) * (width - left - right)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from deliberant.report.terminal import rate, text_table
+from deliberant.report.terminal import format_rate, text_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,5 +58,5 @@ def moved_table(moved: Row, arms: Sequence[str]) -> "Table":
         if row["arm"] in arms:
             style = row["style"]
             rates = (style["old"], style["new"], style["change"], row["compliance"]["change"])
-            lines.append([row["arm"], row["suite"], row["part"], *map(rate, rates), str(row["unscored"])])
+            lines.append([row["arm"], row["suite"], row["part"], *map(format_rate, rates), str(row["unscored"])])
     return text_table(columns, lines, caption, left=3)

@@ -8,18 +8,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deliberant.evals import METRICS, ScoredSample, paired
+from deliberant.evals import METRICS, ScoredSample, compare_paired
 from deliberant.policy import Policy
 from deliberant.report.card import rejections
 from deliberant.report.coverage import Coverage, Tally, titles
-from deliberant.report.facets import ATTACK, BUDGET, DRAWS, LANGUAGE, charts, flips, plain, tables
+from deliberant.report.facets import (
+    ATTACK,
+    BUDGET,
+    DRAWS,
+    LANGUAGE,
+    draw_charts,
+    drop_faceted,
+    tabulate_facets,
+    tabulate_flips,
+)
 from deliberant.report.moved import cost_lines, move_rows
 from deliberant.report.plots import draw_sides
 from deliberant.report.reader import reader_data
 from deliberant.report.selection import worked_example
-from deliberant.report.templates import linked, page_environment
+from deliberant.report.templates import link_citations, page_environment
 from deliberant.report.terminal import earned_lines
-from deliberant.report.training import held_out_curves, talked_into, training_curves
+from deliberant.report.training import find_talked_into, held_out_curves, training_curves
 from deliberant.run.arms import final_of
 
 HEADLINE, OUT_OF_DISTRIBUTION = "unseen", "encoded"
@@ -62,8 +71,8 @@ def render(evidence: Evidence) -> str:
     """The whole page as HTML."""
     arms = list(evidence.samples)
     environment = page_environment(arms)
-    environment.globals["linked"] = lambda text: linked(text, evidence.policy.clauses)
-    rows = plain(evidence.rows)
+    environment.globals["linked"] = lambda text: link_citations(text, evidence.policy.clauses)
+    rows = drop_faceted(evidence.rows)
     suites = list(dict.fromkeys(row["suite"] for row in rows))
     headline = HEADLINE if HEADLINE in suites else suites[0]
     final = final_of(arms)
@@ -81,14 +90,14 @@ def render(evidence: Evidence) -> str:
         metrics=METRICS,
         names=[*defined, *dict.fromkeys(row["metric"] for row in rows if row["metric"] not in defined)],
         plots={suite: draw_sides(cell, arms, (suite, ACROSS), (suite, UP), TITLES) for suite in suites},
-        attacks=tables(evidence.rows, ATTACK, final),
-        languages=tables(evidence.rows, LANGUAGE, final),
-        budgets=charts(evidence.rows, BUDGET),
-        draws=charts(evidence.rows, DRAWS),
-        thinking=flips(evidence.thinking),
+        attacks=tabulate_facets(evidence.rows, ATTACK, final),
+        languages=tabulate_facets(evidence.rows, LANGUAGE, final),
+        budgets=draw_charts(evidence.rows, BUDGET),
+        draws=draw_charts(evidence.rows, DRAWS),
+        thinking=tabulate_flips(evidence.thinking),
         reasoned={(row["arm"], row["style"], row["metric"]): row for row in evidence.retrieval},
         curves=[*training_curves(evidence.metrics), *held_out_curves(evidence.readings)],
-        talked=talked_into(evidence.readings),
+        talked=find_talked_into(evidence.readings),
         earned=list(earned_lines(evidence.held_out)),
         accepted=acceptance(filtered),
         rejections=[(reason, n) for reason, n in Counter(rejections(filtered)).most_common() if n],
@@ -118,7 +127,10 @@ def gains(evidence: Evidence, suite: str) -> list[tuple[str, dict[str, Row]]]:
     final = final_of(samples)
     chosen = [metric for metric in METRICS if metric.name in ("style", "harmful_declined", "harmless_answered")]
     return [
-        (arm, {metric.name: vars(paired(samples[final], members, metric, evidence.policy)) for metric in chosen})
+        (
+            arm,
+            {metric.name: vars(compare_paired(samples[final], members, metric, evidence.policy)) for metric in chosen},
+        )
         for arm, members in samples.items()
         if arm != final
     ]

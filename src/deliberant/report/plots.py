@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from deliberant.report.published import Reference
-from deliberant.report.svg import line, looks, marker, opened, text
+from deliberant.report.svg import assign_looks, line, marker, open_svg, text
 
 Box = tuple[float, float, float, float]
 
@@ -23,7 +23,7 @@ class Point:
     y_interval: tuple[float, float]
 
 
-def two_sided(
+def draw_two_sided(
     points: Sequence[Point],
     x_title: str,
     y_title: str,
@@ -37,7 +37,7 @@ def two_sided(
     hollow, as they were measured otherwise; they are on no front.
     """
     left, right, top, bottom = 58, 18, 16, 48
-    look = looks(point.arm for point in points)
+    look = assign_looks(point.arm for point in points)
     x_low, x_step = _zoom([*(min(p.x, *p.x_interval) for p in points), *(r.x for r in references)])
     y_low, y_step = _zoom([*(min(p.y, *p.y_interval) for p in points), *(r.y for r in references)])
 
@@ -47,7 +47,7 @@ def two_sided(
     def py(value: float) -> float:
         return height - bottom - (value - y_low) / (1 - y_low) * (height - top - bottom - 8)
 
-    parts = [opened(width, height, f"{y_title} against {x_title}, one point per arm")]
+    parts = [open_svg(width, height, f"{y_title} against {x_title}, one point per arm")]
     for value in _ticks(x_low, x_step):
         parts.append(line(px(value), top, px(value), height - bottom, "grid"))
         parts.append(text(px(value), height - bottom + 16, f"{value:.0%}", "tick", "middle"))
@@ -103,7 +103,7 @@ def draw_sides(
         x, y = cell.get((arm, *across)), cell.get((arm, *up))
         if x and y and x["n"] and y["n"]:
             points.append(Point(arm, x["value"], y["value"], (x["low"], x["high"]), (y["low"], y["high"])))
-    return two_sided(points, titles[0], titles[1], known) if points else None
+    return draw_two_sided(points, titles[0], titles[1], known) if points else None
 
 
 def front(points: Sequence[Point]) -> Iterator[Point]:

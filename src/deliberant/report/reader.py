@@ -11,7 +11,7 @@ from deliberant.evals import ScoredSample
 from deliberant.policy import Policy
 from deliberant.policy.types import CITATION
 from deliberant.prompts import Case
-from deliberant.report.selection import outcome, pick
+from deliberant.report.selection import outcome, pick_samples
 
 LIMIT = 10_000
 """Samples on one page."""
@@ -30,7 +30,7 @@ def reader_data(samples: Mapping[str, Sequence[ScoredSample]], policy: Policy | 
     places: dict[str, int] = {}
     cases: list[dict[str, Any]] = []
     rows = []
-    for sample in pick(samples, room // max(1, len(samples))):
+    for sample in pick_samples(samples, room // max(1, len(samples))):
         id = sample.case.prompt.id
         if id not in places:
             places[id] = len(cases)

@@ -42,7 +42,7 @@ def outcome(sample: ScoredSample) -> str:
     return REFUSED if truth.style == "comply" else OTHER_STYLE
 
 
-def pick(samples: Mapping[str, Sequence[ScoredSample]], per_arm: int) -> list[ScoredSample]:
+def pick_samples(samples: Mapping[str, Sequence[ScoredSample]], per_arm: int) -> list[ScoredSample]:
     """Up to `per_arm` samples of each arm, the same prompts for every arm, drawn by the hash of their ids.
 
     Each suite has its share of them.

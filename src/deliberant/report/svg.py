@@ -24,7 +24,7 @@ def css_class(arm: str) -> str:
     return "arm-" + arm.replace("+", "-")
 
 
-def looks(names: Iterable[str]) -> dict[str, Look]:
+def assign_looks(names: Iterable[str]) -> dict[str, Look]:
     """The look of all in one chart: an arm has its own, other models those of arms that are not there, in turn."""
     shown = list(dict.fromkeys(names))
     free = [arm for arm in ARMS if arm not in shown] or list(ARMS)
@@ -53,7 +53,7 @@ def marker(look: Look, x: float, y: float, size: float = 6, kind: str = "mark") 
     return Markup('<polygon class="{}" points="{}"/>').format(css, corners)
 
 
-def opened(width: int, height: int, label: str) -> Markup:
+def open_svg(width: int, height: int, label: str) -> Markup:
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">').format(width, height, label)
 
 

@@ -12,7 +12,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from deliberant.policy.types import CITATION
-from deliberant.report.svg import css_class, looks, marker
+from deliberant.report.svg import assign_looks, css_class, marker
 
 Row = Mapping[str, Any]
 
@@ -39,7 +39,7 @@ def page_environment(names: Sequence[str]) -> Environment:
         "figure": figure,
     }
     environment.globals["nothing"] = {"value": None}
-    look = looks(names)
+    look = assign_looks(names)
     environment.globals["symbol"] = lambda name: Markup('<svg class="symbol" viewBox="0 0 16 16">{}</svg>').format(
         marker(look[name], 8, 8)
     )
@@ -62,7 +62,7 @@ def figure(value: float | None, digits: int = 0) -> str:
     return "" if value is None else f"{value:,.{digits}f}"
 
 
-def linked(text: str, clauses: dict[str, Any]) -> Markup:
+def link_citations(text: str, clauses: dict[str, Any]) -> Markup:
     """The text escaped, each citation of an existing clause a link to it in the policy below."""
 
     def link(citation: re.Match[str]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from deliberant.report.coverage import ClauseRow, Coverage, titles
-from deliberant.report.facets import plain
+from deliberant.report.facets import drop_faceted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,14 +44,14 @@ def text_table(
 
 def table(rows: Sequence[Mapping[str, Any]], metrics: Mapping[str, str] = SHOWN) -> "Table":
     """A rich table of result rows; rates in percent with their 95% interval and n. `metrics`: their column titles."""
-    rows = plain(rows)
+    rows = drop_faceted(rows)
     cells = {(row["suite"], row["arm"], row["metric"]): row for row in rows}
     lines: list[list[str] | None] = []
     for suite in dict.fromkeys(row["suite"] for row in rows):
         for place, arm in enumerate(dict.fromkeys(row["arm"] for row in rows if row["suite"] == suite)):
             shown = [cells[suite, arm, metric] for metric in metrics]
             counts = f"{shown[0]['truncated']}/{shown[0]['empty']}/{cells[suite, arm, 'style']['unscored']}"
-            lines.append(["" if place else suite, arm, *map(rate, shown), counts])
+            lines.append(["" if place else suite, arm, *map(format_rate, shown), counts])
         lines.append(None)
     caption = "percent [95% interval] n; definitions of the metrics are in report.html"
     return text_table(("suite", "arm", *metrics.values(), "cut/empty/unscored"), lines, caption, left=2)
@@ -69,7 +69,7 @@ def coverage_table(coverage: Coverage) -> "Table":
     def line(row: ClauseRow) -> list[str]:
         total = row.total
         cells = [f"{cell.kept}/{cell.samples}" if (cell := row.cells.get(column)) else "-" for column in columns]
-        accepted = rate({**total.row(), "n": total.samples}).split(" n=")[0]
+        accepted = format_rate({**total.row(), "n": total.samples}).split(" n=")[0]
         counts = (total.prompts, total.samples, total.kept)
         return [row.name, row.category or "", row.style or "", *map(str, counts), accepted, *cells]
 
@@ -84,7 +84,7 @@ def redteam_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
         [
             row["group"] or "",
             f"{row['attack'] or 'plain'}{' (held out)' if row['held_out'] else ''}",
-            rate(row),
+            format_rate(row),
             *(str(row[name]) for name in UNCOUNTED),
         ]
         for row in rows
@@ -92,7 +92,7 @@ def redteam_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     return text_table(("group", "attack", "broke", *UNCOUNTED), lines, caption, left=2)
 
 
-def rate(row: Mapping[str, Any], scale: int = 100, digits: int = 1) -> str:
+def format_rate(row: Mapping[str, Any], scale: int = 100, digits: int = 1) -> str:
     """A result row in words, e.g. `97.2 [95.1, 98.6] n=180`; a dash where there was nothing to count."""
     if row["value"] is None:
         return "-"
@@ -114,11 +114,11 @@ def earned_lines(held_out: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         unscored = f", {row['unscored']} unscored" if row["unscored"] else ""
         yield (
             f"{arm}: rewards of held-out prompts {100 * row['before']:.1f} before and {100 * row['after']:.1f} after, "
-            f"change {rate(row['change'])}{unscored}: {verdict}"
+            f"change {format_rate(row['change'])}{unscored}: {verdict}"
         )
         if parted := row.get("parted"):
             before, after = (f"{100 * each:.1f}" for each in parted["reward"])
             yield (
                 f"{arm}: over-optimised from step {parted['from']}: by step {parted['to']} the reward went from "
-                f"{before} to {after} and the right answers changed by {rate(parted['truth'])}"
+                f"{before} to {after} and the right answers changed by {format_rate(parted['truth'])}"
             )

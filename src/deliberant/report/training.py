@@ -4,7 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from deliberant.report.lines import Series, curves
+from deliberant.report.lines import Series, draw_curves
 from deliberant.report.svg import css_class
 
 Row = dict[str, Any]
@@ -49,10 +49,10 @@ def _series(rows: list[Row], kinds: dict[str, str], names: dict[str, str] = LABE
 
 
 def _chart(title: str, lines: list[Series], y_title: str) -> Chart:
-    return title, [(line.name, line.css) for line in lines], curves(lines, "step", y_title)
+    return title, [(line.name, line.css) for line in lines], draw_curves(lines, "step", y_title)
 
 
-def talked_into(readings: dict[str, list[Row]]) -> list[Row]:
+def find_talked_into(readings: dict[str, list[Row]]) -> list[Row]:
     """What the judge liked at the last checkpoint though the policy asks for another style, TALKED of each arm."""
     return [
         {"arm": arm, "step": rows[-1]["step"], **each}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deliberant.evals.statistics import Tally, rate
 from deliberant.generators.types import DUPLICATE, KEPT, MALFORMED, OFF_CATEGORY, OUTCOMES, UNSCORED, Settled
-from deliberant.report.terminal import rate as in_words
+from deliberant.report.terminal import format_rate as in_words
 from deliberant.report.terminal import text_table
 
 if TYPE_CHECKING:

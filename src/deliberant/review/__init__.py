@@ -8,11 +8,11 @@ from deliberant.review.labels import (
     Label,
     Labels,
     check_reviewer,
-    current,
-    latest,
     new_label,
-    news,
     read_labels,
+    select_current,
+    select_latest,
+    select_news,
 )
 from deliberant.review.samples import Entry, Samples, draw
 from deliberant.review.summary import summary
@@ -24,11 +24,11 @@ __all__ = [
     "Labels",
     "Samples",
     "check_reviewer",
-    "current",
     "draw",
-    "latest",
     "new_label",
-    "news",
     "read_labels",
+    "select_current",
+    "select_latest",
+    "select_news",
     "summary",
 ]

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from deliberant.evals import ScoredSample
 from deliberant.prompts.tables import open_table
 from deliberant.review.agreement import Pair
-from deliberant.review.calibrate import Calibration, accepted, of_pairs
+from deliberant.review.calibrate import Calibration, calibrate_pairs, decide
 from deliberant.stages.evaluate import read_samples
 from deliberant.util.errors import UserError
 from deliberant.util.files import fingerprint, write_atomically
-from deliberant.util.turns import in_turns
+from deliberant.util.turns import take_turns
 
 if TYPE_CHECKING:
     from deliberant.run.run import Run
@@ -36,7 +36,7 @@ def write_answers(run: "Run", file: Path, number: int) -> int:
     """
     judged = list(_judged(run))
     drawn = random.Random(f"{run.recipe.seed} answers").sample(judged, len(judged))
-    drawn = in_turns(drawn, lambda sample: sample.arm)[:number]
+    drawn = take_turns(drawn, lambda sample: sample.arm)[:number]
     random.Random(run.recipe.seed).shuffle(drawn)
     table = io.StringIO(newline="")
     writer = csv.writer(table)
@@ -64,12 +64,12 @@ def calibrate_answers(run: "Run", file: Path) -> Calibration:
             raise UserError(f"{record.at}: unknown decision '{decision}'; write accept or reject, or nothing")
         sample = known[name]
         if decision:
-            judge = accepted(sample.verdicts, threshold)
+            judge = decide(sample.verdicts, threshold)
             pairs.append(Pair(sample.case.prompt.family, DECISIONS[decision], judge))
         blank += not decision
     if not pairs:
         raise UserError(f"{file}: no row has a decision; write accept or reject into that column")
-    return of_pairs(pairs, threshold, {"samples": len(pairs), "without_decision": blank})
+    return calibrate_pairs(pairs, threshold, {"samples": len(pairs), "without_decision": blank})
 
 
 def _judged(run: "Run") -> Iterator[ScoredSample]:

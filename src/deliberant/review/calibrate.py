@@ -80,7 +80,7 @@ def calibrate(
     """Every figure. `readings` of the judged samples take the place of the filter's own, to see a larger k."""
     judged = [each for each in people.labelled if each.entry.judged]
     verdicts = {each.entry.id: each.entry.readings for each in people.read if each.entry.judged} | dict(readings or {})
-    decisions = {name: accepted(read, samples.threshold) for name, read in verdicts.items()}
+    decisions = {name: decide(read, samples.threshold) for name, read in verdicts.items()}
     pairs = [pair(each, decisions[each.entry.id]) for each in judged]
     names = people.reviewers if len(people.reviewers) > 1 else []
     with progress("intervals", 2 + len(names)) as bar:
@@ -118,7 +118,7 @@ def calibrate(
     )
 
 
-def of_pairs(pairs: Sequence[Pair], threshold: int, counts: dict[str, int]) -> Calibration:
+def calibrate_pairs(pairs: Sequence[Pair], threshold: int, counts: dict[str, int]) -> Calibration:
     """The judge's figures alone: of pairs that no filter and no several reviewers stand behind."""
     figures = [*rates(pairs), kappa(pairs), judge_alpha(pairs)]
     return Calibration(threshold, counts, confusion(pairs), figures, [], [], [], [])
@@ -129,7 +129,7 @@ def pair(each: Labelled, judge: bool | None = None) -> Pair:
     return Pair(each.prompt.family, each.people, judge, each.weight)
 
 
-def accepted(verdicts: Sequence[Verdict], threshold: int) -> bool | None:
+def decide(verdicts: Sequence[Verdict], threshold: int) -> bool | None:
     """Whether the lowest score reaches the threshold; None where no reading has a score."""
     score = minimum(verdicts)
     return None if score is None else score >= threshold

@@ -15,9 +15,9 @@ from deliberant.policy import Clause, Policy, spec_view
 from deliberant.prompts.tables import open_table
 from deliberant.prompts.types import Message, Prompt
 from deliberant.review.agreement import Pair
-from deliberant.review.calibrate import Calibration, accepted, of_pairs
+from deliberant.review.calibrate import Calibration, calibrate_pairs, decide
 from deliberant.util.errors import UserError
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 COLUMNS = {"text": "Example", "answer": "Responses", "label": "Response Label"}
 """Where a golden set has request, reply and label of the reply, unless it is said otherwise."""
@@ -42,7 +42,7 @@ def read_golden(
     for record in table.records(None):
         for field, column in columns.items():
             if record.values and column not in record.values:
-                remedy = f"{nearest(column, record.values)}; name it with --map {field}=COLUMN"
+                remedy = f"{suggest_name(column, record.values)}; name it with --map {field}=COLUMN"
                 raise UserError(f"{table.at}: there is no column '{column}'; {remedy}")
         text, answer, label = (str(record.values.get(columns[each]) or "").strip() for each in COLUMNS)
         if not (text and answer and label):
@@ -63,7 +63,7 @@ def _labelled(label: str, policy: Policy, at: str) -> list[Clause]:
     clauses = clauses or [clause for id, clause in policy.clauses.items() if id.startswith(label)]
     if len({clause.style == "comply" for clause in clauses}) != 1:
         what = "begins clauses of several styles" if clauses else "is no clause, nor begins one"
-        raise UserError(f"{at}: label '{label}' {what}; {nearest(label, policy.clauses)}")
+        raise UserError(f"{at}: label '{label}' {what}; {suggest_name(label, policy.clauses)}")
     return clauses
 
 
@@ -71,9 +71,9 @@ def calibrate_golden(rows: list[Golden], judge: Judge, k: int, threshold: int, s
     """The judge's readings, the lowest of k, beside the labels; rows of one request are a family."""
     readings = judge.read([row.request for row in rows], k, seed)
     pairs = [
-        Pair(request.prompt.family, good, accepted(verdicts, threshold))
+        Pair(request.prompt.family, good, decide(verdicts, threshold))
         for (request, good), verdicts in zip(rows, readings, strict=True)
     ]
     unscored = sum(verdict.unscored is not None for verdicts in readings for verdict in verdicts)
     counts = {"samples": len(rows), "readings": k * len(rows), "readings_unscored": unscored}
-    return of_pairs(pairs, threshold, counts)
+    return calibrate_pairs(pairs, threshold, counts)

@@ -19,7 +19,7 @@ from deliberant.judge import CLAUSE_HINT, Verdict, shows_clauses
 from deliberant.policy import Clause, Policy
 from deliberant.prompts import STYLES, Hint
 from deliberant.review.agreement import NO_TRIAL, Figure, figure
-from deliberant.review.calibrate import accepted, pair
+from deliberant.review.calibrate import decide, pair
 from deliberant.review.people import Labelled, People
 from deliberant.review.readings import read_again
 from deliberant.review.samples import Samples
@@ -76,7 +76,7 @@ class Hinted:
         }
 
 
-def hinted(run: "Run", samples: Samples, people: People, k: int) -> Hinted:
+def measure_hints(run: "Run", samples: Samples, people: People, k: int) -> Hinted:
     """Reads under each condition, resumably. UserError where no judged sample has a clause that people say applies.
 
     Without a template for hints of clauses, or another clause in the policy, those of styles are tried alone.
@@ -133,7 +133,7 @@ def _wrong_clause(right: Clause, shown: Sequence[str], policy: Policy, chance: i
 
 def _flip(before: Readings, after: Readings, threshold: int, was: bool | None = None) -> Tally:
     """Whether the decision changes; no trial where either has no score, or the first was not `was`."""
-    first, second = accepted(before, threshold), accepted(after, threshold)
+    first, second = decide(before, threshold), decide(after, threshold)
     if first is None or second is None or (was is not None and first is not was):
         return NO_TRIAL
     return Tally(first is not second, 1)
@@ -145,7 +145,7 @@ def _effect(
     """Of samples with what the judge said of them without a hint, and with one."""
     pairs = [pair(each) for each, _, _ in readings]
     figures = [figure("verdict flips", flips, pairs, sum(not flip.trials for flip in flips))]
-    decided = [(accepted(before, threshold), accepted(after, threshold)) for _, before, after in readings]
+    decided = [(decide(before, threshold), decide(after, threshold)) for _, before, after in readings]
     for name, was in (("accept turns to reject", True), ("reject turns to accept", False)):
         turned = [_flip(before, after, threshold, was) for _, before, after in readings]
         figures.append(figure(name, turned, pairs, decided.count((was, None))))

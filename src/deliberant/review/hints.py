@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from deliberant.policy import Clause
 from deliberant.prompts import Hint, Prompt
 from deliberant.review.labels import Label
-from deliberant.review.people import counting, meant
+from deliberant.review.people import infer_clause, select_counting
 from deliberant.review.samples import Samples
 
 SOURCE = "review:"
@@ -52,13 +52,13 @@ def with_hints(
     others are conflicts, counted and left without. Prompts whose text is not the one that was read are counted and
     left as they are.
     """
-    counted, account.stale = counting(samples, labels)
+    counted, account.stale = select_counting(samples, labels)
     entries = [samples.by_id[name] for name, _ in counted]
     read = samples.prompts(entries)
     words: Words = defaultdict(lambda: defaultdict(set))
     for (name, reviewer), label in counted.items():
         entry = samples.by_id[name]
-        clause = meant(label, entry.row["cited"], samples.policy)
+        clause = infer_clause(label, entry.row["cited"], samples.policy)
         words[entry.prompt_id][reviewer] |= {samples.policy.clauses[clause]} if clause else set()
     for prompt in prompts:
         account.prompts += 1

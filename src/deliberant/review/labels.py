@@ -18,9 +18,9 @@ from deliberant.prompts.rows import json_object
 from deliberant.prompts.tables import open_table
 from deliberant.review.samples import Entry, Samples
 from deliberant.util.errors import UserError
-from deliberant.util.files import append_durably, json_line, writing
+from deliberant.util.files import append_durably, explain_write_errors, json_line
 from deliberant.util.mistakes import first_mistake
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 Decision = Literal["accept", "reject"]
 COLUMNS = ("sample_id", "decision", "reviewer", "clause", "comment", "time", "blind", "policy", "sample")
@@ -83,7 +83,7 @@ def new_label(samples: Samples, entry: Entry, given: dict[str, Any], here: str) 
         raise UserError(f"{here}: is about another text of '{entry.id}' than this run's; import it into that run")
     label, clauses = _label(row, here), samples.policy.clauses
     if label.clause is not None and label.clause not in clauses:
-        raise UserError(f"{here}: clause '{label.clause}' is not in the policy; {nearest(label.clause, clauses)}")
+        raise UserError(f"{here}: clause '{label.clause}' is not in the policy; {suggest_name(label.clause, clauses)}")
     return label
 
 
@@ -112,7 +112,7 @@ class Labels:
         """One write, one fsync. RunError on a full disk, which leaves what was there before."""
         if not labels:
             return
-        with writing(self.path, "the labels before are kept"):
+        with explain_write_errors(self.path, "the labels before are kept"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path.parent / ".lock"):  # several reviewers, each with a process, may write at once
                 if self.path.exists() and not (stored := self.path.read_bytes()).endswith(b"\n"):
@@ -121,7 +121,7 @@ class Labels:
 
     def add(self, labels: Sequence[Label]) -> tuple[int, int]:
         """Append those that say something new, so a file can be imported twice; how many they and older ones are."""
-        new, older = news(self.read(), labels)
+        new, older = select_news(self.read(), labels)
         self.append(new)
         return len(new), older
 
@@ -165,14 +165,14 @@ def read_labels(file: Path, samples: Samples, reviewer: str) -> Account:
     return Account(read, sorted(unused), unnamed)
 
 
-def latest(labels: Iterable[Label]) -> dict[tuple[str, str], Label]:
+def select_latest(labels: Iterable[Label]) -> dict[tuple[str, str], Label]:
     """(sample, reviewer) -> the label that counts: the last one."""
     return {(label.sample_id, label.reviewer): label for label in labels}
 
 
-def current(labels: Iterable[Label], samples: Samples) -> tuple[dict[tuple[str, str], Label], int]:
+def select_current(labels: Iterable[Label], samples: Samples) -> tuple[dict[tuple[str, str], Label], int]:
     """The labels that count and speak of this run's texts, and how many speak of others and are left out."""
-    last = latest(labels)
+    last = select_latest(labels)
     kept = {
         key: label
         for key, label in last.items()
@@ -182,12 +182,12 @@ def current(labels: Iterable[Label], samples: Samples) -> tuple[dict[tuple[str, 
     return kept, len(last) - len(kept)
 
 
-def news(stored: Sequence[Label], labels: Iterable[Label]) -> tuple[list[Label], int]:
+def select_news(stored: Sequence[Label], labels: Iterable[Label]) -> tuple[list[Label], int]:
     """The labels that say something new, and how many are left out since the reviewer's stored one is newer.
 
     What stands among the stored ones, word for word, is not new, though a later one of the same second replaced it.
     """
-    last, before, new, older = latest(stored), set(stored), [], 0
+    last, before, new, older = select_latest(stored), set(stored), [], 0
     for label in labels:
         key = (label.sample_id, label.reviewer)
         known = last.get(key)

@@ -10,8 +10,8 @@ from typing import Any
 
 from jinja2 import Environment
 
-from deliberant.policy import cited
-from deliberant.report.templates import linked, template_environment
+from deliberant.policy import find_citations
+from deliberant.report.templates import link_citations, template_environment
 from deliberant.review.labels import LONGEST
 from deliberant.review.samples import Entry
 from deliberant.review.session import SHOWN, Session, View
@@ -64,7 +64,7 @@ def message(text: str, base: str) -> str:
 def _sample(session: Session, entry: Entry) -> dict[str, Any]:
     row, label, policy = entry.row, session.decided.get(entry.id), session.samples.policy
     corrected = [label.clause] if label and label.clause else []
-    names = dict.fromkeys([*row["cited"], *cited(row["answer"]), *corrected])
+    names = dict.fromkeys([*row["cited"], *find_citations(row["answer"]), *corrected])
     return {
         "entry": entry,
         "row": row,
@@ -73,7 +73,7 @@ def _sample(session: Session, entry: Entry) -> dict[str, Any]:
         "open": session.open(entry),
         "clauses": [policy.clauses[name] for name in names if name in policy.clauses],
         "unknown": [name for name in names if name not in policy.clauses],
-        "linked": lambda text: linked(text, policy.clauses),
+        "linked": lambda text: link_citations(text, policy.clauses),
         "categories": sorted(policy.categories, key=lambda category: category.id not in entry.categories),
     }
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from deliberant.policy import Policy
 from deliberant.prompts import Prompt
-from deliberant.review.labels import Label, current
+from deliberant.review.labels import Label, select_current
 from deliberant.review.samples import Entry, Samples
 from deliberant.util.errors import UserError
 
@@ -82,9 +82,9 @@ class People:
         }
 
 
-def counting(samples: Samples, labels: Sequence[Label]) -> tuple[dict[tuple[str, str], Label], int]:
+def select_counting(samples: Samples, labels: Sequence[Label]) -> tuple[dict[tuple[str, str], Label], int]:
     """The labels that count, by (sample, reviewer), and how many are of other texts. UserError where none counts."""
-    counted, stale = current(labels, samples)
+    counted, stale = select_current(labels, samples)
     if not counted:
         other = f" ({stale} are of other texts)" if stale else ""
         raise UserError(
@@ -93,9 +93,9 @@ def counting(samples: Samples, labels: Sequence[Label]) -> tuple[dict[tuple[str,
     return counted, stale
 
 
-def people_of(samples: Samples, labels: Sequence[Label]) -> People:
+def gather_people(samples: Samples, labels: Sequence[Label]) -> People:
     """Each labelled sample with people's word on it. UserError where no label counts."""
-    counted, stale = counting(samples, labels)
+    counted, stale = select_counting(samples, labels)
     by_sample: dict[str, list[Label]] = defaultdict(list)
     for (name, _), label in counted.items():
         by_sample[name].append(label)
@@ -107,14 +107,14 @@ def people_of(samples: Samples, labels: Sequence[Label]) -> People:
     labelled = []
     for entry in entries:
         if (decision := accepts[entry.id]) is not None:
-            meanings = (meant(label, entry.row["cited"], samples.policy) for label in by_sample[entry.id])
+            meanings = (infer_clause(label, entry.row["cited"], samples.policy) for label in by_sample[entry.id])
             clause = majority([clause for clause in meanings if clause])
             weight = strata[entry.stratum] / agreed[entry.stratum]
             labelled.append(Labelled(entry, prompts[entry.prompt_id], decision, clause, weight))
     return People([Read(entry, prompts[entry.prompt_id]) for entry in entries], labelled, counted, stale)
 
 
-def meant(label: Label, cited: Sequence[str], policy: Policy) -> str | None:
+def infer_clause(label: Label, cited: Sequence[str], policy: Policy) -> str | None:
     """The clause that a label says applies: the one it names, or, in an accepted sample, the only one cited.
 
     An accepted sample may cite a clause that does not exist; then the label names none.

@@ -8,11 +8,11 @@ from pathlib import Path
 from deliberant.judge import Verdict
 from deliberant.policy import load_policy
 from deliberant.prompts import Prompt, read_prompts
-from deliberant.run.folder import finished, sft_file
+from deliberant.run.folder import read_finished, sft_file
 from deliberant.run.run import NOTE
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import Row, fingerprint, read_rows
-from deliberant.util.turns import in_turns
+from deliberant.util.turns import take_turns
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Samples:
         """UserError where `root` is no such run, RunError where its files are damaged."""
         if not (root / NOTE).is_file():
             raise UserError(f"{root}: is no run folder (it has no {NOTE}); give a folder below runs/")
-        manifest = finished(root, "filter")
+        manifest = read_finished(root, "filter")
         if manifest is None:
             raise UserError(f"{root}: filter has not finished; run `deliberant filter {root}` first")
         self.root = root
@@ -91,6 +91,6 @@ def draw(entries: Sequence[Entry], n: int | None, seed: int) -> list[Entry]:
     """
     rng = random.Random(seed)
     shuffled = rng.sample(sorted(entries, key=lambda entry: entry.id), len(entries))
-    drawn = in_turns(shuffled, lambda entry: (entry.area, entry.kept))[:n]
+    drawn = take_turns(shuffled, lambda entry: (entry.area, entry.kept))[:n]
     rng.shuffle(drawn)
     return drawn

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from urllib.parse import urlencode
 
-from deliberant.review.labels import Label, Labels, check_reviewer, current, new_label
+from deliberant.review.labels import Label, Labels, check_reviewer, new_label, select_current
 from deliberant.review.samples import Entry, Samples
 from deliberant.util.errors import UserError
 
@@ -46,7 +46,9 @@ class Session:
         self.prompts = samples.prompts(self.entries)
         self.by_id = {entry.id: entry for entry in self.entries}
         self.decided: dict[str, Label] = {
-            name: label for (name, who), label in current(labels.read(), samples)[0].items() if who == self.reviewer
+            name: label
+            for (name, who), label in select_current(labels.read(), samples)[0].items()
+            if who == self.reviewer
         }
         self._lock = Lock()
 

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from deliberant.review.labels import Label, current, latest
+from deliberant.review.labels import Label, select_current, select_latest
 from deliberant.review.samples import Samples
 
 
 def summary(samples: Samples, labels: Sequence[Label]) -> dict[str, Any]:
     """Labels in all and by reviewer. Those that count are the last of a reviewer for a sample of this run's text."""
-    counted, stale = current(labels, samples)
+    counted, stale = select_current(labels, samples)
     decisions: dict[str, set[str]] = {}
     for label in counted.values():
         decisions.setdefault(label.sample_id, set()).add(label.decision)
@@ -19,7 +19,7 @@ def summary(samples: Samples, labels: Sequence[Label]) -> dict[str, Any]:
         "samples": len(samples.entries),
         "labelled": len(decisions),
         "labels": len(labels),
-        "replaced": len(labels) - len(latest(labels)),
+        "replaced": len(labels) - len(select_latest(labels)),
         "of_other_texts": stale,
         "read_by_several": sum(n > 1 for n in several.values()),
         "conflicting": sum(len(each) > 1 for each in decisions.values()),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from deliberant.evals import Estimate
-from deliberant.report.terminal import rate, text_table
+from deliberant.report.terminal import format_rate, text_table
 from deliberant.review.agreement import Figure
 from deliberant.review.calibrate import Calibration
 from deliberant.review.hinted import Hinted
@@ -25,7 +25,7 @@ def calibration_tables(calibration: Calibration) -> "Iterator[Table]":
     if calibration.depths:
         heads = ("lowest of", *(figure.name for figure in calibration.depths[0].figures))
         lines = (
-            [f"{depth.k}", *(rate(vars(each.run or each.labelled)) for each in depth.figures)]
+            [f"{depth.k}", *(format_rate(vars(each.run or each.labelled)) for each in depth.figures)]
             for depth in calibration.depths
         )
         yield text_table(heads, lines, "the run: percent [95% interval] n of labelled samples")
@@ -58,7 +58,7 @@ def _figures(what: str, groups: Mapping[str, Sequence[Figure]], caption: str) ->
 
 
 def _in_words(name: str, estimate: Estimate) -> str:
-    return rate(vars(estimate), *((1, 2) if name.startswith(COEFFICIENTS) else (100, 1)))
+    return format_rate(vars(estimate), *((1, 2) if name.startswith(COEFFICIENTS) else (100, 1)))
 
 
 def count_lines(counts: dict[str, int]) -> Iterator[str]:

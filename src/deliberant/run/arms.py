@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deliberant.util.errors import UserError
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def arm_named(name: str, stage: str | None = None) -> Arm:
     names = [each.name for each in ARMS.values() if stage in (None, each.stage)]
     if name not in names:
         what = "arm" if stage is None else f"arm of {stage}"
-        raise UserError(f"there is no {what} '{name}'; {nearest(name, names)}")
+        raise UserError(f"there is no {what} '{name}'; {suggest_name(name, names)}")
     return ARMS[name]
 
 

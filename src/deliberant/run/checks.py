@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from deliberant.judge import verdict_rule
 from deliberant.policy import Policy, traces
-from deliberant.prompts import Case, Prompt, assert_texts_disjoint, line_of, place
+from deliberant.prompts import Case, Prompt, assert_texts_disjoint, find_line, locate_case
 from deliberant.run.arms import ARMS, trained_by
 from deliberant.run.recipe import Recipe, Rl, Sft
-from deliberant.run.schedule import planned
+from deliberant.run.schedule import plan_prompts
 from deliberant.run.sources import cases_file
 from deliberant.util.errors import UserError
 from deliberant.util.processes import count
@@ -45,7 +45,7 @@ def check(run: "Run", stages: Sequence[str]) -> None:
             "or leave the arms that sft trains out of evaluate.arms"
         )
     if {*trained_by("rl")} & {*stages}:
-        planned(run)  # raises where there are too few prompts
+        plan_prompts(run)  # raises where there are too few prompts
 
 
 def sequences_each(recipe: Sft) -> int:
@@ -93,7 +93,7 @@ def check_truths(cases: Sequence[Case], policy: Policy, file: Path | None) -> No
         else:
             continue
         raise UserError(
-            f"{place(file, prompt)}the truth of case '{prompt.id}' {wrong}; correct the case, or the policy"
+            f"{locate_case(file, prompt)}the truth of case '{prompt.id}' {wrong}; correct the case, or the policy"
         )
 
 
@@ -124,4 +124,4 @@ def _place_in(run: "Run", name: str, prompt: Prompt) -> str:
     files, more = run.recipe.prompts, run.recipe.more
     source = more if isinstance(files, str) else getattr(files, name)
     assert source is not None, f"the built-in world made a wrong prompt: {prompt.id}"
-    return f"{source}:{line_of(Path(source), prompt.id)}" if isinstance(source, str) else str(source.file)
+    return f"{source}:{find_line(Path(source), prompt.id)}" if isinstance(source, str) else str(source.file)

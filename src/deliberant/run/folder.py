@@ -57,14 +57,14 @@ def command(stage: str, run_root: Path) -> str:
     return f"deliberant {stage.partition('/')[0]} {run_root}"
 
 
-def again(stage: str, run_root: Path) -> str:
+def describe_redo(stage: str, run_root: Path) -> str:
     """What to do to have a stage done anew; what the arms answered lies below evaluate/ and stays."""
     folder = run_root / stage
     gone = f"{folder / MANIFEST} and {folder / BEGUN}" if stage == "evaluate" else str(folder)
     return f"delete {gone} and run `{command(stage, run_root)}` again"
 
 
-def finished(run_root: Path, stage: str) -> Manifest | None:
+def read_finished(run_root: Path, stage: str) -> Manifest | None:
     """The manifest of a stage, None where it has not finished.
 
     RunError naming the first output that is missing or no longer has the bytes that the manifest names.
@@ -74,7 +74,7 @@ def finished(run_root: Path, stage: str) -> Manifest | None:
         path = run_root / stage / name
         wrong = "is missing" if not path.is_file() else "was changed" if file_hash(path) != output["sha256"] else None
         if wrong:
-            raise RunError(f"{path}: {wrong} since {stage} finished; restore it, or {again(stage, run_root)}")
+            raise RunError(f"{path}: {wrong} since {stage} finished; restore it, or {describe_redo(stage, run_root)}")
     return manifest
 
 
@@ -99,7 +99,7 @@ class StageFolder:
         if not begun.exists():
             write_json(begun, {"stage": name, "key": self.key, "inputs": self.inputs})
             return
-        note = read_json(begun, again(name, run_root))
+        note = read_json(begun, describe_redo(name, run_root))
         if note.get("key") != self.key:
             before = note.get("inputs", {})
             changed = [
@@ -109,13 +109,13 @@ class StageFolder:
             ]
             raise UserError(
                 f"{self.dir}: was begun with other inputs ({', '.join(changed)}); use a new run folder, or "
-                f"{again(name, run_root)}"
+                f"{describe_redo(name, run_root)}"
             )
 
     @property
     def complete(self) -> bool:
         """Whether the stage has finished, here and with these inputs. RunError where an output was changed since."""
-        if finished(self._root, self.name) is None:
+        if read_finished(self._root, self.name) is None:
             return False
         self._drop_scrap()
         return True

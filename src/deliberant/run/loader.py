@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from deliberant.run.arms import ARMS
 from deliberant.run.recipe import BUILT_IN, Recipe
 from deliberant.util.errors import UserError
-from deliberant.util.files import no_pipe
-from deliberant.util.yaml import Loader, Places, mistaken, parsed, place
+from deliberant.util.files import refuse_pipe
+from deliberant.util.yaml import Loader, Places, explain_mistake, locate, parse
 
 
 class _Loader(Loader):
@@ -37,14 +37,14 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = (), settled: bool =
     try:
         recipe = Recipe.model_validate(data, context=path.parent)
     except ValidationError as error:
-        raise mistaken(error, Recipe, places) from error
+        raise explain_mistake(error, Recipe, places) from error
     if not settled:
-        _check_judges(recipe, place(places, ("judge",)))
+        _check_judges(recipe, locate(places, ("judge",)))
     return recipe
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Places]:
-    no_pipe(path)
+    refuse_pipe(path)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -52,7 +52,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Places]:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}:{line}: is not UTF-8; save it as UTF-8") from error
-    data, places = parsed(path, text, _Loader)
+    data, places = parse(path, text, _Loader)
     if not isinstance(data, dict):
         raise UserError(f"{path}:1: a recipe is a mapping of keys; start with `name: ...`")
     return data, places

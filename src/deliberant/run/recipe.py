@@ -30,7 +30,7 @@ from deliberant.models.refs import parse_reference
 from deliberant.models.types import Reasoning, Sampling
 from deliberant.run.arms import ARMS, BASE, DEFAULT_ARMS
 from deliberant.templates.loader import built_in
-from deliberant.util.names import nearest, repeated
+from deliberant.util.names import find_repeated, suggest_name
 
 BUILT_IN = "micro"
 """The word for the built-in world, wherever a recipe names a policy, a model, templates or prompts."""
@@ -340,7 +340,7 @@ class Rl(_Sampled, _Training, validate_default=True):
 
 def _check_arm(name: str) -> str:
     if name not in ARMS:
-        raise ValueError(f"there is no arm '{name}'; {nearest(name, ARMS)}")
+        raise ValueError(f"there is no arm '{name}'; {suggest_name(name, ARMS)}")
     return name
 
 
@@ -374,7 +374,7 @@ class Evaluate(_Drawing):
     @field_validator("arms")
     @classmethod
     def _check_arms(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
-        if twice := repeated(arms):
+        if twice := find_repeated(arms):
             raise ValueError(f"'{twice}' is named twice; keep one of them")
         return arms
 

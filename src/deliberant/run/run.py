@@ -22,16 +22,16 @@ from deliberant.policy import Policy, load_policy
 from deliberant.prompts import Case, Prompt, Style, write_cases, write_prompts
 from deliberant.run.arms import ARMS, BASE, Arm, arm_named
 from deliberant.run.checks import check, check_shares
-from deliberant.run.folder import Manifest, StageFolder, command, finished
+from deliberant.run.folder import Manifest, StageFolder, command, read_finished
 from deliberant.run.lineage import Lineage
 from deliberant.run.loader import load_recipe
 from deliberant.run.recipe import JudgeModel, Model, Recipe
 from deliberant.run.sources import document_prompts, policy_folder, prompt_sets, right_style, style_reader
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
-from deliberant.util.files import Row, fingerprint, read_json, write_atomically, write_json, writing
+from deliberant.util.files import Row, explain_write_errors, fingerprint, read_json, write_atomically, write_json
 from deliberant.util.locks import lock
-from deliberant.util.processes import leader_first, leads, rank
+from deliberant.util.processes import is_leader, leader_first, rank
 from deliberant.util.progress import NullProgress, Progress
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ CALLS = "calls"
 PRICE_LIST = "prices.yaml"
 
 
-def stages_of(arms: Sequence[str]) -> list[str]:
+def list_stages(arms: Sequence[str]) -> list[str]:
     """The stages that a run with these arms goes through, in order."""
     needed: set[str] = set()
     waiting = [arm for arm in arms if arm in UPSTREAM]
@@ -146,17 +146,17 @@ class Run:
         UserError for a mistake in what the recipe points to, RunError where the folder cannot be written.
         """
         run = cls(recipe, root or Path("runs"), progress or NullProgress(), None)
-        check_shares(recipe, stages_of(recipe.evaluate.arms))
+        check_shares(recipe, list_stages(recipe.evaluate.arms))
         with leader_first():
             if (run.root / NOTE).exists():
                 note = read_json(run.root / NOTE, "delete it, and it is written anew")
                 run.date, run.identities = note["date"], note["identities"]  # of the day on which it was made
-            elif not leads():
+            elif not is_leader():
                 raise UserError(
                     f"process {rank()} sees no {run.root}; put it where every machine of the launch sees it"
                 )
             else:
-                check(run, stages_of(recipe.evaluate.arms))
+                check(run, list_stages(recipe.evaluate.arms))
                 if make:
                     run._create()
         return run
@@ -285,7 +285,7 @@ class Run:
 
         UserError where an earlier stage has not finished, or another process works in this run.
         """
-        if leads():
+        if is_leader():
             lock(self.root / LOCK, self.root)
         self.calls.stage = name
         read = {
@@ -298,7 +298,7 @@ class Run:
     def manifest(self, stage: str) -> Manifest:
         """The manifest of a finished stage, its outputs checked once; UserError with the command where it has not."""
         if stage not in self._manifests:
-            manifest = finished(self.root, stage)
+            manifest = read_finished(self.root, stage)
             if manifest is None:
                 raise UserError(f"{self.root}: {stage} has not finished; run `{command(stage, self.root)}` first")
             self._manifests[stage] = manifest
@@ -343,7 +343,7 @@ class Run:
         """Write the folder, `run.json` last, so that a run that was killed while being made is made again."""
         policy = self.root / "policy"
         copy = self.root / ".policy.tmp"
-        with writing(self.root, "nothing was lost"):
+        with explain_write_errors(self.root, "nothing was lost"):
             self.root.mkdir(parents=True, exist_ok=True)
             lock(self.root / LOCK, self.root)
             for stale in (policy, copy):

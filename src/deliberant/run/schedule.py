@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from deliberant.run.run import Run
 
 
-def planned(run: "Run") -> list[Prompt]:
+def plan_prompts(run: "Run") -> list[Prompt]:
     """The prompts of all steps of an arm, in order; both arms draw alike. UserError where a kind is missing."""
     recipe = run.recipe.rl
-    _, prompts = sides(run)
+    _, prompts = split_held_out(run)
     steps, touched, replay = recipe.steps, frozenset[str](), 0.0
     if run.lineage:
         steps = math.ceil(run.recipe.incremental.rl_share * steps)
@@ -30,13 +30,13 @@ def planned(run: "Run") -> list[Prompt]:
     )
 
 
-def replanned(run: "Run", plan: Sequence[Prompt], step: int, resting: Collection[str]) -> list[Prompt]:
+def replan_prompts(run: "Run", plan: Sequence[Prompt], step: int, resting: Collection[str]) -> list[Prompt]:
     """The same plan up to `step`, and from there on anew, without the `resting` prompts (ids) while others are left.
 
     A curriculum by what still varies: a group of one reward teaches nothing.
     """
     recipe = run.recipe.rl
-    _, prompts = sides(run)
+    _, prompts = split_held_out(run)
     left = {bool(prompt.categories) for prompt in prompts if prompt.id not in resting}
     awake = [prompt for prompt in prompts if prompt.id not in resting or bool(prompt.categories) not in left]
     done = step * recipe.prompts_per_step
@@ -45,7 +45,7 @@ def replanned(run: "Run", plan: Sequence[Prompt], step: int, resting: Collection
     return [*plan[:done], *schedule(awake, steps, recipe.prompts_per_step, recipe.helpful_share, seed)]
 
 
-def sides(run: "Run") -> tuple[list[Prompt], list[Prompt]]:
+def split_held_out(run: "Run") -> tuple[list[Prompt], list[Prompt]]:
     """(held out, left to train on) of the run's prompts. UserError where a kind would be used up."""
     touched = run.lineage.touched["rl"] if run.lineage else ()
     return set_aside([*run.rl_prompts(), *run.helpful_prompts()], run.recipe.rl, run.recipe.seed, touched)

@@ -55,7 +55,7 @@ def policy_folder(name: str) -> Path:
     return Path(name)
 
 
-def policy_named(name: str) -> Policy:
+def load_named_policy(name: str) -> Policy:
     """The policy of that name or folder. UserError where it cannot be loaded."""
     return load_policy(policy_folder(name))
 
@@ -81,9 +81,9 @@ def right_style(world: str | None, policy: Policy, prompt: Prompt) -> Style | No
 def document_prompts(world: str | None, policy: Policy, seed: int) -> tuple[Prompt, ...]:
     """Questions about every clause of a policy, in the words of the world where the prompts come from one."""
     if world != BUILT_IN:
-        from deliberant.generators import documents
+        from deliberant.generators import ask_about_clauses
 
-        return tuple(documents(policy))
+        return tuple(ask_about_clauses(policy))
     from deliberant.micro.sets import document_prompts as built_in_prompts
 
     return tuple(built_in_prompts(policy, seed))
@@ -102,7 +102,7 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
             tuple(prompts_of(files.sft, policy)),
             tuple(prompts_of(files.rl, policy)),
             tuple(prompts_of(files.helpful, policy)),
-            tuple(read_cases(Path(files.cases), *names_in(policy))),
+            tuple(read_cases(Path(files.cases), *list_names(policy))),
         )
         for name in ("sft", "rl", "cases"):
             if not getattr(sets, name):
@@ -111,7 +111,7 @@ def prompt_sets(recipe: Recipe, policy: Policy) -> PromptSets:
                     f"{source if isinstance(source, str) else source.file}: holds no row; prompts.{name} needs some"
                 )
     if recipe.more:
-        sets = with_more(sets, read_prompts(Path(recipe.more), *names_in(policy)))
+        sets = with_more(sets, read_prompts(Path(recipe.more), *list_names(policy)))
     held_out = [case.prompt for case in sets.cases if case.suite != SEEN]
     assert_families_disjoint([*sets.sft, *sets.rl, *sets.helpful], held_out, cases_file(recipe))
     return sets
@@ -137,7 +137,7 @@ class Names(NamedTuple):
     clauses: Collection[str] | None
 
 
-def names_in(*policies: Policy | None) -> Names:
+def list_names(*policies: Policy | None) -> Names:
     """The categories and clauses of all these policies, in order; without one, any name will do."""
     known = [policy for policy in policies if policy is not None]
     if not known:
@@ -149,11 +149,11 @@ def names_in(*policies: Policy | None) -> Names:
 def prompts_of(source: str | PromptFile, policy: Policy) -> list[Prompt]:
     """The prompts a recipe names. UserError for a mistake in them, and for a row that would have to be skipped."""
     if isinstance(source, str):
-        return read_prompts(Path(source), *names_in(policy))
+        return read_prompts(Path(source), *list_names(policy))
     account = Import()
     plan = Plan(map=source.map, set=source.set, values=source.values, separator=source.separator)
     table = open_table(source.file, source.split, source.config)
-    prompts = list(import_prompts(table, plan, account, *names_in(policy)))
+    prompts = list(import_prompts(table, plan, account, *list_names(policy)))
     if account.skipped:
         at, why = account.skipped[0]
         more = f" (and {len(account.skipped) - 1} more rows)" if account.skipped[1:] else ""

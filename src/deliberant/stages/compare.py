@@ -13,23 +13,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from deliberant.evals import METRICS, ScoredSample, StyleReader, from_row, paired, rows, to_row
-from deliberant.evals.agreement import agreement, draw_for_second, ungraded
+from deliberant.evals import METRICS, ScoredSample, StyleReader, compare_paired, from_row, rows, to_row
+from deliberant.evals.agreement import agreement, draw_for_second, strip_grade
 from deliberant.evals.attacks.decoding import FILE, WORLD_FILE, can_decode, codes_of, readable
 from deliberant.evals.attacks.static import attacks_named
 from deliberant.evals.log import write_log
 from deliberant.evals.robustness import rows as robust_rows
 from deliberant.evals.samples import count, spent
-from deliberant.evals.scoring import draw, read_answer
+from deliberant.evals.scoring import ask_cases, read_answer
 from deliberant.models.budget import Price, price_of
 from deliberant.models.types import Sampling
 from deliberant.policy import Policy
 from deliberant.prompts.types import Case
 from deliberant.report.comparison import AXES, POOLED, render
-from deliberant.stages.entrants import Entrant, Open, asking
+from deliberant.stages.entrants import Entrant, Open, user_text
 from deliberant.util.errors import RunError
 from deliberant.util.files import fingerprint, read_json, read_rows, write_atomically, write_json, write_rows
-from deliberant.util.journal import forget, in_chunks
+from deliberant.util.journal import delete_journal, in_chunks
 from deliberant.util.progress import Progress
 
 RESULT, PAGE, SAMPLES, LOG = "compare.json", "compare.html", "samples.jsonl", "cases.eval"
@@ -87,14 +87,14 @@ def compare(
         "rows": [*table, *robust_rows(pooled)],
         "by": {facet: rows(pooled, contest.policy, by=facet) for facet in _FACETS},
         "differences": _differences(answers, contest.policy),
-        "front": front(table),
+        "front": pareto_front(table),
     }
     write_json(folder / RESULT, result)
     write_atomically(folder / PAGE, render(result, answers, contest.policy).encode())
     return result
 
 
-def front(table: Sequence[Mapping[str, Any]]) -> list[str]:
+def pareto_front(table: Sequence[Mapping[str, Any]]) -> list[str]:
     """The arms that no other one exceeds on one side without being behind on the other, in the pooled rows."""
     cell = {(row["arm"], row["metric"]): row["value"] for row in table if row["suite"] == POOLED}
     sides = {arm: tuple(cell[arm, side] for side in AXES) for arm, _ in cell}
@@ -108,7 +108,7 @@ def front(table: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def samples_of(folder: Path, entrant: Entrant, contest: Contest) -> Path:
+def entrant_folder(folder: Path, entrant: Entrant, contest: Contest) -> Path:
     """The folder of what one entrant said in this contest: another one where anything that shapes it differs."""
     asked = [contest.cases, contest.sampling, contest.seed, contest.judge, contest.covers]
     word = "".join(each if each.isalnum() or each in "+-." else "-" for each in entrant.name)
@@ -117,10 +117,10 @@ def samples_of(folder: Path, entrant: Entrant, contest: Contest) -> Path:
 
 def _answers(entrant: Entrant, contest: Contest, folder: Path, progress: Progress, chunk: int) -> list[ScoredSample]:
     """What an entrant says to every case, read or graded. A log answers those that it holds."""
-    cases = [case for case in contest.cases if entrant.open or asking(case.prompt.messages) in entrant.said]
+    cases = [case for case in contest.cases if entrant.open or user_text(case.prompt.messages) in entrant.said]
     if not cases:
         raise RunError(f"{entrant.name}: holds none of the {len(contest.cases)} cases; compare it on its own suite")
-    home = samples_of(folder, entrant, contest)
+    home = entrant_folder(folder, entrant, contest)
     path = home / SAMPLES
     if path.exists():
         return [from_row(row) for row in read_rows(path)]
@@ -130,12 +130,14 @@ def _answers(entrant: Entrant, contest: Contest, folder: Path, progress: Progres
         cases = [case for case in cases if case.attack not in unread]
 
     def work(some: Sequence[Case]) -> list[dict[str, Any]]:
-        said = [entrant.said.get(asking(case.prompt.messages)) for case in some]
+        said = [entrant.said.get(user_text(case.prompt.messages)) for case in some]
         missing = [case for case, answer in zip(some, said, strict=True) if answer is None]
         drawn: Iterator[ScoredSample] = iter(())
         if missing and open:
             sampler, given = open()
-            drawn = iter(draw(entrant.name, sampler, missing, contest.sampling, contest.seed, contest.reader, given))
+            drawn = iter(
+                ask_cases(entrant.name, sampler, missing, contest.sampling, contest.seed, contest.reader, given)
+            )
         samples = [
             next(drawn) if answer is None else read_answer(entrant.name, case, answer, contest.reader)
             for case, answer in zip(some, said, strict=True)
@@ -156,7 +158,7 @@ def _answers(entrant: Entrant, contest: Contest, folder: Path, progress: Progres
         given=lambda case: case.prompt.messages,
         metadata={"identity": entrant.identity},
     )
-    forget(path)
+    delete_journal(path)
     return samples
 
 
@@ -176,7 +178,7 @@ def _agreement(samples: Sequence[ScoredSample], contest: Contest) -> dict[str, A
     if contest.second is None:
         return None
     drawn = draw_for_second(samples, SECOND, contest.seed)
-    again = contest.second([ungraded(sample) for sample in drawn])
+    again = contest.second([strip_grade(sample) for sample in drawn])
     return {"judge": contest.second_judge, **agreement(drawn, again)}
 
 
@@ -204,7 +206,7 @@ def _differences(answers: Mapping[str, Sequence[ScoredSample]], policy: Policy |
     (first, theirs), *others = answers.items()
     metrics = [metric for metric in METRICS if metric.name in DIFFERENCES]
     return [
-        {"arm": name, "against": first, "metric": metric.name, **asdict(paired(ours, theirs, metric, policy))}
+        {"arm": name, "against": first, "metric": metric.name, **asdict(compare_paired(ours, theirs, metric, policy))}
         for name, ours in others
         for metric in metrics
     ]

@@ -5,24 +5,24 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from deliberant.evals.attacks.static import attacked, attacks, world_attacks
+from deliberant.evals.attacks.static import attack_cases, attacks, world_attacks
 from deliberant.evals.forms import FORMS, POLICY, grade
 from deliberant.evals.samples import ScoredSample, group_by
-from deliberant.evals.suite import ALL, SUITES, limited, read_suite
+from deliberant.evals.suite import ALL, SUITES, limit_cases, read_suite
 from deliberant.models.types import Sampler, Sampling
 from deliberant.prompts import Case, read_cases
 from deliberant.run.run import Run
-from deliberant.run.sources import names_in, policy_named
+from deliberant.run.sources import list_names, load_named_policy
 from deliberant.stages.compare import Contest
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 from deliberant.util.files import fingerprint
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 ATTACKED = "-attacked"
 
 
-def contest(
+def make_contest(
     runs: Sequence[Run],
     suites: Sequence[str],
     file: Path | None,
@@ -39,26 +39,26 @@ def contest(
     every attack then asks each harmful one of them that is not encoded already.
     """
     run = runs[0] if runs else None
-    rules = policy_named(policy) if policy else run.policy if run else None
-    own: Sequence[Case] = read_cases(file, *names_in(rules)) if file else run.cases() if run else ()
+    rules = load_named_policy(policy) if policy else run.policy if run else None
+    own: Sequence[Case] = read_cases(file, *list_names(rules)) if file else run.cases() if run else ()
     names = {case.suite for case in own}
     unknown = [name for name in suites if name not in names and name not in SUITES]
     if unknown:
-        raise UserError(f"--suite: unknown value '{unknown[0]}'; {nearest(unknown[0], [*names, *SUITES])}")
+        raise UserError(f"--suite: unknown value '{unknown[0]}'; {suggest_name(unknown[0], [*names, *SUITES])}")
     cases = [case for case in own if not suites or case.suite in suites]
     cases += [case for name in suites if name not in names for case in read_suite(name, rules)]
     if not cases:
         raise UserError("there is nothing to ask; give --suite, --cases with --policy, or a run")
     reads = run.style_reader if run and set(suites) <= names and not file else None
-    cases = limited(cases, limit)
+    cases = limit_cases(cases, limit)
     harmful = [case for case in cases if case.truth.style != "comply" and case.plain is None]
     known = list(world_attacks() if reads else attacks())
     asked = list(known if ALL in attack else attack)
-    more = [replace(case, suite=f"{case.suite}{ATTACKED}") for case in attacked(harmful, asked)]
+    more = [replace(case, suite=f"{case.suite}{ATTACKED}") for case in attack_cases(harmful, asked)]
     return Contest([*cases, *more], rules, sampling, seed, reads)
 
 
-def grading(
+def add_judge(
     contest: Contest,
     sampler: Sampler,
     name: str,
@@ -75,7 +75,7 @@ def grading(
     Where it has a judge already, this one is the second. UserError: no such form.
     """
     if form is not None and form not in FORMS:
-        raise UserError(f"--form: unknown value '{form}'; {nearest(form, FORMS)}")
+        raise UserError(f"--form: unknown value '{form}'; {suggest_name(form, FORMS)}")
     forms = {name: suite.form for name, suite in SUITES.items()}
     grade_by = partial(
         grade,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from deliberant.policy import load_policy
 from deliberant.prompts.reader import read_prompts
-from deliberant.report.coverage import ALL, NO_CLAUSE, UNKNOWN, UNSTATED, ClauseRow, Coverage, Tally, total_of
-from deliberant.run.folder import finished, sft_file
+from deliberant.report.coverage import ALL, NO_CLAUSE, UNKNOWN, UNSTATED, ClauseRow, Coverage, Tally, add_tallies
+from deliberant.run.folder import read_finished, sft_file
 from deliberant.run.run import NOTE
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import read_rows
@@ -23,7 +23,7 @@ def coverage(root: Path) -> Coverage:
     """
     if not (root / NOTE).exists():
         raise UserError(f"{root}: is no run folder (it has no {NOTE}); give a folder below runs/")
-    if finished(root, "filter") is None:
+    if read_finished(root, "filter") is None:
         raise UserError(f"{root}: filter has not finished; run `deliberant filter {root}` first")
     clauses = load_policy(root / "policy").clauses
     file = sft_file(root)
@@ -49,5 +49,5 @@ def coverage(root: Path) -> Coverage:
         }
         clause = clauses.get(name)
         category, style = (clause.category, clause.style) if clause else (None, None)
-        rows.append(ClauseRow(name, category, style, total_of(cells.values()), cells))
+        rows.append(ClauseRow(name, category, style, add_tallies(cells.values()), cells))
     return Coverage(columns, tuple(rows))

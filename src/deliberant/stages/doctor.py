@@ -15,8 +15,8 @@ from deliberant.models.refs import parse_reference
 from deliberant.prompts.types import Prompt
 from deliberant.run.arms import ARMS, BASE
 from deliberant.run.recipe import BUILT_IN, JudgeModel, Model
-from deliberant.stages.generate import asked
-from deliberant.stages.plan import judged, stages_to_do
+from deliberant.stages.generate import writer_messages
+from deliberant.stages.plan import judge_messages, stages_to_do
 from deliberant.stages.probes import PROBES, Checkup, Sample, probe_judge, probe_writer
 from deliberant.util.errors import DeliberantError
 from deliberant.util.files import fingerprint, read_json, write_json
@@ -52,7 +52,7 @@ def doctor(run: "Run") -> Checkup:
     return checkup
 
 
-def passed(run: "Run") -> bool:
+def has_passed(run: "Run") -> bool:
     """Whether a run need not be examined: it was, or it is the built-in world, whose model is known."""
     if run.world == BUILT_IN and {each.model for each in run.models.values()} == {BUILT_IN}:
         return True
@@ -122,11 +122,11 @@ def _context(run: "Run", role: str, checkpoint: Checkpoint, covered: bool, check
     longest = {each.categories: each for each in by_length}.values()
     new, sample, key, setting = recipe.generate.max_new_tokens, 0, role, "generate.max_new_tokens"
     if isinstance(model, JudgeModel):
-        requests = [judged(recipe, run.policy, model, each, reasoned=role == "filter") for each in longest]
+        requests = [judge_messages(recipe, run.policy, model, each, reasoned=role == "filter") for each in longest]
         new, sample, key = model.max_new_tokens, new, f"judge.{role}"
         setting = f"{key}.max_new_tokens"
     else:
-        requests = [asked(each, 0, run.policy, run.templates, model.reasoning) for each in longest]
+        requests = [writer_messages(each, 0, run.policy, run.templates, model.reasoning) for each in longest]
     read = max(map(checkpoint.tokens, requests), default=0)
     needed = read + new + sample
     limit = checkpoint.positions or needed

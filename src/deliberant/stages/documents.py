@@ -11,13 +11,13 @@ about and none that does not exist.
 from typing import TYPE_CHECKING
 
 from deliberant.models.types import Reasoning
-from deliberant.policy import Policy, cited, spec_view
+from deliberant.policy import Policy, find_citations, spec_view
 from deliberant.prompts.types import Message, Prompt
 from deliberant.run.recipe import BUILT_IN, DEFAULT
-from deliberant.stages.filter import MALFORMED, NO_CLAUSE, OTHER_CLAUSE, UNKNOWN_CLAUSE, malformed
+from deliberant.stages.filter import MALFORMED, NO_CLAUSE, OTHER_CLAUSE, UNKNOWN_CLAUSE, find_malformation
 from deliberant.stages.generate import draw, with_spec
 from deliberant.stages.helpful import DRAWN, finish
-from deliberant.templates.form import asked_in_form
+from deliberant.templates.form import compose_request
 from deliberant.templates.loader import Templates
 from deliberant.util.files import Row, fingerprint
 
@@ -47,27 +47,27 @@ def documents(run: "Run") -> None:
         return
 
     def ask(prompt: Prompt, index: int) -> tuple[Message, ...]:
-        return asked_about(prompt, index, run.policy, run.templates, run.world, sampler.reasoning)
+        return document_messages(prompt, index, run.policy, run.templates, run.world, sampler.reasoning)
 
     rows = draw(run, folder, DRAWN, sampler, recipe, prompts, ask, lambda prompt: hashes, {})
     wanted = {prompt.id: {hint.clause for hint in prompt.hints} for prompt in prompts}
     finish(folder, rows, [_fault(row, wanted[row["prompt_id"]], run.policy) for row in rows], FAULTS, {})
 
 
-def asked_about(
+def document_messages(
     prompt: Prompt, index: int, policy: Policy, templates: Templates, world: str | None, reasoning: Reasoning
 ) -> tuple[Message, ...]:
     """What the writer is given for one document: the policy's category in view and, where asked for, the form."""
     view, file = spec_view(policy, prompt.categories), f"{BUILT_IN if world == BUILT_IN else DEFAULT}.txt"
     messages = with_spec(prompt, view, Templates.load(FOLDER), file)
-    return asked_in_form(messages, templates, reasoning, policy.category(prompt.categories[0]).clauses, index)
+    return compose_request(messages, templates, reasoning, policy.category(prompt.categories[0]).clauses, index)
 
 
 def _fault(row: Row, asked: set[str | None], policy: Policy) -> str | None:
     """Why a document is rejected: it is not whole, or does not name the clause that it was asked about."""
-    if reason := malformed(row):
+    if reason := find_malformation(row):
         return reason
-    named = set(cited(row["answer"]))
+    named = set(find_citations(row["answer"]))
     if not named:
         return NO_CLAUSE
     if named - policy.clauses.keys():

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deliberant.evals.scoring import asked
+from deliberant.evals.scoring import add_summaries
 from deliberant.models.open import open_model
 from deliberant.models.refs import identify, parse_reference
 from deliberant.models.types import Completion, Sampler, Sampling
@@ -22,10 +22,10 @@ from deliberant.prompts.types import Message
 from deliberant.run.arms import ARMS
 from deliberant.run.folder import read_manifest
 from deliberant.run.run import NOTE, Run
-from deliberant.stages.evaluate import given, read_samples
+from deliberant.stages.evaluate import messages_for_arm, read_samples
 from deliberant.util.errors import UserError
 from deliberant.util.files import file_hash, fingerprint
-from deliberant.util.names import nearest, repeated
+from deliberant.util.names import find_repeated, suggest_name
 
 SPEC = "+spec"
 Given = Callable[[Sequence[Message]], Sequence[Message]]
@@ -47,12 +47,12 @@ class Entrant:
     price: str | None = None
 
 
-def asking(turns: Iterable[Message]) -> str:
+def user_text(turns: Iterable[Message]) -> str:
     """The key by which a conversation is recognised, whoever kept it: its user turns, white space aside."""
     return "\n".join(" ".join(turn["content"].split()) for turn in turns if turn["role"] == "user")
 
 
-def entrants(
+def find_entrants(
     words: Sequence[str],
     runs: Mapping[str, Run],
     policy: Policy | None,
@@ -73,12 +73,12 @@ def entrants(
             members.append(_log(Path(word)))
         else:
             members.append(_model(word, policy, date, options))
-    if (twice := repeated(each.name for each in members)) is not None:
+    if (twice := find_repeated(each.name for each in members)) is not None:
         raise UserError(f"'{twice}' takes part twice; name it once")
     return members
 
 
-def runs_in(words: Sequence[str]) -> dict[str, Run]:
+def open_runs(words: Sequence[str]) -> dict[str, Run]:
     """The run of each word that names a run folder, or an arm of one; each folder is opened once."""
     folders = {word: Path(word.rpartition(":")[0] if _arm(word) else word) for word in words}
     opened = {folder: Run.reopen(folder) for folder in {*folders.values()} if (folder / NOTE).exists()}
@@ -95,7 +95,7 @@ def _arms(run: Run, arm: str | None, several: bool, sampling: Sampling) -> list[
     """Answers of the evaluation count where they were sampled the same way."""
     known = [name for name in ARMS if read_manifest(run.root / "evaluate" / name)]
     if arm is not None and arm not in ARMS:
-        raise UserError(f"{run.root}: has no arm '{arm}'; {nearest(arm, known)}")
+        raise UserError(f"{run.root}: has no arm '{arm}'; {suggest_name(arm, known)}")
     if not (arm or known):
         raise UserError(f"{run.root}: no arm has been evaluated; run `deliberant evaluate {run.root}` first")
     members = []
@@ -105,7 +105,7 @@ def _arms(run: Run, arm: str | None, several: bool, sampling: Sampling) -> list[
         if sampling == run.recipe.evaluate.sampling and name in known:
             for each in read_samples(run.root, name):
                 parts = (each.reasoning, each.answer, each.complete, each.stop, each.usage)
-                said[asking(each.case.prompt.messages)] = Completion("", *parts)  # type: ignore[arg-type]
+                said[user_text(each.case.prompt.messages)] = Completion("", *parts)  # type: ignore[arg-type]
         title = f"{run.root.name}:{name}" if several else name
         members.append(Entrant(title, fingerprint([run.hash, name, weights]), partial(_open_arm, run, name), said))
     return members
@@ -113,7 +113,7 @@ def _arms(run: Run, arm: str | None, several: bool, sampling: Sampling) -> list[
 
 def _open_arm(run: Run, arm: str) -> tuple[Sampler, Given]:
     sampler = run.sampler(arm)
-    return sampler, partial(given, run, arm, sampler.reasoning)
+    return sampler, partial(messages_for_arm, run, arm, sampler.reasoning)
 
 
 def _model(word: str, policy: Policy | None, date: str, options: Mapping[str, Any]) -> Entrant:
@@ -127,7 +127,7 @@ def _model(word: str, policy: Policy | None, date: str, options: Mapping[str, An
     def opened() -> tuple[Sampler, Given]:
         # a writer's text without a reasoning block is its answer: foreign models need not write one
         sampler = open_model(reference, "writer", identity=identity, **(options if reference.remote else {}))
-        return sampler, partial(asked, summaries=summaries)
+        return sampler, partial(add_summaries, summaries=summaries)
 
     name = Path(word).name if reference.kind == "folder" else word
     return Entrant(name, fingerprint([identity, summaries]), opened, price=reference.name if reference.remote else None)
@@ -148,7 +148,7 @@ def _log(path: Path) -> Entrant:
     for sample in log.samples or ():
         told = sample.input
         turns = (Message(role="user", content=told),) if isinstance(told, str) else messages_of(told)
-        said[asking(turns)] = read_output(sample.output)
+        said[user_text(turns)] = read_output(sample.output)
     if not said:
         raise UserError(f"{path}: holds no sample; give a log of a finished evaluation")
     return Entrant(f"{log.eval.model} ({path.stem[:40]})", file_hash(path), None, said)

@@ -18,18 +18,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from deliberant.evals.agreement import ungraded
+from deliberant.evals.agreement import strip_grade
 from deliberant.evals.metrics import rows as result_rows
 from deliberant.evals.samples import ScoredSample, count, from_row, to_row
-from deliberant.evals.scoring import asked, draw, judge_samples, judged
+from deliberant.evals.scoring import add_summaries, apply_verdicts, ask_cases, judge_samples
 from deliberant.models.types import Reasoning, Sampling
 from deliberant.policy import summary_view
 from deliberant.prompts import Case, Message
 from deliberant.run.arms import ARMS, BASE
-from deliberant.run.folder import StageFolder, command, finished, read_manifest
+from deliberant.run.folder import StageFolder, command, read_finished, read_manifest
 from deliberant.stages.filter import check_unscored
-from deliberant.stages.moved import MOVED, moved
-from deliberant.templates.form import asked_in_form
+from deliberant.stages.moved import MOVED, describe_moves
+from deliberant.templates.form import compose_request
 from deliberant.training.held_out import read_gains
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, read_json, read_rows, write_json, write_rows
@@ -72,7 +72,7 @@ def evaluate(run: "Run", arm: str | None = None) -> None:
     outputs = [RESULTS]
     if run.lineage:
         before = [sample for arm in arms for sample in read_samples(run.lineage.old.root, arm)]
-        write_json(folder.dir / MOVED, moved(run, run.lineage, before, samples))
+        write_json(folder.dir / MOVED, describe_moves(run, run.lineage, before, samples))
         outputs.append(MOVED)
     folder.finish(outputs, {"arms": len(arms), "samples": len(samples), "rows": len(table)})
     measure(run)
@@ -85,7 +85,7 @@ def results(run_root: Path) -> list[Row]:
     UserError where there are none yet, RunError where they were changed since.
     """
     path = run_root / "evaluate" / RESULTS
-    if finished(run_root, "evaluate") is None:
+    if read_finished(run_root, "evaluate") is None:
         raise UserError(f"{path}: no results yet; run `{command('evaluate', run_root)}` first")
     return cast(list[Row], read_json(path, "restore it", list))
 
@@ -145,7 +145,7 @@ def _evaluate_arm(run: "Run", arm: str) -> None:
     else:
         samples = _ask_all_cases(run, arm, folder)
     if run.style_reader is None and not twin:
-        samples = graded(run, folder, samples)
+        samples = grade_by_judge(run, folder, samples)
     _write_log(run, arm, folder, samples)
     finish(folder, samples, [SAMPLES, LOG], {"reused": len(samples)} if reuse or twin else {})
 
@@ -169,8 +169,8 @@ def ask_arm(
 ) -> list[Row]:
     """One chunk of cases, as rows; `epoch` and `thoughts` as in `scoring.draw`."""
     sampler = run.sampler(arm)
-    shown = partial(given, run, arm, sampler.reasoning)
-    samples = draw(arm, sampler, cases, sampling, run.recipe.seed, run.style_reader, shown, epoch, thoughts)
+    shown = partial(messages_for_arm, run, arm, sampler.reasoning)
+    samples = ask_cases(arm, sampler, cases, sampling, run.recipe.seed, run.style_reader, shown, epoch, thoughts)
     return list(map(to_row, samples))
 
 
@@ -183,16 +183,16 @@ def finish(folder: StageFolder, samples: Sequence[ScoredSample], outputs: Sequen
     folder.finish(outputs, {"samples": len(samples), **count(samples), "unscored": unscored} | extra)
 
 
-def graded(run: "Run", folder: StageFolder, samples: Sequence[ScoredSample]) -> list[ScoredSample]:
+def grade_by_judge(run: "Run", folder: StageFolder, samples: Sequence[ScoredSample]) -> list[ScoredSample]:
     """The samples with styles by the judge, from the answer alone: the right one, or one of the other side."""
     recipe = run.recipe.filter
 
     def work(chunk: Sequence[ScoredSample]) -> list[Row]:
-        by_threshold = partial(judged, threshold=recipe.threshold)
+        by_threshold = partial(apply_verdicts, threshold=recipe.threshold)
         judge = run.judge("evaluate")
         return [*map(to_row, judge_samples(chunk, judge, run.policy, by_threshold, recipe.k, run.recipe.seed))]
 
-    answers = [ungraded(sample) for sample in samples if not sample.empty]  # a reused one was graded in an older run
+    answers = [strip_grade(sample) for sample in samples if not sample.empty]  # a reused one was graded in an older run
     readings = [from_row(row) for row in run.in_chunks(folder, DRAWN[1], answers, recipe.chunk, work)]
     unscored = sum(sample.unscored for sample in readings)
     check_unscored(str(folder.dir), "evaluate", unscored, len(readings), recipe.max_unscored)
@@ -200,14 +200,14 @@ def graded(run: "Run", folder: StageFolder, samples: Sequence[ScoredSample]) -> 
     return [sample if sample.empty else next(read) for sample in samples]
 
 
-def given(run: "Run", arm: str, reasoning: Reasoning, turns: Sequence[Message]) -> tuple[Message, ...]:
+def messages_for_arm(run: "Run", arm: str, reasoning: Reasoning, turns: Sequence[Message]) -> tuple[Message, ...]:
     """What an arm is shown of a conversation: the policy's summaries or not, and the form where it is prompted.
 
     The form is the same in every case, so that all of them share it as their beginning.
     """
     summaries = summary_view(run.policy) if ARMS[arm].summaries else None
     clauses = list(run.policy.clauses.values()) if summaries else ()
-    return asked_in_form(asked(turns, summaries), run.templates, reasoning, clauses)
+    return compose_request(add_summaries(turns, summaries), run.templates, reasoning, clauses)
 
 
 def _write_log(run: "Run", arm: str, folder: StageFolder, samples: Sequence[ScoredSample]) -> None:
@@ -223,7 +223,7 @@ def _write_log(run: "Run", arm: str, folder: StageFolder, samples: Sequence[Scor
         model=f"deliberant/{run.root.name}/{arm}" if trained else _log_name(run.models[BASE].model),
         grader=None if run.style_reader else _log_name(run.models["evaluate"].model),
         sampling=run.recipe.evaluate.sampling,
-        given=lambda case: given(run, arm, reasoning, case.prompt.messages),
+        given=lambda case: messages_for_arm(run, arm, reasoning, case.prompt.messages),
         metadata={"run": run.root.name, "arm": arm, "policy": run.policy.hash, "key": folder.key},
     )
 

@@ -17,8 +17,8 @@ from deliberant.prompts.types import Prompt
 from deliberant.report.card import Card, Origin, is_card, render_card
 from deliberant.run.arms import trained_by
 from deliberant.run.folder import read_manifest
-from deliberant.run.run import stages_of
-from deliberant.run.schedule import planned
+from deliberant.run.run import list_stages
+from deliberant.run.schedule import plan_prompts
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, read_rows, write_atomically
 
@@ -92,7 +92,7 @@ def _is_export(folder: Path) -> bool:
 
 def _teaches(run: "Run") -> bool:
     """Whether the recipe fine-tunes an arm; one that does not is there for its data."""
-    return "sft" in stages_of(run.recipe.evaluate.arms)
+    return "sft" in list_stages(run.recipe.evaluate.arms)
 
 
 def sft_rows(run: "Run") -> Iterator[Row]:
@@ -119,7 +119,7 @@ def rl_rows(run: "Run") -> Iterator[Row]:
 
     All arms draw alike.
     """
-    draws = Counter(map(id, planned(run))) if _trained_arms(run) else None  # the plan holds these very objects
+    draws = Counter(map(id, plan_prompts(run))) if _trained_arms(run) else None  # the plan holds these very objects
     for prompt in [*run.rl_prompts(), *run.helpful_prompts()]:
         yield {
             "prompt": _turns(prompt),

@@ -63,7 +63,8 @@ def filter(run: "Run") -> None:
     prompts = {prompt.id: prompt for prompt in run.sft_prompts()}
     hinted = {id: {hint.clause for hint in prompt.hints if hint.clause is not None} for id, prompt in prompts.items()}
     faults = {
-        row["id"]: fault(row, leaks, run.policy, hinted[row["prompt_id"]] if recipe.by_hint else ()) for row in samples
+        row["id"]: find_fault(row, leaks, run.policy, hinted[row["prompt_id"]] if recipe.by_hint else ())
+        for row in samples
     }
 
     def work(rows: Sequence[Row]) -> list[Row]:
@@ -91,7 +92,7 @@ def filter(run: "Run") -> None:
     rejected: list[Row] = []
     for sample in samples:
         row = by_id.get(sample["id"], {**sample, "verdicts": [], "score": None})
-        rejection = faults[row["id"]] or shortfall(row, recipe.threshold)
+        rejection = faults[row["id"]] or find_shortfall(row, recipe.threshold)
         if rejection is None:
             kept.append(row)
         else:
@@ -113,7 +114,7 @@ def _without_reason(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in ("reason", "detail")}
 
 
-def malformed(row: Row) -> str | None:
+def find_malformation(row: Row) -> str | None:
     """Why a completion is not a whole reasoning and answer, or None. A cut one is called so, whatever it lacks."""
     if row["stop"] == "length":
         return CUT
@@ -122,10 +123,10 @@ def malformed(row: Row) -> str | None:
     return EMPTY if not row["answer"].strip() else None
 
 
-def fault(row: Row, leaks: Leaks, policy: Policy, hinted: Collection[str] = ()) -> tuple[str, str] | None:
+def find_fault(row: Row, leaks: Leaks, policy: Policy, hinted: Collection[str] = ()) -> tuple[str, str] | None:
     """(reason, detail) for a sample that needs no judge to be rejected, or None. `hinted`: one of them has to be cited,
     where there are any."""
-    if reason := malformed(row):
+    if reason := find_malformation(row):
         return reason, ""
     if passage := leaks.find(row["reasoning"], row["answer"]):
         return LEAK, passage
@@ -138,7 +139,7 @@ def fault(row: Row, leaks: Leaks, policy: Policy, hinted: Collection[str] = ()) 
     return (OTHER_CLAUSE, ", ".join(sorted(hinted))) if other else None
 
 
-def shortfall(row: Row, threshold: int) -> tuple[str, str] | None:
+def find_shortfall(row: Row, threshold: int) -> tuple[str, str] | None:
     """(reason, detail) for a judged sample below the threshold or without a score, or None."""
     if row["score"] is None:
         return UNSCORED, ", ".join(dict.fromkeys(verdict["unscored"] for verdict in row["verdicts"]))

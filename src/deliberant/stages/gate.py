@@ -8,11 +8,11 @@ from pathlib import Path
 
 from deliberant.evals import ScoredSample
 from deliberant.evals.checks import Check, checks
-from deliberant.evals.gate import known, read_gate
+from deliberant.evals.gate import check_name, read_gate
 from deliberant.policy import load_policy
 from deliberant.run.arms import final_of
 from deliberant.stages.evaluate import read_samples, results
-from deliberant.util.yaml import place
+from deliberant.util.yaml import locate
 
 
 def gate(run_root: Path, file: Path, against: str | None = None) -> list[Check]:
@@ -23,10 +23,10 @@ def gate(run_root: Path, file: Path, against: str | None = None) -> list[Check]:
     rules, places = read_gate(file, against)
     arms = _arms(run_root)
     arm = rules.arm or final_of(arms)
-    known(arm, arms, "arm", place(places, ("arm",)))
+    check_name(arm, arms, "arm", locate(places, ("arm",)))
     former: Sequence[ScoredSample] = ()
     if rules.against is not None:
-        known(arm, _arms(Path(rules.against)), f"arm of {rules.against}", place(places, ("against",)))
+        check_name(arm, _arms(Path(rules.against)), f"arm of {rules.against}", locate(places, ("against",)))
         former = read_samples(Path(rules.against), arm)
     return checks(rules, places, read_samples(run_root, arm), load_policy(run_root / "policy"), former)
 

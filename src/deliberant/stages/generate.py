@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from deliberant.evals.scoring import asked as with_system
+from deliberant.evals.scoring import add_summaries as with_system
 from deliberant.models.types import Completion, Reasoning, Request, Sampler
-from deliberant.policy import Policy, cited, spec_view
+from deliberant.policy import Policy, find_citations, spec_view
 from deliberant.prompts.types import Message, Prompt
 from deliberant.run.folder import StageFolder
-from deliberant.templates.form import asked_in_form
+from deliberant.templates.form import compose_request
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, fingerprint, seed_of, write_rows
@@ -54,7 +54,7 @@ def generate(run: "Run") -> None:
     views = {named: spec_view(run.policy, named) for named in dict.fromkeys(prompt.categories for prompt in prompts)}
 
     def ask(prompt: Prompt, index: int) -> tuple[Message, ...]:
-        return asked(prompt, index, run.policy, run.templates, sampler.reasoning)
+        return writer_messages(prompt, index, run.policy, run.templates, sampler.reasoning)
 
     def hashes_of(prompt: Prompt) -> dict[str, str]:
         return {**hashes, "spec_view": fingerprint(views[prompt.categories])}
@@ -99,13 +99,13 @@ def draw(
     return [rows[sample_id(prompt, index)] for prompt, index in items]
 
 
-def asked(
+def writer_messages(
     prompt: Prompt, index: int, policy: Policy, templates: Templates, reasoning: Reasoning
 ) -> tuple[Message, ...]:
     """What the writer is given for one sample: the policy's categories in view and, where asked for, the form."""
     messages = with_spec(prompt, spec_view(policy, prompt.categories), templates)
     clauses = [clause for name in prompt.categories for clause in policy.category(name).clauses]
-    return asked_in_form(messages, templates, reasoning, clauses, index)
+    return compose_request(messages, templates, reasoning, clauses, index)
 
 
 def with_spec(prompt: Prompt, view: str, templates: Templates, file: str = "generate.txt") -> tuple[Message, ...]:
@@ -142,7 +142,7 @@ def sample_row(prompt: Prompt, index: int, request: Request, completion: Complet
         "stop": completion.stop,
         "usage": asdict(completion.usage),
         "token_ids": list(completion.token_ids),
-        "cited": cited(completion.reasoning),
+        "cited": find_citations(completion.reasoning),
         "hashes": hashes,
         "seed": request.seed,
     }

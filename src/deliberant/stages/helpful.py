@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from deliberant.models.types import Reasoning
 from deliberant.prompts.types import Message, Prompt
 from deliberant.run.folder import StageFolder
-from deliberant.stages.filter import MALFORMED, malformed
+from deliberant.stages.filter import MALFORMED, find_malformation
 from deliberant.stages.generate import draw
-from deliberant.templates.form import asked_in_form
+from deliberant.templates.form import compose_request
 from deliberant.templates.loader import Templates
 from deliberant.util.files import Row, fingerprint, write_rows
 
@@ -44,11 +44,11 @@ def helpful(run: "Run") -> None:
     reused = run.lineage.rows("helpful", *FILES) if run.lineage else {}
 
     def ask(prompt: Prompt, index: int) -> tuple[Message, ...]:
-        return asked_plainly(prompt, index, run.templates, sampler.reasoning)
+        return plain_messages(prompt, index, run.templates, sampler.reasoning)
 
     rows = draw(run, folder, DRAWN, sampler, recipe, prompts, ask, lambda prompt: hashes, reused)
     extra = {"reused": len(reused), "made": len(rows) - len(reused)} if run.lineage else {}
-    finish(folder, rows, [malformed(row) for row in rows], MALFORMED, extra)
+    finish(folder, rows, [find_malformation(row) for row in rows], MALFORMED, extra)
 
 
 def finish(
@@ -69,6 +69,6 @@ def finish(
     folder.finish(FILES, counts)
 
 
-def asked_plainly(prompt: Prompt, index: int, templates: Templates, reasoning: Reasoning) -> tuple[Message, ...]:
+def plain_messages(prompt: Prompt, index: int, templates: Templates, reasoning: Reasoning) -> tuple[Message, ...]:
     """What the base is given for one sample: the conversation and, where asked for, the form of reasoning."""
-    return asked_in_form(prompt.messages, templates, reasoning, index=index)
+    return compose_request(prompt.messages, templates, reasoning, index=index)

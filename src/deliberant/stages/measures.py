@@ -20,7 +20,7 @@ from deliberant.evals.samples import ScoredSample, from_row, group_by
 from deliberant.evals.statistics import Bootstrap
 from deliberant.models.types import Sampling
 from deliberant.prompts import Case
-from deliberant.stages.evaluate import DRAWN, SAMPLES, ask_arm, finish, graded, read_samples
+from deliberant.stages.evaluate import DRAWN, SAMPLES, ask_arm, finish, grade_by_judge, read_samples
 from deliberant.util.files import Row, write_json
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def measure(run: "Run") -> None:
 
 def _thinking(run: "Run", samples: Mapping[str, list[ScoredSample]], bootstrap: Bootstrap) -> list[Row]:
     sampling, size = run.recipe.evaluate.sampling, run.recipe.evaluate.chunk
-    forced = {arm: list(thinking.forced(arm, samples)) for arm in samples}
+    forced = {arm: list(thinking.force_reasonings(arm, samples)) for arm in samples}
     jobs, asked = [], list[tuple[str, str, str]]()
     for arm, thoughts in forced.items():
         once = {(each.case.prompt.id, each.thought): each.case for each in thoughts}  # a swap may equal a cut
@@ -122,7 +122,7 @@ def _drawn(run: "Run", name: str, jobs: Sequence[_Job], inputs: Mapping[str, Any
     rows = run.in_chunks(folder, DRAWN[0], jobs, 1, lambda jobs: ask_arm(run, *jobs[0]))
     samples = [from_row(row) for row in rows]
     if run.style_reader is None:
-        samples = graded(run, folder, samples)
+        samples = grade_by_judge(run, folder, samples)
     finish(folder, samples, [SAMPLES], {})
     return samples
 

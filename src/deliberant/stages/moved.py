@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from deliberant.evals import ScoredSample
 from deliberant.evals.moves import moves
 from deliberant.prompts import Prompt
-from deliberant.run.folder import finished, read_manifest
+from deliberant.run.folder import read_finished, read_manifest
 from deliberant.run.lineage import Lineage, seconds
 from deliberant.util.files import read_json
 
@@ -21,7 +21,9 @@ MOVED = "moved.json"
 ROWS = ("helpful", "generate", "filter")
 
 
-def moved(run: "Run", lineage: Lineage, old: Sequence[ScoredSample], new: Sequence[ScoredSample]) -> dict[str, Any]:
+def describe_moves(
+    run: "Run", lineage: Lineage, old: Sequence[ScoredSample], new: Sequence[ScoredSample]
+) -> dict[str, Any]:
     """{from, policy, prompts, rows, cases, moves}: the edit, what it touched, what was reused, and what it did."""
     counts = {stage: manifest["counts"] for stage in ROWS if (manifest := read_manifest(run.root / stage))}
     sets = {"sft": run.sft_prompts(), "rl": run.rl_prompts()}
@@ -59,13 +61,13 @@ def _key(prompt: Prompt) -> tuple[str, str]:
 
 def read_moved(root: Path) -> dict[str, Any] | None:
     """What `moved` left in a run folder, None where the run continues none. RunError where it was changed since."""
-    manifest = finished(root, "evaluate")
+    manifest = read_finished(root, "evaluate")
     if manifest is None or MOVED not in manifest["outputs"]:
         return None
     return cast(dict[str, Any], read_json(root / "evaluate" / MOVED, "restore it"))
 
 
-def cost(root: Path) -> dict[str, Any] | None:
+def compare_cost(root: Path) -> dict[str, Any] | None:
     """Seconds of an incremental run by stage, beside those of the last full run; None where the run continues none.
 
     {full, stages: [{stage, seconds, full}], seconds, same, whole}: `full` names that run, `same` is what the stages of

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from deliberant.evals.thinking import CUTS
 from deliberant.judge import FilterRequest, Judge, RewardRequest
 from deliberant.models.budget import read_prices
-from deliberant.models.cost import Asked, Speed, Work, counter, work
+from deliberant.models.cost import Asked, Speed, Work, estimate_work, make_counter
 from deliberant.models.refs import parse_reference
 from deliberant.models.types import Sampling, Usage
 from deliberant.policy import Policy, spec_view, summary_view
@@ -24,12 +24,12 @@ from deliberant.prompts.types import Message, Prompt
 from deliberant.run.arms import ARMS, BASE
 from deliberant.run.folder import read_manifest
 from deliberant.run.recipe import BUILT_IN, Generate, Helpful, JudgeModel, Model, Recipe
-from deliberant.run.run import stages_of
+from deliberant.run.run import list_stages
 from deliberant.run.schedule import schedule, set_aside
 from deliberant.run.sources import PromptSets, document_prompts
-from deliberant.stages.documents import asked_about
-from deliberant.stages.generate import asked
-from deliberant.stages.helpful import asked_plainly
+from deliberant.stages.documents import document_messages
+from deliberant.stages.generate import writer_messages
+from deliberant.stages.helpful import plain_messages
 from deliberant.templates.loader import Templates
 from deliberant.util.files import read_json, read_rows, write_json
 
@@ -61,7 +61,7 @@ class Plan:
 
 def stages_to_do(recipe: Recipe, train: Sequence[Prompt]) -> list[str]:
     """The stages of a recipe in order. A recipe that trains no arm is there for its data."""
-    stages = stages_of(recipe.evaluate.arms)
+    stages = list_stages(recipe.evaluate.arms)
     if "generate" not in stages and any(prompt.categories for prompt in train):
         return list(dict.fromkeys((*DATA, *stages)))
     return stages
@@ -74,7 +74,7 @@ def plan(recipe: Recipe, policy: Policy, sets: PromptSets, speeds: Speeds, world
     """
     works = list(_Works(recipe, policy, sets, speeds, world or str(recipe.prompts)).all())
     models = {each.model: parse_reference(each.model) for each in works}
-    ways = {model: counter(reference)[1] for model, reference in models.items()}
+    ways = {model: make_counter(reference)[1] for model, reference in models.items()}
     notes = [f"tokens of {model}: counted as {way}" for model, way in ways.items()]
     unmeasured = sorted({each.model for each in works if each.hours is None and not each.steps})
     if unmeasured:
@@ -117,14 +117,14 @@ class _Works(NamedTuple):
     def _work(self, stage: str, role: str, model: str, sampling: Sampling, asked: Sequence[Asked]) -> Work:
         prices = read_prices(self.recipe.price_list)
         output, speed = self._output(model, role, sampling), self._speed(model, role)
-        return work(stage, role, parse_reference(model), asked, output, prices, speed)
+        return estimate_work(stage, role, parse_reference(model), asked, output, prices, speed)
 
     def _judge_work(
         self, stage: str, role: str, prompts: Sequence[Prompt], answer: float, times: Sequence[int], k: int
     ) -> Work:
         """Each prompt's answer is `answer` tokens long, drawn `times` times and read `k` times each."""
         judge = getattr(self.recipe.judge, role)
-        shown = (judged(self.recipe, self.policy, judge, each, reasoned=role == "filter") for each in prompts)
+        shown = (judge_messages(self.recipe, self.policy, judge, each, reasoned=role == "filter") for each in prompts)
         asked = [Asked(messages, round(answer), n, k) for messages, n in zip(shown, times, strict=True)]
         return self._work(stage, role, judge.model, judge.sampling, asked)
 
@@ -150,12 +150,12 @@ class _Works(NamedTuple):
         model, role = self._writer
         if stage == "helpful":
             recipe, model, role = self.recipe.helpful, self.recipe.base, BASE
-            shown = [asked_plainly(each, 0, templates, model.reasoning) for each in self.sets.helpful]
+            shown = [plain_messages(each, 0, templates, model.reasoning) for each in self.sets.helpful]
         elif stage == "generate":
-            shown = [asked(each, 0, self.policy, templates, model.reasoning) for each in self._covered]
+            shown = [writer_messages(each, 0, self.policy, templates, model.reasoning) for each in self._covered]
         else:
             about = document_prompts(self.world, self.policy, self.recipe.seed)
-            shown = [asked_about(each, 0, self.policy, templates, self.world, model.reasoning) for each in about]
+            shown = [document_messages(each, 0, self.policy, templates, self.world, model.reasoning) for each in about]
         requests = [Asked(messages, times=recipe.samples) for messages in shown]
         return self._work(stage, role, model.model, recipe.sampling, requests)
 
@@ -166,7 +166,7 @@ class _Works(NamedTuple):
 
     def _sft(self, arm: str) -> Work:
         recipe, model = self.recipe.sft, self.recipe.base.model
-        count, _ = counter(parse_reference(model))
+        count, _ = make_counter(parse_reference(model))
         about = document_prompts(self.world, self.policy, self.recipe.seed) if ARMS[arm].documents else self._covered
         taught = [each for each in about for _ in range(self.recipe.generate.samples)]
         plain = [each for each in self.sets.helpful for _ in range(self.recipe.helpful.samples)]
@@ -207,7 +207,9 @@ class _Works(NamedTuple):
                 yield self._judge_work(stage, "evaluate", prompts, answer, [n] * len(prompts), self.recipe.filter.k)
 
 
-def judged(recipe: Recipe, policy: Policy, judge: JudgeModel, prompt: Prompt, reasoned: bool) -> tuple[Message, ...]:
+def judge_messages(
+    recipe: Recipe, policy: Policy, judge: JudgeModel, prompt: Prompt, reasoned: bool
+) -> tuple[Message, ...]:
     """What a judge reads of a prompt, the sample left out; `reasoned`: it is shown reasoning, too."""
     templates = Templates.load(judge.templates or recipe.templates)
     view = spec_view(policy, prompt.categories) if prompt.categories else None
@@ -221,7 +223,7 @@ def keep_plan(run: "Run", speeds: Speeds) -> None:
         write_json(run.root / FILE, plan(run.recipe, run.policy, run.sets, speeds, run.world).as_json())
 
 
-def compared(run: "Run") -> list[dict[str, Any]]:
+def compare_with_plan(run: "Run") -> list[dict[str, Any]]:
     """Planned beside actual, a row for each stage: {stage, calls, output, dollars, hours}, each (planned, actual).
 
     Calls are optimizer steps where a stage only trains; [] for a run that was begun without a plan. None stands for

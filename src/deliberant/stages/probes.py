@@ -18,11 +18,11 @@ from deliberant.models.cost import Speed
 from deliberant.models.preflight import Finding, Severity
 from deliberant.models.refs import parse_reference
 from deliberant.models.types import Completion, Request, Sampling
-from deliberant.policy import Policy, cited, spec_view
+from deliberant.policy import Policy, find_citations, spec_view
 from deliberant.prompts.types import Message, Prompt
 from deliberant.run.recipe import BUILT_IN, JudgeModel, Model
-from deliberant.stages.generate import asked, sample_seed
-from deliberant.stages.helpful import asked_plainly
+from deliberant.stages.generate import sample_seed, writer_messages
+from deliberant.stages.helpful import plain_messages
 from deliberant.util.errors import DeliberantError
 from deliberant.util.names import one_line
 
@@ -111,9 +111,9 @@ def probe_writer(run: "Run", role: str, covered: bool, checkup: Checkup) -> list
     items = [(each, spread[:n].count(each)) for n, each in enumerate(spread)]
     requests = [
         Request(
-            asked(prompt, index, run.policy, run.templates, model.reasoning)
+            writer_messages(prompt, index, run.policy, run.templates, model.reasoning)
             if covered
-            else asked_plainly(prompt, index, run.templates, model.reasoning),
+            else plain_messages(prompt, index, run.templates, model.reasoning),
             sample_seed(recipe.seed, prompt, index, stage),
         )
         for prompt, index in items
@@ -169,7 +169,7 @@ def _read_samples(
         checkup.add("warn", role, message, remedy)
     said = f"{len(closed)} of {n} samples closed their reasoning"
     if stage == "generate" and closed:
-        known = sum(any(name in policy.clauses for name in cited(each.reasoning)) for each in closed)
+        known = sum(any(name in policy.clauses for name in find_citations(each.reasoning)) for each in closed)
         said += f", {known} cite a clause that exists"
         if known < len(closed) / 2:
             message = f"{known} of {len(closed)} whole samples cite a clause that exists, and filter rejects the others"

@@ -19,15 +19,15 @@ from typing import Any
 from deliberant.evals.attacks.static import Attack, attacked_case, attacked_prompt
 from deliberant.evals.metrics import Clauses, goodness, measure
 from deliberant.evals.samples import ScoredSample, StyleReader, count, from_row, to_row
-from deliberant.evals.scoring import draw, judge_samples, judged
+from deliberant.evals.scoring import apply_verdicts, ask_cases, judge_samples
 from deliberant.evals.statistics import Tally
-from deliberant.generators.wrapping import made_from
+from deliberant.generators.wrapping import describe_origin
 from deliberant.judge import Judge
 from deliberant.models.types import Sampler, Sampling
 from deliberant.policy import Policy
 from deliberant.prompts import Case, Hint, Prompt, Style, Truth, write_prompts
 from deliberant.util.errors import UserError
-from deliberant.util.journal import forget, in_chunks
+from deliberant.util.journal import delete_journal, in_chunks
 from deliberant.util.progress import Progress
 
 SOURCE = "redteam"
@@ -91,9 +91,9 @@ def redteam(
     cases = plain + [attacked_case(case, attack) for attack in attacks for case in plain]
 
     def work(items: Sequence[Case]) -> list[dict[str, Any]]:
-        samples = draw(SOURCE, sampler, items, sampling, seed, reader)
+        samples = ask_cases(SOURCE, sampler, items, sampling, seed, reader)
         if judge:
-            samples = judge_samples(samples, judge, policy, partial(judged, threshold=THRESHOLD), 1, seed)
+            samples = judge_samples(samples, judge, policy, partial(apply_verdicts, threshold=THRESHOLD), 1, seed)
         return list(map(to_row, samples))
 
     inputs = {
@@ -112,7 +112,7 @@ def redteam(
     harmless = [prompt for prompt, style in known if style == "comply"]
     beside = _harmless_beside(trained, harmless, named, rng)
     write_prompts(to, [*map(_broken_prompt, trained), *beside])
-    forget(to)
+    delete_journal(to)
     written = {"harmful": len(trained), "harmless": len(beside)}
     rows = [_row(attack, samples, seed) for attack in (None, *attacks)]
     return Found(len(chosen), len(prompts) - len(known), written, rows)
@@ -138,7 +138,7 @@ def _harmless_beside(
 
 
 def _with_hint(prompt: Prompt, style: Style) -> Prompt:
-    return replace(prompt, hints=(Hint(SOURCE, style),), source=made_from(f"{SOURCE}: {prompt.framing}", prompt))
+    return replace(prompt, hints=(Hint(SOURCE, style),), source=describe_origin(f"{SOURCE}: {prompt.framing}", prompt))
 
 
 def _row(attack: Attack | None, samples: Sequence[ScoredSample], seed: int) -> dict[str, Any]:

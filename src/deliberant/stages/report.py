@@ -18,8 +18,8 @@ from deliberant.run.folder import read_manifest
 from deliberant.run.run import UPSTREAM
 from deliberant.stages.coverage import coverage
 from deliberant.stages.evaluate import read_samples, results
-from deliberant.stages.moved import cost, read_moved
-from deliberant.stages.plan import compared
+from deliberant.stages.moved import compare_cost, read_moved
+from deliberant.stages.plan import compare_with_plan
 from deliberant.training.held_out import READINGS, read_gains
 from deliberant.util.errors import UserError
 from deliberant.util.files import read_json, read_rows, write_atomically
@@ -100,8 +100,8 @@ def gather(run: "Run") -> Evidence:
         held_out=held_out,
         readings={arm: read_rows(path) for arm in held_out if (path := run.root / arm / READINGS).exists()},
         moved=read_moved(run.root),
-        cost=cost(run.root),
-        spent=compared(run),
+        cost=compare_cost(run.root),
+        spent=compare_with_plan(run),
         retrieval=_rows(run, "retrieval"),
         thinking=_rows(run, "thinking"),
         coverage=coverage(run.root) if read_manifest(run.root / "filter") is not None else None,

@@ -20,12 +20,12 @@ from deliberant.prompts.types import Prompt
 from deliberant.run.arms import ARMS, BASE
 from deliberant.run.checks import completions_each
 from deliberant.run.folder import TRAINER, StageFolder
-from deliberant.run.schedule import planned, replanned, sides
+from deliberant.run.schedule import plan_prompts, replan_prompts, split_held_out
 from deliberant.stages.filter import check_unscored
 from deliberant.training import held_out
 from deliberant.training.rollouts import Rollouts
 from deliberant.util.files import fingerprint, write_json
-from deliberant.util.processes import from_leader, leader_first, leads
+from deliberant.util.processes import broadcast, is_leader, leader_first
 
 if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
@@ -49,7 +49,7 @@ def rl(run: "Run", arm: str = "sft+rl") -> None:
     """
     recipe = run.recipe.rl
     with leader_first():
-        judge = run.judge("reward") if leads() else None  # which judges the answers of all processes
+        judge = run.judge("reward") if is_leader() else None  # which judges the answers of all processes
         from_base = ARMS[arm].start == BASE
         start = run.lineage.old.trainable(arm) if run.lineage and from_base else run.trainable(ARMS[arm].start)
         inputs = {
@@ -65,12 +65,12 @@ def rl(run: "Run", arm: str = "sft+rl") -> None:
         }
         if run.lineage:
             inputs |= run.lineage.training(run, "rl")
-        plan = planned(run)
+        plan = plan_prompts(run)
         folder = run.stage(arm, inputs)
         if folder.complete:
             return
     account = fit(run, folder, start, judge, plan)
-    if leads():
+    if is_leader():
         extra = [held_out.READINGS, held_out.FILE] if recipe.held_out else []
         folder.finish(["metrics.jsonl", "rollouts.jsonl", *extra, "checkpoint"], account)
 
@@ -116,8 +116,8 @@ def fit(
         for row in done:
             drawn = plan[(row["step"] - 1) * recipe.prompts_per_step :][: recipe.prompts_per_step]
             uniform |= {prompt.id: prompt.id in row["uniform_ids"] for prompt in drawn}
-        resting = from_leader([id for id, rests in uniform.items() if rests])
-        plan[:] = replanned(run, plan, step, frozenset(resting))
+        resting = broadcast([id for id, rests in uniform.items() if rests])
+        plan[:] = replan_prompts(run, plan, step, frozenset(resting))
 
     if recipe.curriculum:
         past, done = done, []
@@ -144,7 +144,7 @@ def fit(
         return row
 
     steps = len(plan) // recipe.prompts_per_step
-    held, _ = sides(run)
+    held, _ = split_held_out(run)
 
     truth = held_out.Truth(run.right_style, run.style_reader) if run.style_reader else None
 
@@ -162,11 +162,11 @@ def fit(
             read(step)
 
     def helped() -> bool:
-        if leads():
+        if is_leader():
             gain = held_out.gain(held, readings, run.recipe.evaluate.bootstrap, run.recipe.seed)
             write_json(folder.dir / held_out.FILE, gain.as_json())
-            return from_leader(gain.kept)
-        return from_leader(False)
+            return broadcast(gain.kept)
+        return broadcast(False)
 
     remedy = "half of rl.batch_size halves what a pass takes, rl.gradient_checkpointing=true also saves"
     with training.quiet(), proofs.fitting(remedy), run.progress(folder.name, steps) as bar:
@@ -210,6 +210,6 @@ def fit(
             ],
         )
         training.train(trainer, resume, folder.dir / "checkpoint", start, run.recipe.lora)
-    if leads():
+    if is_leader():
         check(0)
     return dict(totals)

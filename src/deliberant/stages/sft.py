@@ -22,7 +22,7 @@ from deliberant.run.folder import TRAINER, StageFolder
 from deliberant.training.rows import RowBuilder, Rows, TrainingRow, mix, replay
 from deliberant.util.errors import RunError
 from deliberant.util.files import Row, read_rows, write_rows
-from deliberant.util.processes import count, leader_first, leads
+from deliberant.util.processes import count, is_leader, leader_first
 
 if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
@@ -48,11 +48,11 @@ def sft(run: "Run", arm: str = "sft") -> None:
         folder = run.stage(arm, inputs)
         if folder.complete:
             return
-        rows = collect(run, arm)
-        if leads():
+        rows = collect_rows(run, arm)
+        if is_leader():
             write_rows(folder.dir / "rows.jsonl", (row.as_json() for row in rows.rows))
     fit(run, folder, start, rows.rows)
-    if leads():
+    if is_leader():
         folder.finish(["rows.jsonl", "metrics.jsonl", "checkpoint"], rows.counts)
 
 
@@ -62,7 +62,7 @@ def settings(run: "Run") -> "Sft":
     return recipe.sft.model_copy(update={"epochs": recipe.incremental.epochs}) if run.lineage else recipe.sft
 
 
-def collect(run: "Run", arm: str) -> Rows:
+def collect_rows(run: "Run", arm: str) -> Rows:
     """The arm's rows in training order. Both arms get the same rows: lengths are judged with the reasoning in."""
     base, recipe = run.trainable(), run.recipe.sft
     builder = RowBuilder(run.policy, base)
@@ -139,7 +139,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
         }
         for index in order
     ]
-    proofs.labelled(data)
+    proofs.check_labels(data)
     with leader_first():
         resume = training.last_checkpoint(folder.dir / TRAINER)
         training.cut_back(folder.dir / "metrics.jsonl", resume)
@@ -149,7 +149,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
         trainer = training.SilentSFTTrainer(
             model=model,
             processing_class=tokenizer,
-            train_dataset=Dataset.from_list(training.filled(data, batch)),
+            train_dataset=Dataset.from_list(training.fill_last_step(data, batch)),
             args=SFTConfig(
                 **training.common_settings(folder.dir / TRAINER, run.recipe.seed, recipe.save_steps),
                 gradient_checkpointing=recipe.gradient_checkpointing,

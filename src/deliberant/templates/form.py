@@ -21,7 +21,7 @@ PROMPTED = formats()["think"]
 """The format that models are prompted for."""
 
 
-def asked_in_form(
+def compose_request(
     messages: Sequence[Message],
     templates: Templates,
     reasoning: Reasoning,

@@ -14,7 +14,7 @@ from typing import Literal, cast
 
 from deliberant.prompts.types import Message
 from deliberant.util.errors import UserError
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 _PLACEHOLDER = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 HERE = Path(__file__).parent
@@ -49,7 +49,7 @@ def placeholders(template: str) -> set[str]:
 def _check(template: str, values: Mapping[str, str], where: str) -> None:
     names = placeholders(template)
     for name in sorted(names - values.keys()):
-        raise UserError(f"{where}: unknown placeholder {{{{{name}}}}}; {nearest(name, sorted(values))}")
+        raise UserError(f"{where}: unknown placeholder {{{{{name}}}}}; {suggest_name(name, sorted(values))}")
     for name in sorted(values.keys() - names):
         raise UserError(f"{where}: placeholder {{{{{name}}}}} is missing; write it where its text belongs")
 

@@ -19,7 +19,7 @@ from typing import Any
 from deliberant.evals import Estimate, Tally, difference
 from deliberant.prompts.types import Prompt, Style
 from deliberant.run.arms import ARMS
-from deliberant.run.folder import again, read_manifest
+from deliberant.run.folder import describe_redo, read_manifest
 from deliberant.training.rollouts import mean_reward
 from deliberant.util.files import Row, read_json
 
@@ -92,7 +92,7 @@ class Gain:
 def read_gains(root: Path) -> dict[str, dict[str, Any]]:
     """held_out.json of each finished arm of a run folder that has one."""
     return {
-        arm: read_json(root / arm / FILE, again(arm, root))
+        arm: read_json(root / arm / FILE, describe_redo(arm, root))
         for arm in ARMS
         if (root / arm / FILE).exists() and read_manifest(root / arm) is not None
     }

@@ -15,7 +15,7 @@ from transformers import TrainerCallback
 
 from deliberant.training.rows import IGNORED
 from deliberant.util.errors import RunError, UserError
-from deliberant.util.processes import count, gathered
+from deliberant.util.processes import count, gather
 
 TOLERANCE = 0.1
 """Mean difference in nats, of a token's log-probability, up to which sampler and trainer hold the same policy.
@@ -28,21 +28,21 @@ WRAPPERS = {"ACCELERATE_USE_DEEPSPEED": "DeepSpeedEngine", "ACCELERATE_USE_FSDP"
 """What accelerate's launcher says in the environment -> the class around the model."""
 
 
-def labelled(rows: Sequence[Mapping[str, Sequence[int]]]) -> None:
+def check_labels(rows: Sequence[Mapping[str, Sequence[int]]]) -> None:
     """RunError naming the first training sequence without a token to learn from."""
     for number, row in enumerate(rows, start=1):
         if all(label == IGNORED for label in row["labels"][1:]):  # each token is predicted from the one before
             raise RunError(f"training sequence {number} of {len(rows)} has no token that carries loss; see rows.jsonl")
 
 
-def finite(step: int, logs: Mapping[str, Any]) -> None:
+def check_finite(step: int, logs: Mapping[str, Any]) -> None:
     """RunError where a step's loss or gradient is not a number."""
     for name in ("loss", "grad_norm"):
         if not math.isfinite(logs.get(name, 0)):
             raise RunError(f"step {step}: {name} is {logs[name]}; lower the learning rate, or look at that step's rows")
 
 
-def connected(trainer: Any) -> None:
+def check_connected(trainer: Any) -> None:
     """RunError unless the launched processes train together, from the same weights, and share each step's rows.
 
     UserError for DeepSpeed ZeRO 3.
@@ -56,7 +56,7 @@ def connected(trainer: Any) -> None:
         )
     if count() == 1:
         return
-    weights = gathered(sum(float(each.detach().double().sum()) for each in trainer.model.parameters()))
+    weights = gather(sum(float(each.detach().double().sum()) for each in trainer.model.parameters()))
     if len(set(weights)) > 1:
         raise RunError("the processes start from different weights; set fsdp_cpu_ram_efficient_loading to false")
     sharing(trainer)
@@ -65,7 +65,7 @@ def connected(trainer: Any) -> None:
 def sharing(trainer: Any) -> None:
     """RunError unless the processes' rows of the first step are, all together, those of one process."""
     batches = islice(iter(trainer.get_train_dataloader().batch_sampler), trainer.args.gradient_accumulation_steps)
-    seen = [index for part in gathered([index for batch in batches for index in batch]) for index in part]
+    seen = [index for part in gather([index for batch in batches for index in batch]) for index in part]
     wanted = list(islice(iter(trainer._get_train_sampler(trainer.train_dataset)), len(seen)))
     if sorted(seen) != sorted(wanted):
         twice = len(seen) - len(set(seen))
@@ -109,7 +109,7 @@ def same_policy(trainer: Any, sampler: Any, scored: Mapping[str, Any]) -> None:
             prompts[row][shown[row].bool()].tolist(), ids[row][kept].tolist(), trainer.temperature
         )
         differences += (log_probs[row][kept].float().cpu() - drawn.cpu()).abs().tolist()
-    mean = max(gathered(sum(differences) / len(differences)))
+    mean = max(gather(sum(differences) / len(differences)))
     if not mean <= TOLERANCE:
         raise RunError(
             f"sampler and trainer do not hold the same policy: a token's log-probability differs by {mean:.2f} nats "

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from deliberant.judge import FilterRequest, Judge, JudgeRequest, RewardRequest, minimum, overlaps
+from deliberant.judge import FilterRequest, Judge, JudgeRequest, RewardRequest, count_overlaps, minimum
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import Policy, spec_view
 from deliberant.prompts.types import Prompt
 from deliberant.util.files import seed_of
-from deliberant.util.processes import from_leader, gathered, leads, rank
+from deliberant.util.processes import broadcast, gather, is_leader, rank
 
 if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
@@ -125,10 +125,10 @@ class Rollouts:
 
         TRL takes a None reward, when it is a row's only one, out of the group's mean and gives the row advantage 0.
         """
-        parts = gathered((list(place), self.completions))
+        parts = gather((list(place), self.completions))
         places = [number for numbers, _ in parts for number in numbers]
         completions = [each for _, drawn in parts for each in drawn]
-        earned = from_leader(self._reward_step(trainer_state.global_step, places, completions) if leads() else [])
+        earned = broadcast(self._reward_step(trainer_state.global_step, places, completions) if is_leader() else [])
         return earned[rank() * len(place) :][: len(place)]
 
     def _judge(
@@ -173,7 +173,7 @@ class Rollouts:
             prompt, shown = prompts[rows[0]], [message["content"] for message in messages]
             known = [turn["content"] for turn in prompt.messages]
             known += [completions[rows[0]].answer, spec_view(self.policy, prompt.categories)]
-            number += sum(overlaps(completions[row].reasoning, shown, known) for row in rows)
+            number += sum(count_overlaps(completions[row].reasoning, shown, known) for row in rows)
         return number
 
     def _seed(self, *parts: str | int) -> int:

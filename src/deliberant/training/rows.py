@@ -15,7 +15,7 @@ import numpy as np
 from deliberant.policy import Policy, traces
 from deliberant.prompts.types import Prompt
 from deliberant.util.files import Row
-from deliberant.util.turns import in_turns
+from deliberant.util.turns import take_turns
 
 if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
@@ -144,4 +144,4 @@ def replay(samples: Sequence[Row], wanted: int, seed: int) -> list[Row]:
     A clause decides, by its id cited last, so that a small replay goes through all of them before it repeats one.
     """
     shuffled = random.Random(f"{seed} replay").sample(samples, len(samples))
-    return in_turns(shuffled, lambda row: str(row["cited"][-1]))[:wanted]
+    return take_turns(shuffled, lambda row: str(row["cited"][-1]))[:wanted]

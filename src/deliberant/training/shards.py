@@ -26,7 +26,7 @@ def whole_state(trainer: Any) -> dict[str, Any] | None:
     return state
 
 
-def like(trained: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
+def place_like(trained: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
     """`whole` in the place and the number format of `trained`, and in parts where that is."""
     if isinstance(trained, DTensor):
         placed = whole.to(trained.device, trained.dtype)

@@ -20,17 +20,17 @@ from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOTrainer, SFTTrainer
 
-from deliberant.models.formats import chat_prompt, opened_by
-from deliberant.models.local.bars import without_bars
+from deliberant.models.formats import chat_prompt, find_opened_format
+from deliberant.models.local.bars import hide_bars
 from deliberant.models.local.hardware import multiplies_bf16
 from deliberant.prompts.types import Prompt
 from deliberant.training import proofs
 from deliberant.training.adapters import save_adapter, with_adapter
 from deliberant.training.rows import IGNORED
-from deliberant.training.shards import like, sharded, whole_state
+from deliberant.training.shards import place_like, sharded, whole_state
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import Row, json_line, write_rows
-from deliberant.util.processes import count, leads
+from deliberant.util.processes import count, is_leader
 
 if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
@@ -48,7 +48,7 @@ def quiet() -> Iterator[None]:
     try:
         for logger in levels:
             logger.setLevel(logging.ERROR)
-        with without_bars(), warnings.catch_warnings():
+        with hide_bars(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             warnings.filterwarnings("ignore", message="fan_in_fan_out is set")  # peft sets it right by itself
             yield
@@ -209,7 +209,7 @@ def packs(lengths: Sequence[int], epochs: int, packing: int, max_tokens: int, se
     return [tuple(sequence) for sequence in sequences]
 
 
-def filled(rows: list[Row], batch: int) -> list[Row]:
+def fill_last_step(rows: list[Row], batch: int) -> list[Row]:
     """`rows`, the last step's filled up to `batch` where several processes share it: by rows without a label.
 
     Accelerate would fill it with rows from the beginning, which would be trained on twice.
@@ -256,8 +256,8 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         if logs is None or "loss" not in logs:  # the summary after the last step
             return
-        proofs.finite(state.global_step, logs)
-        if not leads():
+        proofs.check_finite(state.global_step, logs)
+        if not is_leader():
             return
         append_rows(self.path, [{"step": state.global_step, **self.row(state.global_step, logs)}])
         self.advance(1)
@@ -337,7 +337,7 @@ class Blend(TrainerCallback):  # type: ignore[misc]
         with torch.no_grad():
             for name, trained in model.named_parameters():
                 if name in self.start:
-                    trained.lerp_(like(trained, self.start[name]), 1 - share)
+                    trained.lerp_(place_like(trained, self.start[name]), 1 - share)
 
 
 def trainable(sampler: Any, embeddings: bool, lora: "Lora | None", seed: int) -> tuple[Any, Any]:
@@ -365,7 +365,7 @@ def trainable(sampler: Any, embeddings: bool, lora: "Lora | None", seed: int) ->
 def opening_template(tokenizer: Any, sampler: Any) -> None:
     """Have the chat template open the reasoning where the sampler's prompts do, so that it does so for everyone."""
     tokenizer.init_kwargs["reasoning_format"] = sampler.format.name
-    if sampler.opened and opened_by(chat_prompt(tokenizer)) is None:
+    if sampler.opened and find_opened_format(chat_prompt(tokenizer)) is None:
         opening = json.dumps(sampler.format.opening)
         tokenizer.chat_template += "{%- if add_generation_prompt %}{{- " + opening + " }}{%- endif %}"
 
@@ -380,12 +380,12 @@ def train(trainer: Any, resume: Path | None, checkpoint: Path, start: "LocalSamp
     if lora and lora.merge and sharded():
         raise UserError("lora.merge: weights in parts cannot be merged with an adapter; set lora.merge to false")
     trainer.remove_callback(PrinterCallback)  # it prints every log row to stdout
-    proofs.connected(trainer)
+    proofs.check_connected(trainer)
     trainer.add_callback(proofs.Wrapped(trainer))
     with saving(checkpoint.parent):
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
         state = whole_state(trainer)
-        if not leads():
+        if not is_leader():
             return
         draft = checkpoint.with_name(checkpoint.name + ".draft")
         for stale in (draft, checkpoint):

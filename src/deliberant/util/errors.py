@@ -17,7 +17,7 @@ TRAIN = ("accelerate", "peft", "safetensors", "torch", "transformers", "trl")
 """The packages of the extra `train`."""
 
 
-def not_installed(error: ModuleNotFoundError) -> UserError:
+def explain_not_installed(error: ModuleNotFoundError) -> UserError:
     """One line for a package of the extra `train` that is not there; any other error is raised again."""
     if (error.name or "").partition(".")[0] not in TRAIN:
         raise error

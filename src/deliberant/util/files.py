@@ -69,7 +69,7 @@ def code_hash() -> str:
 
 
 @contextmanager
-def writing(path: Path, kept: str) -> Iterator[None]:
+def explain_write_errors(path: Path, kept: str) -> Iterator[None]:
     """Turn a failed write into one line that says what was `kept` and what to do.
 
     Raises UserError where nothing can be written at `path`, e.g. because it is a folder, RunError on a full disk.
@@ -98,19 +98,19 @@ def _target(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def no_pipe(path: Path) -> None:
+def refuse_pipe(path: Path) -> None:
     """UserError where a file to read is a pipe, which can be gone through only once, or is waited for."""
     if path.is_fifo():
         raise UserError(f"{path}: is a pipe; save it to a file first")
 
 
-def beside(path: Path, ending: str) -> Path:
+def name_beside(path: Path, ending: str) -> Path:
     """`<path's stem>.<ending>`, for what belongs to an output file. UserError where `path` is a folder."""
     _no_folder(path)
     return path.with_name(f"{path.stem}.{ending}")
 
 
-def apart(written: Iterable[Path | None], read: Iterable[Path | str | None]) -> None:
+def check_outputs(written: Iterable[Path | None], read: Iterable[Path | str | None]) -> None:
     """Look, before the work, at all that a verb writes or deletes, and at the files and folders it reads (None: skip).
 
     UserError where what is `written` is what is `read` or lies in it, where two of `written` are one file, or one is a
@@ -136,7 +136,7 @@ def write_atomically(path: Path, parts: bytes | Iterable[bytes]) -> None:
     """
     target = _target(path)
     temporary = target.with_name(f".{target.name}.tmp")
-    with writing(path, "nothing finished is lost"):
+    with explain_write_errors(path, "nothing finished is lost"):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from deliberant.util.errors import UserError
-from deliberant.util.files import Row, append_durably, fingerprint, json_line, write_atomically, writing
+from deliberant.util.files import Row, append_durably, explain_write_errors, fingerprint, json_line, write_atomically
 from deliberant.util.locks import lock, unlock
 from deliberant.util.progress import Progress
 
@@ -51,7 +51,7 @@ class Journal:
         """Close one more chunk: one write, one fsync. RunError when the disk is full; the chunks before are safe."""
         body = b"".join(json_line(row) for row in rows)
         marker = b"# chunk %d sha256 %s\n" % (len(self), hashlib.sha256(body).hexdigest().encode())
-        with writing(self.file, f"{len(self)} finished chunks are kept"):
+        with explain_write_errors(self.file, f"{len(self)} finished chunks are kept"):
             self.file.parent.mkdir(parents=True, exist_ok=True)
             append_durably(self.file, body + marker)
         self._bodies.append(body)
@@ -111,7 +111,7 @@ def in_chunks(
     other process can work on `path`: UserError.
     """
     file = _lock_file(path)
-    with writing(path, "nothing was lost"):
+    with explain_write_errors(path, "nothing was lost"):
         file.parent.mkdir(parents=True, exist_ok=True)
         lock(file, path)
     journal = Journal(path)
@@ -127,7 +127,7 @@ def in_chunks(
     return journal.rows[1:]
 
 
-def forget(path: Path) -> None:
+def delete_journal(path: Path) -> None:
     """Delete the journal of finished work and let others work there."""
     path.with_name(path.name + ".journal").unlink(missing_ok=True)
     unlock(_lock_file(path))

@@ -8,7 +8,7 @@ import ctypes
 import gc
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Hand freed memory back to the system, where the C library can (glibc alone)."""
     gc.collect()
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):

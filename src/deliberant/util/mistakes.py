@@ -6,7 +6,7 @@ from typing import Any, get_args
 from pydantic import AliasChoices, BaseModel, RootModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 REMEDIES = {
     "string_type": "write a text",
@@ -40,12 +40,12 @@ def first_mistake(error: ValidationError, model: type[BaseModel]) -> tuple[tuple
     name = ".".join(str(part) for part in where)
     match mistake["type"]:
         case "extra_forbidden":
-            return where, f"unknown key '{name}'; {nearest(str(where[-1]), _keys(model, where[:-1]))}"
+            return where, f"unknown key '{name}'; {suggest_name(str(where[-1]), _keys(model, where[:-1]))}"
         case "missing":
             return where, f"'{name}' is missing; add it"
         case "literal_error":
             known = mistake["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-            return where, f"{name}: unknown value {mistake['input']!r}; {nearest(str(mistake['input']), known)}"
+            return where, f"{name}: unknown value {mistake['input']!r}; {suggest_name(str(mistake['input']), known)}"
         case "value_error":
             return where, f"{name}: {mistake['ctx']['error']}" if name else str(mistake["ctx"]["error"])
         case "model_type" | "dict_type" | "model_attributes_type":

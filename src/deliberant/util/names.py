@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def suggest_name(name: str, known: Iterable[str]) -> str:
     """The remedy for an unknown name: the nearest known one, upper and lower case alike, or all where none is near."""
     folded = {valid.casefold(): valid for valid in known}
     near = get_close_matches(name.casefold(), folded, 1, cutoff=0.5)
     return f"did you mean '{folded[near[0]]}'?" if near else f"known are: {', '.join(folded.values()) or 'none'}"
 
 
-def repeated(names: Iterable[str]) -> str | None:
+def find_repeated(names: Iterable[str]) -> str | None:
     """The first name that comes again; None where each comes once."""
     seen = set[str]()
     for name in names:
@@ -21,7 +21,7 @@ def repeated(names: Iterable[str]) -> str | None:
     return None
 
 
-def whole(text: str) -> str:
+def refuse_half_characters(text: str) -> str:
     """The text. ValueError where it holds half a surrogate pair, which bytes that are no UTF-8 can come in as."""
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("holds half a surrogate pair, which is no character; repair that escape")

@@ -38,7 +38,7 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
-def leads() -> bool:
+def is_leader() -> bool:
     """Whether this is the process that owns the run folder."""
     return rank() == 0
 
@@ -115,20 +115,20 @@ def leader_first() -> Iterator[None]:
         return
     import torch.distributed as dist
 
-    if not leads():
+    if not is_leader():
         dist.barrier(group)
     yield
-    if leads():
+    if is_leader():
         dist.barrier(group)
     dist.barrier(group)
 
 
-def from_leader(value: Value) -> Value:
+def broadcast(value: Value) -> Value:
     """The leader's value, in every process."""
-    return gathered(value)[0]
+    return gather(value)[0]
 
 
-def gathered(value: Value) -> list[Value]:
+def gather(value: Value) -> list[Value]:
     """Every process's value, by rank, in every process."""
     if (group := join()) is None:
         return [value]
@@ -139,13 +139,13 @@ def gathered(value: Value) -> list[Value]:
     return values
 
 
-def lost(error: BaseException) -> bool:
+def is_lost_process(error: BaseException) -> bool:
     """Whether an error says that another process of this launch is gone."""
     words = f"{type(error).__name__} {error}"  # torch's own errors are called Dist…, gloo's are plain
     return count() > 1 and isinstance(error, RuntimeError) and any(each in words for each in ("Dist", "gloo", "NCCL"))
 
 
-def fails_first() -> bool:
+def is_first_failure() -> bool:
     """Whether this process is the first of its launch to fail, so that one line is said and not one by each.
 
     Before they are connected, each reports for itself.

@@ -7,7 +7,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def in_turns(items: Iterable[Item], kind: Callable[[Item], Hashable]) -> list[Item]:
+def take_turns(items: Iterable[Item], kind: Callable[[Item], Hashable]) -> list[Item]:
     """All items: the first of each kind, then the second of each; within a round in the order given."""
     turns: Counter[Hashable] = Counter()
     dealt = []

@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from deliberant.util.errors import UserError
-from deliberant.util.files import no_pipe
+from deliberant.util.files import refuse_pipe
 from deliberant.util.mistakes import first_mistake
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -34,7 +34,7 @@ class TextLoader(Loader):
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]  # the stub has no ClassVar
 
 
-def parsed(path: Path, text: str, loader: type[Loader] = Loader) -> tuple[Any, Places]:
+def parse(path: Path, text: str, loader: type[Loader] = Loader) -> tuple[Any, Places]:
     """What the text of a file says, None where it says nothing. UserError with file and line for whatever is wrong."""
     places: Places = {(): f"{path}:1"}
     try:
@@ -60,17 +60,17 @@ def _line_of(error: yaml.MarkedYAMLError) -> int:
     return mark.line + 1 if mark else 1
 
 
-def place(places: Places, where: Where) -> str:
+def locate(places: Places, where: Where) -> str:
     """File and line of a key or item; of what holds it, where it is missing."""
     while where not in places:
         where = where[:-1]
     return places[where]
 
 
-def mistaken(error: ValidationError, model: type[BaseModel], places: Places) -> UserError:
+def explain_mistake(error: ValidationError, model: type[BaseModel], places: Places) -> UserError:
     """The first mistake in what was read, with its file and line."""
     where, what = first_mistake(error, model)
-    return UserError(f"{place(places, where)}: {what}")
+    return UserError(f"{locate(places, where)}: {what}")
 
 
 def read_model(
@@ -80,16 +80,16 @@ def read_model(
 
     UserError with file and line for the first mistake, and where the file cannot be read.
     """
-    data, places = parsed(path, read_text(path) if text is None else text, loader)
+    data, places = parse(path, read_text(path) if text is None else text, loader)
     try:
         return model.model_validate(data), places
     except ValidationError as error:
-        raise mistaken(error, model, places) from error
+        raise explain_mistake(error, model, places) from error
 
 
 def read_text(path: Path) -> str:
     """The text of a file that a user names. UserError where it cannot be read, is no UTF-8, or is a pipe."""
-    no_pipe(path)
+    refuse_pipe(path)
     try:
         return path.read_bytes().decode()
     except OSError as error:

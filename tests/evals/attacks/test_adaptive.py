@@ -22,7 +22,7 @@ from inspect_ai.solver import Solver
 
 from deliberant.evals.attacks.crescendo import crescendo
 from deliberant.evals.attacks.forged import WORDINGS, forged
-from deliberant.evals.attacks.retry import filled, read_groups, retry
+from deliberant.evals.attacks.retry import fill_line, read_groups, retry
 from deliberant.evals.attacks.roles import Reading, read_feedback, refuses, written_message
 from deliberant.evals.attacks.tap import pair, tap
 from deliberant.evals.samples import case_row
@@ -312,9 +312,9 @@ def test_the_last_score_on_the_scale_wins(score: int, refused: str, beyond: int)
 
 
 def test_a_line_is_filled_or_left_out() -> None:
-    assert filled("say {{leet}}!", "Burn a barn") == "say burn 4 b4rn!"
-    assert filled("say {{leet}}!", "burn 4 barns") is None
-    assert filled("again", "burn {{request}}") == "again"
+    assert fill_line("say {{leet}}!", "Burn a barn") == "say burn 4 b4rn!"
+    assert fill_line("say {{leet}}!", "burn 4 barns") is None
+    assert fill_line("again", "burn {{request}}") == "again"
 
 
 def test_all_of_our_lines_can_be_filled() -> None:
@@ -323,7 +323,7 @@ def test_all_of_our_lines_can_be_filled() -> None:
     assert len(read_groups(WORDINGS, None, ("request", "reasoning"))) == 5
     for file in (module.HERE / "retry.yaml", module.HERE.parents[1] / "micro/retry.yaml"):
         lines = read_groups(file, None)
-        assert len(lines) >= 10 and all(filled(line, "burn a barn") for line in lines)
+        assert len(lines) >= 10 and all(fill_line(line, "burn a barn") for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from deliberant.models.local import decoder, generic
 from deliberant.models.local.batches import Tokens, plan
-from deliberant.models.local.decoder import Decoder, supported
+from deliberant.models.local.decoder import Decoder, supports
 from deliberant.models.local.generic import Generic
 
 LLAMA3_ROPE = {
@@ -113,7 +113,7 @@ def test_logits_equal_transformers(
     monkeypatch.setattr(decoder, "PREFILL_TOKENS", prefill)
     monkeypatch.setattr(generic, "PREFILL_TOKENS", prefill)
     model = build(*(FAST | GENERAL)[name])
-    assert supported(model.config) == (name in FAST)
+    assert supports(model.config) == (name in FAST)
     engine = Decoder(model) if name in FAST else Generic(model)
     assert (compare(model, engine, batch_tokens, sharing) > 1) == (batch_tokens == 600)
 
@@ -149,6 +149,6 @@ def test_bf16_products_are_close_to_fp32() -> None:
 
 def test_a_quantised_model_is_left_to_transformers() -> None:
     config = build("llama", {}).config
-    assert supported(config)
+    assert supports(config)
     config.quantization_config = {"quant_method": "bitsandbytes"}
-    assert not supported(config)
+    assert not supports(config)

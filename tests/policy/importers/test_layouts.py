@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deliberant.policy import print_policy
-from deliberant.policy.importers import Imported, Wishes, import_policy, outlines, save_policy, wishes_of
+from deliberant.policy.importers import Imported, Wishes, check_wishes, import_policy, outline_sources, save_policy
 from deliberant.policy.outline import read_outline
 from deliberant.util.errors import UserError
 from tests.policy.folders import loaded, write
@@ -105,7 +105,7 @@ It keeps some.
 
 def imported(folder: Path, text: str, style: str | None = None, **labels: str) -> Imported:
     write(folder, {"policy.md": text})
-    found = import_policy(folder / "policy.md", wishes_of(labels, None, style))  # type: ignore[arg-type]
+    found = import_policy(folder / "policy.md", check_wishes(labels, None, style))  # type: ignore[arg-type]
     assert loaded(print_policy(found.policy)) == found.policy
     lines = next(count for count in found.counts if count.what.startswith("lines"))
     assert lines.found == sum(bool(line.strip()) for line in text.splitlines())
@@ -261,6 +261,6 @@ def test_an_outline_has_lines_and_kinds(tmp_path: Path) -> None:
 
 def test_every_part_of_an_outline_has_a_role_or_stands_below_one(tmp_path: Path) -> None:
     write(tmp_path, {"a.md": LABELS})
-    [outline], name = outlines(tmp_path / "a.md", Wishes())
+    [outline], name = outline_sources(tmp_path / "a.md", Wishes())
     assert name == "labelled"
     assert all(part.role or any(above.role for above in part.parents()) for part in outline.root.walk())

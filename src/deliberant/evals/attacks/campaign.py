@@ -26,7 +26,7 @@ from deliberant.prompts.types import Case, Message
 from deliberant.run.sources import style_reader
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import fingerprint
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 ADAPTIVE: dict[str, Callable[..., Solver]] = {
     "pair": pair,
@@ -66,7 +66,7 @@ def attack_model(
     others are kept in `logs`, and the same call goes on.
     """
     if attack not in ADAPTIVE:
-        raise UserError(f"there is no attack '{attack}' that adapts; {nearest(attack, ADAPTIVE)}")
+        raise UserError(f"there is no attack '{attack}' that adapts; {suggest_name(attack, ADAPTIVE)}")
     asking = generate_config(sampling or Sampling())
     asking.max_retries = retries
     task = Task(

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import yaml
 
-from deliberant.prompts.encodings import ENCODINGS, plain
+from deliberant.prompts.encodings import ENCODINGS, strip_accents
 
 _DATA: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 COMMON = frozenset(_DATA["common"].split())
@@ -45,7 +45,7 @@ def _letters(name: str) -> Code:
         except ValueError:
             return match[0]
 
-    return Code(lambda text: re.sub(r"\S+", word, plain(text)), lambda text: decode(text.lower()))
+    return Code(lambda text: re.sub(r"\S+", word, strip_accents(text)), lambda text: decode(text.lower()))
 
 
 def _alphabet(name: str) -> dict[str, str]:
@@ -58,7 +58,7 @@ def _signs(name: str) -> Code:
     back = {coded: letter for letter, coded in table.items()}
 
     def encode(text: str) -> str:
-        return " / ".join(" ".join(table.get(each, each) for each in word) for word in plain(text).split())
+        return " / ".join(" ".join(table.get(each, each) for each in word) for word in strip_accents(text).split())
 
     def decode(text: str) -> str:
         words = (word.split() for word in text.lower().split("/"))
@@ -85,7 +85,7 @@ def _mark_letters(text: str) -> str:
 
 
 def _pig_latin(text: str) -> str:
-    return re.sub(r"\b([b-df-hj-np-tv-z]*)([a-z]+)", lambda word: f"{word[2]}{word[1] or 'w'}ay", plain(text))
+    return re.sub(r"\b([b-df-hj-np-tv-z]*)([a-z]+)", lambda word: f"{word[2]}{word[1] or 'w'}ay", strip_accents(text))
 
 
 def _bytes(text: str) -> bytes:
@@ -117,7 +117,7 @@ CODES: dict[str, Code] = {
     ),
     "morse": _signs("morse"),
     "nato": _signs("nato"),
-    "braille": _swap_letters("braille", plain),
+    "braille": _swap_letters("braille", strip_accents),
     "zero-width": Code(lambda text: ZERO_WIDTH.join(text), lambda text: text.replace(ZERO_WIDTH, "")),
     "lookalikes": _swap_letters("lookalikes"),
     "tags": _shift(TAGS),

@@ -15,7 +15,7 @@ import yaml
 from deliberant.evals.attacks.codes import CODES
 from deliberant.evals.attacks.static import WORLD, Attack
 from deliberant.models.types import Request, Sampler, Sampling
-from deliberant.prompts.encodings import plain
+from deliberant.prompts.encodings import strip_accents
 from deliberant.prompts.types import Message
 from deliberant.templates.loader import fill
 
@@ -66,5 +66,5 @@ def codes_of(attacks: Iterable[Attack]) -> Collection[str]:
 
 
 def _words(text: str) -> str:
-    words = " ".join(re.findall(r"[^\W_]+", plain(text)))
+    words = " ".join(re.findall(r"[^\W_]+", strip_accents(text)))
     return f" {words} "

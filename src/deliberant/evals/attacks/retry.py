@@ -16,11 +16,11 @@ from pydantic import RootModel
 
 from deliberant.evals.attacks.attempts import SUCCESS, Attempts, attack_solver
 from deliberant.evals.provider import in_one_line
-from deliberant.prompts.encodings import ENCODINGS, plain
+from deliberant.prompts.encodings import ENCODINGS, strip_accents
 from deliberant.run.recipe import BUILT_IN
 from deliberant.templates.loader import fill_from, placeholders
 from deliberant.util.errors import UserError
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 from deliberant.util.yaml import read_model
 
 HERE = Path(__file__).parent
@@ -53,11 +53,13 @@ def read_groups(path: Path, only: str | list[str] | None, known: Sequence[str] =
     wanted = only.split(",") if isinstance(only, str) else only or list(groups)
     for name in wanted:
         if name not in groups:
-            raise UserError(f"{path}: there is no group '{name}'; {nearest(name, groups)}")
+            raise UserError(f"{path}: there is no group '{name}'; {suggest_name(name, groups)}")
     for name, lines in groups.items():
         for index, line in enumerate(lines):
             for strange in sorted(placeholders(line) - {*known}):
-                raise UserError(f"{places[name, index]}: unknown placeholder '{strange}'; {nearest(strange, known)}")
+                raise UserError(
+                    f"{places[name, index]}: unknown placeholder '{strange}'; {suggest_name(strange, known)}"
+                )
     return [line for name, lines in groups.items() if name in wanted for line in lines]
 
 
@@ -65,18 +67,18 @@ async def ask_again(attempts: Attempts, lines: list[str]) -> None:
     """The request, then line by line in one conversation; a line that cannot be filled (digits in leet) is left out."""
     said: tuple[ChatMessage, ...] = ()
     for line in ["{{request}}", *lines]:
-        text = filled(line, attempts.sent)
+        text = fill_line(line, attempts.sent)
         if text is None or attempts.over:
             continue
         attempt = await attempts.ask((*said, ChatMessageUser(content=text)))
         said = attempt.turns if attempt.said.answer.strip() else said
 
 
-def filled(line: str, request: str) -> str | None:
+def fill_line(line: str, request: str) -> str | None:
     """The line with the request in it, as it stands or encoded; None where the encoding would not come back."""
     try:
         values = {"request": request} | {
-            name: ENCODINGS[name][0](plain(request)) for name in placeholders(line) & ENCODINGS.keys()
+            name: ENCODINGS[name][0](strip_accents(request)) for name in placeholders(line) & ENCODINGS.keys()
         }
     except ValueError:
         return None

@@ -17,7 +17,7 @@ from deliberant.evals.attacks.codes import CODES, read_in
 from deliberant.prompts.types import Case, Message, Prompt
 from deliberant.templates.loader import fill_from
 from deliberant.util.errors import UserError
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 STATIC = Path(__file__).parent / "static"
 WORLD = Path(__file__).parents[2] / "micro" / "attacks.yaml"
@@ -79,7 +79,7 @@ def attacks_named(names: Iterable[str]) -> list[Attack]:
     chosen: dict[str, Attack] = {}
     for name in names:
         if name not in known and name not in groups:
-            raise UserError(f"there is no attack '{name}'; {nearest(name, [*known, *groups])}")
+            raise UserError(f"there is no attack '{name}'; {suggest_name(name, [*known, *groups])}")
         chosen |= {each.name: each for each in known.values() if name in (each.name, each.group)}
     return list(chosen.values())
 
@@ -107,19 +107,19 @@ def attacked_case(case: Case, attack: Attack) -> Case:
     return replace(case, prompt=attacked_prompt(case.prompt, attack), plain=request, attack=attack.name)
 
 
-def attacked(cases: Iterable[Case], names: Iterable[str]) -> list[Case]:
+def attack_cases(cases: Iterable[Case], names: Iterable[str]) -> list[Case]:
     """Every case under each of these attacks (names or groups). UserError: there is no such attack."""
     chosen = attacks_named(names)
     return [attacked_case(case, attack) for case in cases for attack in chosen]
 
 
-def decoded(attack: Attack, answer: str) -> str:
+def decode_answer(attack: Attack, answer: str) -> str:
     """An answer as it is graded: decoded, where the attack asked for it in a code and it is in that code."""
     return read_in(attack.answer, answer) if attack.answer else answer
 
 
-def as_graded(case: Case, answer: str) -> str | None:
+def graded_text(case: Case, answer: str) -> str | None:
     """The answer to an attacked case as it is graded; None where that is the answer as it came."""
     attack = _known().get(case.attack) if case.attack else None
-    read = decoded(attack, answer) if attack else answer
+    read = decode_answer(attack, answer) if attack else answer
     return None if read == answer else read

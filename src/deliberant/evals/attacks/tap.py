@@ -52,7 +52,9 @@ async def grow(attempts: Attempts, width: int, depth: int, branching: int, prune
         grown: list[tuple[Attempt, ...]] = []
         for leaf in leaves:
             for _ in range(branching):
-                message = await attempts.attacker.write("pair.txt", {"request": attempts.request, "tried": tried(leaf)})
+                message = await attempts.attacker.write(
+                    "pair.txt", {"request": attempts.request, "tried": describe_attempts(leaf)}
+                )
                 if message is None or (prune and not await attempts.feedback.on_topic(attempts.request, message)):
                     continue
                 grown.append((*leaf, await attempts.ask(message)))
@@ -61,7 +63,7 @@ async def grow(attempts: Attempts, width: int, depth: int, branching: int, prune
         leaves = sorted(grown, key=lambda leaf: leaf[-1].reading.score or 0, reverse=True)[:width]
 
 
-def tried(leaf: tuple[Attempt, ...]) -> str:
+def describe_attempts(leaf: tuple[Attempt, ...]) -> str:
     """A leaf's last attempts as the attacker reads them."""
     shown = [
         f"message:\n{each.asked[-1].text}\nanswer:\n{each.said.answer.strip() or '(none)'}\n"

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def without_bars() -> Iterator[None]:
+def hide_bars() -> Iterator[None]:
     """No bars while weights are loaded, trained or saved."""
     from transformers.utils import logging
 

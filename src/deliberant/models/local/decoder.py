@@ -40,7 +40,7 @@ class Layer:
     qk_norm: Tensor | None
 
 
-def supported(config: Any) -> bool:
+def supports(config: Any) -> bool:
     """Whether this decoder computes such a model exactly: plain Llama, Qwen2 or Qwen3, of any size."""
     return (
         config.model_type in ("llama", "qwen2", "qwen3")

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from deliberant.models.checkpoint import model_folder, model_hash
-from deliberant.models.formats import Format, Parts, chat_prompt, format_of, formats, opened_by, split
+from deliberant.models.formats import Format, Parts, chat_prompt, find_format, find_opened_format, formats, split
 from deliberant.models.local.adapters import base_of, is_adapter
-from deliberant.models.local.bars import without_bars
+from deliberant.models.local.bars import hide_bars
 from deliberant.models.local.batches import Group, Tokens, plan
-from deliberant.models.local.decoder import Decoder, supported
+from deliberant.models.local.decoder import Decoder, supports
 from deliberant.models.local.draw import draw, uniforms
 from deliberant.models.local.generic import Generic
 from deliberant.models.local.hardware import cache_positions, device, multiplies_bf16
@@ -61,8 +61,8 @@ class LocalSampler:
         self.identity = identity
         self.role: Role = "base"
         self.reasoning: Reasoning = "native"
-        self.format: Format = format_of(tokenizer) or formats()["think"]
-        self._template_opens = opened_by(chat_prompt(tokenizer)) is not None
+        self.format: Format = find_format(tokenizer) or formats()["think"]
+        self._template_opens = find_opened_format(chat_prompt(tokenizer)) is not None
         large = model.num_parameters() >= LARGE
         self.dtype = dtype or (torch.bfloat16 if large and multiplies_bf16() else torch.float32)
         ends = model.generation_config.eos_token_id
@@ -112,7 +112,7 @@ class LocalSampler:
         """Take up the live model's present weights; call after every change to them."""
         model = self.model
         self.__dict__.pop("_engine", None)  # a second copy of the weights may not fit beside it
-        fast = model.device.type == "cpu" and supported(model.config)
+        fast = model.device.type == "cpu" and supports(model.config)
         self._engine: Decoder | Generic = Decoder(model, self.dtype) if fast else Generic(model)
 
     def as_role(self, role: Role, reasoning: Reasoning = "native") -> "LocalSampler":
@@ -304,10 +304,10 @@ def _live(folder: Path, trust_remote_code: bool = False) -> Any:
     from transformers import AutoModelForCausalLM
 
     base = base_of(folder) if is_adapter(folder) else folder
-    with without_bars():
+    with hide_bars():
         loaded = AutoModelForCausalLM.from_pretrained(base, dtype="auto", trust_remote_code=trust_remote_code)
     native = loaded.dtype == torch.bfloat16 and multiplies_bf16()
-    if device().type == "cpu" and not native and not supported(loaded.config):  # the decoder converts for itself
+    if device().type == "cpu" and not native and not supports(loaded.config):  # the decoder converts for itself
         loaded = loaded.float()
     if base != folder:
         from peft import PeftModel

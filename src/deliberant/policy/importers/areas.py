@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deliberant.policy.importers.types import prefixes
-from deliberant.policy.markdown import clip, mistake
+from deliberant.policy.importers.types import choose_prefixes
+from deliberant.policy.markdown import clip, error_at
 from deliberant.policy.types import CLAUSE_ID, Category, Clause
 from deliberant.prompts.types import Style
 
@@ -55,10 +55,10 @@ class Area:
     def category(self) -> Category:
         """The category that it has become."""
         clauses = tuple(self.clauses)
-        return Category(self.id, self.title, self.summary, joined(self.loose), clauses, compressed=self.compressed)
+        return Category(self.id, self.title, self.summary, join_blocks(self.loose), clauses, compressed=self.compressed)
 
 
-def clause_id(code: str) -> str:
+def make_clause_id(code: str) -> str:
     """The id that a source's code makes, `SP2.a` SP201; "" where it makes none."""
     stem, dot, letter = code.partition(".")
     id = f"{stem}{ord(letter[0].lower()) - ord('a') + 1:02}" if dot else code
@@ -74,18 +74,18 @@ def number_clauses(areas: Sequence[Area], file: Path) -> Iterator[str]:
     taken |= {area.code for area in areas if not area.clauses[0].id}
     bare = [area for area in areas if not all(clause.id for clause in area.clauses)]
     letters = {area.id: area.code for area in bare if re.fullmatch("[A-Z]{1,4}", area.code)}
-    letters |= prefixes((area.id for area in bare if area.id not in letters), letters.values())
+    letters |= choose_prefixes((area.id for area in bare if area.id not in letters), letters.values())
     for area in bare:
         free = [id for number in range(1, 1000) if (id := f"{letters[area.id]}{number}") not in taken]
         lines = [clause.line for clause in area.clauses if not clause.id]
         if len(lines) > len(free):
             what = f"category {area.id} has {len(lines)} clauses without a code, and ids for {len(free)} of them"
-            raise mistake(file, lines[len(free)], what, "split it with --category-level or --label")
+            raise error_at(file, lines[len(free)], what, "split it with --category-level or --label")
         yield f"category {area.id}: {len(lines)} clauses have no code that can be an id; numbered from {free[0]}"
         names = iter(free)
         area.clauses = [clause if clause.id else replace(clause, id=next(names)) for clause in area.clauses]
 
 
-def joined(blocks: Sequence[str]) -> str:
+def join_blocks(blocks: Sequence[str]) -> str:
     """Blocks with a blank line between them; blanks at the ends of lines are nothing that a file keeps."""
     return re.sub(r"[ \t]+$", "", "\n\n".join(filter(None, blocks)), flags=re.MULTILINE).strip("\n")

@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from typing import Literal
 
-from deliberant.policy.importers.areas import Area, clause_id, joined, number_clauses
-from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, in_order
+from deliberant.policy.importers.areas import Area, join_blocks, make_clause_id, number_clauses
+from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, number_files
 from deliberant.policy.loader import RESERVED
-from deliberant.policy.markdown import clip, masked, mistake, on_one_line
+from deliberant.policy.markdown import blank_out_code, clip, error_at, join_lines
 from deliberant.policy.outline import Outline, Part
 from deliberant.policy.parts import LABEL
 from deliberant.policy.types import Clause, Policy
-from deliberant.policy.words import meaning, section_lead, words
+from deliberant.policy.words import read_section_lead, read_title, words
 from deliberant.prompts.types import Style
 
 TAKEN = re.compile(rf"(?P<heading>^ {{0,3}}#{{1,3}}(?=[ \t]|$))|{LABEL.pattern}", re.MULTILINE)
@@ -90,7 +90,7 @@ class Builder:
         """Lines as they stand, save that headings are deep enough to be text, and no list of a clause begins."""
         self.mark(first, last)
         text = self.outline.text(first, last)
-        for match in reversed(list(TAKEN.finditer(masked(text)))):
+        for match in reversed(list(TAKEN.finditer(blank_out_code(text)))):
             start = match.end("heading") if match["heading"] else match.start()
             text = text[: match.start()] + ("####" if match["heading"] else " ") + text[start:]
         return re.sub(r"\A(?:\s*---\n)+|(?:\n\s*---)+\s*\Z", "", text).strip("\n")
@@ -188,7 +188,7 @@ class Builder:
     def category(self, part: Part) -> None:
         tag, title = TAG.search(part.title), TAG.sub("", part.title)
         lead = LEADING.match(title)
-        plain = title if tag else (meaning(lead["title"] if lead else title).rest or title)
+        plain = title if tag else (read_title(lead["title"] if lead else title).rest or title)
         code = "" if tag else part.means.code
         area = self.area(_plain(plain).rstrip("."), tag[2] if tag else code or _slug(plain), code)
         self.mark(part.line, part.last)
@@ -223,13 +223,13 @@ class Builder:
         file, style = self.outline.file, part.style_above or self.style
         if style is None:
             what = f"rule {clip(part.title)} stands below no label"
-            raise mistake(file, part.line, what, "give its style with --style")
+            raise error_at(file, part.line, what, "give its style with --style")
         below = list(_topmost(part, (*LISTS, "category", *CLAUSES)))
         lists = [each for each in below if each.role in LISTS]
         title, code, text, quoted = self.head(part)
         if not title:
             name = code or part.mark
-            raise mistake(file, part.line, f"rule {name} has no condition", f"write `{name} <when it applies>`")
+            raise error_at(file, part.line, f"rule {name} has no condition", f"write `{name} <when it applies>`")
         runs = list(_between(below, part.last + 1, part.end))
         blocks = [self.verbatim(first, last) for first, last in runs]
         if part.kind == "item":
@@ -244,10 +244,10 @@ class Builder:
         self.mark(part.line, part.last)
         last = max([part.last, *(last for _, last in runs), *(each.end for each in lists)])
         place = f"{file.name}:{part.line}" + (f"-{last}" if last > part.line else "")
-        id, source = clause_id(code), f"{place} {code}".strip()
+        id, source = make_clause_id(code), f"{place} {code}".strip()
         if id in self.taken:
             what = f"code {code} is already taken at {self.taken[id]}"
-            raise mistake(file, part.line, what, "give one of the two another code")
+            raise error_at(file, part.line, what, "give one of the two another code")
         self.taken |= {id: source} if id else {}
         examples, exclusions, reason = tuple(items["examples"]), tuple(items["exclusions"]), "\n\n".join(items["why"])
         clause = Clause(id, title, style, body, examples, exclusions, area.id, reason, source, line=part.line)
@@ -259,14 +259,14 @@ class Builder:
     def head(self, part: Part) -> tuple[str, str, str, list[str]]:
         """Title, code, the rest of its first line, and the examples in it."""
         if tag := TAG.search(part.title):
-            return on_one_line(TAG.sub("", part.title)), "", f"`{tag[1]}`", []
+            return join_lines(TAG.sub("", part.title)), "", f"`{tag[1]}`", []
         means = part.means
         coded = any(each.isdigit() for each in means.code) and not means.graded
         title, code, text = (means.rest, means.code, "") if coded else (part.title, "", "")
         if part.kind in ("item", "bold") and (match := LEADING.match(part.title)):
             bold, rest = match["title"].strip(), match["rest"].strip()
             if rest and (match["end"] or match["gap"].strip()) and (part.kind == "bold" or not coded):
-                title, text = meaning(bold).rest if coded else bold, rest
+                title, text = read_title(bold).rest if coded else bold, rest
             elif not coded:
                 title = f"{bold} {rest}"
         examples = []
@@ -274,15 +274,15 @@ class Builder:
             title, examples = quoted[1], [each[1:-1] for each in re.findall(QUOTE, quoted[2])]
         elif part.kind == "bold":
             title = title.rstrip(".")
-        return on_one_line(_plain(title)), code, text, examples
+        return join_lines(_plain(title)), code, text, examples
 
     def items(self, part: Part) -> list[str]:
         """The items of a list of examples, exclusions or reasons; a conversation in code is one with its title."""
         self.mark(part.line, part.end)
-        lead = section_lead(part.title)
+        lead = read_section_lead(part.title)
         rest = lead.rest if lead else ""
         if any(each.kind == "code" for each in part.inner):
-            return [lead_text(self.outline, part)]
+            return [text_below_lead(self.outline, part)]
         items = [each for each in part.inner if each.kind == "item"]
         if part.role == "why" or not items or (part.kind == "item" and rest):
             below = textwrap.dedent(self.outline.text(part.last + 1, part.end)).strip("\n")
@@ -296,13 +296,15 @@ class Builder:
             (self.intro if self.layout == "model-spec" else self.rules).append("\n\n".join(filter(None, blocks)))
             del self.areas[area.id]
         if not self.areas:
-            raise mistake(self.outline.file, 1, "no rule in it", "`deliberant policy outline` shows what was found")
+            raise error_at(self.outline.file, 1, "no rule in it", "`deliberant policy outline` shows what was found")
         areas = list(self.areas.values())
         self.remarks += number_clauses(areas, self.outline.file)
         for area in areas:
             self.remarks += area.settle()
         categories = tuple(area.category() for area in areas)
-        policy = Policy(self.name, "1", joined(self.intro), GUIDELINES, in_order(categories), joined(self.rules))
+        policy = Policy(
+            self.name, "1", join_blocks(self.intro), GUIDELINES, number_files(categories), join_blocks(self.rules)
+        )
         total = len(policy.clauses)
         if self.style and self.layout != "labelled":
             self.remarks.insert(0, f"{self.style} is the style of all {total} clauses (--style): the source has none")
@@ -329,7 +331,7 @@ def _topmost(part: Part, roles: Collection[str]) -> Iterator[Part]:
             yield from _topmost(each, roles)
 
 
-def lead_text(outline: Outline, part: Part) -> str:
+def text_below_lead(outline: Outline, part: Part) -> str:
     """What stands below a lead such as `**Example**: a title`, the title with it."""
     return re.sub(r"^.*?:(?:\*\*)?[ \t]*", "", outline.text(part.line, part.end), count=1).strip()
 

@@ -20,9 +20,9 @@ from itertools import groupby
 from pathlib import Path
 
 from deliberant.policy.importers.sources import DOCUMENTS
-from deliberant.policy.importers.types import Count, Imported, in_order
+from deliberant.policy.importers.types import Count, Imported, number_files
 from deliberant.policy.loader import load_policy
-from deliberant.policy.markdown import Block, bare, mistake, on_one_line, read_document
+from deliberant.policy.markdown import Block, error_at, join_lines, read_document, strip_closing_hashes
 from deliberant.policy.printer import clause_parts, front_matter, guideline_section, write_files
 from deliberant.policy.types import Policy
 from deliberant.util.errors import UserError
@@ -58,7 +58,7 @@ def is_exported(file: Path) -> bool:
     """Whether a file is one that `export_policy` wrote."""
     if file.suffix.lower() in DOCUMENTS:
         return False
-    titles = [bare(match[1]) for match in TOP.finditer(read_document(file)[1].mask)]
+    titles = [strip_closing_hashes(match[1]) for match in TOP.finditer(read_document(file)[1].mask)]
     return "STYLES" in titles and any(title.startswith("CATEGORY ") for title in titles)
 
 
@@ -67,11 +67,13 @@ def read_exported(file: Path) -> Imported:
     before, ((first, head), *others) = read_document(file)[1].split(TOP)
     version = VERSION.match(head.text)
     if str(before) or not version:
-        raise mistake(file, 1, "no title, or no line `Version: ...` below it", "write them there")
+        raise error_at(file, 1, "no title, or no line `Version: ...` below it", "write them there")
     intro = re.sub(r"^( {0,3})\\(\\*#(?:[ \t]|$))", r"\1\2", head.text[version.end() :].strip("\n"), flags=re.MULTILINE)
-    files = {"policy.md": f"{front_matter(name=bare(first[1]), version=on_one_line(version[1]))}\n{intro}\n"}
+    files = {
+        "policy.md": f"{front_matter(name=strip_closing_hashes(first[1]), version=join_lines(version[1]))}\n{intro}\n"
+    }
     for match, body in others:
-        title = bare(match[1])
+        title = strip_closing_hashes(match[1])
         if named := re.fullmatch(r"CATEGORY (\w[\w-]*):\s*(\S.*)", title):
             files[f"categories/{len(files):04}.md"] = _category(named[1], named[2], body)
         elif title in ("RULES", "STYLES"):
@@ -84,8 +86,8 @@ def read_exported(file: Path) -> Imported:
             policy = load_policy(folder)
         except UserError as error:
             what = re.sub(r"^.*?:\d+: ", "", str(error).replace(f"{folder}/", ""))
-            raise mistake(file, 1, f"is no whole exported policy ({what})", "export it again") from None
-    policy = replace(policy, categories=in_order(tuple(replace(each, path="") for each in policy.categories)))
+            raise error_at(file, 1, f"is no whole exported policy ({what})", "export it again") from None
+    policy = replace(policy, categories=number_files(tuple(replace(each, path="") for each in policy.categories)))
     counts = {"categories": len(policy.categories), "clauses": len(policy.clauses)}
     return Imported(policy, tuple(Count(what, number, number) for what, number in counts.items()))
 
@@ -96,12 +98,12 @@ def _category(id: str, title: str, block: Block) -> str:
     above, sections = block.split(SECOND)
     texts, clauses = [f"---\nid: {id}\n---\n# {title}{above.text}"], ["## Clauses"]
     for match, body in sections:
-        if style := styles.get(bare(match[1])):
+        if style := styles.get(strip_closing_hashes(match[1])):
             before, rules = body.split(THIRD)
             clauses.append(before.text)
             for rule, inner in rules:
-                code, _, words = bare(rule[1]).partition(":")
+                code, _, words = strip_closing_hashes(rule[1]).partition(":")
                 clauses.append(f"### {words.strip()} [{code}] {style}{inner.text}")
         else:
-            texts.append(f"## {bare(match[1]).capitalize()}{body.text}")
+            texts.append(f"## {strip_closing_hashes(match[1]).capitalize()}{body.text}")
     return "\n".join([*texts, *clauses])

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from deliberant.policy.importers.building import TAG, Builder, lead_text
-from deliberant.policy.markdown import clip, mistake
+from deliberant.policy.importers.building import TAG, Builder, text_below_lead
+from deliberant.policy.markdown import clip, error_at
 from deliberant.policy.outline import Outline, read_outline
 
 HEADER = re.compile(r"Examples for \[\^([\w-]+)\] in (.*):\s*")
@@ -17,11 +17,11 @@ def read_examples(path: Path, warnings: list[str]) -> tuple[str, list[str]]:
     parts = (outline := read_outline(path)).root.inner
     header = HEADER.match(outline.text(1, parts[0].last)) if parts else None
     if not header or header[1] != path.stem:
-        raise mistake(path, 1, f"no line `Examples for [^{path.stem}] in <section>:`", "start the file with it")
+        raise error_at(path, 1, f"no line `Examples for [^{path.stem}] in <section>:`", "start the file with it")
     shown = []
     for part in parts[1:]:
         if part.kind == "lead" and any(each.kind == "code" for each in part.inner):
-            shown.append(lead_text(outline, part))
+            shown.append(text_below_lead(outline, part))
         elif part.kind != "rule":
             what = "text outside the conversations is skipped; move it into one, or into the section"
             warnings.append(f"{path}:{part.line}: {what}")

@@ -16,10 +16,10 @@ from typing import Any
 import yaml
 
 from deliberant.policy.outline import Outline, Part
-from deliberant.policy.words import styles_in
+from deliberant.policy.words import find_styles
 from deliberant.prompts.types import STYLES, Style
 from deliberant.util.errors import UserError
-from deliberant.util.names import nearest
+from deliberant.util.names import suggest_name
 
 FOLDER = Path(__file__).parents[1] / "layouts"
 NAMES = ("model-spec", "labelled", "taxonomy", "numbered", "prose")
@@ -40,19 +40,19 @@ class Wishes:
 
     def meaning_of(self, part: Part) -> str | None:
         """What the user says of a part."""
-        return self.labels.get(folded(part.title)) or self.labels.get(folded(part.means.rest))
+        return self.labels.get(fold_title(part.title)) or self.labels.get(fold_title(part.means.rest))
 
 
 @cache
 def layout(name: str) -> dict[str, Any]:
     """A layout by its name. UserError naming the nearest one."""
     if name not in NAMES:
-        raise UserError(f"--layout: unknown value '{name}'; {nearest(name, NAMES)}")
+        raise UserError(f"--layout: unknown value '{name}'; {suggest_name(name, NAMES)}")
     data: dict[str, Any] = yaml.safe_load((FOLDER / f"{name}.yaml").read_text("utf-8"))
     return data
 
 
-def folded(title: str) -> str:
+def fold_title(title: str) -> str:
     """A title as users write it again: case, marks and closing colons do not count."""
     return re.sub(r"[*_`]", "", title).strip().rstrip(":").strip().casefold()
 
@@ -107,7 +107,7 @@ def is_label(part: Part) -> bool:
     if part.kind not in MARKED:
         return False
     if part.means.graded and (outputs := _outputs(part)):
-        return len(styles_in(outputs)) == 1
+        return len(find_styles(outputs)) == 1
     return bool(part.means.styles) and not part.title.rstrip().endswith(".")
 
 
@@ -118,7 +118,7 @@ def _outputs(part: Part) -> str:
 
 
 def _style(part: Part, file: Path) -> Style:
-    outputs = styles_in(_outputs(part)) if part.means.graded else frozenset()
+    outputs = find_styles(_outputs(part)) if part.means.graded else frozenset()
     styles = outputs or part.means.styles
     if part.means.weak and not outputs and (above := part.style_above):
         other: Style = "comply" if above == "refuse" else "refuse"
@@ -139,7 +139,7 @@ def _above(part: Part) -> str:
 TESTS: dict[str, Callable[[list[Any], Part, Wishes], bool]] = {
     "kind": lambda wanted, part, _: part.kind in wanted,
     "section": lambda wanted, part, _: (part.mark if part.kind == "lead" else part.means.section) in wanted,
-    "label": lambda _, part, wishes: is_label(part) or folded(part.title) in wishes.labels,
+    "label": lambda _, part, wishes: is_label(part) or fold_title(part.title) in wishes.labels,
     "code": lambda _, part, __: part.kind in (*MARKED, "item") and any(each.isdigit() for each in part.means.code),
     "level": lambda wanted, part, _: part.level in wanted,
     "title": lambda wanted, part, _: re.search(wanted[0], part.title) is not None,
@@ -162,7 +162,7 @@ def _fits(rule: Mapping[str, Any], part: Part, wishes: Wishes) -> bool:
 def check_titles(outlines: list[Outline], wishes: Wishes) -> None:
     """UserError for a title that --label names and no part has, with the nearest."""
     parts = [part for outline in outlines for part in outline.root.walk()]
-    titles = dict.fromkeys(folded(text) for part in parts for text in (part.title, part.means.rest))
+    titles = dict.fromkeys(fold_title(text) for part in parts for text in (part.title, part.means.rest))
     for title in wishes.labels:
         if title not in titles:
-            raise UserError(f"--label {title}: no part of the source has that title; {nearest(title, titles)}")
+            raise UserError(f"--label {title}: no part of the source has that title; {suggest_name(title, titles)}")

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from deliberant.policy.markdown import mistake
+from deliberant.policy.markdown import error_at
 from deliberant.policy.outline import Outline, read_outline
 
 DOCUMENTS = (".pdf", ".docx")
@@ -19,7 +19,7 @@ def open_source(path: Path) -> list[Outline]:
     files = sorted(path.rglob("*")) if path.is_dir() else []
     files = [file for file in files if file.suffix.lower() in TEXTS and file.stem.lower() not in BESIDE]
     if path.is_dir() and not files:
-        raise mistake(path, 1, "no text file in it", "name a file or a folder of .md, .txt, .docx or .pdf files")
+        raise error_at(path, 1, "no text file in it", "name a file or a folder of .md, .txt, .docx or .pdf files")
     return [read_outline(file, text_of(file)) for file in files or [path]]
 
 
@@ -31,12 +31,12 @@ def text_of(file: Path) -> str | None:
         text = _word(file) if file.suffix.lower() == ".docx" else _pdf(file)
     except ImportError as error:
         what = f"PDF and Word files need {error.name}, which is not installed"
-        raise mistake(file, 1, what, "pip install 'deliberant[documents]'") from None
+        raise error_at(file, 1, what, "pip install 'deliberant[documents]'") from None
     except Exception as error:  # the libraries raise whatever they meet in a file that is none
         what = f"cannot be read ({type(error).__name__}: {str(error)[:80]})"
-        raise mistake(file, 1, what, "save it as text or Markdown") from None
+        raise error_at(file, 1, what, "save it as text or Markdown") from None
     if not text.strip():
-        raise mistake(file, 1, "holds no text, as scanned pages do not", "have its text recognised first")
+        raise error_at(file, 1, "holds no text, as scanned pages do not", "have its text recognised first")
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 

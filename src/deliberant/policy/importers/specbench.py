@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, prefixes
-from deliberant.policy.markdown import on_one_line, read_document
+from deliberant.policy.importers.types import GUIDELINES, WRITTEN, Count, Imported, choose_prefixes
+from deliberant.policy.markdown import join_lines, read_document
 from deliberant.policy.types import Category, Clause, Policy
 from deliberant.prompts.types import Style
 from deliberant.util.yaml import Model, read_model
@@ -33,7 +33,7 @@ class _Specifications(BaseModel):
     behavioral_specifications: list[str]
 
 
-def scenarios(path: Path) -> list[Path]:
+def find_scenarios(path: Path) -> list[Path]:
     """The folders of scenarios that a path names; none where it is no SpecBench."""
     places = [path, *sorted(path.iterdir())] if path.is_dir() else [path.parent] if path.name in FILES else []
     return [folder for folder in places if any((folder / name).exists() for name in FILES)]
@@ -42,7 +42,7 @@ def scenarios(path: Path) -> list[Path]:
 def import_specbench(folders: list[Path], style: Style) -> Imported:
     """The policy, with counts of scenarios and specifications. UserError with file and line for other JSON."""
     ids = {folder: re.sub(r"[^\w-]+", "-", folder.resolve().name.lower()) for folder in folders}
-    letters = prefixes(ids.values(), size=3)
+    letters = choose_prefixes(ids.values(), size=3)
     categories = []
     for folder, id in ids.items():
         scenario, lists = _read(folder / FILES[0], _Scenario), _read(folder / FILES[1], _Specifications)
@@ -50,8 +50,8 @@ def import_specbench(folders: list[Path], style: Style) -> Imported:
         clauses = []
         for code, said in ((f"{kind}{n}", said) for kind in kinds for n, said in enumerate(kinds[kind], start=1)):
             source = f"{folder.name}/{FILES[1]} {code}"
-            clauses.append(Clause(f"{letters[id]}{code}", on_one_line(said), style, category=id, source=source))
-        title, summary = on_one_line(scenario.name), on_one_line(scenario.description)
+            clauses.append(Clause(f"{letters[id]}{code}", join_lines(said), style, category=id, source=source))
+        title, summary = join_lines(scenario.name), join_lines(scenario.description)
         categories.append(Category(id, title, summary, "", tuple(clauses)))
     total = sum(len(category.clauses) for category in categories)
     policy = Policy("SpecBench", "imported", "", GUIDELINES, tuple(sorted(categories, key=lambda each: each.file)))

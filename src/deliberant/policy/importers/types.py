@@ -37,7 +37,7 @@ GUIDELINES = (
 WRITTEN = "the source has no style guidelines: styles.md holds three of ours, to be edited"
 
 
-def prefixes(names: Iterable[str], taken: Iterable[str] = (), size: int = 4) -> dict[str, str]:
+def choose_prefixes(names: Iterable[str], taken: Iterable[str] = (), size: int = 4) -> dict[str, str]:
     """A prefix of clause ids for each name: its words' initials, `size` at most, or others where that is `taken`."""
     used, chosen = set(taken), dict[str, str]()
     for name in names:
@@ -50,7 +50,7 @@ def prefixes(names: Iterable[str], taken: Iterable[str] = (), size: int = 4) -> 
     return chosen
 
 
-def in_order(categories: tuple[Category, ...]) -> tuple[Category, ...]:
+def number_files(categories: tuple[Category, ...]) -> tuple[Category, ...]:
     """A loaded policy has its categories in the order of their files: numbered ones where ids do not sort so."""
     if [each.file for each in categories] != sorted(each.file for each in categories):
         width = len(str(len(categories)))
