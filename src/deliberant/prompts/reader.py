@@ -82,7 +82,7 @@ def assert_texts_disjoint(train: Iterable[Prompt], held_out: Iterable[Prompt], f
         if (same := trained.get(compared_text(prompt.messages))) is not None:
             raise UserError(
                 f"{locate_case(file, prompt)}case '{prompt.id}' asks what prompt '{same}' trains on; drop one of them, "
-                "or let `deliberant prompts dedupe` with --against take out such prompts, and those that are nearly alike"
+                "or let `deliberant prompts dedupe` with --against take out such prompts, and nearly equal ones"
             )
 
 
