@@ -1,8 +1,15 @@
 """A recipe on disk with everything it points to: a small policy, prompt files, a tiny model."""
 
 from pathlib import Path
+from typing import TypeVar
+from unittest import mock
 
 from deliberant.prompts import Case, Message, Prompt, Truth, write_cases, write_prompts
+from deliberant.run.opening import open_run
+from deliberant.run.recipe import Recipe
+from deliberant.run.run import Run
+
+AnyRun = TypeVar("AnyRun", bound=Run)
 
 FILES = {
     "policy.md": "---\nname: tiny\nversion: 1\n---\n",
@@ -33,3 +40,11 @@ def write_recipe(folder: Path, model: Path) -> Path:
         "prompts:\n  train: train.jsonl\n  helpful: helpful.jsonl\n  cases: cases.jsonl\n"
     )
     return recipe
+
+
+def open_as(kind: type[AnyRun], recipe: Recipe, root: Path) -> AnyRun:
+    """`open_run` for a kind of run that answers in its own way."""
+    with mock.patch("deliberant.run.opening.Run", kind):
+        run = open_run(recipe, root)
+    assert isinstance(run, kind)
+    return run

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deliberant.cli.stages import work
+from deliberant.cli.opening import work
 from deliberant.models.types import Request
 from deliberant.prompts import write_cases, write_prompts
 from deliberant.run.loader import load_recipe
@@ -18,6 +18,7 @@ from deliberant.run.run import Run, list_stages
 from deliberant.stages.evaluate import results
 from deliberant.stages.moved import read_moved
 from deliberant.util.files import read_rows
+from tests.runs import open_as
 from tests.stages.scripted import Scripted
 from tests.tiny import make_chain
 from tests.world import BASE, CASES, STEAL, TRAIN, build
@@ -55,7 +56,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def finished(recipe: Path, runs: Path, *settings: str) -> Run:
-    run = JudgedRun.open(load_recipe(recipe, [*SETTINGS, *settings]), runs)
+    run = open_as(JudgedRun, load_recipe(recipe, [*SETTINGS, *settings]), runs)
     for stage in list_stages(run.recipe.evaluate.arms):
         work(run, stage)
     return run

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deliberant.policy import Policy, diff, find_citations, lint, load_policy, spec_view, summary_view
     from deliberant.prompts import Case, Message, Prompt, read_cases, read_prompts
     from deliberant.run.loader import load_recipe
+    from deliberant.run.opening import open_run
     from deliberant.run.recipe import Recipe
     from deliberant.run.run import Run
     from deliberant.stages.doctor import doctor
@@ -40,6 +41,7 @@ _HOMES = {
     "policy": ("Policy", "find_citations", "diff", "lint", "load_policy", "spec_view", "summary_view"),
     "prompts": ("Case", "Message", "Prompt", "read_cases", "read_prompts"),
     "run.loader": ("load_recipe",),
+    "run.opening": ("open_run",),
     "run.recipe": ("Recipe",),
     "run.run": ("Run",),
     "stages.doctor": ("doctor",),
@@ -93,6 +95,7 @@ __all__ = [
     "load_policy",
     "load_recipe",
     "open_model",
+    "open_run",
     "parse_reference",
     "read_cases",
     "read_prompts",

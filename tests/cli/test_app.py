@@ -16,6 +16,7 @@ from deliberant.micro.pretrain import Plan
 from deliberant.models import split
 from deliberant.run.folder import StageFolder
 from deliberant.run.loader import load_recipe
+from deliberant.run.opening import open_run
 from deliberant.run.run import Run
 from deliberant.util.errors import RunError
 from deliberant.util.files import write_json
@@ -190,7 +191,7 @@ def test_run_goes_through_the_plan_and_ends_with_table_and_report(
 
 
 def test_chat_keeps_answer_and_reasoning_apart(recipe: Path, tmp_path: Path) -> None:
-    root = Run.open(load_recipe(recipe, ["evaluate.max_new_tokens=8"]), tmp_path / "runs").root
+    root = open_run(load_recipe(recipe, ["evaluate.max_new_tokens=8"]), tmp_path / "runs").root
     result = invoke("chat", root, "hello")
     assert result.exit_code == 0, result.output
     assert result.stderr.startswith("arm: base\n")
@@ -208,7 +209,7 @@ def test_chat_keeps_answer_and_reasoning_apart(recipe: Path, tmp_path: Path) -> 
 def test_chat_says_which_clauses_of_the_policy_are_cited(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    run = open_run(load_recipe(recipe), tmp_path / "runs")
     id, clause = next(iter(run.policy.clauses.items()))
     whole = f"<think>policy: [{id}] and [ZZ9]</think>no."
     said = [split(whole[:end]) for end in (9, len(whole) - 3, len(whole))]

@@ -134,10 +134,10 @@ def test_our_own_models_grade_too(tmp_path: Path, own: dict[str, Any], tiny_mode
 def built_in_run(folder: Path) -> Path:
     """The folder of a run of the built-in world, which nothing has been done in."""
     from deliberant.run.loader import load_recipe
-    from deliberant.run.run import Run
+    from deliberant.run.opening import open_run
 
     recipe = load_recipe(Path(__file__).parents[2] / "recipes" / "micro.yaml")
-    return Run.open(recipe, folder / "runs").root
+    return open_run(recipe, folder / "runs").root
 
 
 @pytest.mark.slow

@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 from deliberant.cli import app as cli
 from deliberant.review.answers import COLUMNS, calibrate_answers, write_answers
-from deliberant.stages.evaluate import evaluate, read_samples
+from deliberant.stages.answers import read_samples
+from deliberant.stages.evaluate import evaluate
 from deliberant.stages.report import gather
 from deliberant.util.errors import UserError
 from tests.stages.scripted import Scripted

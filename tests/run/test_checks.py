@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from deliberant.cli import app as cli
 from deliberant.prompts import Case, Message, Truth, write_cases, write_prompts
 from deliberant.run.loader import load_recipe
-from deliberant.run.run import Run
+from deliberant.run.opening import open_run
 from deliberant.util.errors import UserError
 from tests.runs import prompt, write_recipe
 
@@ -20,7 +20,7 @@ def recipe(tmp_path: Path, tiny_model: Path) -> Path:
 def refused(recipe: Path, words: str, *overrides: str) -> None:
     runs = recipe.parent / "runs"
     with pytest.raises(UserError, match=words):
-        Run.open(load_recipe(recipe, overrides), runs)
+        open_run(load_recipe(recipe, overrides), runs)
     assert not runs.exists(), "it is told before anything is made"
 
 
@@ -53,4 +53,4 @@ def test_a_prompt_that_holds_text_of_the_policy(recipe: Path, name: str) -> None
 def test_prompts_of_no_category(recipe: Path) -> None:
     write_prompts(recipe.parent / "train.jsonl", [prompt("t1", None)])
     refused(recipe, "prompts.sft: no prompt has a category", "evaluate.arms=[base,sft]")
-    assert Run.open(load_recipe(recipe, ["evaluate.arms=[base]"]), recipe.parent / "runs").root.exists()
+    assert open_run(load_recipe(recipe, ["evaluate.arms=[base]"]), recipe.parent / "runs").root.exists()

@@ -13,6 +13,7 @@ from deliberant.cli import app as cli
 from deliberant.prompts import Case, Hint, Prompt, Truth, write_cases, write_prompts
 from deliberant.run.folder import command
 from deliberant.run.loader import load_recipe
+from deliberant.run.opening import open_run
 from deliberant.run.run import POINTERS, UNCOVERED, Run, list_stages
 from deliberant.run.schedule import plan_prompts
 from deliberant.run.sources import LATER
@@ -27,7 +28,7 @@ def recipe(tmp_path: Path, tiny_model: Path) -> Path:
 
 
 def test_the_folder_holds_everything_and_reopens_as_the_same_run(recipe: Path, tmp_path: Path) -> None:
-    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    run = open_run(load_recipe(recipe), tmp_path / "runs")
     made = {path.relative_to(run.root).as_posix() for path in run.root.rglob("*") if path.is_file()}
     assert made >= {
         "recipe.resolved.yaml",
@@ -52,15 +53,15 @@ def test_the_folder_holds_everything_and_reopens_as_the_same_run(recipe: Path, t
 def test_a_hint_of_a_clause_that_the_policy_has_not_is_named_with_its_line(recipe: Path, tmp_path: Path) -> None:
     hints = (Hint("ana", "refuse", clause="W1"), Hint("ben", "comply", clause="W3"))
     write_prompts(tmp_path / "train.jsonl", [prompt("t1"), replace(prompt("t2"), hints=hints[:1])])
-    assert Run.open(load_recipe(recipe), tmp_path / "runs").sft_prompts()[1].hints == hints[:1]
+    assert open_run(load_recipe(recipe), tmp_path / "runs").sft_prompts()[1].hints == hints[:1]
     write_prompts(tmp_path / "train.jsonl", [prompt("t1"), replace(prompt("t2"), hints=hints)])
     with pytest.raises(UserError, match=r"train\.jsonl:2: hints\.1\.clause 'W3' is not in the policy; did you mean 'W"):
-        Run.open(load_recipe(recipe), tmp_path / "runs")
+        open_run(load_recipe(recipe), tmp_path / "runs")
 
 
 def test_the_same_recipe_resumes_and_any_change_is_a_new_run(recipe: Path, tmp_path: Path) -> None:
     def root(*overrides: str) -> Path:
-        return Run.open(load_recipe(recipe, overrides), tmp_path / "runs").root
+        return open_run(load_recipe(recipe, overrides), tmp_path / "runs").root
 
     first = root()
     assert first.name.startswith("tiny-") and len(first.name) == len("tiny-") + 8
@@ -76,20 +77,20 @@ def test_the_same_recipe_resumes_and_any_change_is_a_new_run(recipe: Path, tmp_p
 
 
 def test_a_run_that_was_killed_while_made_is_made_again(recipe: Path, tmp_path: Path) -> None:
-    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    run = open_run(load_recipe(recipe), tmp_path / "runs")
     (run.root / "run.json").unlink()
     (run.root / "policy" / "policy.md").write_text("half")
     (run.root / "cases.jsonl").write_text('{"id": ')
     with pytest.raises(UserError, match="is no run folder"):
         Run.reopen(run.root)
-    assert Run.reopen(Run.open(load_recipe(recipe), tmp_path / "runs").root).hash == run.hash
+    assert Run.reopen(open_run(load_recipe(recipe), tmp_path / "runs").root).hash == run.hash
 
 
 @pytest.mark.parametrize(
     "file", ["policy/categories/weapons.md", "prompts/sft.jsonl", "prompts/rl.jsonl", "recipe.resolved.yaml"]
 )
 def test_an_edited_run_folder_is_refused(recipe: Path, tmp_path: Path, file: str) -> None:
-    path = Run.open(load_recipe(recipe), tmp_path / "runs").root / file
+    path = open_run(load_recipe(recipe), tmp_path / "runs").root / file
     edits = {
         "weapons.md": ("history", "myths"),
         "sft.jsonl": ("t1", "t9"),
@@ -105,10 +106,10 @@ def test_an_edited_model_is_a_new_run(recipe: Path, tmp_path: Path, tiny_model: 
     import shutil
 
     model = shutil.copytree(tiny_model, tmp_path / "model")
-    first = Run.open(load_recipe(recipe, [f"base={model}"]), tmp_path / "runs").root
+    first = open_run(load_recipe(recipe, [f"base={model}"]), tmp_path / "runs").root
     config = model / "generation_config.json"
     config.write_text(config.read_text() + "\n")
-    assert Run.open(load_recipe(recipe, [f"base={model}"]), tmp_path / "runs").root != first
+    assert open_run(load_recipe(recipe, [f"base={model}"]), tmp_path / "runs").root != first
 
 
 def test_prompts_come_from_a_table_with_a_mapping(recipe: Path, tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_prompts_come_from_a_table_with_a_mapping(recipe: Path, tmp_path: Path) 
     columns = "map: {text: prompt, category: label, family: name}, set: {licence: MIT}"
     text = recipe.read_text().replace("train: train.jsonl", f"train: {{file: train.csv, {columns}}}")
     recipe.write_text(text)
-    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    run = open_run(load_recipe(recipe), tmp_path / "runs")
     assert [(each.id, each.family, each.categories, each.licence) for each in run.sft_prompts()] == [
         ("train-1", "a", ("weapons",), "MIT"),
         ("train-2", "b", ("weapons",), "MIT"),
@@ -126,25 +127,25 @@ def test_prompts_come_from_a_table_with_a_mapping(recipe: Path, tmp_path: Path) 
     assert Run.reopen(run.root).sft_prompts() == run.sft_prompts()
     table.write_text("name,prompt,label\na,how do i shoot?,wepons\n")
     with pytest.raises(UserError, match=r"train\.csv:2: category 'wepons' is not in the policy"):
-        Run.open(load_recipe(recipe), tmp_path / "runs")
+        open_run(load_recipe(recipe), tmp_path / "runs")
     table.write_text("name,prompt,label\na,,weapons\n,,\n")
     with pytest.raises(UserError, match=r"train\.csv:2: has no text \(and 1 more rows\); `deliberant prompts import`"):
-        Run.open(load_recipe(recipe), tmp_path / "runs")
+        open_run(load_recipe(recipe), tmp_path / "runs")
 
 
 def test_mistakes_in_what_the_recipe_names(recipe: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="policy: holds no model"):
-        Run.open(load_recipe(recipe, ["base=policy"]), tmp_path / "runs")
+        open_run(load_recipe(recipe, ["base=policy"]), tmp_path / "runs")
     train = tmp_path / "train.jsonl"
     text = train.read_text()
     train.write_text(text.replace("weapons", "wepons"))
     with pytest.raises(UserError, match=r"train\.jsonl:1: category 'wepons'"):
-        Run.open(load_recipe(recipe), tmp_path / "runs")
+        open_run(load_recipe(recipe), tmp_path / "runs")
     train.write_text(text.replace('"family": "t1"', '"family": "c1"'))
     cases = tmp_path / "cases.jsonl"
     cases.write_text(cases.read_text().replace('"seen"', '"unseen"'))
     with pytest.raises(UserError, match=r"cases\.jsonl:1: family 'c1' is in training"):
-        Run.open(load_recipe(recipe), tmp_path / "runs")
+        open_run(load_recipe(recipe), tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 
@@ -154,7 +155,7 @@ from pathlib import Path
 from deliberant.prompts import Hint, write_prompts
 from deliberant.run.loader import load_recipe
 from deliberant.run.run import Run
-Run.open(load_recipe(sys.argv[1]), Path(sys.argv[2])).stage("generate", {})
+open_run(load_recipe(sys.argv[1]), Path(sys.argv[2])).stage("generate", {})
 print("held", flush=True)
 sys.stdin.readline()
 """
@@ -165,7 +166,7 @@ def test_two_processes_can_not_work_in_one_run(recipe: Path, tmp_path: Path) -> 
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None and other.stdin is not None
         assert other.stdout.readline() == "held\n"
-        run = Run.open(load_recipe(recipe), tmp_path / "runs")
+        run = open_run(load_recipe(recipe), tmp_path / "runs")
         with pytest.raises(UserError, match=f"process {other.pid} is working here"):
             run.stage("generate", {})
         other.stdin.close()
@@ -180,7 +181,7 @@ def finish(run: Run, stage: str, text: str = "{}\n") -> None:
 
 
 def test_a_stage_needs_the_ones_before_it(recipe: Path, tmp_path: Path) -> None:
-    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    run = open_run(load_recipe(recipe), tmp_path / "runs")
     with pytest.raises(UserError, match=r"generate has not finished; run `deliberant generate .*` first"):
         run.stage("filter", {})
     finish(run, "generate")
@@ -197,7 +198,7 @@ def test_a_stage_needs_the_ones_before_it(recipe: Path, tmp_path: Path) -> None:
 def test_a_stage_redone_with_other_rows_stops_the_next(recipe: Path, tmp_path: Path) -> None:
     import shutil
 
-    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    run = open_run(load_recipe(recipe), tmp_path / "runs")
     finish(run, "generate")
     finish(run, "filter")
     shutil.rmtree(run.root / "generate")
@@ -221,7 +222,7 @@ class Bars:
 
 def test_chunks_resume_where_they_stopped_and_keep_their_size(recipe: Path, tmp_path: Path) -> None:
     bars = Bars()
-    run = Run.open(load_recipe(recipe), tmp_path / "runs", bars)
+    run = open_run(load_recipe(recipe), tmp_path / "runs", bars)
     calls: list[list[int]] = []
 
     def work(items: Sequence[int]) -> list[Row]:
@@ -242,7 +243,7 @@ def test_chunks_resume_where_they_stopped_and_keep_their_size(recipe: Path, tmp_
 
 
 def test_no_items_make_an_empty_file(recipe: Path, tmp_path: Path) -> None:
-    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    run = open_run(load_recipe(recipe), tmp_path / "runs")
     folder = run.stage("helpful", {})
     nothing: list[int] = []
     assert run.in_chunks(folder, "rows.jsonl", nothing, 2, lambda items: []) == []
@@ -252,7 +253,7 @@ def test_no_items_make_an_empty_file(recipe: Path, tmp_path: Path) -> None:
 def test_samplers_by_role(recipe: Path, tmp_path: Path, tiny_llama: Path) -> None:
     import shutil
 
-    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    run = open_run(load_recipe(recipe), tmp_path / "runs")
     samplers = [run.sampler(role) for role in ("base", "base+spec", "writer", "filter", "reward")]
     assert len({id(sampler._engine) for sampler in samplers}) == 1  # type: ignore[attr-defined]
     assert [sampler.strict for sampler in samplers] == [True, True, True, False, False]  # type: ignore[attr-defined]
@@ -281,11 +282,11 @@ def test_the_built_in_world_reads_styles_and_still_does_when_reopened(
 ) -> None:
     text = f"name: built-in\npolicy: micro\nbase: {tiny_model}\njudge: {tiny_model}\ntemplates: micro\nprompts: micro\n"
     (tmp_path / "micro.yaml").write_text(text)
-    run = Run.open(load_recipe(tmp_path / "micro.yaml"), tmp_path / "runs")
+    run = open_run(load_recipe(tmp_path / "micro.yaml"), tmp_path / "runs")
     again = Run.reopen(run.root)
     assert again.hash == run.hash
     assert run.style_reader is not None and again.style_reader is run.style_reader
-    assert Run.open(load_recipe(recipe), tmp_path / "runs").style_reader is None
+    assert open_run(load_recipe(recipe), tmp_path / "runs").style_reader is None
 
 
 def with_rl(recipe: Path, *prompts: Prompt) -> Path:
@@ -296,9 +297,9 @@ def with_rl(recipe: Path, *prompts: Prompt) -> Path:
 
 
 def test_sft_and_rl_have_files_of_their_own(recipe: Path, tmp_path: Path) -> None:
-    one = Run.open(load_recipe(recipe), tmp_path / "runs")
+    one = open_run(load_recipe(recipe), tmp_path / "runs")
     assert one.rl_prompts() == one.sft_prompts() and Run.reopen(one.root).hash == one.hash
-    two = Run.open(load_recipe(with_rl(recipe, prompt("r1"), prompt("r2"))), tmp_path / "runs")
+    two = open_run(load_recipe(with_rl(recipe, prompt("r1"), prompt("r2"))), tmp_path / "runs")
     again = Run.reopen(two.root)
     assert two.hash != one.hash == Run.reopen(one.root).hash and again.hash == two.hash
     assert [[each.id for each in prompts] for prompts in (again.sft_prompts(), again.rl_prompts())] == [
@@ -314,7 +315,7 @@ def test_a_family_in_the_files_of_sft_and_rl_is_named(recipe: Path, tmp_path: Pa
         r"rl\.jsonl:2: family 't2' is in prompts\.rl \(prompt 'r2'\) and in prompts\.sft \(prompt 't2'\); move it to"
     )
     with pytest.raises(UserError, match=words) as error:
-        Run.open(load, tmp_path / "runs")
+        open_run(load, tmp_path / "runs")
     assert "\n" not in str(error.value)
 
 
@@ -322,13 +323,13 @@ def test_a_held_out_family_may_not_be_practised(recipe: Path, tmp_path: Path) ->
     write_cases(tmp_path / "cases.jsonl", [Case(prompt("c1"), Truth("refuse", "W1", True), "unseen")])
     load = load_recipe(with_rl(recipe, prompt("r1"), replace(prompt("r2"), family="c1")))
     with pytest.raises(UserError, match=r"cases\.jsonl:1: family 'c1' is in training \(prompt 'r2'\)"):
-        Run.open(load, tmp_path / "runs")
+        open_run(load, tmp_path / "runs")
 
 
 def test_a_run_of_the_time_of_one_prompt_file_is_still_that_run(recipe: Path, tmp_path: Path) -> None:
     import yaml
 
-    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    run = open_run(load_recipe(recipe), tmp_path / "runs")
     file = run.root / "recipe.resolved.yaml"
     settings = yaml.safe_load(file.read_text())
     settings["prompts"]["train"] = "prompts/train.jsonl"
@@ -347,7 +348,7 @@ def test_a_run_of_the_time_of_one_prompt_file_is_still_that_run(recipe: Path, tm
 def test_a_run_made_before_a_setting_existed_is_still_that_run(recipe: Path, tmp_path: Path) -> None:
     import yaml
 
-    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    run = open_run(load_recipe(recipe), tmp_path / "runs")
     settings = yaml.safe_load((run.root / "recipe.resolved.yaml").read_text())
     settings |= {name: getattr(run.recipe, name).shaping for name in ("sft", "rl", "evaluate")}
     del settings["rl"]["held_out"]
@@ -367,32 +368,32 @@ def test_a_run_made_before_a_setting_existed_is_still_that_run(recipe: Path, tmp
 
 
 def test_the_same_words_trained_on_and_measured_are_named(recipe: Path, tmp_path: Path) -> None:
-    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    run = open_run(load_recipe(recipe), tmp_path / "runs")
     [case] = run.cases()
     write_cases(tmp_path / "cases.jsonl", [case, replace(case, suite="unseen", prompt=prompt("c2"))])
     write_prompts(tmp_path / "train.jsonl", [replace(prompt("t1"), messages=prompt("c2").messages)])
     with pytest.raises(UserError, match=r"cases\.jsonl:2: case 'c2' asks what prompt 't1' trains on; drop"):
-        Run.open(load_recipe(recipe), tmp_path / "runs")
+        open_run(load_recipe(recipe), tmp_path / "runs")
 
 
 def test_a_run_made_before_words_were_compared_opens_again(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run.open(load_recipe(recipe), tmp_path / "runs")
+    run = open_run(load_recipe(recipe), tmp_path / "runs")
     write_prompts(tmp_path / "train.jsonl", [replace(prompt("t1"), messages=run.cases()[0].prompt.messages)])
     with pytest.raises(UserError, match="asks what prompt 't1' trains on"):
-        Run.open(load_recipe(recipe), tmp_path / "runs")
+        open_run(load_recipe(recipe), tmp_path / "runs")
     with monkeypatch.context() as before:
         before.setattr("deliberant.run.checks.assert_texts_disjoint", lambda *_: None)
-        old = Run.open(load_recipe(recipe), tmp_path / "runs")
-    assert Run.reopen(old.root).hash == Run.open(load_recipe(recipe), tmp_path / "runs").hash == old.hash
+        old = open_run(load_recipe(recipe), tmp_path / "runs")
+    assert Run.reopen(old.root).hash == open_run(load_recipe(recipe), tmp_path / "runs").hash == old.hash
 
 
 @pytest.mark.parametrize("name", ["train", "cases"])
 def test_a_file_without_a_row_is_a_mistake_before_anything_is_made(recipe: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / f"{name}.jsonl").write_text("")
     with pytest.raises(UserError, match=rf"{name}\.jsonl: holds no row"):
-        Run.open(load_recipe(recipe), tmp_path / "runs")
+        open_run(load_recipe(recipe), tmp_path / "runs")
 
 
 @pytest.mark.parametrize("verb", ["run", "generate"])

@@ -9,6 +9,7 @@ from deliberant.models.cache import Reply
 from deliberant.models.remote import RemoteSampler
 from deliberant.models.types import Usage
 from deliberant.run.loader import load_recipe
+from deliberant.run.opening import open_run
 from deliberant.run.run import Run
 from deliberant.util.errors import UserError
 from tests.runs import write_recipe
@@ -24,10 +25,10 @@ def recipe(tmp_path: Path, tiny_model: Path) -> Path:
 
 def test_a_raised_budget_is_the_same_run_and_keeps_what_was_paid(recipe: Path, tmp_path: Path) -> None:
     judged = "judge={filter: api:openai/gpt-5-nano, evaluate: micro, reward: api:openai/gpt-5-nano}"
-    first = Run.open(load_recipe(recipe, [judged, "budget.dollars=0.001", "prices=mine.yaml"]), tmp_path / "runs")
+    first = open_run(load_recipe(recipe, [judged, "budget.dollars=0.001", "prices=mine.yaml"]), tmp_path / "runs")
     first.stage("generate", {})
     first.calls.add("key", "openai/gpt-5-nano", Reply("hi", None, "stop", Usage(1000, 500)))
-    again = Run.open(load_recipe(recipe, [judged, "budget.dollars=2", "prices=mine.yaml"]), tmp_path / "runs")
+    again = open_run(load_recipe(recipe, [judged, "budget.dollars=2", "prices=mine.yaml"]), tmp_path / "runs")
     assert again.root == first.root and again.recipe.budget.dollars == 2
     assert again.calls.find("key") == Reply("hi", None, "stop", Usage(1000, 500))
     assert again.calls.stages["generate"].requests == {"openai/gpt-5-nano": 1}
@@ -36,7 +37,7 @@ def test_a_raised_budget_is_the_same_run_and_keeps_what_was_paid(recipe: Path, t
 
 
 def test_judges_of_one_provider_are_lenient_whoever_was_opened_first(recipe: Path, tmp_path: Path) -> None:
-    run = Run.open(
+    run = open_run(
         load_recipe(recipe, ["base=api:openai/gpt-5-nano", "judge.filter=api:openai/gpt-5-nano"]), tmp_path / "runs"
     )
     base, judge = run.sampler("base"), run.sampler("filter")
@@ -55,9 +56,9 @@ def test_a_run_with_a_provider_is_the_same_run_on_the_next_day(
             return cls(2031, 1, 1)
 
     settings = load_recipe(recipe, ["judge.filter=api:openai/gpt-5-nano"])
-    first = Run.open(settings, tmp_path / "runs")
+    first = open_run(settings, tmp_path / "runs")
     monkeypatch.setattr("deliberant.run.run.datetime.date", Tomorrow)
-    again = Run.open(settings, tmp_path / "runs")
+    again = open_run(settings, tmp_path / "runs")
     assert (again.root, again.identities) == (first.root, first.identities)
     assert first.identities["filter"].endswith(f"@{first.date}")
 

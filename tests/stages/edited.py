@@ -6,13 +6,14 @@ The policy is that of `scripted`, categories fire and tools; the edit turns F2 (
 from pathlib import Path
 from typing import Any
 
-from deliberant.cli.stages import work
+from deliberant.cli.opening import work
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.prompts import Case, Message, Prompt, Truth, write_cases, write_prompts
 from deliberant.run.recipe import Prompts, Recipe
 from deliberant.run.run import Run, list_stages
 from deliberant.util.progress import Progress
 from tests.completions import completed
+from tests.runs import open_as
 from tests.stages.scripted import Scripted
 from tests.stages.scripted import recipe as write_recipe
 
@@ -121,7 +122,7 @@ def put_cases(folder: Path, hearth: Any) -> None:
 
 def finish(made: Recipe, runs: Path, progress: Progress | None = None) -> EditedRun:
     """Every stage of the recipe's run."""
-    run = EditedRun.open(made, runs, progress)
+    run = open_as(EditedRun, made, runs, progress)
     assert isinstance(run, EditedRun)
     for stage in list_stages(made.evaluate.arms):
         work(run, stage)

@@ -10,6 +10,7 @@ from deliberant.prompts import Case, Hint, Message, Prompt, Truth, write_cases, 
 from deliberant.run.recipe import Recipe
 from deliberant.run.run import Run
 from tests.completions import completed
+from tests.runs import open_as
 
 POLICY = Policy(
     name="garden",
@@ -86,7 +87,7 @@ def make_run(
     **settings: Any,
 ) -> ScriptedRun:
     """The run in `folder`; made or, after the same arguments, opened again."""
-    run = ScriptedRun.open(recipe(folder, train, **settings), folder / "runs")
+    run = open_as(ScriptedRun, recipe(folder, train, **settings), folder / "runs")
     assert isinstance(run, ScriptedRun)
     run.scripted = {"base": base, "judge": judge or Scripted(lambda request: "")}
     return run

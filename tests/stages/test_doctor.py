@@ -11,6 +11,7 @@ from deliberant.stages.doctor import FILE, doctor, has_passed, speeds_of
 from deliberant.util.errors import UserError
 from deliberant.util.files import read_json
 from tests.completions import completed
+from tests.runs import open_as
 from tests.stages.scripted import HEARTH, PRUNING, Script, Scripted, ScriptedRun, recipe
 
 MICRO = {"model": "micro", "max_new_tokens": 64}
@@ -43,7 +44,7 @@ def examined(
         } | settings
         model = str(tiny_llama)
         settings.setdefault("judge", {"filter": {"model": model, "max_new_tokens": 64}, "evaluate": MICRO})
-        run = ScriptedRun.open(recipe(tmp_path, (HEARTH, PRUNING), tiny_llama, **settings), tmp_path / "runs")
+        run = open_as(ScriptedRun, recipe(tmp_path, (HEARTH, PRUNING), tiny_llama, **settings), tmp_path / "runs")
         assert isinstance(run, ScriptedRun)
         run.scripted = {"base": Scripted(script), "judge": Scripted(lenient)}
         return [f"{each.severity} {each.line}" for each in doctor(run).findings], run

@@ -10,10 +10,12 @@ from deliberant.models.types import Completion, Request, Usage
 from deliberant.prompts import write_cases
 from deliberant.prompts.types import Case, Message, Prompt, Style, Truth
 from deliberant.run.recipe import Evaluate, Filter
-from deliberant.stages.evaluate import evaluate, read_samples, results
+from deliberant.stages.answers import read_samples
+from deliberant.stages.evaluate import evaluate, results
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import write_json
 from tests.completions import completed
+from tests.runs import open_as
 from tests.stages.scripted import HEARTH, PRUNING, Scripted, ScriptedRun, recipe
 
 
@@ -61,7 +63,7 @@ def open_run(
 ) -> ReadRun:
     made = recipe(folder, (HEARTH, PRUNING), evaluate=Evaluate(arms=arms, bootstrap=50, chunk=2), **settings)
     write_cases(folder / "cases.jsonl", CASES)
-    run = kind.open(made, folder / "runs")
+    run = open_as(kind, made, folder / "runs")
     assert isinstance(run, ReadRun)
     run.scripted = {"base": base, "judge": judge or Scripted(lambda request: "")}
     return run

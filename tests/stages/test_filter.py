@@ -11,6 +11,7 @@ from deliberant.stages.generate import generate
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import read_rows
 from tests.completions import completed
+from tests.runs import open_as
 from tests.stages.scripted import HEARTH, PRUNING, Script, Scripted, ScriptedRun, make_run, recipe
 
 GOOD = "<think>the rule on hearths [F2] says comply</think>use dry wood"
@@ -127,7 +128,7 @@ def opened(folder: Path, templates: str, judge: Script) -> ScriptedRun:
     role = {"model": str(folder / "model"), "templates": templates}
     settings: dict[str, Any] = {"judge": {"filter": role, "evaluate": role["model"]}, "evaluate": {"arms": ["sft"]}}
     made = recipe(folder, [HEARTH], generate={"samples": 1}, **settings)
-    run = ScriptedRun.open(made, folder / "runs")
+    run = open_as(ScriptedRun, made, folder / "runs")
     assert isinstance(run, ScriptedRun)
     run.scripted = {"base": Scripted(lambda request: GOOD), "judge": Scripted(judge)}
     return run

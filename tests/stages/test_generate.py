@@ -6,6 +6,7 @@ import pytest
 
 from deliberant.models.types import Request
 from deliberant.policy import spec_view
+from deliberant.run.opening import open_run
 from deliberant.run.run import Run
 from deliberant.stages.generate import generate, sample_seed, with_spec
 from deliberant.templates.loader import Templates
@@ -60,7 +61,7 @@ def test_a_real_model_draws_the_same_rows_twice(tmp_path: Path, tiny_llama: Path
     rows = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        run = Run.open(
+        run = open_run(
             recipe(tmp_path / name, [HEARTH, PRUNING], tiny_llama, generate=drawing), tmp_path / name / "runs"
         )
         generate(run)

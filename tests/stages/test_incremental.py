@@ -14,16 +14,18 @@ from typer.testing import CliRunner
 from benchmarks import incremental
 from benchmarks.results import Cost
 from deliberant.cli import app as cli
-from deliberant.cli.stages import work
+from deliberant.cli.opening import work
 from deliberant.models.checkpoint import model_hash
 from deliberant.run.folder import StageFolder
 from deliberant.run.recipe import Model, Recipe
 from deliberant.run.run import Run
-from deliberant.stages.evaluate import read_samples, results
+from deliberant.stages.answers import read_samples
+from deliberant.stages.evaluate import results
 from deliberant.stages.export import rl_rows
 from deliberant.stages.moved import compare_cost, read_moved
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import file_hash, read_json, read_rows, write_json
+from tests.runs import open_as
 from tests.stages.edited import SETTINGS, TRAIN, EditedRun, edited, finish, prompt, recipe
 from tests.stages.scripted import Scripted
 from tests.stages.trainable import Fuse, Killed
@@ -145,13 +147,13 @@ def test_the_run_is_named_by_the_old_runs_hash_and_not_by_where_it_lies(
     old: EditedRun, new: EditedRun, tmp_path: Path
 ) -> None:
     away = shutil.copytree(old.root, tmp_path / "elsewhere" / old.root.name)
-    assert EditedRun.open(edited(old.recipe, away, tmp_path), tmp_path / "runs").root.name == new.root.name
+    assert open_as(EditedRun, edited(old.recipe, away, tmp_path), tmp_path / "runs").root.name == new.root.name
     full = edited(old.recipe, away, tmp_path, from_run=None)
-    assert EditedRun.open(full, tmp_path / "runs").root.name != new.root.name
+    assert open_as(EditedRun, full, tmp_path / "runs").root.name != new.root.name
     other = edited(old.recipe, away, tmp_path, incremental={"epochs": 2})
-    assert EditedRun.open(other, tmp_path / "runs").root.name != new.root.name
+    assert open_as(EditedRun, other, tmp_path / "runs").root.name != new.root.name
     idle = full.model_copy(update={"incremental": other.incremental})
-    assert EditedRun.open(idle, tmp_path / "runs").hash == EditedRun.open(full, tmp_path / "runs").hash
+    assert open_as(EditedRun, idle, tmp_path / "runs").hash == open_as(EditedRun, full, tmp_path / "runs").hash
 
 
 def test_it_reopens_beside_the_old_run_and_without_it_still_shows_what_it_found(
@@ -187,7 +189,7 @@ def test_an_incremental_run_can_be_continued(old: EditedRun, new: EditedRun, tmp
 
 def test_new_and_edited_prompts_are_touched_and_gone_ones_leave(old: EditedRun, tmp_path: Path) -> None:
     train = [*TRAIN[2:7], prompt(3, "tools", " today"), prompt(9, "tools")]
-    run = EditedRun.open(edited(old.recipe, old.root, tmp_path, train), tmp_path / "runs")
+    run = open_as(EditedRun, edited(old.recipe, old.root, tmp_path, train), tmp_path / "runs")
     assert run.lineage is not None
     assert run.lineage.touched["sft"] == {"fire-1", "fire-2", "fire-3", "tools-3", "tools-9"}
     assert run.lineage.untouched["sft"] == {"tools-1", "tools-2"}
@@ -237,7 +239,7 @@ def test_a_kept_sample_that_cites_a_clause_that_is_gone_is_rejected(old: EditedR
     fire.write_text(fire.read_text().replace("### arson [F1] refuse\n", ""))
     cases = tmp_path / "cases.jsonl"
     cases.write_text("".join(line for line in cases.open() if '"F1"' not in line))
-    run = EditedRun.open(made, tmp_path / "runs")
+    run = open_as(EditedRun, made, tmp_path / "runs")
     work(run, "generate")
     work(run, "filter")
     rejected = {row["id"]: row["reason"] for row in read_rows(run.root / "filter" / "rejected.jsonl")}
@@ -296,7 +298,7 @@ def test_what_can_not_be_continued_is_refused(
 ) -> None:
     made = change(edited(old.recipe, old.root, tmp_path))
     with pytest.raises(UserError, match=words):
-        EditedRun.open(made, tmp_path / "runs")
+        open_as(EditedRun, made, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 
@@ -304,11 +306,11 @@ def test_an_unfinished_run_is_refused_with_the_command_that_finishes_it(old: Edi
     copy = shutil.copytree(old.root, tmp_path / "runs" / old.root.name)
     (copy / "evaluate" / "sft" / "manifest.json").unlink()
     with pytest.raises(UserError, match=r"has not finished \(evaluate/sft\); run `deliberant run .*` first"):
-        EditedRun.open(edited(old.recipe, copy, tmp_path), tmp_path / "runs")
+        open_as(EditedRun, edited(old.recipe, copy, tmp_path), tmp_path / "runs")
 
 
 def test_no_kept_sample_of_a_touched_prompt_stops_the_run(old: EditedRun, tmp_path: Path) -> None:
-    run = EditedRun.open(edited(old.recipe, old.root, tmp_path), tmp_path / "runs")
+    run = open_as(EditedRun, edited(old.recipe, old.root, tmp_path), tmp_path / "runs")
     run.__dict__["judging"] = Scripted(lambda request: "<think></think>score: 1", "judge")
     for stage in ("helpful", "generate", "filter"):
         work(run, stage)

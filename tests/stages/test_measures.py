@@ -5,9 +5,11 @@ import pytest
 
 from deliberant.models.types import Completion, Request, Usage
 from deliberant.run.recipe import Evaluate, WorstOf
-from deliberant.stages.evaluate import evaluate, read_samples
+from deliberant.stages.answers import read_samples
+from deliberant.stages.evaluate import evaluate
 from deliberant.util.files import read_json
 from tests.completions import completed
+from tests.runs import open_as
 from tests.stages.scripted import Scripted
 from tests.stages.test_evaluate import CASES, JudgedRun, ReadRun, open_run
 
@@ -36,7 +38,7 @@ def open_more(
     """A run with the measurements: the same run, since they are no part of its name."""
     run = open_run(folder, base, judge, kind, ("base", "base+spec"))
     settings = {**run.recipe.evaluate.model_dump(), **more}
-    again = kind.open(run.recipe.model_copy(update={"evaluate": Evaluate(**settings)}), folder / "runs")
+    again = open_as(kind, run.recipe.model_copy(update={"evaluate": Evaluate(**settings)}), folder / "runs")
     assert isinstance(again, ReadRun) and again.root == run.root
     again.scripted = run.scripted
     return again

@@ -15,6 +15,7 @@ from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import load_policy
 from deliberant.prompts import Case, Hint, Message, Prompt, Truth, read_prompts, write_cases, write_prompts
 from deliberant.run.loader import load_recipe
+from deliberant.run.opening import open_run
 from deliberant.run.run import Run
 from deliberant.run.sources import policy_folder, with_more
 from deliberant.stages.redteam import Found, hinted_style, redteam
@@ -147,10 +148,10 @@ def test_evaluation_cases_are_refused(tmp_path: Path) -> None:
 
 def test_more_prompts_join_the_set_that_has_their_family(tmp_path: Path, tiny_llama: Path) -> None:
     recipe = write_recipe(tmp_path, tiny_llama)
-    before = Run.open(load_recipe(recipe), tmp_path / "runs")
+    before = open_run(load_recipe(recipe), tmp_path / "runs")
     extra = [Prompt("t1@x", ({"role": "user", "content": "please: request t1"},), ("weapons",), "t1")]
     write_prompts(tmp_path / "found.jsonl", extra)
-    run = Run.open(load_recipe(recipe, ["more=found.jsonl"]), tmp_path / "runs")
+    run = open_run(load_recipe(recipe, ["more=found.jsonl"]), tmp_path / "runs")
     assert run.hash != before.hash
     assert [each.id for each in run.sft_prompts()] == [each.id for each in run.rl_prompts()] == ["t1", "t2", "t1@x"]
     again = Run.reopen(run.root)

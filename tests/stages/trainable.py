@@ -9,6 +9,7 @@ from deliberant.prompts.types import Prompt
 from deliberant.run.run import Run
 from deliberant.util.files import write_rows
 from tests.completions import completed
+from tests.runs import open_as
 from tests.stages.scripted import HEARTH, POEM, PRUNING, SONG, Scripted, recipe
 
 
@@ -58,7 +59,7 @@ def make_run(
     `more`: training prompts beside the usual three.
     """
     train = [HEARTH, POEM, PRUNING, *more]
-    run = TrainableRun.open(recipe(folder, train, model, **settings), folder / "runs", fuse or Fuse())
+    run = open_as(TrainableRun, recipe(folder, train, model, **settings), folder / "runs", fuse or Fuse())
     assert isinstance(run, TrainableRun)
     run.judging = judge or Scripted(lambda request: "<think></think>score: 5", "judge")
     kept = [sample([HEARTH, PRUNING][number % 2].id, number, text) for number, text in enumerate(texts)]

@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 from deliberant.cli import app as cli
 from deliberant.run.loader import load_recipe
+from deliberant.run.opening import open_run
 from deliberant.run.recipe import Sft
-from deliberant.run.run import Run
 from deliberant.training import proofs
 from deliberant.training.trainers import fill_last_step
 from deliberant.util import processes
@@ -206,7 +206,7 @@ def test_a_step_without_a_finite_loss_stops_the_run(logs: dict[str, float]) -> N
 
 def test_without_vllm_a_recipe_that_asks_for_it_is_a_line(world_recipe: Path) -> None:
     with pytest.raises(UserError, match="vLLM is not installed here"):
-        Run.open(load_recipe(world_recipe, ["rl.vllm=colocate"]), make=False)
+        open_run(load_recipe(world_recipe, ["rl.vllm=colocate"]), make=False)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you")])
@@ -227,12 +227,12 @@ def test_the_last_step_is_filled_evenly_and_with_nothing_to_learn(two: Any) -> N
 def test_what_does_not_divide_among_the_processes_is_said_before_the_run(two: Any, world_recipe: Path) -> None:
     recipe = load_recipe(world_recipe, ["sft.batch_size=3"])
     with pytest.raises(UserError, match=r"sft.batch_size by sft.packing: 3 .* 2 equal parts \(2 processes\)"):
-        Run.open(recipe)
+        open_run(recipe)
 
 
 def test_settings_that_fit_a_step_into_memory_are_no_part_of_a_runs_name(world_recipe: Path, tmp_path: Path) -> None:
     plain, fitted, other = (
-        Run.open(load_recipe(world_recipe, sets), tmp_path, make=False).root
+        open_run(load_recipe(world_recipe, sets), tmp_path, make=False).root
         for sets in ([], ["sft.passes=2", "sft.gradient_checkpointing=true", "rl.batch_size=2"], ["sft.batch_size=4"])
     )
     assert plain == fitted != other

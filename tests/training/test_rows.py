@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from deliberant.models import split
 from deliberant.models.formats import formats
 from deliberant.policy import Category, Clause, spec_view
-from deliberant.policy.printer import clause_heading
+from deliberant.policy.types import clause_heading
 from deliberant.prompts.types import Message, Prompt
 from deliberant.training.rows import (
     IGNORED,

@@ -19,13 +19,14 @@ from deliberant.cli.doctor import doctor
 from deliberant.cli.interrupts import exit_stopped
 from deliberant.cli.judge import judge_app
 from deliberant.cli.micro import micro_app
+from deliberant.cli.opening import find_run
 from deliberant.cli.options import AsJson, RunFolder, Where, print_json
 from deliberant.cli.plan import plan
 from deliberant.cli.policy import policy_app
 from deliberant.cli.prompts import prompts_app
 from deliberant.cli.redteam import redteam
 from deliberant.cli.review import review
-from deliberant.cli.stages import STAGES, open_run, run_all, stage_verb
+from deliberant.cli.stages import STAGES, run_all, stage_verb
 from deliberant.util import processes
 from deliberant.util.errors import DeliberantError, UserError, explain_not_installed
 from deliberant.util.names import one_line
@@ -113,7 +114,7 @@ def results(
     """
     from deliberant.stages.evaluate import results as read_results
 
-    root = where if where.is_dir() else open_run(where).root
+    root = where if where.is_dir() else find_run(where).root
     if gate is not None:
         return _judge(root, gate, against, as_json)
     if against is not None:
@@ -189,7 +190,7 @@ def chat(
     from deliberant.prompts import Message
     from deliberant.run.arms import ARMS, BASE, FINAL
 
-    run = open_run(where)
+    run = find_run(where)
     trained = (name for name in FINAL if ARMS[name].stage and (run.root / name / "manifest.json").exists())
     arm = arm or next(trained, BASE)
     typer.echo(f"arm: {arm}", err=True)

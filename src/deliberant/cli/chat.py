@@ -11,7 +11,7 @@ from deliberant.models import Parts, Request, Sampler
 from deliberant.policy import find_citations
 from deliberant.prompts import Message
 from deliberant.run.run import Run
-from deliberant.stages.evaluate import messages_for_arm
+from deliberant.stages.answers import messages_for_arm
 
 
 def reply(run: Run, arm: str, turns: Sequence[Message], show: bool) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from deliberant.cli.opening import RUNS, find_run
 from deliberant.cli.options import AsJson, Overrides, Root, Where, print_json
-from deliberant.cli.stages import RUNS, open_run
 from deliberant.util.errors import UserError
 from deliberant.util.names import one_line
 
@@ -31,7 +31,7 @@ def doctor(
     """
     from deliberant.stages.doctor import doctor as examine
 
-    checkup = examine(open_run(where, overrides, root, make=False))
+    checkup = examine(find_run(where, overrides, root, make=False))
     if as_json:
         print_json(checkup.as_json())
     else:

@@ -82,7 +82,7 @@ def _begin(told: Any, threads: int, root: Path) -> None:
 
 
 def _do(stage: str) -> None:
-    from deliberant.cli.stages import work
+    from deliberant.cli.opening import work
     from deliberant.util.memory import release_memory
 
     work(_worker["run"], stage)

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from deliberant.cli.opening import find_run
 from deliberant.cli.options import AsJson, Overrides, Where, print_json
-from deliberant.cli.stages import open_run
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,7 +33,7 @@ def plan(
     from deliberant.stages.plan import compare_with_plan
     from deliberant.stages.plan import plan as plan_of
 
-    run = open_run(where, overrides) if where.is_dir() else None
+    run = find_run(where, overrides) if where.is_dir() else None
     if run and (rows := compare_with_plan(run)):
         return print_json(rows) if as_json else print_table(_beside(rows))
     recipe = run.recipe if run else load_recipe(where, overrides or [])

@@ -5,53 +5,19 @@ Everything heavy is imported inside the verbs.
 
 import json
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deliberant.cli.opening import RUNS, find_run, work
 from deliberant.cli.options import Overrides, Root, Where, check_choice
 from deliberant.run.arms import ARMS, final_of, trained_by
-from deliberant.util.errors import UserError
 from deliberant.util.memory import release_memory
-from deliberant.util.processes import is_leader, join
+from deliberant.util.processes import is_leader
 
 if TYPE_CHECKING:
-    from deliberant.run.run import Run
-
-RUNS = Path("runs")
-
-
-def open_run(where: Path, overrides: list[str] | None = None, root: Path = RUNS, make: bool = True) -> "Run":
-    """The run of a recipe, its folder made unless `make` says no, or an existing run folder."""
-    from deliberant.cli.console import RichProgress
-    from deliberant.run.loader import load_recipe
-    from deliberant.run.run import Run
-    from deliberant.util.progress import NullProgress
-
-    join()
-    progress = RichProgress() if is_leader() else NullProgress()
-    if not where.is_dir():
-        return Run.open(load_recipe(where, overrides or []), root, progress, make)
-    if overrides:
-        raise UserError(
-            f"{where}: a run's recipe is settled; give --set together with the recipe for a new run (--from likewise)"
-        )
-    return Run.reopen(where, progress)
-
-
-def work(run: "Run", stage: str) -> None:
-    """Run one stage, which returns at once where it has already finished; of several processes the leader does.
-
-    All take part in training.
-    """
-    arm = ARMS.get(stage)
-    if not (arm or is_leader()):
-        return
-    name, _, evaluated = (str(arm.stage), "", stage) if arm else stage.partition("/")
-    function = getattr(import_module(f"deliberant.stages.{name}"), name)
-    function(*((run, evaluated) if evaluated else (run,)))
+    pass
 
 
 def run_all(
@@ -91,7 +57,7 @@ def run_all(
 
     if old is not None:
         overrides = [*(overrides or []), f"from_run={json.dumps(str(old.absolute()))}"]
-    run = open_run(where, overrides, root)
+    run = find_run(where, overrides, root)
     if is_leader():
         typer.echo(f"run folder: {run.root}", err=True)
         if not no_doctor:
@@ -184,7 +150,7 @@ def stage_verb(stage: str) -> Callable[..., None]:
     """The verb that runs one stage; that of the report prints where it is."""
 
     def run_stage(where: Where, overrides: Overrides = None, root: Root = RUNS) -> None:
-        run = open_run(where, overrides, root)
+        run = find_run(where, overrides, root)
         work(run, stage)
         if stage == "report" and is_leader():
             typer.echo(run.root / "report.html")
@@ -199,6 +165,6 @@ def stage_verb(stage: str) -> Callable[..., None]:
         overrides: Overrides = None,
         root: Root = RUNS,
     ) -> None:
-        work(open_run(where, overrides, root), check_choice("--arm", arm, tuple(trained_by(stage))))
+        work(find_run(where, overrides, root), check_choice("--arm", arm, tuple(trained_by(stage))))
 
     return train

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from deliberant.generators.writing import Job
 from deliberant.judge.judge import with_fence
 from deliberant.policy import Clause, Policy
-from deliberant.policy.printer import clause_heading, clause_parts
+from deliberant.policy.types import clause_heading, clause_parts
 from deliberant.prompts.types import Hint, Message, Prompt
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from deliberant.judge.ask import ask
 from deliberant.models.types import Completion, Sampler
 from deliberant.policy import Clause, Finding, Policy
-from deliberant.policy.printer import clause_heading, clause_parts
+from deliberant.policy.types import clause_heading, clause_parts
 from deliberant.util.progress import Progress
 
 PROMPT = Path(__file__).with_name("conflicts.txt")

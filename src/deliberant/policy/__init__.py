@@ -3,8 +3,7 @@
 from deliberant.policy.diff import Diff, diff
 from deliberant.policy.lint import Finding, lint
 from deliberant.policy.loader import load_policy
-from deliberant.policy.printer import print_policy
-from deliberant.policy.types import Category, Clause, Guideline, Policy, find_citations
+from deliberant.policy.types import Category, Clause, Guideline, Policy, find_citations, print_policy
 from deliberant.policy.views import measure, spec_view, summary_view, traces
 
 __all__ = [

@@ -8,8 +8,7 @@ categories stand in every view: they decide what a category's clauses leave open
 from collections.abc import Callable, Sequence
 
 from deliberant.policy.markdown import join_lines
-from deliberant.policy.printer import clause_heading, clause_parts
-from deliberant.policy.types import Category, Guideline, Policy
+from deliberant.policy.types import Category, Guideline, Policy, clause_heading, clause_parts
 from deliberant.util.errors import UserError
 
 

@@ -10,17 +10,15 @@ floating-point sums. So they are copied, each with the hashes it came from.
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deliberant.policy import diff
 from deliberant.prompts import Case, Prompt
+from deliberant.run.contents import Contents
 from deliberant.run.folder import read_manifest
 from deliberant.run.recipe import Evaluate
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, fingerprint, read_json, read_rows
-
-if TYPE_CHECKING:
-    from deliberant.run.run import Run
 
 FIXED = ("base", "writer", "filter", "reward", "evaluate", "templates")
 """What both runs must have alike, by hash; `SETTINGS` likewise, by value."""
@@ -34,7 +32,7 @@ class Lineage:
     `untouched`: ids of those whose rows, if there are any, are reused.
     """
 
-    def __init__(self, run: "Run", old: "Run") -> None:
+    def __init__(self, run: Contents, old: Contents) -> None:
         self.old = old
         self.diff = diff(old.policy, run.policy)
         self.untouched = {
@@ -46,7 +44,7 @@ class Lineage:
             for name in ("sft", "rl")
         }
 
-    def check(self, run: "Run", stages: Sequence[str]) -> None:
+    def check(self, run: Contents, stages: Sequence[str]) -> None:
         """UserError where the two cannot be compared, the old one lacks one of `stages`, or nothing is to be done."""
         old, where = self.old, self.old.root
         if missing := [arm for arm in run.recipe.evaluate.arms if arm not in old.recipe.evaluate.arms]:
@@ -89,11 +87,11 @@ class Lineage:
         hashes = {f"from/{stage}/{file}": outputs[file]["sha256"] for file in files}
         return {**hashes, "untouched": fingerprint(sorted(self.untouched[_prompts_of(stage)]))}
 
-    def training(self, run: "Run", name: str) -> dict[str, Any]:
+    def training(self, run: Contents, name: str) -> dict[str, Any]:
         """What decides which prompts of a set (`sft`, `rl`) a training stage takes for touched, and its settings."""
         return {"touched": fingerprint(sorted(self.touched[name])), "incremental": run.recipe.incremental}
 
-    def same_cases(self, run: "Run") -> bool:
+    def same_cases(self, run: Contents) -> bool:
         """Whether both runs ask their arms the same, in the same order; what the policy says to it may differ."""
         now, before = ([(case.prompt.id, case.prompt.messages) for case in each.cases()] for each in (run, self.old))
         return now == before
@@ -129,7 +127,7 @@ def _prompts_of(stage: str) -> str:
     return "helpful" if stage == "helpful" else "sft"
 
 
-def _differing(old: "Run", new: "Run") -> Iterator[str]:
+def _differing(old: Contents, new: Contents) -> Iterator[str]:
     """The keys in which two runs differ and may not, e.g. `generate.samples (4, here 8)`."""
     yield from (name for name in FIXED if old.covers.get(name) != new.covers.get(name))
     if old.world != new.world:

@@ -4,7 +4,6 @@ The folder's name ends in a hash of the recipe's settings and of what they point
 same command a resume. The folder has its own copy of policy and prompts; `Run.reopen` needs the recipe no more.
 """
 
-import datetime
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -17,21 +16,19 @@ from deliberant.judge import Judge
 from deliberant.models import Reasoning, Role, Sampler
 from deliberant.models.cache import Calls
 from deliberant.models.open import open_model
-from deliberant.models.refs import identify, parse_reference
-from deliberant.policy import Policy, load_policy
-from deliberant.prompts import Case, Prompt, Style, write_cases, write_prompts
+from deliberant.models.refs import parse_reference
+from deliberant.policy import load_policy
+from deliberant.prompts import write_cases, write_prompts
 from deliberant.run.arms import ARMS, BASE, Arm, arm_named
-from deliberant.run.checks import check, check_shares
-from deliberant.run.folder import Manifest, StageFolder, command, read_finished
+from deliberant.run.contents import Contents
+from deliberant.run.folder import StageFolder
 from deliberant.run.lineage import Lineage
 from deliberant.run.loader import load_recipe
-from deliberant.run.recipe import JudgeModel, Model, Recipe
-from deliberant.run.sources import document_prompts, policy_folder, prompt_sets, right_style, style_reader
-from deliberant.templates.loader import Templates
+from deliberant.run.recipe import JudgeModel, Recipe
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, explain_write_errors, fingerprint, read_json, write_atomically, write_json
 from deliberant.util.locks import lock
-from deliberant.util.processes import is_leader, leader_first, rank
+from deliberant.util.processes import is_leader
 from deliberant.util.progress import NullProgress, Progress
 
 if TYPE_CHECKING:
@@ -87,8 +84,8 @@ def _common(settings: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str,
     }
 
 
-class Run:
-    """One run folder, open: what stages read (recipe, policy, templates, prompts) and where they write."""
+class Run(Contents):
+    """One run folder, open: what stages read, the models in their roles, and where stages write."""
 
     def __init__(
         self,
@@ -103,26 +100,8 @@ class Run:
         `stated`: its settings as they were written down. What a later version added has its default and is no part of
         that run's name.
         """
-        self.recipe = recipe
+        super().__init__(recipe, note)
         self.progress = progress
-        self.policy_folder = policy_folder(recipe.policy)
-        self.policy: Policy = load_policy(self.policy_folder)
-        self.templates = Templates.load(recipe.templates)
-        self.sets = prompt_sets(recipe, self.policy)
-        self.models = recipe.models
-        self.date = note["date"] if note else datetime.date.today().isoformat()
-        self.world = note["world"] if note else recipe.prompts if isinstance(recipe.prompts, str) else None
-        known = note["identities"] if note else {}
-        self.identities = {
-            role: known.get(role) or identify(parse_reference(model.model), self.date)
-            for role, model in self.models.items()
-        }
-        self.covers = {
-            "policy": self.policy.hash,
-            "templates": self.templates.hash,
-            "prompts": fingerprint(self.sets.covered),
-            **{role: self._cover(role, model) for role, model in self.models.items()},
-        }
         unread = set() if recipe.from_run else {"incremental"}
         if recipe.from_run and note:
             self.covers["from_run"] = note["covers"]["from_run"]
@@ -135,31 +114,6 @@ class Run:
         self.hash: str = fingerprint({"settings": settings, "world": self.world, "covers": self.covers})
         self.root = parent / f"{recipe.name}-{self.hash[:8]}"
         self._samplers: dict[str, Any] = {}
-        self._manifests: dict[str, Manifest] = {}
-
-    @classmethod
-    def open(
-        cls, recipe: Recipe, root: Path | None = None, progress: Progress | None = None, make: bool = True
-    ) -> "Run":
-        """The run of a recipe in the folder `root` (default `runs`), made where it is not there yet, if `make` says so.
-
-        UserError for a mistake in what the recipe points to, RunError where the folder cannot be written.
-        """
-        run = cls(recipe, root or Path("runs"), progress or NullProgress(), None)
-        check_shares(recipe, list_stages(recipe.evaluate.arms))
-        with leader_first():
-            if (run.root / NOTE).exists():
-                note = read_json(run.root / NOTE, "delete it, and it is written anew")
-                run.date, run.identities = note["date"], note["identities"]  # of the day on which it was made
-            elif not is_leader():
-                raise UserError(
-                    f"process {rank()} sees no {run.root}; put it where every machine of the launch sees it"
-                )
-            else:
-                check(run, list_stages(recipe.evaluate.arms))
-                if make:
-                    run._create()
-        return run
 
     @classmethod
     def reopen(cls, folder: Path, progress: Progress | None = None) -> "Run":
@@ -176,26 +130,6 @@ class Run:
                 "edit the originals and run the recipe for a new run folder"
             )
         return run
-
-    def sft_prompts(self) -> tuple[Prompt, ...]:
-        """Prompts that samples are drawn for, to fine-tune on."""
-        return self.sets.sft
-
-    def rl_prompts(self) -> tuple[Prompt, ...]:
-        """Prompts to practise on by reinforcement learning."""
-        return self.sets.rl
-
-    def helpful_prompts(self) -> tuple[Prompt, ...]:
-        """Harmless prompts outside every category, to keep capability."""
-        return self.sets.helpful
-
-    def document_prompts(self) -> tuple[Prompt, ...]:
-        """Questions about every clause, whose answers are documents about the policy."""
-        return document_prompts(self.world, self.policy, self.recipe.seed)
-
-    def cases(self) -> tuple[Case, ...]:
-        """What the run is measured against; for evaluation alone."""
-        return self.sets.cases
 
     @cached_property
     def lineage(self) -> Lineage | None:
@@ -217,15 +151,6 @@ class Run:
     def calls(self) -> Calls:
         """Every finished call to a remote model, and their account."""
         return Calls(self.root / CALLS)
-
-    @property
-    def style_reader(self) -> Callable[[str], Style | None] | None:
-        """Reads an answer's response style without a judge, where the prompts come from a world that defines it."""
-        return style_reader(self.world)
-
-    def right_style(self, prompt: Prompt) -> Style | None:
-        """The style that the policy asks for, where the prompt comes from a world that knows."""
-        return right_style(self.world, self.policy, prompt)
 
     def sampler(self, role: str) -> Sampler:
         """The model in a role (`base`, `writer`, `filter`, `reward`, `evaluate`), or an arm, whose training must have
@@ -263,11 +188,6 @@ class Run:
             raise UserError(f"judge.{role} is missing in the recipe; name a model")
         return Judge(self.sampler(role), self.judge_templates(role), model.sampling)
 
-    def judge_templates(self, role: str) -> Templates:
-        """The prompt files of a judge: its own, or those of the recipe."""
-        own = getattr(self.recipe.judge, role).templates
-        return self.templates if own is None else Templates.load(own)
-
     def _open(
         self, model: str, role: str, reasoning: Reasoning, identity: str | None, trusted: bool = False
     ) -> Sampler:
@@ -294,15 +214,6 @@ class Run:
             for file, output in self.manifest(stage)["outputs"].items()
         }
         return StageFolder(self.root, name, {**read, **inputs})
-
-    def manifest(self, stage: str) -> Manifest:
-        """The manifest of a finished stage, its outputs checked once; UserError with the command where it has not."""
-        if stage not in self._manifests:
-            manifest = read_finished(self.root, stage)
-            if manifest is None:
-                raise UserError(f"{self.root}: {stage} has not finished; run `{command(stage, self.root)}` first")
-            self._manifests[stage] = manifest
-        return self._manifests[stage]
 
     def in_chunks(
         self,
@@ -332,14 +243,7 @@ class Run:
             return tuple(each for each in UPSTREAM if each == arm or (not arm and each in self.recipe.evaluate.arms))
         return UPSTREAM[stage]
 
-    def _cover(self, role: str, model: Model | JudgeModel) -> str:
-        """All that shapes what a model says in a role, as one hash; the model's own identity is kept beside it."""
-        reference = parse_reference(model.model)
-        own = Templates.load(model.templates).hash if isinstance(model, JudgeModel) and model.templates else None
-        identity = str(reference) if reference.dated else self.identities[role]  # tomorrow the same command resumes
-        return fingerprint([identity, model.model_dump(exclude={"model", "templates"}), own])
-
-    def _create(self) -> None:
+    def write(self) -> None:
         """Write the folder, `run.json` last, so that a run that was killed while being made is made again."""
         policy = self.root / "policy"
         copy = self.root / ".policy.tmp"

@@ -22,7 +22,7 @@ from deliberant.prompts.types import Message
 from deliberant.run.arms import ARMS
 from deliberant.run.folder import read_manifest
 from deliberant.run.run import NOTE, Run
-from deliberant.stages.evaluate import messages_for_arm, read_samples
+from deliberant.stages.answers import messages_for_arm, read_samples
 from deliberant.util.errors import UserError
 from deliberant.util.files import file_hash, fingerprint
 from deliberant.util.names import find_repeated, suggest_name

@@ -14,33 +14,27 @@ other arm answers all cases anew.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from deliberant.evals.agreement import strip_grade
 from deliberant.evals.metrics import rows as result_rows
-from deliberant.evals.samples import ScoredSample, count, from_row, to_row
-from deliberant.evals.scoring import add_summaries, apply_verdicts, ask_cases, judge_samples
-from deliberant.models.types import Reasoning, Sampling
+from deliberant.evals.samples import ScoredSample, from_row
+from deliberant.models.types import Reasoning
 from deliberant.policy import summary_view
-from deliberant.prompts import Case, Message
 from deliberant.run.arms import ARMS, BASE
 from deliberant.run.folder import StageFolder, command, read_finished, read_manifest
-from deliberant.stages.filter import check_unscored
+from deliberant.stages.answers import DRAWN, SAMPLES, ask_arm, finish, grade_by_judge, messages_for_arm, read_samples
+from deliberant.stages.measures import measure
 from deliberant.stages.moved import MOVED, describe_moves
-from deliberant.templates.form import compose_request
 from deliberant.training.held_out import read_gains
 from deliberant.util.errors import UserError
-from deliberant.util.files import Row, read_json, read_rows, write_json, write_rows
+from deliberant.util.files import Row, read_json, write_json
 
 if TYPE_CHECKING:
     from deliberant.run.run import Run
 
 RESULTS = "results.json"
-SAMPLES, LOG = "samples.jsonl", "cases.eval"
-DRAWN = ("answers.jsonl", "judged.jsonl")
-"""What resuming needs; all of it is in the samples."""
+LOG = "cases.eval"
 
 
 def evaluate(run: "Run", arm: str | None = None) -> None:
@@ -52,8 +46,6 @@ def evaluate(run: "Run", arm: str | None = None) -> None:
     adds comes last. Raises UserError when an arm has not been trained, RunError when more than `filter.max_unscored` of
     its answers stay unscored by the judge.
     """
-    from deliberant.stages.measures import measure  # which asks and grades as this stage does
-
     if arm is not None:
         return _evaluate_arm(run, arm)
     arms = run.recipe.evaluate.arms
@@ -88,11 +80,6 @@ def results(run_root: Path) -> list[Row]:
     if read_finished(run_root, "evaluate") is None:
         raise UserError(f"{path}: no results yet; run `{command('evaluate', run_root)}` first")
     return cast(list[Row], read_json(path, "restore it", list))
-
-
-def read_samples(run_root: Path, arm: str) -> list[ScoredSample]:
-    """What an evaluated arm answered, in the order of the cases."""
-    return [from_row(row) for row in read_rows(run_root / "evaluate" / arm / SAMPLES)]
 
 
 def _answers_hash(run: "Run", arm: str) -> str:
@@ -157,57 +144,6 @@ def _ask_all_cases(run: "Run", arm: str, folder: StageFolder) -> list[ScoredSamp
         folder, DRAWN[0], run.cases(), recipe.chunk, lambda cases: ask_arm(run, arm, cases, recipe.sampling)
     )
     return [from_row(row) for row in rows]
-
-
-def ask_arm(
-    run: "Run",
-    arm: str,
-    cases: Sequence[Case],
-    sampling: Sampling,
-    epoch: int = 1,
-    thoughts: Sequence[str] | None = None,
-) -> list[Row]:
-    """One chunk of cases, as rows; `epoch` and `thoughts` as in `scoring.draw`."""
-    sampler = run.sampler(arm)
-    shown = partial(messages_for_arm, run, arm, sampler.reasoning)
-    samples = ask_cases(arm, sampler, cases, sampling, run.recipe.seed, run.style_reader, shown, epoch, thoughts)
-    return list(map(to_row, samples))
-
-
-def finish(folder: StageFolder, samples: Sequence[ScoredSample], outputs: Sequence[str], extra: dict[str, int]) -> None:
-    """Write the samples and finish; `extra` joins the counts."""
-    write_rows(folder.dir / SAMPLES, map(to_row, samples))
-    for drawn in DRAWN:
-        (folder.dir / drawn).unlink(missing_ok=True)
-    unscored = sum(sample.unscored for sample in samples)
-    folder.finish(outputs, {"samples": len(samples), **count(samples), "unscored": unscored} | extra)
-
-
-def grade_by_judge(run: "Run", folder: StageFolder, samples: Sequence[ScoredSample]) -> list[ScoredSample]:
-    """The samples with styles by the judge, from the answer alone: the right one, or one of the other side."""
-    recipe = run.recipe.filter
-
-    def work(chunk: Sequence[ScoredSample]) -> list[Row]:
-        by_threshold = partial(apply_verdicts, threshold=recipe.threshold)
-        judge = run.judge("evaluate")
-        return [*map(to_row, judge_samples(chunk, judge, run.policy, by_threshold, recipe.k, run.recipe.seed))]
-
-    answers = [strip_grade(sample) for sample in samples if not sample.empty]  # a reused one was graded in an older run
-    readings = [from_row(row) for row in run.in_chunks(folder, DRAWN[1], answers, recipe.chunk, work)]
-    unscored = sum(sample.unscored for sample in readings)
-    check_unscored(str(folder.dir), "evaluate", unscored, len(readings), recipe.max_unscored)
-    read = iter(readings)
-    return [sample if sample.empty else next(read) for sample in samples]
-
-
-def messages_for_arm(run: "Run", arm: str, reasoning: Reasoning, turns: Sequence[Message]) -> tuple[Message, ...]:
-    """What an arm is shown of a conversation: the policy's summaries or not, and the form where it is prompted.
-
-    The form is the same in every case, so that all of them share it as their beginning.
-    """
-    summaries = summary_view(run.policy) if ARMS[arm].summaries else None
-    clauses = list(run.policy.clauses.values()) if summaries else ()
-    return compose_request(add_summaries(turns, summaries), run.templates, reasoning, clauses)
 
 
 def _write_log(run: "Run", arm: str, folder: StageFolder, samples: Sequence[ScoredSample]) -> None:

@@ -11,7 +11,8 @@ from deliberant.evals.checks import Check, checks
 from deliberant.evals.gate import check_name, read_gate
 from deliberant.policy import load_policy
 from deliberant.run.arms import final_of
-from deliberant.stages.evaluate import read_samples, results
+from deliberant.stages.answers import read_samples
+from deliberant.stages.evaluate import results
 from deliberant.util.yaml import locate
 
 

@@ -20,7 +20,7 @@ from deliberant.evals.samples import ScoredSample, from_row, group_by
 from deliberant.evals.statistics import Bootstrap
 from deliberant.models.types import Sampling
 from deliberant.prompts import Case
-from deliberant.stages.evaluate import DRAWN, SAMPLES, ask_arm, finish, grade_by_judge, read_samples
+from deliberant.stages.answers import DRAWN, SAMPLES, ask_arm, finish, grade_by_judge, read_samples
 from deliberant.util.files import Row, write_json
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from deliberant.report import Evidence, render
 from deliberant.report.facets import ATTACK, LANGUAGE
 from deliberant.run.folder import read_manifest
 from deliberant.run.run import UPSTREAM
+from deliberant.stages.answers import read_samples
 from deliberant.stages.coverage import coverage
-from deliberant.stages.evaluate import read_samples, results
+from deliberant.stages.evaluate import results
 from deliberant.stages.moved import compare_cost, read_moved
 from deliberant.stages.plan import compare_with_plan
 from deliberant.training.held_out import READINGS, read_gains

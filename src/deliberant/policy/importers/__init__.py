@@ -16,8 +16,7 @@ from deliberant.policy.importers.types import Count, Imported
 from deliberant.policy.loader import load_policy, refuse_policy_folder
 from deliberant.policy.markdown import error_at
 from deliberant.policy.outline import Outline
-from deliberant.policy.printer import print_policy, write_files
-from deliberant.policy.types import Policy
+from deliberant.policy.types import Policy, print_policy, write_files
 from deliberant.prompts.types import STYLES, Style
 from deliberant.util.errors import UserError
 from deliberant.util.files import explain_write_errors

@@ -23,8 +23,7 @@ from deliberant.policy.importers.sources import DOCUMENTS
 from deliberant.policy.importers.types import Count, Imported, number_files
 from deliberant.policy.loader import load_policy
 from deliberant.policy.markdown import Block, error_at, join_lines, read_document, strip_closing_hashes
-from deliberant.policy.printer import clause_parts, front_matter, guideline_section, write_files
-from deliberant.policy.types import Policy
+from deliberant.policy.types import Policy, clause_parts, front_matter, guideline_section, write_files
 from deliberant.util.errors import UserError
 
 INSTRUCTIONS = """\
