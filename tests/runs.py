@@ -8,6 +8,7 @@ from deliberant.prompts import Case, Message, Prompt, Truth, write_cases, write_
 from deliberant.run.opening import open_run
 from deliberant.run.recipe import Recipe
 from deliberant.run.run import Run
+from deliberant.util.progress import Progress
 
 AnyRun = TypeVar("AnyRun", bound=Run)
 
@@ -42,9 +43,9 @@ def write_recipe(folder: Path, model: Path) -> Path:
     return recipe
 
 
-def open_as(kind: type[AnyRun], recipe: Recipe, root: Path) -> AnyRun:
+def open_as(kind: type[AnyRun], recipe: Recipe, root: Path, progress: Progress | None = None) -> AnyRun:
     """`open_run` for a kind of run that answers in its own way."""
     with mock.patch("deliberant.run.opening.Run", kind):
-        run = open_run(recipe, root)
+        run = open_run(recipe, root, progress)
     assert isinstance(run, kind)
     return run

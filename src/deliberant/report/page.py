@@ -78,7 +78,7 @@ def render(evidence: Evidence) -> str:
     final = final_of(arms)
     defined = [metric.name for metric in METRICS]
     cell = {(row["arm"], row["suite"], row["metric"]): row for row in rows}
-    filtered = next((stage["counts"] for stage in evidence.stages if stage["stage"] == "filter"), {})
+    filtered: dict[str, Any] = next((stage["counts"] for stage in evidence.stages if stage["stage"] == "filter"), {})
     return environment.get_template("page.html").render(
         run=evidence,
         arms=arms,

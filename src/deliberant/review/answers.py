@@ -17,7 +17,7 @@ from deliberant.evals import ScoredSample
 from deliberant.prompts.tables import open_table
 from deliberant.review.agreement import Pair
 from deliberant.review.calibrate import Calibration, calibrate_pairs, decide
-from deliberant.stages.evaluate import read_samples
+from deliberant.stages.answers import read_samples
 from deliberant.util.errors import UserError
 from deliberant.util.files import fingerprint, write_atomically
 from deliberant.util.turns import take_turns

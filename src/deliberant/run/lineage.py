@@ -10,7 +10,7 @@ floating-point sums. So they are copied, each with the hashes it came from.
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from deliberant.policy import diff
 from deliberant.prompts import Case, Prompt
@@ -24,15 +24,17 @@ FIXED = ("base", "writer", "filter", "reward", "evaluate", "templates")
 """What both runs must have alike, by hash; `SETTINGS` likewise, by value."""
 SETTINGS = ("seed", "generate", "filter", "helpful", "evaluate")
 
+Old = TypeVar("Old", bound=Contents)
 
-class Lineage:
+
+class Lineage(Generic[Old]):
     """The old run, opened, and what this run has in common with it.
 
     By the prompt set they are in, `touched`: ids of the sft and rl prompts, of some category, that are trained on anew.
     `untouched`: ids of those whose rows, if there are any, are reused.
     """
 
-    def __init__(self, run: Contents, old: Contents) -> None:
+    def __init__(self, run: Contents, old: Old) -> None:
         self.old = old
         self.diff = diff(old.policy, run.policy)
         self.untouched = {

@@ -132,7 +132,7 @@ class Run(Contents):
         return run
 
     @cached_property
-    def lineage(self) -> Lineage | None:
+    def lineage(self) -> "Lineage[Run] | None":
         """What this run has of the one it continues (`from_run`), None where it continues none.
 
         UserError where that one is gone or is another one by now.
