@@ -22,7 +22,7 @@ ROWS = ("helpful", "generate", "filter")
 
 
 def describe_moves(
-    run: "Run", lineage: Lineage, old: Sequence[ScoredSample], new: Sequence[ScoredSample]
+    run: "Run", lineage: "Lineage[Run]", old: Sequence[ScoredSample], new: Sequence[ScoredSample]
 ) -> dict[str, Any]:
     """{from, policy, prompts, rows, cases, moves}: the edit, what it touched, what was reused, and what it did."""
     counts = {stage: manifest["counts"] for stage in ROWS if (manifest := read_manifest(run.root / stage))}
