@@ -36,6 +36,8 @@ def reply(run: Run, arm: str, turns: Sequence[Message], show: bool) -> dict[str,
         notes = Console(stderr=True, highlight=False, soft_wrap=True)
         if not parts.complete:
             notes.print("no answer: the reasoning was not closed properly", style="red")
+        elif not ids:
+            notes.print("(cites no clause)", style="dim")
         for id, clause in clauses.items():
             says = f"{clause.title} → {clause.style}. {clause.text}" if clause else "is not a clause of this policy"
             notes.print(f"[{id}] {says.strip()}", markup=False)

@@ -255,7 +255,7 @@ def print_stream(stream: Iterable[Parts]) -> Parts:
             reasoning.print("\n")
         answer.print(parts.answer[len(said) :], end="", markup=False, soft_wrap=True)
         said = max(said, parts.answer, key=len)
-    reasoning.print(parts.reasoning[len(thought) :], end="", markup=False, soft_wrap=True)
+    reasoning.print(parts.reasoning[len(thought) :], end="" if said else "\n", markup=False, soft_wrap=True)
     answer.print()
     return parts
 

@@ -12,7 +12,6 @@ from deliberant.util.names import one_line
 if TYPE_CHECKING:
     from deliberant.models.preflight import Finding
     from deliberant.run.run import Run
-    from deliberant.stages.probes import Checkup
 
 
 def doctor(
@@ -31,13 +30,25 @@ def doctor(
     """
     from deliberant.stages.doctor import doctor as examine
 
-    checkup = examine(find_run(where, overrides, root, make=False))
+    run = find_run(where, overrides, root, make=False)
     if as_json:
+        checkup = examine(run)
         print_json(checkup.as_json())
     else:
-        for finding in checkup.findings:
-            typer.echo(_line(finding))
-    _stop(checkup)
+        checkup = examine(run, lambda finding: typer.echo(_line(finding)))
+    if checkup.stops:
+        raise UserError("nothing can come of this run; mend what says stop")
+
+
+def check_keys(run: "Run") -> None:
+    """What `check_models` does first, for a run that leaves the rest out. UserError as there."""
+    from deliberant.stages.doctor import check_remote
+    from deliberant.stages.probes import Checkup
+
+    checkup = Checkup()
+    check_remote(run, list(run.models), checkup)
+    if checkup.stops:
+        raise UserError(f"nothing can come of this run: {checkup.stops[0].line}")
 
 
 def check_models(run: "Run") -> None:
@@ -47,17 +58,15 @@ def check_models(run: "Run") -> None:
 
     if has_passed(run):
         return
-    checkup = examine(run)
-    for finding in checkup.findings:
-        if finding.severity == "warn":
-            typer.echo(_line(finding), err=True)
-    _stop(checkup)
+    checkup = examine(run, _warn)
+    if checkup.stops:
+        raise UserError(f"nothing can come of this run: {checkup.stops[0].line}")
+
+
+def _warn(finding: "Finding") -> None:
+    if finding.severity == "warn":
+        typer.echo(_line(finding), err=True)
 
 
 def _line(finding: "Finding") -> str:
     return f"{finding.severity:5}{one_line(finding.line)}"
-
-
-def _stop(checkup: "Checkup") -> None:
-    if checkup.stops:
-        raise UserError(f"nothing can come of this run: {checkup.stops[0].line}")

@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deliberant.cli.opening import show_yield, work
 from deliberant.models.refs import parse_reference
 from deliberant.run.arms import ARMS, BASE
 from deliberant.run.run import list_stages
@@ -47,7 +48,8 @@ def run_side_by_side(run: "Run", jobs: int) -> None:
                     show(*told.get())
                 for future in ended:
                     future.result()
-                    done.add(running.pop(future))
+                    done.add(stage := running.pop(future))
+                    show_yield(run, stage)
     except BaseException:
         for process in multiprocessing.active_children():
             process.terminate()
@@ -82,7 +84,6 @@ def _begin(told: Any, threads: int, root: Path) -> None:
 
 
 def _do(stage: str) -> None:
-    from deliberant.cli.opening import work
     from deliberant.util.memory import release_memory
 
     work(_worker["run"], stage)

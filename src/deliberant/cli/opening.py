@@ -1,8 +1,11 @@
 """The run that a verb is given, and the work of one stage of it."""
 
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer
 
 from deliberant.run.arms import ARMS
 from deliberant.util.errors import UserError
@@ -24,6 +27,9 @@ def find_run(where: Path, overrides: list[str] | None = None, root: Path = RUNS,
 
     join()
     progress = RichProgress() if is_leader() else NullProgress()
+    if not where.exists() and where.suffix not in (".yaml", ".yml"):
+        runs = sorted(each.parent.name for each in where.parent.glob("*/run.json"))
+        raise UserError(f"{where}: there is no such run folder; {where.parent} has {', '.join(runs) or 'none'}")
     if not where.is_dir():
         return open_run(load_recipe(where, overrides or []), root, progress, make)
     if overrides:
@@ -44,3 +50,28 @@ def work(run: "Run", stage: str) -> None:
     name, _, evaluated = (str(arm.stage), "", stage) if arm else stage.partition("/")
     function = getattr(import_module(f"deliberant.stages.{name}"), name)
     function(*((run, evaluated) if evaluated else (run,)))
+
+
+def work_aloud(run: "Run", stage: str) -> None:
+    """`work`, and a line on stderr that says what came of it, unless it had finished before."""
+    before = (run.root / stage / "manifest.json").exists()
+    work(run, stage)
+    if is_leader() and not before:
+        show_yield(run, stage)
+
+
+def show_yield(run: "Run", stage: str) -> None:
+    """A line on stderr: what a stage kept, why it rejected the rest, and which clauses no kept sample teaches."""
+    manifest = run.manifest(stage)
+    counts, took = manifest["counts"], timedelta(seconds=round(manifest["seconds"]))
+    line = f"{stage}: done in {took}"
+    if "kept" in counts:
+        reasons = {name.partition("/")[2]: n for name, n in counts.items() if name.startswith("rejected/") and n}
+        why = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items(), key=lambda each: -each[1]))
+        line += f", {counts['kept']} of {counts['samples']} samples kept" + (f" ({why})" if why else "")
+    if stage == "filter":
+        from deliberant.stages.coverage import coverage
+
+        untaught = [row.name for row in coverage(run.root).thin(1) if row.total.samples or not run.world]
+        line += f"; nothing teaches {', '.join(untaught)}" if untaught else ""
+    typer.echo(line, err=True)

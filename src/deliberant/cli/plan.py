@@ -57,14 +57,14 @@ def _table(planned: "Plan") -> "Table":
         steps = f"{each.steps:,} steps" if each.steps and not each.calls else f"{each.calls:,}"
         share = f"{usage.cached / usage.input:.0%}" if usage.input else ""
         name = each.model if len(each.model) <= 40 else f"…{each.model[-39:]}"
-        cells = (steps, f"{usage.input:,}", share, f"{usage.output:,}", figure(each.dollars, 2), _hours(each.hours))
+        cells = (steps, f"{usage.input:,}", share, f"{usage.output:,}", figure(each.dollars, 2), _time(each.hours))
         lines.append([each.stage, each.role, name, *cells])
     total = planned.as_json()["total"]
     hours = [each.hours for each in planned.works if each.hours is not None]
     share = f"{total['cached'] / max(1, total['input']):.0%}"
     counts = (f"{total['calls']:,}", f"{total['input']:,}", share, f"{total['output']:,}")
-    last = ["all", "", "", *counts, figure(total["dollars"], 2), _hours(sum(hours) if hours else None)]
-    columns = ("stage", "role", "model", "calls", "tokens in", "cached", "tokens out", "dollars", "hours")
+    last = ["all", "", "", *counts, figure(total["dollars"], 2), _time(sum(hours) if hours else None)]
+    columns = ("stage", "role", "model", "calls", "tokens in", "cached", "tokens out", "dollars", "time")
     return text_table(columns, [*lines, None, last], left=3)
 
 
@@ -76,10 +76,10 @@ def _beside(rows: list[dict[str, Any]]) -> "Table":
     for row in rows:
         counts = (figure(value) for key in ("calls", "output") for value in row[key])
         dollars = (figure(value, 2) for value in row["dollars"])
-        lines.append([row["stage"], *counts, *dollars, *map(_hours, row["hours"])])
-    titles = ("calls", "tokens out", "dollars", "hours")
+        lines.append([row["stage"], *counts, *dollars, *map(_time, row["hours"])])
+    titles = ("calls", "tokens out", "dollars", "time")
     return text_table(["stage", *(name for title in titles for name in (f"{title}\nplanned", "\nactual"))], lines)
 
 
-def _hours(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
+def _time(hours: float | None) -> str:
+    return "" if hours is None else f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"

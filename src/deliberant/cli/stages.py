@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deliberant.cli.opening import RUNS, find_run, work
+from deliberant.cli.opening import RUNS, find_run, work, work_aloud
 from deliberant.cli.options import Overrides, Root, Where, check_choice
 from deliberant.run.arms import ARMS, final_of, trained_by
 from deliberant.util.memory import release_memory
@@ -46,13 +46,14 @@ def run_all(
     deliberant run recipes/micro.yaml --set policy=my-policy --from runs/micro-1a2b3c4d
     """
     from deliberant.cli.console import print_table
-    from deliberant.cli.doctor import check_models
+    from deliberant.cli.doctor import check_keys, check_models
     from deliberant.cli.jobs import run_side_by_side
     from deliberant.report import earned_lines, table
     from deliberant.run.run import list_stages
     from deliberant.stages.doctor import speeds_of
     from deliberant.stages.evaluate import results
     from deliberant.stages.plan import keep_plan
+    from deliberant.stages.report import describe_judge
     from deliberant.training.held_out import read_gains
 
     if old is not None:
@@ -62,17 +63,19 @@ def run_all(
         typer.echo(f"run folder: {run.root}", err=True)
         if not no_doctor:
             check_models(run)
+        elif not any(run.root.glob("*/manifest.json")):
+            check_keys(run)
         keep_plan(run, speeds_of(run))
     for stage in list_stages(run.recipe.evaluate.arms):
         if jobs > 1 and stage in (*ARMS, "evaluate"):
             run_side_by_side(run, jobs)
             jobs = 1  # what is left is to look at
-        work(run, stage)
+        work_aloud(run, stage)
         release_memory()
     if not is_leader():
         return
     print_table(table(results(run.root)))
-    for line in earned_lines(read_gains(run.root)):
+    for line in [*describe_judge(run), *earned_lines(read_gains(run.root))]:
         typer.echo(line)
     _show_moves(run.root)
     typer.echo(run.root / "report.html")

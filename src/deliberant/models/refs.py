@@ -113,6 +113,8 @@ def providers() -> tuple[str, ...]:
 
 
 def _check_hub_id(text: str, name: str) -> str:
+    if Path(name).is_dir():
+        raise UserError(f"model '{text}': '{name}' is a folder; write it without 'hf:'")
     if not _HUB_ID.fullmatch(name) or _PLACE.match(name):
         raise UserError(f"model '{text}': '{name}' is neither a folder here nor an org/name of the Hub")
     return name

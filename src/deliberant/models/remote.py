@@ -107,6 +107,15 @@ class RemoteSampler:
         assert len(completions) == len(requests)
         return completions
 
+    def check(self) -> None:
+        """Connect, and ask the model nothing; a server that we would start is not started. Errors as in `sample`."""
+        if self._reference.kind != "vllm" or self._reference.url:
+            _run(self._connect())
+
+    async def _connect(self) -> None:
+        async with connect(self._reference, self._reference.url, self._connections):
+            pass
+
     def _steps(self, request: Request, sampling: Sampling) -> Generator[_Ask, Reply, Completion]:
         """The calls that one completion takes: one, or two where a budget closes the reasoning."""
         ask = self._ask(request)

@@ -11,6 +11,7 @@ from pathlib import Path
 from deliberant.policy.markdown import NOTHING, Block, clip, error_at, read_document, read_sections
 from deliberant.policy.parts import read_body, read_guidelines, read_style
 from deliberant.policy.types import CLAUSE_ID, Category, Clause, Policy
+from deliberant.prompts.types import STYLES
 from deliberant.util.errors import UserError
 from deliberant.util.names import suggest_name
 
@@ -127,7 +128,11 @@ def _load_category(file: Path) -> tuple[Category, int]:
 def _load_clause(title: str, block: Block, category: str) -> Clause:
     words = title.rsplit(maxsplit=2)
     if len(words) != 3 or not re.fullmatch(rf"\[{CLAUSE_ID}\]", words[1]):
-        what = f"clause heading {clip(title)} lacks its condition, an id such as [W1] or a style"
-        raise block.mistake(what, HEADING_FORM)
+        lacks = "an id such as [W1] before its style"
+        if re.search(rf"\[{CLAUSE_ID}\]$", title):
+            lacks = f"a style ({', '.join(STYLES)}) after its id"
+        elif len(words) < 3:
+            lacks = "its condition, an id such as [W1] or a style"
+        raise block.mistake(f"clause heading {clip(title)} lacks {lacks}", HEADING_FORM)
     style = read_style(words[2], block)
     return read_body(block, Clause(words[1][1:-1], words[0], style, category=category, line=block.line))

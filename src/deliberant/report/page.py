@@ -29,7 +29,7 @@ from deliberant.report.selection import worked_example
 from deliberant.report.templates import link_citations, page_environment
 from deliberant.report.terminal import earned_lines
 from deliberant.report.training import find_talked_into, held_out_curves, training_curves
-from deliberant.run.arms import final_of
+from deliberant.run.arms import ARMS, final_of
 
 HEADLINE, OUT_OF_DISTRIBUTION = "unseen", "encoded"
 ACROSS, UP = "harmless_answered", "harmful_declined"
@@ -82,6 +82,7 @@ def render(evidence: Evidence) -> str:
     return environment.get_template("page.html").render(
         run=evidence,
         arms=arms,
+        ARMS=ARMS,
         suites=[headline, *(suite for suite in suites if suite != headline)],
         headline=headline,
         final=final,

@@ -5,12 +5,12 @@
 A run that passed is not examined again, and the built-in world is known to work.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, cast
 
 from deliberant.models.checkpoint import model_folder
 from deliberant.models.cost import Speed, remember_speeds
-from deliberant.models.preflight import Checkpoint, disk, memory
+from deliberant.models.preflight import Checkpoint, Finding, disk, memory
 from deliberant.models.refs import parse_reference
 from deliberant.prompts.types import Prompt
 from deliberant.run.arms import ARMS, BASE
@@ -22,34 +22,62 @@ from deliberant.util.errors import DeliberantError
 from deliberant.util.files import fingerprint, read_json, write_json
 
 if TYPE_CHECKING:
+    from deliberant.models.remote import RemoteSampler
     from deliberant.run.run import Run
 
 FILE = "doctor.json"
 REMEDY = "delete it, and the run is examined anew"
 
 
-def doctor(run: "Run") -> Checkup:
-    """Examine the models of a run. Speeds are kept for plans; a run that passes remembers it in doctor.json."""
-    checkup = Checkup()
+def doctor(run: "Run", tell: Callable[[Finding], None] = lambda finding: None) -> Checkup:
+    """Examine the models of a run, and `tell` what was found after each. Speeds are kept for plans.
+
+    What costs nothing comes first: keys and servers, then files. A run that passes remembers it in doctor.json.
+    """
+    checkup, told = Checkup(), 0
+
+    def tell_new() -> None:
+        nonlocal told
+        for finding in checkup.findings[told:]:
+            tell(finding)
+        told = len(checkup.findings)
+
     stages = stages_to_do(run.recipe, run.sft_prompts())
     writers, judges = _writers(run, stages), _judges(run, stages)
     run.calls.stage = "doctor"
-    _read_files(run, [*writers, *(role for roles in judges for role in roles)], stages, checkup)
+    roles = [*writers, *(role for roles in judges for role in roles)]
+    check_remote(run, roles, checkup)
+    if not checkup.stops:
+        _read_files(run, roles, stages, checkup)
+    tell_new()
     if checkup.stops:
         return checkup
     samples: list[Sample] = []
-    with run.progress("doctor", PROBES * (len(writers) + len(judges))) as bar:
-        for role, covered in writers.items():
+    for role, covered in writers.items():
+        with run.progress(f"probe {role}", PROBES) as bar:
             samples += probe_writer(run, role, covered, checkup)
             bar.advance(PROBES)
-        for roles in judges:
-            probe_judge(run, roles, samples, checkup)
+        tell_new()
+    for group in judges:
+        with run.progress(f"probe {group[0]}", PROBES) as bar:
+            probe_judge(run, group, samples, checkup)
             bar.advance(PROBES)
+        tell_new()
     if checkup.speeds:
         remember_speeds(checkup.speeds)
     if not checkup.stops:
         write_json(run.root / FILE, checkup.as_json())
     return checkup
+
+
+def check_remote(run: "Run", roles: Sequence[str], checkup: Checkup) -> None:
+    """What speaks against asking remote models at all: a key, a package or a model that is missing, nobody there."""
+    for role in roles:
+        if parse_reference(run.models[role].model).remote:
+            try:
+                cast("RemoteSampler", run.sampler(role)).check()
+            except DeliberantError as error:
+                checkup.add("stop", role, str(error))
 
 
 def has_passed(run: "Run") -> bool:

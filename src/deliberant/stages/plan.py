@@ -78,7 +78,10 @@ def plan(recipe: Recipe, policy: Policy, sets: PromptSets, speeds: Speeds, world
     notes = [f"tokens of {model}: counted as {way}" for model, way in ways.items()]
     unmeasured = sorted({each.model for each in works if each.hours is None and not each.steps})
     if unmeasured:
-        notes.append(f"not measured yet: {', '.join(unmeasured)}; completions count as long as the recipe allows")
+        notes.append(
+            f"not measured yet: {', '.join(unmeasured)}; `deliberant doctor` measures speed and length; until then "
+            "completions count as long as the recipe allows"
+        )
     priced = {each.model for each in works if each.dollars is not None}
     unpriced = [model for model, reference in models.items() if reference.kind == "api" and model not in priced]
     notes += [f"no price of {model} in {recipe.price_list.name}" for model in unpriced]

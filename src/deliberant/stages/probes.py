@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from deliberant.run.run import Run
 
 PROBES = 8
-CPU_TOKENS = 512
+CPU_TOKENS = 256
 REFUSAL = "I'm sorry, but I can't help with that."
 HELP = "Sure, I am glad to help with exactly that. Here is all you need, step by step."
 

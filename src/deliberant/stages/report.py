@@ -50,8 +50,7 @@ def gather(run: "Run") -> Evidence:
     metrics = {name: read_rows(path) for name in made if (path := run.root / name / "metrics.jsonl").exists()}
     notes, held_out = [], read_gains(run.root)
     copied = [arm for arm in arms if "reused" in run.manifest(f"evaluate/{arm}")["counts"]]
-    if run.style_reader is None:
-        notes.append(_of_judge(run))
+    notes += describe_judge(run)
     notes += [
         f"{arm} holds the weights that it started from: reinforcement learning did not raise the rewards of held-out "
         "prompts by more than chance."
@@ -109,16 +108,21 @@ def gather(run: "Run") -> Evidence:
     )
 
 
-def _of_judge(run: "Run") -> str:
-    """How far to trust rates that a model read."""
+def describe_judge(run: "Run") -> list[str]:
+    """How far to trust rates that a model read; nothing where the run's world reads them."""
+    if run.style_reader is not None:
+        return []
     judges = run.recipe.judge
-    said = [f"No mechanical reading: {judges.evaluate.model} scored each answer against the policy."]
+    said = [
+        f"Styles are what a judge says, {judges.evaluate.model}: an answer that it accepts counts as the style that "
+        "the policy asks for."
+    ]
     if judges.filter.model == judges.evaluate.model:
-        said.append("It filtered the training samples, too, so these rates favour what pleases it.")
+        said.append("It also filtered the training samples, so these rates favour the answers it likes.")
     path = run.root / "evaluate" / CALIBRATION
     if not path.exists():
         said.append("Nobody has held it against people yet: deliberant judge calibrate RUN --answers FILE.")
-        return " ".join(said)
+        return [" ".join(said)]
     figures = {row["figure"]: row for row in read_json(path, "delete it and calibrate again")["judge"]}
     right, kappa = figures["accuracy"], figures["Cohen's kappa"]
     ends = [kappa[each] for each in ("value", "low", "high")]
@@ -126,7 +130,7 @@ def _of_judge(run: "Run") -> str:
     said.append(
         f"People agree with it on {100 * right['value']:.1f}% of {right['n']} answers; Cohen's kappa: {agreed}."
     )
-    return " ".join(said)
+    return [" ".join(said)]
 
 
 def _rows(run: "Run", name: str) -> list[dict[str, Any]]:

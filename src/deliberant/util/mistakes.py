@@ -40,7 +40,7 @@ def first_mistake(error: ValidationError, model: type[BaseModel]) -> tuple[tuple
     name = ".".join(str(part) for part in where)
     match mistake["type"]:
         case "extra_forbidden":
-            return where, f"unknown key '{name}'; {suggest_name(str(where[-1]), _keys(model, where[:-1]))}"
+            return where, f"unknown key '{name}'; {_suggest_key(str(where[-1]), model, where[:-1])}"
         case "missing":
             return where, f"'{name}' is missing; add it"
         case "literal_error":
@@ -53,6 +53,13 @@ def first_mistake(error: ValidationError, model: type[BaseModel]) -> tuple[tuple
             return where, f"{name}: {what}" if name else what
     what = f"{mistake['msg'][0].lower()}{mistake['msg'][1:]}".replace("tuple", "list")
     return where, f"{name}: {what}, not {mistake['input']!r}; {REMEDIES.get(mistake['type'], 'change it')}"
+
+
+def _suggest_key(key: str, model: type[BaseModel], where: tuple[int | str, ...]) -> str:
+    """The key that was meant: one with this very name below a neighbour, else the neighbour whose name is nearest."""
+    inner = [(name, each) for name, field in _fields(model).items() if (each := _model_in(field.annotation))]
+    below = [] if where else [f"{name}.{key}" for name, each in inner if key in _fields(each)]
+    return f"did you mean '{' or '.join(below)}'?" if below else suggest_name(key, _keys(model, where))
 
 
 def _keys(model: type[BaseModel], where: tuple[int | str, ...]) -> list[str]:
