@@ -146,9 +146,11 @@ def _by_thought(applies: Callable[[ScoredSample], bool], hit: Callable[[Style, S
 
     def read(sample: ScoredSample, clauses: Clauses) -> Tally | None:
         thought = concluded_style(sample, clauses)
-        if thought is None or sample.style is None or not applies(sample):
+        if thought is None or not applies(sample):
             return SKIP
-        return None if sample.unscored else Tally(int(hit(thought, sample)), 1)
+        if sample.unscored:
+            return None
+        return Tally(int(hit(thought, sample)), 1) if sample.style else SKIP
 
     return read
 
