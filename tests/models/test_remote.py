@@ -297,6 +297,12 @@ def start(url: str, folder: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def in_a_loop_of_its_own(work: Callable[..., object], *arguments: object) -> None:
+    """In a fork: a loop that was there before has a thread for look-ups, which a fork does not have."""
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    work(*arguments)
+
+
 def test_killed_at_five_points_the_rows_are_the_same_and_no_kept_call_is_made_again(llama: str, tmp_path: Path) -> None:
     expected = sampler(f"{llama}/v1").sample(requests(30), SHORT)
     fork = multiprocessing.get_context("fork")  # has what was imported just now
@@ -305,7 +311,7 @@ def test_killed_at_five_points_the_rows_are_the_same_and_no_kept_call_is_made_ag
             model = sampler(proxy.url, folder=tmp_path, connections=3)
             kept = {each.seed for each in requests(30) if model._kept(each, SHORT)}
             before = len(proxy.forwarded)
-            process = fork.Process(target=model.sample, args=(requests(30), SHORT))
+            process = fork.Process(target=in_a_loop_of_its_own, args=(model.sample, requests(30), SHORT))
             process.start()
             while len(proxy.forwarded) < point:
                 assert process.is_alive()
