@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +281,7 @@ def test_a_blank_answer_is_data(llama: str) -> None:
 
 SCRIPT = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from deliberant.models.cache import Calls
 from tests.models.test_remote import SHORT, requests, sampler
