@@ -154,7 +154,7 @@ import sys
 from pathlib import Path
 from deliberant.prompts import Hint, write_prompts
 from deliberant.run.loader import load_recipe
-from deliberant.run.run import Run
+from deliberant.run.opening import open_run
 open_run(load_recipe(sys.argv[1]), Path(sys.argv[2])).stage("generate", {})
 print("held", flush=True)
 sys.stdin.readline()

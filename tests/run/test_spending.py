@@ -57,7 +57,7 @@ def test_a_run_with_a_provider_is_the_same_run_on_the_next_day(
 
     settings = load_recipe(recipe, ["judge.filter=api:openai/gpt-5-nano"])
     first = open_run(settings, tmp_path / "runs")
-    monkeypatch.setattr("deliberant.run.run.datetime.date", Tomorrow)
+    monkeypatch.setattr("deliberant.run.contents.datetime.date", Tomorrow)
     again = open_run(settings, tmp_path / "runs")
     assert (again.root, again.identities) == (first.root, first.identities)
     assert first.identities["filter"].endswith(f"@{first.date}")

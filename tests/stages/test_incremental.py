@@ -323,7 +323,7 @@ def test_the_command_ends_with_what_moved_and_what_it_cost(
 ) -> None:
     made = edited(old.recipe, old.root, tmp_path, from_run=None)
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(made.model_dump(mode="json")))
-    monkeypatch.setattr("deliberant.run.run.Run", EditedRun)
+    monkeypatch.setattr("deliberant.run.opening.Run", EditedRun)
     monkeypatch.chdir(old.root.parent)
     shown = CliRunner().invoke(cli.app, ["run", str(tmp_path / "recipe.yaml"), "--from", old.root.name])
     assert shown.exit_code == 0, shown.output
