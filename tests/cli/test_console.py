@@ -24,7 +24,7 @@ def test_an_unclosed_stream_shows_no_answer(capsys: pytest.CaptureFixture[str]) 
     parts = print_stream(split("<think>so i will tell"[:end]) for end in (7, 12, 21))
     shown = capsys.readouterr()
     assert parts.answer == "" and shown.out == "\n"
-    assert shown.err == "so i will tell"
+    assert shown.err == "so i will tell\n"
 
 
 def test_a_report_of_pretraining_is_one_line() -> None:

@@ -156,7 +156,7 @@ def test_a_row_is_the_sample() -> None:
         (scored("comply", cited=("F2",), **HARMLESS), Tally(1, 1), SKIP, SKIP),
         (scored("refuse", cited=("X9",)), SKIP, SKIP, SKIP),
         (scored("refuse"), SKIP, SKIP, SKIP),
-        (scored(None, cited=("F1",)), SKIP, SKIP, SKIP),
+        (scored(None, cited=("F1",)), None, None, None),
     ],
 )
 def test_whether_the_answer_does_what_the_reasoning_came_to(

@@ -59,6 +59,9 @@ class Scripted:
         drawn = [self.script(request) for request in requests]
         return [completed(text, ids=(7, 8)) if isinstance(text, str) else text for text in drawn]
 
+    def check(self) -> None:
+        """It can be asked."""
+
     def as_role(self, role: Role, reasoning: Reasoning = "native") -> "Scripted":
         return self
 

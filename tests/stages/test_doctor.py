@@ -101,7 +101,7 @@ def test_what_a_probe_of_few_tokens_cannot_know_does_not_stop(examined: Examine)
         lambda request: completed("<think>on and on", "length"), generate={"max_new_tokens": 2000}, filter={"k": 1}
     )
     assert any(
-        line == "warn base: 8 of 8 samples were cut at 512 tokens, a probe's most; generate.max_new_tokens is 2,000"
+        line == "warn base: 8 of 8 samples were cut at 256 tokens, a probe's most; generate.max_new_tokens is 2,000"
         for line in lines
     )
     assert has_passed(run)

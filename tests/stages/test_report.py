@@ -30,7 +30,9 @@ def test_the_page_says_when_a_judge_read_the_styles(tmp_path: Path) -> None:
     evaluate(run)
     report(run)
     assert "Nobody has held it against people yet" in gather(run).notes[0]
-    assert "scored each answer against the policy" in (run.root / "report.html").read_text(encoding="utf-8")
+    assert "an answer that it accepts counts as the style that the policy asks for" in (
+        run.root / "report.html"
+    ).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("arms", [("rl", "base"), ("rl",)])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from deliberant.run.arms import ARMS
+from deliberant.run.folder import read_manifest
 from deliberant.util.errors import UserError
 from deliberant.util.processes import is_leader, join
 
@@ -52,17 +53,11 @@ def work(run: "Run", stage: str) -> None:
     function(*((run, evaluated) if evaluated else (run,)))
 
 
-def work_aloud(run: "Run", stage: str) -> None:
-    """`work`, and a line on stderr that says what came of it, unless it had finished before."""
-    before = (run.root / stage / "manifest.json").exists()
-    work(run, stage)
-    if is_leader() and not before:
-        show_yield(run, stage)
-
-
 def show_yield(run: "Run", stage: str) -> None:
-    """A line on stderr: what a stage kept, why it rejected the rest, and which clauses no kept sample teaches."""
-    manifest = run.manifest(stage)
+    """A line on stderr about a finished stage: what was kept, why the rest was not, and what nothing teaches."""
+    manifest = read_manifest(run.root / stage)
+    if manifest is None:
+        return
     counts, took = manifest["counts"], timedelta(seconds=round(manifest["seconds"]))
     line = f"{stage}: done in {took}"
     if "kept" in counts:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deliberant.cli.opening import RUNS, find_run, work, work_aloud
+from deliberant.cli.opening import RUNS, find_run, show_yield, work
 from deliberant.cli.options import Overrides, Root, Where, check_choice
 from deliberant.run.arms import ARMS, final_of, trained_by
+from deliberant.run.folder import read_manifest
 from deliberant.util.memory import release_memory
 from deliberant.util.processes import is_leader
 
@@ -70,7 +71,10 @@ def run_all(
         if jobs > 1 and stage in (*ARMS, "evaluate"):
             run_side_by_side(run, jobs)
             jobs = 1  # what is left is to look at
-        work_aloud(run, stage)
+        finished = read_manifest(run.root / stage) is not None
+        work(run, stage)
+        if is_leader() and not finished:
+            show_yield(run, stage)
         release_memory()
     if not is_leader():
         return
