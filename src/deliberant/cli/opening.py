@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from deliberant.run.arms import ARMS
-from deliberant.run.folder import read_manifest
 from deliberant.util.errors import UserError
 from deliberant.util.processes import is_leader, join
 
@@ -55,6 +54,8 @@ def work(run: "Run", stage: str) -> None:
 
 def show_yield(run: "Run", stage: str) -> None:
     """A line on stderr about a finished stage: what was kept, why the rest was not, and what nothing teaches."""
+    from deliberant.run.folder import read_manifest
+
     manifest = read_manifest(run.root / stage)
     if manifest is None:
         return

@@ -13,7 +13,6 @@ import typer
 from deliberant.cli.opening import RUNS, find_run, show_yield, work
 from deliberant.cli.options import Overrides, Root, Where, check_choice
 from deliberant.run.arms import ARMS, final_of, trained_by
-from deliberant.run.folder import read_manifest
 from deliberant.util.memory import release_memory
 from deliberant.util.processes import is_leader
 
@@ -50,6 +49,7 @@ def run_all(
     from deliberant.cli.doctor import check_keys, check_models
     from deliberant.cli.jobs import run_side_by_side
     from deliberant.report import earned_lines, table
+    from deliberant.run.folder import read_manifest
     from deliberant.run.run import list_stages
     from deliberant.stages.doctor import speeds_of
     from deliberant.stages.evaluate import results
