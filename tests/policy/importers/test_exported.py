@@ -55,7 +55,7 @@ def test_an_order_that_names_do_not_have_is_kept(tmp_path: Path) -> None:
     ("old", "new", "words"),
     [
         ("# STYLES\n\n## refuse", "# STYLES\n\n## refuze", "did you mean 'refuse'"),
-        ("### W1: weapon instructions", "### weapon instructions", "lacks its condition, an id"),
+        ("### W1: weapon instructions", "### weapon instructions", "lacks an id such as"),
         ("Version: 1.10", "", "no line `Version: ...`"),
         ("# RULES", "# ODD", "section 'ODD' does not belong in an exported policy"),
         ("## SUMMARY", "## SUMMERY", "did you mean 'Summary'"),
