@@ -24,8 +24,8 @@ for line in sys.stdin:
                 os.dup2(os.open(order["said"], os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
             os.environ |= {**order["environment"], "RANK": str(rank), "LOCAL_RANK": str(rank)}
             if rank == 1 and order["dies"]:
-                finite = proofs.finite
-                proofs.finite = lambda step, logs: (
+                finite = proofs.check_finite
+                proofs.check_finite = lambda step, logs: (
                     os.kill(os.getpid(), signal.SIGKILL) if step == order["dies"] else finite(step, logs)
                 )
             sys.argv[1:] = order["arguments"]
