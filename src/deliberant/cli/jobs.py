@@ -27,6 +27,7 @@ def run_side_by_side(run: "Run", jobs: int) -> None:
     A stage that fails ends the others, which the same command resumes. UserError where a model is remote.
     """
     from deliberant.cli.console import show_bars
+    from deliberant.run.folder import read_manifest
 
     if remote := [model.model for model in run.models.values() if parse_reference(model.model).remote]:
         raise UserError(
@@ -36,6 +37,7 @@ def run_side_by_side(run: "Run", jobs: int) -> None:
     told = spawn.Queue()
     threads = max(1, (os.cpu_count() or 1) // jobs)
     left, done, running = list_needs(run.recipe.evaluate.arms), set[str](), dict[Future[None], str]()
+    unfinished = {stage for stage in left if read_manifest(run.root / stage) is None}
     pool = ProcessPoolExecutor(jobs, spawn, _begin, (told, threads, run.root))
     try:
         with show_bars() as show:
@@ -49,7 +51,8 @@ def run_side_by_side(run: "Run", jobs: int) -> None:
                 for future in ended:
                     future.result()
                     done.add(stage := running.pop(future))
-                    show_yield(run, stage)
+                    if stage in unfinished:
+                        show_yield(run, stage)
     except BaseException:
         for process in multiprocessing.active_children():
             process.terminate()

@@ -72,8 +72,9 @@ def doctor(run: "Run", tell: Callable[[Finding], None] = lambda finding: None) -
 
 def check_remote(run: "Run", roles: Sequence[str], checkup: Checkup) -> None:
     """What speaks against asking remote models at all: a key, a package or a model that is missing, nobody there."""
-    for role in roles:
-        if parse_reference(run.models[role].model).remote:
+    first_role = {run.models[role].model: role for role in reversed(roles)}
+    for model, role in first_role.items():
+        if parse_reference(model).remote:
             try:
                 cast("RemoteSampler", run.sampler(role)).check()
             except DeliberantError as error:
