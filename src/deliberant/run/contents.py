@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,8 @@ class Contents:
         self.date = note["date"] if note else datetime.date.today().isoformat()
         self.world = note["world"] if note else recipe.prompts if isinstance(recipe.prompts, str) else None
         known = note["identities"] if note else {}
-        self.identities = {
-            role: known.get(role) or identify(parse_reference(model.model), self.date)
-            for role, model in self.models.items()
-        }
+        identity_of = cache(lambda model: identify(parse_reference(model), self.date))  # it may read gigabytes
+        self.identities = {role: known.get(role) or identity_of(model.model) for role, model in self.models.items()}
         self.covers = {
             "policy": self.policy.hash,
             "templates": self.templates.hash,
