@@ -28,9 +28,10 @@ test: lint
 	$(PYTEST) $(if $(CI),,-m "not slow")
 
 AVX2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2
+PLAIN := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2
 numbers: $(INSTALLED)
 	$(AVX2) $(PYTEST) -m numbers
-	ATEN_CPU_CAPABILITY=default $(PYTEST) -m numbers
+	$(PLAIN) $(PYTEST) -m numbers
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

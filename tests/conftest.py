@@ -1,14 +1,8 @@
 """Fixtures every area shares: tiny checkpoints and a world for whole runs. Copy before changing one."""
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-
-# torch chooses its kernels by this variable, but asks oneDNN whether to pack bfloat16 for AMX; where they
-# disagree, attention stops with "pack_vnni2 is only supported when avx512 is supported"
-if os.environ.get("ATEN_CPU_CAPABILITY") == "default":
-    os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "SSE41")
 
 import pytest
 from hypothesis import HealthCheck, settings

@@ -18,7 +18,6 @@ from deliberant.micro.pretrain import (
     SCHEDULE,
     Plan,
     build_model,
-    native_bf16,
     pretrain,
     rate,
     token_loss,
@@ -99,17 +98,6 @@ def test_going_on_reads_the_last_mix_at_a_rate_that_falls_to_zero(tmp_path: Path
     assert plan.schedule == SCHEDULE[-1:] and TINY.schedule == SCHEDULE
     assert [plan.factor(done) for done in (0.0, 0.5, 1.0, 1.01)] == pytest.approx([0.08, 0.04, 0.0, 0.0])
     assert TINY.factor(SCHEDULE[0][0] / 2) == 1.0
-
-
-@pytest.mark.parametrize(
-    ("capabilities", "native"),
-    [({"avx512_f": True}, False), ({"avx512_bf16": True}, True), ({"amx_bf16": True, "avx512_bf16": False}, True)],
-)
-def test_bf16_is_for_processors_that_have_it(
-    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], native: bool
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert native_bf16() is native
 
 
 def test_padding_changes_no_loss() -> None:

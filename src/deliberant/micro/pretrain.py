@@ -146,14 +146,6 @@ def load_model(start: Path, vocabulary: int) -> Any:
     return model
 
 
-def native_bf16() -> bool:
-    """Whether the CPU multiplies bf16 in hardware; elsewhere it is emulated, and slower than fp32."""
-    import torch
-
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
-
-
 def token_loss(model: Any, ids: Any, mask: Any) -> tuple[Any, Any, Any]:
     """(mean cross entropy, predictions, targets) at the tokens that carry loss; no logits elsewhere."""
     import torch
@@ -186,12 +178,14 @@ def exact_turns(model: Any, tokenizer: Any, seed: int, rows: int = 48) -> dict[s
     """Share of assistant turns predicted right to the last token, by row type: a cheap, teacher-forced look."""
     import torch
 
+    from deliberant.models.local.hardware import cpu_multiplies_bf16
+
     shares = {}
     pad, end = tokenizer.convert_tokens_to_ids([PAD, END])
     for name in FULL_MIX:
         source = corpus(random.Random(f"{seed} {name}"), {name: 1.0})
         ids, mask = tensors([tokenise(tokenizer, next(source)) for _ in range(rows)], pad)
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=native_bf16()):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=cpu_multiplies_bf16()):
             _, guessed, targets = token_loss(model, ids, mask)
         turns = (targets == end).cumsum(0) - (targets == end).long()
         wrong = torch.zeros(int(turns.max()) + 1).index_add_(0, turns, (guessed != targets).float())
@@ -213,10 +207,12 @@ def pretrain(
     """
     import torch
 
+    from deliberant.models.local.hardware import cpu_multiplies_bf16
+
     tokenizer = build_tokenizer()
     pad, end = tokenizer.convert_tokens_to_ids([PAD, END])
     model = load_model(plan.start, len(tokenizer)) if plan.start else build_model(plan, len(tokenizer), pad, end)
-    bf16 = native_bf16()
+    bf16 = cpu_multiplies_bf16()
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     optimizers = [

@@ -1,4 +1,5 @@
 import pytest
+import torch
 from transformers import GPT2Config, LlamaConfig
 
 from deliberant.models.local import hardware
@@ -23,3 +24,20 @@ def test_one_position_at_least_and_no_more_than_helps(monkeypatch: pytest.Monkey
     assert cache_positions(LLAMA, 500_000_000, 4) == 1
     of_memory(monkeypatch, 1 << 40)
     assert cache_positions(LLAMA, 500_000_000, 4) == MOST
+
+
+@pytest.mark.parametrize(
+    ("kernels", "units", "does"),
+    [
+        ("AVX512", {"avx512_f": True}, False),
+        ("AVX512", {"avx512_bf16": True}, True),
+        ("AVX512", {"amx_bf16": True, "avx512_bf16": False}, True),
+        ("DEFAULT", {"amx_bf16": True}, False),
+    ],
+)
+def test_bf16_is_for_processors_that_have_it(
+    monkeypatch: pytest.MonkeyPatch, kernels: str, units: dict[str, bool], does: bool
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: kernels)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units)
+    assert hardware.cpu_multiplies_bf16() is does

@@ -20,8 +20,13 @@ def multiplies_bf16() -> bool:
     """Whether `device()` has units for bf16 (CUDA, AMX, AVX512-BF16); elsewhere it is emulated, slower than fp32."""
     if device().type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+    return cpu_multiplies_bf16()
+
+
+def cpu_multiplies_bf16() -> bool:
+    """Whether the CPU has such units, and torch was not told (ATEN_CPU_CAPABILITY) to do without them."""
+    has = torch.cpu.get_capabilities()
+    return torch.backends.cpu.get_cpu_capability() == "AVX512" and any(map(has.get, ("amx_bf16", "avx512_bf16")))
 
 
 def machine_memory() -> tuple[int, int]:
