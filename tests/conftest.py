@@ -1,5 +1,6 @@
 """Fixtures every area shares: tiny checkpoints and a world for whole runs. Copy before changing one."""
 
+import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,13 @@ from tests.tiny import make_tiny_model
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def frozen() -> None:
+    """What is here already is no garbage: stages and trainers collect often, and would search all of it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
