@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 STEM = """
-import json, os, resource, sys
+import gc, json, os, resource, sys
 import datasets, inspect_ai, torch, trl
 import deliberant.evals.tasks, deliberant.report, deliberant.stages.evaluate, deliberant.training.trainers
 from deliberant.__main__ import main
+gc.freeze()  # what was imported is no garbage: no fork searches it
 for line in sys.stdin:
     order = json.loads(line)
     child = os.fork()
