@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deliberant.cli.console import RichProgress, figure_lines, pretraining_line, print_stream
+from deliberant.cli.console import RichProgress, StepProgress, figure_lines, pretraining_line, print_stream
 from deliberant.micro.measure import Figure
 from deliberant.models import split
 
@@ -80,3 +80,29 @@ def test_ctrl_c_leaves_the_terminal_as_it_was_without_a_bar(monkeypatch: pytest.
     for thread in set(threading.enumerate()) - threads:
         thread.join(30)
         assert not thread.is_alive(), "it draws on"
+
+
+def test_a_brief_bar_stands_below_the_other_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("deliberant.cli.console.LATE", -1)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    progress = RichProgress()
+    with progress("generate", 3) as outer:
+        with progress("tokens", 96, brief=True) as bar:
+            assert "tokens" not in terminal.getvalue(), "it has to last"
+            bar.advance()
+            with progress("loading micro", 1, brief=True):
+                pass
+        shown = terminal.getvalue()
+        assert "1/96" in shown and "loading micro" in shown
+        outer.advance(3)
+    assert "96" not in terminal.getvalue()[len(shown) :] and "3/3" in terminal.getvalue()
+
+
+def test_brief_bars_are_not_told_of(capfd: pytest.CaptureFixture[str]) -> None:
+    told: list[tuple[str, int, int]] = []
+    progress = StepProgress(lambda *step: told.append(step))
+    with progress("generate", 3) as outer, progress("tokens", 96, brief=True) as bar:
+        bar.advance(96)
+        outer.advance(3)
+    assert told == [("generate", 3, 0), ("generate", 3, 3)] and capfd.readouterr() == ("", "")

@@ -27,7 +27,7 @@ class Said:
         self.steps = 0
 
     @contextmanager
-    def __call__(self, label: str, total: int) -> Iterator["Said"]:
+    def __call__(self, label: str, total: int, brief: bool = False) -> Iterator["Said"]:
         self.lines.append(label)
         yield self
 

@@ -213,7 +213,7 @@ class Bars:
     def __init__(self) -> None:
         self.seen: list[int] = []
 
-    def __call__(self, label: str, total: int) -> AbstractContextManager["Bars"]:
+    def __call__(self, label: str, total: int, brief: bool = False) -> AbstractContextManager["Bars"]:
         return nullcontext(self)
 
     def advance(self, n: int = 1) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from deliberant.prompts.types import Prompt
 from deliberant.run.run import Run
 from deliberant.util.files import write_rows
+from deliberant.util.progress import Bar, NullProgress
 from tests.completions import completed
 from tests.runs import open_as
 from tests.stages.scripted import HEARTH, POEM, PRUNING, SONG, Scripted, recipe
@@ -25,9 +26,12 @@ class Fuse:
         self.done = 0
 
     @contextmanager
-    def __call__(self, label: str, total: int) -> Iterator["Fuse"]:
-        self.total = total
-        yield self
+    def __call__(self, label: str, total: int, brief: bool = False) -> Iterator[Bar]:
+        if brief:
+            yield NullProgress()
+        else:
+            self.total = total
+            yield self
 
     def advance(self, n: int = 1) -> None:
         self.done += n

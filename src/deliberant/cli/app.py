@@ -122,9 +122,11 @@ def results(
     rows = read_results(root)
     if as_json:
         return print_json(rows)
-    from deliberant.cli.console import print_results
+    from deliberant.cli.console import print_table
+    from deliberant.report import result_tables
 
-    print_results(rows)
+    for table in result_tables(rows):
+        print_table(table)
 
 
 def _judge(root: Path, file: Path, against: str | None, as_json: bool) -> None:

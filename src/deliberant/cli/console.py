@@ -1,8 +1,9 @@
 """What the command line shows: progress on stderr, tables and streamed answers. Imported inside the verbs."""
 
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from deliberant.models.formats import Parts
-from deliberant.report.terminal import text_table
 from deliberant.util.names import one_line
+from deliberant.util.progress import Bar, NullProgress
 
 if TYPE_CHECKING:
     from deliberant.generators import Settled
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from deliberant.prompts.split import SplitCounts
     from deliberant.review.hints import Account
 
-BESIDE = ("unscored", "truncated", "empty", "blocked")
-"""What stands beside every rate."""
+LATE = 1.0
+"""Seconds after which a brief piece of work gets a bar."""
 SHOWN = 20
 """Skipped rows that are shown; the file lists them all."""
 FIGURE_LINE = "{:46} {:>7}  {:>14} {:>6} {:>8}  {}"
@@ -41,7 +42,9 @@ class StepProgress:
     def __init__(self, show: Callable[[str, int, int], None], label: str = "", total: int = 0) -> None:
         self.show, self.label, self.total = show, label, total
 
-    def __call__(self, label: str, total: int) -> AbstractContextManager["StepProgress"]:
+    def __call__(self, label: str, total: int, brief: bool = False) -> AbstractContextManager[Bar]:
+        if brief:
+            return nullcontext(NullProgress())
         bar = StepProgress(self.show, label, total)
         bar.advance(0)
         return nullcontext(bar)
@@ -51,20 +54,44 @@ class StepProgress:
 
 
 class RichProgress:
-    """Progress bars on stderr, one at a time."""
+    """Progress bars on stderr. A brief one stands below the others from its second second on, and goes at its end."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
 
     @contextmanager
-    def __call__(self, label: str, total: int) -> Iterator[StepProgress]:
-        with show_bars() as show, StepProgress(show)(label, total) as bar:
-            yield bar
+    def __call__(self, label: str, total: int, brief: bool = False) -> Iterator[Bar]:
+        bars = bars_on(self._console, transient=brief)
+        task, began = bars.add_task(label, total=total), time.monotonic()
+
+        def show() -> None:
+            bars.start()
+            bars.refresh()
+
+        class Shown:
+            def advance(self, n: int = 1) -> None:
+                bars.advance(task, n)
+                if not bars.live.is_started and time.monotonic() - began > LATE:
+                    show()
+
+        if not brief or total == 1:
+            show()
+        try:
+            yield Shown()
+        finally:
+            bars.stop()
+
+
+def bars_on(console: Console, transient: bool = False) -> Progress:
+    columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=transient)
 
 
 @contextmanager
 def show_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Many bars on stderr at once: what it yields takes a label, the label's total, and the steps done since."""
-    columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with bars_on(Console(stderr=True)) as progress:
 
         def show(label: str, total: int, n: int) -> None:
             if label not in tasks:
@@ -72,17 +99,6 @@ def show_bars() -> Iterator[Callable[[str, int, int], None]]:
             progress.advance(tasks[label], n)
 
         yield show
-
-
-def print_results(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Result rows as a table on stdout: every rate with its interval, n and what could not be scored."""
-    lines = []
-    for row in rows:
-        value = "-" if row["value"] is None else f"{row['value']:.3f}"
-        interval = "-" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
-        counts = (str(row.get(name, "-")) for name in ("n", *BESIDE))
-        lines.append([row["arm"], row["suite"], row["metric"], value, interval, *counts])
-    print_table(text_table(("arm", "suite", "metric", "value", "95% interval", "n", *BESIDE), lines, left=3))
 
 
 def print_table(table: Table) -> None:

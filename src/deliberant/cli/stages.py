@@ -48,7 +48,7 @@ def run_all(
     from deliberant.cli.console import print_table
     from deliberant.cli.doctor import check_keys, check_models
     from deliberant.cli.jobs import run_side_by_side
-    from deliberant.report import earned_lines, table
+    from deliberant.report import earned_lines, suite_tables
     from deliberant.run.folder import read_manifest
     from deliberant.run.run import list_stages
     from deliberant.stages.doctor import speeds_of
@@ -78,7 +78,8 @@ def run_all(
         release_memory()
     if not is_leader():
         return
-    print_table(table(results(run.root)))
+    for table in suite_tables(results(run.root)):
+        print_table(table)
     for line in [*describe_judge(run), *earned_lines(read_gains(run.root))]:
         typer.echo(line)
     _show_moves(run.root)

@@ -3,7 +3,7 @@
 from deliberant.report.coverage import Coverage
 from deliberant.report.moved import cost_lines, moved_lines, moved_table
 from deliberant.report.page import Evidence, render
-from deliberant.report.terminal import coverage_table, earned_lines, table
+from deliberant.report.terminal import coverage_table, earned_lines, result_tables, suite_tables
 
 __all__ = [
     "Coverage",
@@ -14,5 +14,6 @@ __all__ = [
     "moved_lines",
     "moved_table",
     "render",
-    "table",
+    "result_tables",
+    "suite_tables",
 ]

@@ -11,7 +11,7 @@ from deliberant.report.plots import draw_sides
 from deliberant.report.published import references
 from deliberant.report.reader import reader_data
 from deliberant.report.templates import figure, page_environment
-from deliberant.report.terminal import format_rate, table, text_table
+from deliberant.report.terminal import format_rate, suite_tables, text_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -65,7 +65,7 @@ def render(result: Mapping[str, Any], samples: Mapping[str, Sequence[ScoredSampl
 
 def tables(result: Mapping[str, Any]) -> Iterator["Table"]:
     """Who took part and what it cost, both sides by suite, the worst attacks, and differences to the first."""
-    yield table(result["rows"], SHOWN)
+    yield from suite_tables(result["rows"], SHOWN)
     if robust := [row for row in result["rows"] if "variants" in row]:
         caption = "n counts requests, each asked under every attack; goodness over the worst tenth of them"
         yield _by_metric(robust, ("suite", "arm", "variants"), ("suite", "model", "attacks"), caption)

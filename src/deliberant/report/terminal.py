@@ -19,10 +19,16 @@ SHOWN = {
     "compliance": "compliance",
 }
 UNCOUNTED = ("unscored", "truncated", "empty", "blocked")
+"""What stands beside every rate."""
+RATES = "percent [95% interval] n; definitions of the metrics are in report.html"
 
 
 def text_table(
-    columns: Sequence[str], rows: Iterable[Sequence[str] | None], caption: str | None = None, left: int = 1
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str] | None],
+    caption: str | None = None,
+    left: int = 1,
+    title: str | None = None,
 ) -> "Table":
     """A rich table in which nothing is markup: the first `left` columns hold words, the others numbers.
 
@@ -31,9 +37,9 @@ def text_table(
     from rich.table import Table
     from rich.text import Text
 
-    built = Table(caption=caption)
-    for place, title in enumerate(columns):
-        built.add_column(Text(title), justify="left" if place < left else "right", overflow="fold")
+    built = Table(caption=caption, title=None if title is None else Text(title, "bold"), title_justify="left")
+    for place, head in enumerate(columns):
+        built.add_column(Text(head), justify="left" if place < left else "right", overflow="fold")
     for row in rows:
         if row is None:
             built.add_section()
@@ -42,19 +48,33 @@ def text_table(
     return built
 
 
-def table(rows: Sequence[Mapping[str, Any]], metrics: Mapping[str, str] = SHOWN) -> "Table":
-    """A rich table of result rows; rates in percent with their 95% interval and n. `metrics`: their column titles."""
+def suite_tables(rows: Sequence[Mapping[str, Any]], metrics: Mapping[str, str] = SHOWN) -> Iterator["Table"]:
+    """A rich table for each suite of result rows, for 80 columns; rates in percent with their 95% interval and n.
+
+    `metrics`: their column titles.
+    """
     rows = drop_faceted(rows)
     cells = {(row["suite"], row["arm"], row["metric"]): row for row in rows}
-    lines: list[list[str] | None] = []
-    for suite in dict.fromkeys(row["suite"] for row in rows):
-        for place, arm in enumerate(dict.fromkeys(row["arm"] for row in rows if row["suite"] == suite)):
+    suites = list(dict.fromkeys(row["suite"] for row in rows))
+    for suite in suites:
+        lines = []
+        for arm in dict.fromkeys(row["arm"] for row in rows if row["suite"] == suite):
             shown = [cells[suite, arm, metric] for metric in metrics]
             counts = f"{shown[0]['truncated']}/{shown[0]['empty']}/{cells[suite, arm, 'style']['unscored']}"
-            lines.append(["" if place else suite, arm, *map(format_rate, shown), counts])
-        lines.append(None)
-    caption = "percent [95% interval] n; definitions of the metrics are in report.html"
-    return text_table(("suite", "arm", *metrics.values(), "cut/empty/unscored"), lines, caption, left=2)
+            lines.append([arm, *map(format_rate, shown), counts])
+        columns = ("arm", *metrics.values(), "cut / empty / unscored")
+        yield text_table(columns, lines, RATES if suite == suites[-1] else None, title=suite)
+
+
+def result_tables(rows: Sequence[Mapping[str, Any]]) -> Iterator["Table"]:
+    """A rich table for each suite and arm: every result row with its interval, n and what could not be counted."""
+    groups: dict[str, list[list[str]]] = {}
+    for row in rows:
+        counts = "/".join(str(row.get(name, "-")) for name in UNCOUNTED)
+        line = [row["metric"], format_rate(row, 1, 3), counts]
+        groups.setdefault(f"{row['suite']}, {row['arm']}", []).append(line)
+    for title, lines in groups.items():
+        yield text_table(("metric", "value [95% interval] n", "unscored / cut\n/ empty / blocked"), lines, title=title)
 
 
 def coverage_table(coverage: Coverage) -> "Table":

@@ -195,8 +195,10 @@ class Run(Contents):
             options: dict[str, Any] = {"trust_remote_code": trusted}
             if parse_reference(model).remote:
                 budget, prices = self.recipe.budget, self.recipe.price_list
-                options = {"calls": self.calls, "budget": budget, "prices": prices, "progress": self.progress}
-            self._samplers[model] = open_model(model, cast(Role, role), reasoning, identity, **options)
+                options = {"calls": self.calls, "budget": budget, "prices": prices}
+            options["progress"] = self.progress
+            with self.progress(f"loading {model}", 1, brief=True):
+                self._samplers[model] = open_model(model, cast(Role, role), reasoning, identity, **options)
         sampler: Sampler = self._samplers[model].as_role(role, reasoning)
         return sampler
 

@@ -11,15 +11,15 @@ class Bar(Protocol):
 
 
 class Progress(Protocol):
-    """Announces a piece of work of `total` steps."""
+    """Announces a piece of work of `total` steps; a `brief` one is part of another, and worth a word only meanwhile."""
 
-    def __call__(self, label: str, total: int) -> AbstractContextManager[Bar]: ...
+    def __call__(self, label: str, total: int, brief: bool = False) -> AbstractContextManager[Bar]: ...
 
 
 class NullProgress:
     """Says nothing."""
 
-    def __call__(self, label: str, total: int) -> AbstractContextManager[Bar]:
+    def __call__(self, label: str, total: int, brief: bool = False) -> AbstractContextManager[Bar]:
         return nullcontext(self)
 
     def advance(self, n: int = 1) -> None:

@@ -26,6 +26,7 @@ from deliberant.models.local.hardware import cache_positions, device, multiplies
 from deliberant.models.types import POLICY_ROLES, Completion, Reasoning, Request, Role, Sampling, Stop, Usage
 from deliberant.prompts.types import Message
 from deliberant.util.errors import DeliberantError, UserError
+from deliberant.util.progress import NullProgress, Progress
 
 BATCH_ROWS = 256
 LARGE = 100_000_000
@@ -51,10 +52,12 @@ class LocalSampler:
         identity: str,
         batch_tokens: int | None = None,
         dtype: torch.dtype | None = None,
+        progress: Progress | None = None,
     ) -> None:
         if tokenizer.chat_template is None:
             raise UserError(f"{tokenizer.name_or_path}: the tokenizer has no chat template; add chat_template.jinja")
         self._model = model
+        self._progress = progress or NullProgress()
         self.source = str(model.config.name_or_path)
         self.precision: torch.dtype = getattr(model.config, "dtype", None) or model.dtype
         self.tokenizer = tokenizer
@@ -229,12 +232,16 @@ class LocalSampler:
 
     def _draw(self, rows: Sequence[Tokens], seeds: Sequence[int], sampling: Sampling) -> list[tuple[Tokens, Stop]]:
         results: dict[int, tuple[Tokens, Stop]] = {}
-        for groups in plan(rows, sampling.max_new_tokens, self.batch_tokens, BATCH_ROWS, self._engine.copied):
-            order = [row for group in groups for row in group.rows]
-            out = torch.zeros(len(order), sampling.max_new_tokens, dtype=torch.long)
-            for step, (live, tokens) in enumerate(self._steps(groups, [seeds[row] for row in order], sampling)):
-                out[live, step] = tokens
-            results |= {row: self.cut(ids) for row, ids in zip(order, out.tolist(), strict=True)}
+        batches = plan(rows, sampling.max_new_tokens, self.batch_tokens, BATCH_ROWS, self._engine.copied)
+        with self._progress("tokens", len(batches) * sampling.max_new_tokens, brief=True) as bar:
+            for groups in batches:
+                order = [row for group in groups for row in group.rows]
+                out = torch.zeros(len(order), sampling.max_new_tokens, dtype=torch.long)
+                for step, (live, tokens) in enumerate(self._steps(groups, [seeds[row] for row in order], sampling)):
+                    out[live, step] = tokens
+                    bar.advance()
+                bar.advance(sampling.max_new_tokens - 1 - step)
+                results |= {row: self.cut(ids) for row, ids in zip(order, out.tolist(), strict=True)}
         return [results[row] for row in range(len(rows))]
 
     def stream(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Iterator[Parts]:
