@@ -15,7 +15,9 @@ from deliberant.evals.metrics import values
 from deliberant.evals.robustness import goodness_at
 from deliberant.models.types import Sampling
 from deliberant.prompts.types import Case
-from deliberant.run.recipe import BUILT_IN, Judges, Recipe
+from deliberant.run.recipe import Recipe
+from deliberant.run.roles import Judges
+from deliberant.run.settings import BUILT_IN
 from deliberant.util.errors import UserError
 from tests.evals.scored import POLICY, case, scored
 from tests.says import Says

@@ -39,7 +39,7 @@ def test_the_edit_and_what_was_reused_in_words() -> None:
 
 
 def test_the_table_has_both_runs_the_changes_and_what_is_unscored() -> None:
-    text = show(moved_table(moved(), ["[bold]"]))
+    text = show([moved_table(moved(), ["[bold]"])])
     assert "[bold]" in text and "sft" not in text
     for part in ("25.0", "75.0", "50.0", "-25.0", "n=4", "asked anew"):
         assert part in text

@@ -17,7 +17,8 @@ from deliberant.cli import app as cli
 from deliberant.cli.opening import work
 from deliberant.models.checkpoint import model_hash
 from deliberant.run.folder import StageFolder
-from deliberant.run.recipe import Model, Recipe
+from deliberant.run.recipe import Recipe
+from deliberant.run.roles import Model
 from deliberant.run.run import Run
 from deliberant.stages.answers import read_samples
 from deliberant.stages.evaluate import results

@@ -1,16 +1,13 @@
 import json
-import random
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from deliberant.models.formats import split
 from deliberant.stages.sft import sft
-from deliberant.training.trainers import batch_order, cut_back, last_checkpoint, packs
+from deliberant.training.trainers import cut_back, last_checkpoint
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import file_hash, read_rows, write_rows
 from tests.stages.scripted import HEARTH, PRUNING, SONG
@@ -181,35 +178,6 @@ def test_an_earlier_stage_has_to_be_finished(tmp_path: Path, tiny_model: Path) -
     run._manifests.clear()
     with pytest.raises(UserError, match="deliberant filter"):
         sft(run)
-
-
-@given(st.lists(st.integers(1, 99), min_size=1, max_size=60), st.integers(1, 3), st.integers(1, 5), st.integers(9, 200))
-def test_every_epoch_has_every_row_once(lengths: list[int], epochs: int, packing: int, room: int) -> None:
-    sequences = packs(lengths, epochs, packing, room, seed=0)
-    rows = [index for sequence in sequences for index in sequence]
-    for epoch in range(epochs):
-        assert sorted(rows[epoch * len(lengths) : (epoch + 1) * len(lengths)]) == list(range(len(lengths)))
-    for sequence in sequences:
-        assert 1 <= len(sequence) <= packing
-        assert len(sequence) == 1 or sum(lengths[index] for index in sequence) <= room
-    assert sequences == packs(lengths, epochs, packing, room, seed=0)
-
-
-@given(st.lists(st.integers(1, 99), max_size=60), st.integers(1, 7), st.integers(0, 3))
-def test_the_order_holds_every_sequence_once(lengths: list[int], batch_size: int, seed: int) -> None:
-    order = batch_order(lengths, batch_size, seed)
-    assert sorted(order) == list(range(len(lengths)))
-    assert order == batch_order(lengths, batch_size, seed)
-
-
-def test_batches_hold_rows_of_like_length_in_no_order_of_length() -> None:
-    lengths = [random.Random(index).randint(1, 500) for index in range(400)]
-    order = batch_order(lengths, 8, 0)
-    batches = [[lengths[index] for index in order[start : start + 8]] for start in range(0, 400, 8)]
-    padded = sum(8 * max(batch) for batch in batches)
-    assert padded < 1.1 * sum(lengths)
-    longest = [max(batch) for batch in batches]
-    assert longest != sorted(longest)
 
 
 def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:

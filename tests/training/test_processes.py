@@ -21,7 +21,7 @@ from deliberant.run.loader import load_recipe
 from deliberant.run.opening import open_run
 from deliberant.run.recipe import Sft
 from deliberant.training import proofs
-from deliberant.training.trainers import fill_last_step
+from deliberant.training.packing import fill_last_step
 from deliberant.util import processes
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import read_rows

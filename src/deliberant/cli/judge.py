@@ -161,7 +161,8 @@ def _golden(
     from deliberant.judge import Judge
     from deliberant.models.open import open_model
     from deliberant.review.golden import COLUMNS, calibrate_golden, read_golden
-    from deliberant.run.recipe import Filter, JudgeModel
+    from deliberant.run.recipe import Filter
+    from deliberant.run.roles import JudgeModel
     from deliberant.run.sources import load_named_policy, templates_named
     from deliberant.util.names import suggest_name
 

@@ -52,7 +52,8 @@ def redteam(
     from deliberant.models import Sampling
     from deliberant.models.open import open_model
     from deliberant.report.terminal import redteam_table
-    from deliberant.run.recipe import BUILT_IN, JudgeModel
+    from deliberant.run.roles import JudgeModel
+    from deliberant.run.settings import BUILT_IN
     from deliberant.run.sources import load_named_policy, right_style, style_reader, templates_named
     from deliberant.stages.redteam import hinted_style
     from deliberant.stages.redteam import redteam as attacked

@@ -113,7 +113,7 @@ def check_headline(judge: str, recipe: "Recipe") -> None:
 
     Not so in the built-in world, where the truth is known.
     """
-    from deliberant.run.recipe import BUILT_IN
+    from deliberant.run.settings import BUILT_IN
 
     rewards = recipe.judge.reward
     if rewards and rewards.model == judge and recipe.prompts != BUILT_IN:

@@ -20,7 +20,8 @@ from deliberant.evals.provider import in_one_line, messages_of, read_output
 from deliberant.evals.retrieval import CELLS, cell
 from deliberant.evals.scoring import read_answer
 from deliberant.prompts.types import Case, Prompt, Truth
-from deliberant.run.recipe import DEFAULT, JudgeModel
+from deliberant.run.roles import JudgeModel
+from deliberant.run.settings import DEFAULT
 from deliberant.run.sources import load_named_policy, style_reader
 from deliberant.templates.loader import Templates
 

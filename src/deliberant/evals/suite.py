@@ -27,7 +27,8 @@ from deliberant.prompts.importing import Import, import_cases
 from deliberant.prompts.plan import read_plan
 from deliberant.prompts.sets import choose, open_set
 from deliberant.prompts.types import Case, Message, Prompt, Truth
-from deliberant.run.recipe import DEFAULT, Evaluate, Filter
+from deliberant.run.recipe import Evaluate, Filter
+from deliberant.run.settings import DEFAULT
 from deliberant.run.sources import list_names, load_named_policy
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError

@@ -26,8 +26,10 @@ from deliberant.evals.scoring import add_summaries, case_seed, read_answer
 from deliberant.policy import Policy, summary_view
 from deliberant.prompts import Case, read_cases
 from deliberant.run.arms import ARMS
-from deliberant.run.recipe import DEFAULT, Evaluate, Filter, JudgeModel
+from deliberant.run.recipe import Evaluate, Filter
+from deliberant.run.roles import JudgeModel
 from deliberant.run.run import Run
+from deliberant.run.settings import DEFAULT
 from deliberant.run.sources import list_names, load_named_policy
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError

@@ -10,7 +10,8 @@ from deliberant.models.refs import identify, parse_reference
 from deliberant.policy import Policy, load_policy
 from deliberant.prompts import Case, Prompt, Style
 from deliberant.run.folder import Manifest, command, read_finished
-from deliberant.run.recipe import JudgeModel, Model, Recipe
+from deliberant.run.recipe import Recipe
+from deliberant.run.roles import JudgeModel, Model
 from deliberant.run.sources import document_prompts, policy_folder, prompt_sets, right_style, style_reader
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError

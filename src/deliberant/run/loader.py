@@ -9,7 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from deliberant.run.arms import ARMS
-from deliberant.run.recipe import BUILT_IN, Recipe
+from deliberant.run.recipe import Recipe
+from deliberant.run.settings import BUILT_IN
 from deliberant.util.errors import UserError
 from deliberant.util.files import refuse_pipe
 from deliberant.util.yaml import Loader, Places, explain_mistake, locate, parse

@@ -7,16 +7,13 @@ are checked and made absolute, while a recipe that is made in Python keeps its o
 
 import os
 import re
-from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     AliasChoices,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -26,71 +23,15 @@ from pydantic import (
 )
 
 from deliberant.models.budget import PRICES, Budget
-from deliberant.models.refs import parse_reference
-from deliberant.models.types import Reasoning, Sampling
 from deliberant.run.arms import ARMS, BASE, DEFAULT_ARMS
-from deliberant.templates.loader import built_in
+from deliberant.run.roles import JudgeModel, Judges, Model, TemplatesFolder, as_judges, as_model
+from deliberant.run.settings import BUILT_IN, DEFAULT, BareOff, Count, Drawing, Sampled, Settings, Share, check_path
 from deliberant.util.names import find_repeated, suggest_name
-
-BUILT_IN = "micro"
-"""The word for the built-in world, wherever a recipe names a policy, a model, templates or prompts."""
-DEFAULT = "default"
-"""The word for the policy that a team can start from, and for the prompt files that suit any model."""
-
-DATA_SET = re.compile(r"^[A-Za-z0-9][\w.-]*(/[\w.-]+)?$", re.ASCII)
-"""A data set's id on the Hub."""
-
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    UNNAMED: ClassVar[frozenset[str]] = frozenset()
-    """Keys that are no part of a run's name, because they change no row that it has already."""
-
-    @property
-    def shaping(self) -> dict[str, Any]:
-        """All other keys, which do shape what the run makes."""
-        return self.model_dump(mode="json", exclude=set(self.UNNAMED))
-
-
-def _path(words: Callable[[], Collection[str]] = tuple, data_sets: bool = False) -> AfterValidator:
-    """A path, absolute; `words` stand for what is built in. ValueError where there is nothing."""
-
-    def locate(value: Any, info: ValidationInfo) -> Any:
-        folder: Path | None = info.context
-        if folder is None or not isinstance(value, str) or value in words():
-            return value
-        path = folder / value
-        if value and path.exists():
-            return str(path.resolve())
-        if data_sets and DATA_SET.match(value):
-            return value
-        remedy = f"; built in are {', '.join(words())}" if words() else ""
-        raise ValueError(f"there is no {path}; paths start from the recipe's folder{remedy}")
-
-    return AfterValidator(locate)
-
-
-def _locate_model(value: str, info: ValidationInfo) -> str:
-    """A model reference, a folder's absolute. UserError, which is a ValueError, where it cannot be one."""
-    folder: Path | None = info.context
-    if folder is None:
-        return value
-    if value != BUILT_IN and (folder / value).is_dir():
-        return str((folder / value).resolve())
-    return str(parse_reference(value))
 
 
 def _locate_run(value: str, info: ValidationInfo) -> str:
     """Absolute, and perhaps gone: results and report do without it."""
     return value if info.context is None else os.path.abspath(info.context / value)
-
-
-ModelReference = Annotated[str, AfterValidator(_locate_model)]
-TemplatesFolder = Annotated[str, _path(built_in)]
 
 
 def _check_name(name: str) -> str:
@@ -99,107 +40,36 @@ def _check_name(name: str) -> str:
     return name
 
 
-class _Sampled(_Settings):
-    """Settings of whatever draws completions. With `max_reasoning_tokens` longer reasoning is closed there and the
-    answer drawn; both together stay below `max_new_tokens`."""
-
-    temperature: NonNegativeFloat = 1.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    max_new_tokens: Count = 4096
-    max_reasoning_tokens: Count | None = None
-
-    @property
-    def sampling(self) -> Sampling:
-        """The same settings as a sampler takes them."""
-        return Sampling(self.temperature, self.top_p, self.max_new_tokens, self.max_reasoning_tokens)
-
-
-class _Drawing(_Sampled):
-    """What a stage draws; `chunk` requests or items are one durable unit of work."""
-
-    chunk: Count = 64
-
-
-def _as_model(value: Any) -> Any:
-    """A bare reference stands for a model with all its settings at their defaults."""
-    return {"model": value} if isinstance(value, str) else value
-
-
-BareOff = BeforeValidator(lambda word: "off" if word is False else word)
-"""YAML 1.1 reads a bare `off` as False."""
-
-
-class Model(_Settings):
-    """A model reference, and how that model comes to reason: `native`, `prompted` or `off`.
-
-    `trust_remote_code`: run the code that comes with its files. Read it before.
-    """
-
-    model: ModelReference
-    reasoning: Annotated[Reasoning, BareOff] = "native"
-    trust_remote_code: bool = False
-
-
-class JudgeModel(_Sampled):
-    """A model that judges, with prompt files and sampling of its own; without `templates` the recipe's.
-
-    Beside `default`, `json` asks for JSON, and `safeguard`, `dynaguard` and `cope` are for policy judges of that name.
-    """
-
-    model: ModelReference
-    templates: TemplatesFolder | None = None
-    temperature: NonNegativeFloat = 0.7
-    max_new_tokens: Count = 2048
-
-
-Judging = Annotated[JudgeModel, BeforeValidator(_as_model)]
-
-
-class Judges(_Settings):
-    """Who judges what. The judge that rewards is needed where an arm is trained by RL, and is not the one that
-    evaluates, save in the built-in world, where the truth is known."""
-
-    filter: Judging
-    reward: Judging | None = None
-    evaluate: Judging
-
-
-def _as_judges(value: Any) -> Any:
-    """One model stands for all of them."""
-    one = _as_model(value)
-    return {"filter": one, "reward": one, "evaluate": one} if isinstance(one, dict) and "model" in one else one
-
-
 _OR_TRAIN = {name: Field(validation_alias=AliasChoices(name, "train")) for name in ("sft", "rl")}
 """The key `train` stands for both."""
 
 
-class PromptFile(_Settings):
+class PromptFile(Settings):
     """A file or data set in columns of its own: `map` names a column for each field, `set` gives a field one value.
 
     `split` and `config` are for data sets; the fields are those of `deliberant prompts import`.
     """
 
-    file: Annotated[str, _path(data_sets=True)]
-    map: dict[str, str] = {}
-    set: dict[str, str] = {}
-    values: dict[str, dict[str, str]] = {}
+    file: Annotated[str, check_path(data_sets=True)]
+    map: dict[str, str] = Field(default_factory=dict)
+    set: dict[str, str] = Field(default_factory=dict)
+    values: dict[str, dict[str, str]] = Field(default_factory=dict)
     separator: str = ";"
     split: str | None = None
     config: str | None = None
 
 
-class Prompts(_Settings):
+class Prompts(Settings):
     """JSONL files, or other people's with a mapping; paths are relative to the recipe file.
 
     `sft` prompts get samples to fine-tune on, which are dear; `rl` ones need no more than their categories. One file
     may serve as both, and the key `train` names it so; of two no family is in both.
     """
 
-    sft: Annotated[str | PromptFile, _path(), _OR_TRAIN["sft"]]
-    rl: Annotated[str | PromptFile, _path(), _OR_TRAIN["rl"]]
-    helpful: Annotated[str | PromptFile, _path()]
-    cases: Annotated[str, _path()]
+    sft: Annotated[str | PromptFile, check_path(), _OR_TRAIN["sft"]]
+    rl: Annotated[str | PromptFile, check_path(), _OR_TRAIN["rl"]]
+    helpful: Annotated[str | PromptFile, check_path()]
+    cases: Annotated[str, check_path()]
 
 
 def _check_prompts(value: Any) -> Any:
@@ -209,13 +79,13 @@ def _check_prompts(value: Any) -> Any:
     raise ValueError(f"unknown value {value!r}; {remedy}")
 
 
-class Generate(_Drawing):
+class Generate(Drawing):
     """`samples` completions per prompt with the policy in view."""
 
     samples: Count = 4
 
 
-class Filter(_Settings):
+class Filter(Settings):
     """`k` readings per sample, of which the lowest score counts; kept from `threshold` (of 1 to 5) upwards.
 
     More than `max_unscored` (a share) of unreadable verdicts stops the run; so it does in rl and evaluate. With
@@ -229,13 +99,13 @@ class Filter(_Settings):
     chunk: Count = 64
 
 
-class Helpful(_Drawing):
+class Helpful(Drawing):
     """`samples` completions per harmless prompt without the policy, to keep capability in the mix."""
 
     samples: Count = 1
 
 
-class _Training(_Settings):
+class _Training(Settings):
     """`gradient_checkpointing` computes a layer's activations twice and keeps few of them: slower, in less memory.
 
     The keys that fit a step into memory are `UNNAMED`, so that a run which did not fit goes on with others.
@@ -270,7 +140,7 @@ class Sft(_Training):
     save_steps: Count = 50
 
 
-class Lora(_Settings):
+class Lora(Settings):
     """Adapters instead of all weights, in both training stages: W + (alpha / rank) B A (Hu et al. 2021).
 
     `targets`: the last names of the matrices adapted, or `all-linear`. `merge`: checkpoints are whole models; without
@@ -284,7 +154,7 @@ class Lora(_Settings):
     merge: bool = True
 
 
-class Rl(_Sampled, _Training, validate_default=True):
+class Rl(Sampled, _Training, validate_default=True):
     """Group-relative policy optimisation: `group_size` completions for each of `prompts_per_step` prompts.
 
     `judge_k` readings per answer, `beta` weighs the KL term,
@@ -347,14 +217,14 @@ def _check_arm(name: str) -> str:
 ArmName = Annotated[str, AfterValidator(_check_arm)]
 
 
-class WorstOf(_Settings):
+class WorstOf(Settings):
     """`k` draws of each case at `temperature`."""
 
     k: Annotated[int, Field(ge=2)] = 8
     temperature: PositiveFloat = 1.0
 
 
-class Evaluate(_Drawing):
+class Evaluate(Drawing):
     """The arms to train and to compare; `bootstrap` resamples, clustered by family, per interval.
 
     Three measurements that draw more, off unless named: `thinking` cuts and swaps the reasoning and draws the answer;
@@ -379,7 +249,7 @@ class Evaluate(_Drawing):
         return arms
 
 
-class Incremental(_Settings):
+class Incremental(Settings):
     """What training on an edit is made of; read only where `from_run` names a run to continue.
 
     `replay` untouched kept rows for each touched one, and as many RL prompts; helpful rows come by `sft.helpful_ratio`
@@ -391,7 +261,7 @@ class Incremental(_Settings):
     rl_share: Annotated[float, Field(gt=0, le=1)] = 0.25
 
 
-class BuiltIn(_Settings):
+class BuiltIn(Settings):
     """How many prompts the built-in world makes: policy ones for sft and for rl, helpful ones, and cases in each suite.
 
     They are fewer where topics and kinds run out. `practised`: about this share of the clauses is left to rl alone; at
@@ -405,7 +275,7 @@ class BuiltIn(_Settings):
     practised: Annotated[float, Field(ge=0, lt=1)] = 0.3
 
 
-class Recipe(_Settings):
+class Recipe(Settings):
     """`policy` and `templates` are the word `micro`, the word `default`, or a folder; models are references.
 
     `base` is trained and `judge` has one model, or one each for `filter`, `reward` and `evaluate`. `writer` writes the
@@ -426,17 +296,17 @@ class Recipe(_Settings):
 
     name: Annotated[str, AfterValidator(_check_name)]
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    policy: Annotated[str, _path(lambda: (BUILT_IN, DEFAULT))]
-    base: Annotated[Model, BeforeValidator(_as_model)]
-    judge: Annotated[Judges, BeforeValidator(_as_judges)]
-    writer: Annotated[Model, BeforeValidator(_as_model)] | None = None
+    policy: Annotated[str, check_path(lambda: (BUILT_IN, DEFAULT))]
+    base: Annotated[Model, BeforeValidator(as_model)]
+    judge: Annotated[Judges, BeforeValidator(as_judges)]
+    writer: Annotated[Model, BeforeValidator(as_model)] | None = None
     templates: TemplatesFolder = DEFAULT
     prompts: Annotated[Literal["micro"] | Prompts, BeforeValidator(_check_prompts)]
-    more: Annotated[str, _path()] | None = None
+    more: Annotated[str, check_path()] | None = None
     from_run: Annotated[str, AfterValidator(_locate_run)] | None = None
     built_in: BuiltIn = BuiltIn()
     budget: Budget = Budget()
-    prices: Annotated[str, _path()] | None = None
+    prices: Annotated[str, check_path()] | None = None
     generate: Generate = Generate()
     filter: Filter = Filter()
     helpful: Helpful = Helpful()

@@ -24,7 +24,8 @@ from deliberant.run.contents import Contents
 from deliberant.run.folder import StageFolder
 from deliberant.run.lineage import Lineage
 from deliberant.run.loader import load_recipe
-from deliberant.run.recipe import JudgeModel, Recipe
+from deliberant.run.recipe import Recipe
+from deliberant.run.roles import JudgeModel
 from deliberant.util.errors import UserError
 from deliberant.util.files import Row, explain_write_errors, fingerprint, read_json, write_atomically, write_json
 from deliberant.util.locks import lock

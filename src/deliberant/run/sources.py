@@ -17,7 +17,8 @@ from deliberant.prompts import (
 from deliberant.prompts.importing import Import, import_prompts
 from deliberant.prompts.plan import Plan
 from deliberant.prompts.tables import open_table
-from deliberant.run.recipe import BUILT_IN, DEFAULT, PromptFile, Recipe
+from deliberant.run.recipe import PromptFile, Recipe
+from deliberant.run.settings import BUILT_IN, DEFAULT
 from deliberant.templates.loader import Templates
 from deliberant.util.errors import UserError
 

@@ -14,7 +14,8 @@ from deliberant.models.preflight import Checkpoint, Finding, disk, memory
 from deliberant.models.refs import parse_reference
 from deliberant.prompts.types import Prompt
 from deliberant.run.arms import ARMS, BASE
-from deliberant.run.recipe import BUILT_IN, JudgeModel, Model
+from deliberant.run.roles import JudgeModel, Model
+from deliberant.run.settings import BUILT_IN
 from deliberant.stages.generate import writer_messages
 from deliberant.stages.plan import judge_messages, stages_to_do
 from deliberant.stages.probes import PROBES, Checkup, Sample, probe_judge, probe_writer

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from deliberant.models.types import Reasoning
 from deliberant.policy import Policy, find_citations, spec_view
 from deliberant.prompts.types import Message, Prompt
-from deliberant.run.recipe import BUILT_IN, DEFAULT
+from deliberant.run.settings import BUILT_IN, DEFAULT
 from deliberant.stages.filter import MALFORMED, NO_CLAUSE, OTHER_CLAUSE, UNKNOWN_CLAUSE, find_malformation
 from deliberant.stages.generate import draw, with_spec
 from deliberant.stages.helpful import DRAWN, finish

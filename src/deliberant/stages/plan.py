@@ -23,9 +23,11 @@ from deliberant.policy import Policy, spec_view, summary_view
 from deliberant.prompts.types import Message, Prompt
 from deliberant.run.arms import ARMS, BASE
 from deliberant.run.folder import read_manifest
-from deliberant.run.recipe import BUILT_IN, Generate, Helpful, JudgeModel, Model, Recipe
+from deliberant.run.recipe import Generate, Helpful, Recipe
+from deliberant.run.roles import JudgeModel, Model
 from deliberant.run.run import list_stages
 from deliberant.run.schedule import schedule, set_aside
+from deliberant.run.settings import BUILT_IN
 from deliberant.run.sources import PromptSets, document_prompts
 from deliberant.stages.documents import document_messages
 from deliberant.stages.generate import writer_messages

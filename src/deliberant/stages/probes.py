@@ -20,7 +20,8 @@ from deliberant.models.refs import parse_reference
 from deliberant.models.types import Completion, Request, Sampling
 from deliberant.policy import Policy, find_citations, spec_view
 from deliberant.prompts.types import Message, Prompt
-from deliberant.run.recipe import BUILT_IN, JudgeModel, Model
+from deliberant.run.roles import JudgeModel, Model
+from deliberant.run.settings import BUILT_IN
 from deliberant.stages.generate import sample_seed, writer_messages
 from deliberant.stages.helpful import plain_messages
 from deliberant.util.errors import DeliberantError

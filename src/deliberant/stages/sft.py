@@ -19,6 +19,7 @@ from deliberant.prompts.types import Prompt
 from deliberant.run.arms import ARMS
 from deliberant.run.checks import sequences_each
 from deliberant.run.folder import TRAINER, StageFolder
+from deliberant.training.packing import fill_last_step, order_by_length, pack_rows
 from deliberant.training.rows import RowBuilder, Rows, TrainingRow, mix, replay
 from deliberant.util.errors import RunError
 from deliberant.util.files import Row, read_rows, write_rows
@@ -113,14 +114,12 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
     from deliberant.training import trainers as training
 
     recipe = settings(run)
-    packs = training.packs(
-        [row.tokens for row in rows], recipe.epochs, recipe.packing, recipe.max_tokens, run.recipe.seed
-    )
+    packs = pack_rows([row.tokens for row in rows], recipe.epochs, recipe.packing, recipe.max_tokens, run.recipe.seed)
     sequences = [[rows[index] for index in pack] for pack in packs]
     lengths = [sum(row.tokens for row in sequence) for sequence in sequences]
     each = sequences_each(recipe)
     batch = each * recipe.passes * count()
-    order = training.batch_order(lengths, batch, run.recipe.seed)
+    order = order_by_length(lengths, batch, run.recipe.seed)
     steps = math.ceil(len(order) / batch)
 
     def metrics(step: int, logs: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +148,7 @@ def fit(run: "Run", folder: StageFolder, start: "LocalSampler", rows: list[Train
         trainer = training.SilentSFTTrainer(
             model=model,
             processing_class=tokenizer,
-            train_dataset=Dataset.from_list(training.fill_last_step(data, batch)),
+            train_dataset=Dataset.from_list(fill_last_step(data, batch)),
             args=SFTConfig(
                 **training.common_settings(folder.dir / TRAINER, run.recipe.seed, recipe.save_steps),
                 gradient_checkpointing=recipe.gradient_checkpointing,

@@ -7,7 +7,6 @@ are quiet, and that of GRPO draws the rollouts from our sampler.
 import copy
 import json
 import logging
-import random
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -26,11 +25,10 @@ from deliberant.models.local.hardware import multiplies_bf16
 from deliberant.prompts.types import Prompt
 from deliberant.training import proofs
 from deliberant.training.adapters import save_adapter, with_adapter
-from deliberant.training.rows import IGNORED
 from deliberant.training.shards import place_like, sharded, whole_state
 from deliberant.util.errors import RunError, UserError
 from deliberant.util.files import Row, json_line, write_rows
-from deliberant.util.processes import count, is_leader
+from deliberant.util.processes import is_leader
 
 if TYPE_CHECKING:
     from deliberant.models.local.sampler import LocalSampler
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 
 CHATTY = ("transformers", "trl", "accelerate", "datasets")
 TORCH_WRITER = "inline_container"  # the source file that torch names when it cannot write a checkpoint
-LENGTH_WINDOW = 50  # batches among which rows of similar length are brought together
 
 
 @contextmanager
@@ -190,53 +187,6 @@ def live_first(batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             picked[name] = picked[name][:, :completion]
         made.append({**batch, **picked})
     return made
-
-
-def packs(lengths: Sequence[int], epochs: int, packing: int, max_tokens: int, seed: int) -> list[tuple[int, ...]]:
-    """Row indices of each training sequence: every epoch holds every row once, in an order of its own.
-
-    A sequence takes the rows that come next, at most `packing` of them and, from the second on, `max_tokens` in all.
-    """
-    rng = random.Random(seed)
-    sequences: list[list[int]] = []
-    for _ in range(epochs):
-        sequences.append([])
-        for index in rng.sample(range(len(lengths)), len(lengths)):
-            room = max_tokens - sum(lengths[each] for each in sequences[-1])
-            if sequences[-1] and (len(sequences[-1]) == packing or lengths[index] > room):
-                sequences.append([])
-            sequences[-1].append(index)
-    return [tuple(sequence) for sequence in sequences]
-
-
-def fill_last_step(rows: list[Row], batch: int) -> list[Row]:
-    """`rows`, the last step's filled up to `batch` where several processes share it: by rows without a label.
-
-    Accelerate would fill it with rows from the beginning, which would be trained on twice.
-    """
-    if count() == 1 or not (rest := len(rows) % batch):
-        return rows
-    left = iter(rows[-rest:])
-    empty = {"input_ids": rows[0]["input_ids"][:1], "labels": [IGNORED]}
-    spread = [next(left) if (n + 1) * rest // batch > n * rest // batch else empty for n in range(batch)]
-    return rows[:-rest] + spread
-
-
-def batch_order(lengths: Sequence[int], batch_size: int, seed: int) -> list[int]:
-    """The order in which sequences are read: those of similar length side by side, to spare padding.
-
-    Within windows of LENGTH_WINDOW batches they are sorted by length, cut into batches, and the batches shuffled; only
-    the very last batch may be short.
-    """
-    rng = random.Random(seed)
-    order: list[int] = []
-    for start in range(0, len(lengths), LENGTH_WINDOW * batch_size):
-        window = sorted(range(len(lengths))[start : start + LENGTH_WINDOW * batch_size], key=lambda i: lengths[i])
-        batches = [window[i : i + batch_size] for i in range(0, len(window), batch_size)]
-        short = [batches.pop()] if len(batches[-1]) < batch_size else []
-        rng.shuffle(batches)
-        order += [index for batch in batches + short for index in batch]
-    return order
 
 
 class StepLog(TrainerCallback):  # type: ignore[misc]

@@ -17,7 +17,7 @@ from pydantic import RootModel
 from deliberant.evals.attacks.attempts import SUCCESS, Attempts, attack_solver
 from deliberant.evals.provider import in_one_line
 from deliberant.prompts.encodings import ENCODINGS, strip_accents
-from deliberant.run.recipe import BUILT_IN
+from deliberant.run.settings import BUILT_IN
 from deliberant.templates.loader import fill_from, placeholders
 from deliberant.util.errors import UserError
 from deliberant.util.names import suggest_name
