@@ -22,7 +22,7 @@ from deliberant.models.servers import serve
 from deliberant.models.types import POLICY_ROLES, Completion, Reasoning, Request, Role, Sampling
 from deliberant.util.errors import DeliberantError, UserError
 from deliberant.util.files import fingerprint
-from deliberant.util.progress import NullProgress, Progress
+from deliberant.util.progress import Bar, NullProgress, Progress
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class RemoteSampler:
 
         `strict`: a policy model, which has no answer without a whole reasoning block; judges and writers are not.
         `connections`: calls at once; the provider's default where None. `retries` of a call that may yet pass, some 25
-        minutes in all; `timeout`: seconds for each attempt. `progress` announces a server that is started.
+        minutes in all; `timeout`: seconds for each attempt. `progress` is told of answers, and of a
+        server that is started.
 
         UserError: a budget in dollars, and no price of this model.
         """
@@ -167,12 +168,13 @@ class RemoteSampler:
         waiting = iter(unique.values())
         failures: list[DeliberantError] = []
 
-        async def work(client: Client) -> None:
+        async def work(client: Client, bar: Bar) -> None:
             for request in waiting:
                 if failures:
                     return
                 try:
                     await self._draw(client, request, sampling)
+                    bar.advance()
                 except DeliberantError as error:
                     failures.append(error)
 
@@ -185,9 +187,10 @@ class RemoteSampler:
                     await self._pay(client, ask, sampling, self._retries)
             self._answered = True
             workers = min(self._connections or client.connections, len(unique))
-            async with asyncio.TaskGroup() as group:
-                for _ in range(workers):
-                    group.create_task(work(client))
+            with self._progress("answers", len(unique), brief=True) as bar:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(workers):
+                        group.create_task(work(client, bar))
         if failures:
             raise failures[0]
 
