@@ -140,7 +140,7 @@ def test_results(tmp_path: Path) -> None:
     folder.finish(["results.json"], {})
     assert json.loads(invoke("results", tmp_path, "--json").stdout)[0] == ROW
     table = invoke("results", tmp_path).stdout
-    for text in ("sft", "compliance", "0.500", "0.250 to 0.750", "40", "3"):
+    for text in ("sft", "compliance", "0.500 [0.250, 0.750] n=40", "3/0/0"):
         assert text in table
 
 

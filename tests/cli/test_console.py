@@ -99,6 +99,12 @@ def test_a_brief_bar_stands_below_the_other_and_goes(monkeypatch: pytest.MonkeyP
     assert "96" not in terminal.getvalue()[len(shown) :] and "3/3" in terminal.getvalue()
 
 
+def test_without_a_terminal_a_brief_bar_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    with RichProgress()("loading micro", 1, brief=True) as bar:
+        bar.advance()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_brief_bars_are_not_told_of(capfd: pytest.CaptureFixture[str]) -> None:
     told: list[tuple[str, int, int]] = []
     progress = StepProgress(lambda *step: told.append(step))

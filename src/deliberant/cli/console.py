@@ -54,13 +54,19 @@ class StepProgress:
 
 
 class RichProgress:
-    """Progress bars on stderr. A brief one stands below the others from its second second on, and goes at its end."""
+    """Progress bars on stderr. A brief one stands below the others from its second second on, and goes at its end.
+
+    No terminal, no brief ones: a log would get their empty lines.
+    """
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
 
     @contextmanager
     def __call__(self, label: str, total: int, brief: bool = False) -> Iterator[Bar]:
+        if brief and not self._console.is_terminal:
+            yield NullProgress()
+            return
         bars = bars_on(self._console, transient=brief)
         task, began = bars.add_task(label, total=total), time.monotonic()
 
