@@ -149,10 +149,11 @@ def own_recipe(workspace: Workspace, command: str) -> None:
     """With models set by hand for the one of the Hub."""
     workspace.shell(command)
     make_chain(workspace.folder / "mine/model", OWN)
+    make_chain(workspace.folder / "mine/judge", {"\n": "0", "0": "<|im_end|>"})
     recipe = workspace.folder / "mine/recipe.yaml"
     text = recipe.read_text(encoding="utf-8")
     assert text.count(OWN_MODEL) == 2
-    text = text.replace(OWN_MODEL, "model", 1).replace(OWN_MODEL, "../recipes/judge")
+    text = text.replace(OWN_MODEL, "model", 1).replace(OWN_MODEL, "judge")
     recipe.write_text(text.replace("384", "16").replace("192", "8"), encoding="utf-8")
 
 

@@ -56,6 +56,12 @@ def test_score_is_read_however_it_is_dressed(written: str, score: int) -> None:
     assert parse(drawn(f"it is fine.\n{written}")).score == score
 
 
+def test_a_number_alone_is_a_score_and_among_words_it_is_none() -> None:
+    assert [parse(drawn(answer)).score for answer in ("4", " 4\n")] == [4, 4]
+    assert [parse(drawn(answer)).unscored for answer in ("10", "-4")] == ["off-menu score 10", "no verdict"]
+    assert parse(drawn("it is fine.\n4")).unscored == parse(drawn("4\nit is fine.")).unscored == "no verdict"
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [

@@ -133,7 +133,7 @@ def test_a_judge_that_writes_prose(examined: Examine) -> None:
     [line] = about(lines, "filter")
     assert line == (
         "stop filter: 0 of 8 verdicts can be read, mostly for 'no verdict'; it wrote 'I quite like it.'; name another "
-        "judge.filter.model, or prompt files that suit it (judge.filter.templates)"
+        "judge.filter.model, or prompt files that suit it (judge.filter.templates; cope asks for 1 or 0)"
     )
 
 

@@ -202,7 +202,7 @@ def probe_judge(run: "Run", roles: Sequence[str], samples: Sequence[Sample], che
     if unread:
         [(reason, _)] = Counter(str(each.unscored) for each in unread).most_common(1)
         words = one_line(" ".join(unread[0].rationale.split()), 60)
-        remedy = f"name another {key}.model, or prompt files that suit it ({key}.templates)"
+        remedy = f"name another {key}.model, or prompt files that suit it ({key}.templates; cope asks for 1 or 0)"
         if reason.startswith("cut"):
             remedy = f"raise {key}.max_new_tokens ({model.max_new_tokens:,})"
         allowed = len(unread) <= run.recipe.filter.max_unscored * len(verdicts)
