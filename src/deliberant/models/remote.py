@@ -56,8 +56,8 @@ class RemoteSampler:
 
         `strict`: a policy model, which has no answer without a whole reasoning block; judges and writers are not.
         `connections`: calls at once; the provider's default where None. `retries` of a call that may yet pass, some 25
-        minutes in all; `timeout`: seconds for each attempt. `progress` is told of answers, and of a
-        server that is started.
+        minutes in all; `timeout`: seconds for each attempt. `progress` is told of answers, and of a server that is
+        started.
 
         UserError: a budget in dollars, and no price of this model.
         """
